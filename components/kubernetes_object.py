@@ -1,0 +1,36 @@
+"""Registers Kubernetes objects with the Pulumi engine exactly as Kubernetes writes them.
+
+The program hands plain manifests to the engine instead of the typed classes of pulumi_kubernetes: importing those costs
+half a second of every preview, and a manifest can be rendered, checked and compared as it is (docs/adr/0002).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+PROVIDER_VERSION = "4.25.0"
+"""Version of the Kubernetes provider (plugin and PyPI package) that registers all objects."""
+
+Manifest = Mapping[str, Any]
+"""A Kubernetes object: apiVersion, kind, metadata and the rest. Leaves may be Pulumi outputs."""
+
+
+def resource_type(manifest: Manifest) -> str:
+    """Pulumi's type token of a manifest, such as `kubernetes:apps/v1:Deployment`."""
+    group_version = str(manifest["apiVersion"])
+    return f"kubernetes:{group_version if '/' in group_version else f'core/{group_version}'}:{manifest['kind']}"
+
+
+class KubernetesObject(pulumi.CustomResource):
+    """One Kubernetes object. Owns nothing but its registration.
+
+    Attributes:
+        metadata: The object's metadata as the API server has it; its `name` is the one to refer to.
+    """
+
+    metadata: pulumi.Output[Mapping[str, Any]]
+
+    def __init__(self, name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> None:
+        opts.version = PROVIDER_VERSION
+        super().__init__(resource_type(manifest), name, dict(manifest), opts)

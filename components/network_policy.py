@@ -1,0 +1,80 @@
+"""NetworkPolicies from the service graph: what a service may receive and send, and nothing else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.naming import selector_labels
+from components.service_graph import ServiceGraph
+
+_DNS_PORT = 53
+_HTTPS_PORT = 443
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+NOT_INTERNET = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+)
+"""IPv4 ranges that are never the internet (RFC 6890): a cluster's own networks and cloud metadata live in them."""
+
+Rule = Mapping[str, Any]
+
+
+def deny_all() -> dict[str, Any]:
+    """Spec that selects every pod of a namespace and allows nothing in either direction."""
+    return {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def service_policy(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> dict[str, Any]:
+    """Spec of one service: its callers in, its callees, DNS and (if declared) the internet out.
+
+    The kubelet's probes need no rule: Kubernetes always lets a node reach its own pods.
+    """
+    return {
+        "podSelector": {"matchLabels": selector_labels(name)},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": _ingress(name, graph, ingress_controller_namespace),
+        "egress": _egress(name, graph),
+    }
+
+
+def _ingress(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> list[Rule]:
+    peers: list[Rule] = [_pods_of(caller) for caller in graph.callers_of(name)]
+    if name in graph.entered_from_ingress:
+        peers.append({"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: ingress_controller_namespace}}})
+    # A rule without peers would admit everybody, so without callers there is no rule.
+    return [{"from": peers, "ports": [_tcp(graph.ports[name])]}] if peers else []
+
+
+def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
+    rules: list[Rule] = [
+        {"to": [_pods_of(callee)], "ports": [_tcp(graph.ports[callee])]} for callee in graph.callees_of(name)
+    ]
+    rules.append(
+        {
+            "to": [
+                {
+                    "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: "kube-system"}},
+                    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+                }
+            ],
+            "ports": [{"protocol": "UDP", "port": _DNS_PORT}, _tcp(_DNS_PORT)],
+        }
+    )
+    if name in graph.reaching_internet:
+        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(NOT_INTERNET)}}
+        rules.append({"to": [block], "ports": [_tcp(_HTTPS_PORT)]})
+    return rules
+
+
+def _pods_of(name: str) -> Rule:
+    return {"podSelector": {"matchLabels": selector_labels(name)}}
+
+
+def _tcp(port: int) -> Rule:
+    return {"protocol": "TCP", "port": port}

@@ -1,0 +1,141 @@
+"""The one place where pods are described: hardened by default, with probes, spread and an orderly end."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.naming import selector_labels
+from components.settings import ServiceSettings
+from components.settings.workload import ProbeSettings
+
+_STARTUP_PERIOD_SECONDS = 5
+_PORT_NAME = "http"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodArgs:
+    """What a pod is made of.
+
+    Attributes:
+        name: Name of the workload, its container and its ServiceAccount.
+        labels: Labels of the pod.
+        settings: What the stack file says about the service.
+        config_map: Name of the ConfigMap that holds the plain environment.
+        secret: Name of the Secret that holds the secret environment, or None without one.
+        writable_paths: Directories that the container may write; all else is read-only.
+        working_directory: Directory in which the container starts, or None for the image's own.
+    """
+
+    name: str
+    labels: Mapping[str, str]
+    settings: ServiceSettings
+    config_map: str
+    secret: pulumi.Input[str] | None
+    writable_paths: tuple[str, ...]
+    working_directory: str | None
+
+    def __post_init__(self) -> None:
+        """Check that no directory is mounted twice."""
+        if len(set(self.writable_paths)) != len(self.writable_paths):
+            raise ValueError(f"{self.name} names a writable path twice: {', '.join(self.writable_paths)}")
+
+
+def pod_template(args: PodArgs) -> dict[str, Any]:
+    """The pod template of a Deployment, admitted by the `restricted` Pod Security Standard."""
+    return {"metadata": {"labels": dict(args.labels)}, "spec": _pod_spec(args)}
+
+
+def _pod_spec(args: PodArgs) -> dict[str, Any]:
+    user = args.settings.run_as_user
+    return {
+        "serviceAccountName": args.name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": args.settings.shutdown.grace_period_seconds,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            _spread(args.name, "topology.kubernetes.io/zone"),
+            _spread(args.name, "kubernetes.io/hostname"),
+        ],
+        "containers": [_container(args)],
+        "volumes": [
+            {"name": _volume_name(path), "emptyDir": {"sizeLimit": args.settings.scratch_size}}
+            for path in args.writable_paths
+        ],
+    }
+
+
+def _container(args: PodArgs) -> dict[str, Any]:
+    settings = args.settings
+    environment: list[dict[str, Any]] = [{"configMapRef": {"name": args.config_map}}]
+    if args.secret is not None:
+        environment.append({"secretRef": {"name": args.secret}})
+    container = {
+        "name": args.name,
+        "image": settings.image.reference,
+        "imagePullPolicy": "IfNotPresent",
+        "ports": [{"name": _PORT_NAME, "containerPort": settings.port, "protocol": "TCP"}],
+        "envFrom": environment,
+        "resources": {
+            "requests": settings.resources.requests.model_dump(),
+            "limits": settings.resources.limits.model_dump(),
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "privileged": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": _volume_name(path), "mountPath": path} for path in args.writable_paths],
+        "lifecycle": {"preStop": {"sleep": {"seconds": settings.shutdown.pre_stop_sleep_seconds}}},
+        **_probes(settings.probes),
+    }
+    return container | ({"workingDir": args.working_directory} if args.working_directory else {})
+
+
+def _probes(settings: ProbeSettings) -> dict[str, Any]:
+    timing = {
+        "periodSeconds": settings.period_seconds,
+        "timeoutSeconds": settings.timeout_seconds,
+        "failureThreshold": settings.failure_threshold,
+    }
+    return {
+        # The startup probe holds the other two back, so that neither needs an initial delay.
+        "startupProbe": {
+            **_check(settings.readiness_path),
+            "periodSeconds": _STARTUP_PERIOD_SECONDS,
+            "timeoutSeconds": min(settings.timeout_seconds, _STARTUP_PERIOD_SECONDS),
+            "failureThreshold": math.ceil(settings.startup_seconds / _STARTUP_PERIOD_SECONDS),
+        },
+        "readinessProbe": {**_check(settings.readiness_path), **timing},
+        "livenessProbe": {**_check(settings.liveness_path), **timing},
+    }
+
+
+def _check(path: str | None) -> dict[str, Any]:
+    return {"httpGet": {"path": path, "port": _PORT_NAME}} if path else {"tcpSocket": {"port": _PORT_NAME}}
+
+
+def _spread(name: str, topology_key: str) -> dict[str, Any]:
+    return {
+        "maxSkew": 1,
+        "topologyKey": topology_key,
+        # A cluster without zones, or with one node down, must still be able to run every pod.
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector_labels(name)},
+        "matchLabelKeys": ["pod-template-hash"],
+    }
+
+
+def _volume_name(path: str) -> str:
+    return path.strip("/").replace("/", "-").replace("_", "-")

@@ -1,0 +1,61 @@
+"""Who may call whom. Declared once by the services; NetworkPolicies, and all else about traffic, derive from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+class ServiceGraphError(ValueError):
+    """The graph names a service that does not exist, or an edge that makes no sense."""
+
+
+@dataclass(frozen=True, order=True)
+class Call:
+    """One edge: `caller` may open connections to `callee`."""
+
+    caller: str
+    callee: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceGraph:
+    """The services with the ports of their pods, and the calls between them.
+
+    Attributes:
+        ports: TCP port of each service's pods by service name.
+        calls: All edges.
+        entered_from_ingress: Services that the ingress controller may reach.
+        reaching_internet: Services that may reach port 443 of public addresses.
+
+    Raises:
+        ServiceGraphError: An edge or a marker names an unknown service, or a service calls itself.
+    """
+
+    ports: Mapping[str, int]
+    calls: frozenset[Call]
+    entered_from_ingress: frozenset[str] = frozenset()
+    reaching_internet: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Check that every name is a service and that no service calls itself."""
+        named = [name for call in sorted(self.calls) for name in (call.caller, call.callee)]
+        for name in (*named, *sorted(self.entered_from_ingress), *sorted(self.reaching_internet)):
+            if name not in self.ports:
+                raise ServiceGraphError(
+                    f"the service graph names the unknown service {name!r}; known: {', '.join(self.ports)}"
+                )
+        for call in sorted(self.calls):
+            if call.caller == call.callee:
+                raise ServiceGraphError(f"the service graph lets {call.caller} call itself; remove the call")
+
+    def callers_of(self, name: str) -> tuple[str, ...]:
+        """Services that may call `name`, in alphabetical order."""
+        return tuple(sorted(call.caller for call in self.calls if call.callee == name))
+
+    def callees_of(self, name: str) -> tuple[str, ...]:
+        """Services that `name` may call, in alphabetical order."""
+        return tuple(sorted(call.callee for call in self.calls if call.caller == name))
+
+
+def calls_from(caller: str, callees: Iterable[str]) -> frozenset[Call]:
+    """Edges from one caller to many callees."""
+    return frozenset(Call(caller, callee) for callee in callees)

@@ -1,0 +1,32 @@
+"""ai-orchestrator: runs and calls models."""
+
+from components.services.service import Service, service_url
+from components.settings import PlatformSettings
+from components.settings.services import AiOrchestratorSettings
+
+
+class AiOrchestrator(Service[AiOrchestratorSettings]):
+    """Runs and calls models (Python). The only service that may reach the internet. Owns no model files."""
+
+    service_name = "ai-orchestrator"
+    component = "ai"
+    reaches_internet = True
+    writable_paths = ("/app/logs", "/app/cache", "/app/models", "/tmp")  # noqa: S108  # mount paths
+
+    @classmethod
+    def environment(cls, settings: AiOrchestratorSettings, platform: PlatformSettings) -> dict[str, str]:
+        """Where its models and its cache are, and the services that its code knows."""
+        return {
+            "PYTHONUNBUFFERED": "1",
+            "PORT": str(settings.port),
+            "LOG_LEVEL": settings.log_level.upper(),
+            "DEBUG": "true" if settings.log_level == "debug" else "false",
+            "MODEL_DIR": "/app/models",
+            # The code reads the first name, the documentation has the second.
+            "CACHE_DIR": "/app/cache",
+            "MODEL_CACHE_DIR": "/app/cache",
+            "CACHE_SIZE_LIMIT": str(settings.cache_size_limit_mebibytes),
+            "USE_GPU": "true" if settings.gpu_enabled else "false",
+            "RUNNER_SERVICE_URL": service_url("runner-service", platform),
+            "SEGMENTATION_SERVICE_URL": service_url("segmentation-service", platform),
+        }

@@ -1,0 +1,30 @@
+"""api-gateway: the only service that is reached from outside. Checks tokens and passes requests on."""
+
+from components.services.service import Service, service_url
+from components.settings import PlatformSettings
+from components.settings.services import ApiGatewaySettings
+
+
+class ApiGateway(Service[ApiGatewaySettings]):
+    """The way in (Node.js). Owns its workload; does not own the ingress in front of it or the Redis behind it."""
+
+    service_name = "api-gateway"
+    component = "gateway"
+    calls = ("segmentation-service", "runner-service", "archive-service", "ai-orchestrator")
+    service_port = 80
+    writable_paths = ("/app/logs", "/tmp")  # noqa: S108  # mount paths inside the container
+    entered_from_ingress = True
+
+    @classmethod
+    def environment(cls, settings: ApiGatewaySettings, platform: PlatformSettings) -> dict[str, str]:
+        """Addresses of the services it calls, and where browsers may call it from."""
+        return {
+            "NODE_ENV": "production",
+            "PORT": str(settings.port),
+            "LOG_LEVEL": settings.log_level,
+            "CORS_ORIGIN": f"https://{platform.ingress.host}",
+            "SEGMENTATION_SERVICE_URL": service_url("segmentation-service", platform),
+            "RUNNER_SERVICE_URL": service_url("runner-service", platform),
+            "ARCHIVE_SERVICE_URL": service_url("archive-service", platform),
+            "AI_ORCHESTRATOR_URL": service_url("ai-orchestrator", platform),
+        }

@@ -1,0 +1,18 @@
+"""archive-service: keeps results."""
+
+from components.services.service import Service
+from components.settings import PlatformSettings
+from components.settings.services import ArchiveServiceSettings
+
+
+class ArchiveService(Service[ArchiveServiceSettings]):
+    """Keeps results (Go). Does not own its database or the queue it reads from."""
+
+    service_name = "archive-service"
+    component = "archive"
+    writable_paths = ("/app/logs", "/tmp")  # noqa: S108  # mount paths inside the container
+
+    @classmethod
+    def environment(cls, settings: ArchiveServiceSettings, platform: PlatformSettings) -> dict[str, str]:  # noqa: ARG003  # the same shape for every service
+        """Where it listens. NODE_ENV is documented for it although it is not a Node.js program."""
+        return {"NODE_ENV": "production", "PORT": str(settings.port)}

@@ -1,0 +1,32 @@
+"""segmentation-service: splits commands into tasks."""
+
+from components.services.service import Service, service_url
+from components.settings import PlatformSettings
+from components.settings.services import SegmentationServiceSettings
+
+
+class SegmentationService(Service[SegmentationServiceSettings]):
+    """Splits commands into tasks (Python). Does not own the language data: the image brings it or nltk fetches none."""
+
+    service_name = "segmentation-service"
+    component = "segmentation"
+    calls = ("ai-orchestrator",)
+    # The code opens a log file in its working directory when it is imported, so it starts in a writable one.
+    working_directory = "/app/run"
+    writable_paths = ("/app/run", "/app/logs", "/tmp")  # noqa: S108  # mount paths inside the container
+
+    @classmethod
+    def environment(cls, settings: SegmentationServiceSettings, platform: PlatformSettings) -> dict[str, str]:
+        """Whom it asks and when it frees memory."""
+        return {
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": "/app",
+            "PORT": str(settings.port),
+            "AI_ORCHESTRATOR_URL": service_url("ai-orchestrator", platform),
+            "NLTK_DATA": "/app/nltk_data",
+            "DISABLE_SPACY": "false" if settings.spacy_enabled else "true",
+            "MEMORY_THRESHOLD_MB": str(settings.memory_threshold_mebibytes),
+            "HIGH_MEMORY_THRESHOLD_MB": str(settings.high_memory_threshold_mebibytes),
+            "GC_INTERVAL": str(settings.garbage_collection_interval_seconds),
+            "MAX_CACHE_SIZE": str(settings.max_cache_size),
+        }

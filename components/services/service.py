@@ -1,0 +1,110 @@
+"""What the five services have in common: a workload made from what each of them declares about itself."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import pulumi
+
+from components.service_graph import Call, ServiceGraph, calls_from
+from components.settings import PlatformSettings, ServiceSettings
+from components.stack_configuration import StackConfiguration
+from components.workload import Workload, WorkloadArgs
+
+SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceArgs:
+    """What every service needs from the program.
+
+    Attributes:
+        configuration: The stack's settings and secrets.
+        graph: Who may call whom.
+        namespace: The namespace as a resource.
+    """
+
+    configuration: StackConfiguration
+    graph: ServiceGraph
+    namespace: pulumi.Resource
+
+
+class Service(pulumi.ComponentResource, Generic[SettingsType]):
+    """Base of the service components. A subclass declares what its code needs; this makes a workload of it.
+
+    Class attributes:
+        service_name: Kubernetes name, also the key in the stack file.
+        component: Role in the platform, the value of `app.kubernetes.io/component`.
+        calls: Names of the services that its code calls.
+        service_port: Port under which others reach it, where it is not the container's own.
+        writable_paths: Directories that its code writes.
+        working_directory: Directory in which it starts, where the image's own is not writable.
+        entered_from_ingress: Whether the ingress controller may reach it.
+        reaches_internet: Whether it may reach port 443 of public addresses.
+
+    Attributes:
+        url: Address inside the namespace.
+    """
+
+    service_name: ClassVar[str]
+    component: ClassVar[str]
+    calls: ClassVar[tuple[str, ...]] = ()
+    service_port: ClassVar[int | None] = None
+    writable_paths: ClassVar[tuple[str, ...]]
+    working_directory: ClassVar[str | None] = None
+    entered_from_ingress: ClassVar[bool] = False
+    reaches_internet: ClassVar[bool] = False
+
+    url: pulumi.Output[str]
+
+    def __init__(self, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        name = self.service_name
+        super().__init__(f"alt-las:services:{type(self).__name__}", name, None, opts)
+        platform = args.configuration.platform
+        settings = platform.services.by_name()[name]
+        workload = Workload(
+            name,
+            WorkloadArgs(
+                component=self.component,
+                settings=settings,
+                platform=platform,
+                graph=args.graph,
+                environment=self.environment(settings, platform),  # type: ignore[arg-type]  # same name, same type
+                secret_environment=args.configuration.secret_environment(name),
+                writable_paths=self.writable_paths,
+                working_directory=self.working_directory,
+                service_port=self.service_port or settings.port,
+                namespace=args.namespace,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.url = workload.url
+        self.register_outputs({"url": self.url})
+
+    @classmethod
+    def environment(cls, settings: SettingsType, platform: PlatformSettings) -> Mapping[str, str]:
+        """Plain environment variables: every name that is documented and every name that the code reads."""
+        raise NotImplementedError
+
+
+def service_url(name: str, platform: PlatformSettings) -> str:
+    """Address of a service inside the namespace. Only for services whose Service port is the container's own."""
+    return f"http://{name}:{platform.services.by_name()[name].port}"
+
+
+def service_graph(services: Iterable[type[Service[Any]]], platform: PlatformSettings) -> ServiceGraph:
+    """The service graph: what each service declares, and the additional calls of the stack.
+
+    Raises:
+        ServiceGraphError: A service declares a call to an unknown service or to itself.
+    """
+    services = tuple(services)
+    declared = (calls_from(service.service_name, service.calls) for service in services)
+    additional = frozenset(Call(call.caller, call.callee) for call in platform.additional_calls)
+    settings = platform.services.by_name()
+    return ServiceGraph(
+        ports={service.service_name: settings[service.service_name].port for service in services},
+        calls=additional.union(*declared),
+        entered_from_ingress=frozenset(s.service_name for s in services if s.entered_from_ingress),
+        reaching_internet=frozenset(s.service_name for s in services if s.reaches_internet),
+    )

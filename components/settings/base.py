@@ -1,0 +1,48 @@
+"""The closed, read-only base of all settings models, and the one way to declare a field."""
+
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+FieldClass = Literal["identity", "capacity", "feature", "security", "data"]
+"""What kind of decision a field is.
+
+`identity` names where a stack lives and stays with it; `capacity` is how much; `feature` is what it does and which
+release runs; `security` is who may do what; `data` decides how stored data is kept.
+"""
+
+FIELD_CLASSES: tuple[FieldClass, ...] = get_args(FieldClass)
+_REQUIRED: Any = ...
+
+
+class Settings(BaseModel):
+    """Base of every settings model: unknown keys are errors, values are read-only and never echoed in errors.
+
+    In the stack file keys are camelCase, as in Kubernetes and Pulumi.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, alias_generator=to_camel
+    )
+
+
+def setting(
+    field_class: FieldClass, description: str, default: Any = _REQUIRED, *, unit: str | None = None, **constraints: Any
+) -> Any:  # Any: pydantic's own Field is typed the same way
+    """Declare a leaf field of a settings model.
+
+    Args:
+        field_class: The kind of decision, read by `altlas diff`.
+        description: What the field decides, in one sentence; shown in errors and by editors.
+        default: Value that is right in every phase; left out when each phase must decide.
+        unit: Unit of the value, such as seconds or Mi.
+        constraints: Bounds as pydantic knows them (`ge`, `le`, `min_length`, `pattern`, ...).
+    """
+    extra: dict[str, Any] = {"class": field_class} | ({"unit": unit} if unit else {})
+    return Field(default, description=description, json_schema_extra=extra, **constraints)
+
+
+def section(description: str, default: Any = _REQUIRED, **options: Any) -> Any:  # Any: see setting()
+    """Declare a field that holds a nested settings model (or a table of them)."""
+    return Field(default, description=description, **options)

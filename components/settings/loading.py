@@ -1,0 +1,59 @@
+"""Reads a stack's platform settings, from a parsed document or from a stack file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from components.settings.errors import PLATFORM_KEY, Problem, SettingsError, settings_error
+from components.settings.platform import PlatformSettings
+
+
+def parse_platform(document: object) -> PlatformSettings:
+    """Check a document (mappings, lists, text, numbers) and make settings of it.
+
+    Raises:
+        SettingsError: Names everything that is wrong, each with the key's full path.
+    """
+    try:
+        # JSON mode is strict about types, yet takes the lists of a file for tuples.
+        return PlatformSettings.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise settings_error(error, PlatformSettings) from None
+
+
+def read_stack_document(path: Path) -> Mapping[str, Any]:
+    """Read a stack file whole, as plain data.
+
+    Raises:
+        SettingsError: The file is missing, cannot be read or is not YAML.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(other.name for other in path.parent.glob("Pulumi.*.yaml"))) or "none"
+        message = f"the stack file is missing; stack files in this folder: {known}"
+        raise SettingsError((Problem(path.name, message),)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError((Problem(path.name, f"cannot be read: {error}"),)) from None
+    except yaml.YAMLError as error:
+        raise SettingsError((Problem(path.name, f"is not YAML: {' '.join(str(error).split())}"),)) from None
+    if not isinstance(document, dict):
+        raise SettingsError((Problem(path.name, "must be a block with the key 'config'"),))
+    return document
+
+
+def read_platform(path: Path) -> PlatformSettings:
+    """Read the platform settings of a stack file.
+
+    Raises:
+        SettingsError: The file or its settings are not usable.
+    """
+    configuration = read_stack_document(path).get("config")
+    if not isinstance(configuration, dict) or PLATFORM_KEY not in configuration:
+        message = f"has no settings; write them below 'config:' under the key {PLATFORM_KEY!r}"
+        raise SettingsError((Problem(path.name, message),))
+    return parse_platform(configuration[PLATFORM_KEY])

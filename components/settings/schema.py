@@ -1,0 +1,42 @@
+"""The JSON Schema of a stack file, generated from the models so that editors complete and check it."""
+
+from typing import Any
+
+from components.settings.errors import PLATFORM_KEY
+from components.settings.platform import PlatformSettings
+from components.settings.secrets import SECRETS
+
+_SECURE = {
+    "type": "object",
+    "properties": {"secure": {"type": "string"}},
+    "required": ["secure"],
+    "additionalProperties": False,
+}
+
+
+def stack_file_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of `Pulumi.<stack>.yaml`."""
+    platform = PlatformSettings.model_json_schema(by_alias=True)
+    definitions = platform.pop("$defs")
+    project = PLATFORM_KEY.partition(":")[0]
+    secrets = {f"{project}:{secret.key}": _SECURE | {"description": secret.description} for secret in SECRETS}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ALT_LAS stack file",
+        "type": "object",
+        "required": ["config"],
+        "properties": {
+            "config": {
+                "type": "object",
+                "required": [PLATFORM_KEY],
+                "properties": {PLATFORM_KEY: platform} | secrets,
+                "patternProperties": {f"^(?!{project}:)": True},
+                "additionalProperties": False,
+            },
+            "encryptionsalt": {"type": "string", "description": "Written by Pulumi when the stack is created."},
+            "secretsprovider": {"type": "string", "description": "Pulumi's secrets provider."},
+            "encryptedkey": {"type": "string", "description": "Written by Pulumi's secrets provider."},
+        },
+        "additionalProperties": False,
+        "$defs": definitions,
+    }

@@ -1,0 +1,180 @@
+"""Settings of the five services: what all share, and the few knobs that only one of them has."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from components.quantities import mebibytes
+from components.settings.base import Settings, section, setting
+from components.settings.image import ImageSettings
+from components.settings.workload import (
+    Memory,
+    ModelLoadingProbeSettings,
+    ProbeSettings,
+    ReplicaRangeSettings,
+    ResourceSettings,
+    RunnerProbeSettings,
+    ShutdownSettings,
+    TcpLivenessProbeSettings,
+)
+
+LogLevel = Literal["debug", "info", "warn", "error"]
+_HIGHEST_PORT = 65535
+_LOWEST_UNPRIVILEGED_PORT = 1024
+
+
+def _port(default: int) -> int:
+    port: int = setting(
+        "feature",
+        "TCP port on which the container answers HTTP; its image decides it.",
+        default,
+        ge=_LOWEST_UNPRIVILEGED_PORT,
+        le=_HIGHEST_PORT,
+    )
+    return port
+
+
+class ServiceSettings(Settings):
+    """What every service has: an image, resources, a number of replicas, probes and a way to end."""
+
+    image: ImageSettings = section("Which image runs.")
+    port: int
+    resources: ResourceSettings = section("What each pod is guaranteed and may use.")
+    replicas: int | None = setting(
+        "capacity", "Fixed number of pods; left out where `autoscaling` decides.", None, ge=1, unit="pods"
+    )
+    autoscaling: ReplicaRangeSettings | None = section("Range of a HorizontalPodAutoscaler, or null for none.", None)
+    probes: ProbeSettings = section("How the kubelet finds out how the service is.", ProbeSettings())
+    shutdown: ShutdownSettings = section("How a pod ends.", ShutdownSettings())
+    run_as_user: int = setting(
+        "security", "Numeric user, group and file system group of the container.", 10001, ge=1000, le=2**31 - 1
+    )
+    scratch_size: Memory = setting(
+        "capacity",
+        "Size limit of each writable directory; the root file system is read-only.",
+        "256Mi",
+        unit="Mi or Gi",
+    )
+
+    @model_validator(mode="after")
+    def _replicas_have_one_owner(self) -> Self:
+        if (self.replicas is None) == (self.autoscaling is None):
+            found = "neither is set" if self.replicas is None else "both are set"
+            raise ValueError(
+                f"exactly one of replicas and autoscaling decides the number of pods, but {found}; "
+                "set autoscaling for a range or replicas for a fixed number"
+            )
+        return self
+
+
+class ApiGatewaySettings(ServiceSettings):
+    """The only service that is reached from outside (Node.js)."""
+
+    port: int = _port(3000)
+    probes: TcpLivenessProbeSettings = section(
+        "How the kubelet finds out how the service is.", TcpLivenessProbeSettings()
+    )
+    log_level: LogLevel = setting("feature", "Least severe log line that is written.", "info")
+
+
+class RunnerServiceSettings(ServiceSettings):
+    """Runs tasks and asks the AI orchestrator (Rust)."""
+
+    port: int = _port(8080)
+    probes: RunnerProbeSettings = section("How the kubelet finds out how the service is.", RunnerProbeSettings())
+    log_level: LogLevel = setting("feature", "Least severe log line that is written.", "info")
+    max_concurrent_tasks: int = setting("capacity", "Tasks that one pod runs at a time.", 4, ge=1, le=256)
+    max_concurrent_ai_tasks: int = setting("capacity", "AI calls that one pod has open at a time.", 4, ge=1, le=256)
+    ai_timeout_seconds: int = setting("feature", "Time that an AI call may take.", 60, ge=1, le=3600, unit="seconds")
+
+
+class SegmentationServiceSettings(ServiceSettings):
+    """Splits commands into tasks (Python)."""
+
+    port: int = _port(8000)
+    probes: ModelLoadingProbeSettings = section(
+        "How the kubelet finds out how the service is.", ModelLoadingProbeSettings()
+    )
+    memory_threshold_mebibytes: int = setting(
+        "capacity", "Memory in use at which the service starts to collect garbage.", ge=64, unit="Mi"
+    )
+    high_memory_threshold_mebibytes: int = setting(
+        "capacity", "Memory in use at which the service empties its caches.", ge=64, unit="Mi"
+    )
+    garbage_collection_interval_seconds: int = setting(
+        "capacity", "Time between two looks at the memory in use.", 60, ge=1, le=3600, unit="seconds"
+    )
+    max_cache_size: int = setting("capacity", "Entries that the result cache holds.", 100, ge=0, unit="entries")
+    spacy_enabled: bool = setting(
+        "feature", "Use spaCy models; off because the recorded images do not contain them.", False
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_come_before_the_limit(self) -> Self:
+        low, high, limit = (
+            self.memory_threshold_mebibytes,
+            self.high_memory_threshold_mebibytes,
+            self.resources.limits.memory,
+        )
+        if not low < high < mebibytes(limit):
+            raise ValueError(
+                f"memoryThresholdMebibytes ({low}), highMemoryThresholdMebibytes ({high}) and the memory limit "
+                f"({limit}) must rise in this order, or the container is killed before it frees memory; lower the thresholds or "
+                "raise the limit"
+            )
+        return self
+
+
+class AiOrchestratorSettings(ServiceSettings):
+    """Runs and calls models; the only service that may call the internet (Python)."""
+
+    port: int = _port(8001)
+    probes: ModelLoadingProbeSettings = section(
+        "How the kubelet finds out how the service is.", ModelLoadingProbeSettings()
+    )
+    log_level: LogLevel = setting("feature", "Least severe log line that is written.", "info")
+    cache_size_limit_mebibytes: int = setting("capacity", "Size of the model cache on disk.", 192, ge=16, unit="Mi")
+    gpu_enabled: bool = setting("feature", "Run models on a GPU; the pods do not ask for one yet.", False)
+
+    @model_validator(mode="after")
+    def _cache_fits_its_directory(self) -> Self:
+        if self.cache_size_limit_mebibytes > mebibytes(self.scratch_size):
+            raise ValueError(
+                f"cacheSizeLimitMebibytes ({self.cache_size_limit_mebibytes}) is above scratchSize "
+                f"({self.scratch_size}), so the pod would be evicted; lower the cache or raise scratchSize"
+            )
+        return self
+
+
+class ArchiveServiceSettings(ServiceSettings):
+    """Keeps results (Go)."""
+
+    port: int = _port(9000)
+
+
+class ServicesSettings(Settings):
+    """The five services by their Kubernetes names."""
+
+    api_gateway: ApiGatewaySettings = Field(alias="api-gateway", description="The way in.")
+    runner_service: RunnerServiceSettings = Field(alias="runner-service", description="Runs tasks.")
+    segmentation_service: SegmentationServiceSettings = Field(
+        alias="segmentation-service", description="Splits commands into tasks."
+    )
+    ai_orchestrator: AiOrchestratorSettings = Field(alias="ai-orchestrator", description="Runs and calls models.")
+    archive_service: ArchiveServiceSettings = Field(alias="archive-service", description="Keeps results.")
+
+    def by_name(self) -> dict[str, ServiceSettings]:
+        """Settings of each service by its Kubernetes name, in the order of declaration."""
+        return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
+
+    @model_validator(mode="after")
+    def _ports_are_distinct(self) -> Self:
+        owners: dict[int, str] = {}
+        for name, service in self.by_name().items():
+            if service.port in owners:
+                raise ValueError(
+                    f"port {service.port} is used twice, by {owners[service.port]} and {name}; give each service its "
+                    "own port, so that a network rule, a probe or a port-forward names one service only"
+                )
+            owners[service.port] = name
+        return self

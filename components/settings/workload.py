@@ -1,0 +1,182 @@
+"""How much a workload gets, how it scales, how it is probed and how it ends."""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, model_validator
+
+from components.quantities import mebibytes, millicores
+from components.settings.base import Settings, section, setting
+
+
+def _cpu(text: str) -> str:
+    millicores(text)
+    return text
+
+
+def _memory(text: str) -> str:
+    mebibytes(text)
+    return text
+
+
+Cpu = Annotated[str, AfterValidator(_cpu)]
+Memory = Annotated[str, AfterValidator(_memory)]
+
+
+class QuantitySettings(Settings):
+    """CPU and memory of one container."""
+
+    cpu: Cpu = setting("capacity", "CPU as Kubernetes writes it, such as '500m' or '2'.", unit="millicores or cores")
+    memory: Memory = setting("capacity", "Memory as Kubernetes writes it, such as '512Mi'.", unit="Mi or Gi")
+
+
+class ResourceSettings(Settings):
+    """What a container is guaranteed (requests) and what it may use at most (limits)."""
+
+    requests: QuantitySettings = section("What the scheduler reserves for each pod.")
+    limits: QuantitySettings = section("What each pod may use at most.")
+
+    @model_validator(mode="after")
+    def _requests_fit_limits(self) -> Self:
+        over = [
+            f"the {what} request ({request}) is above its limit ({limit}); lower the request or raise the limit"
+            for what, request, limit, parse in (
+                ("cpu", self.requests.cpu, self.limits.cpu, millicores),
+                ("memory", self.requests.memory, self.limits.memory, mebibytes),
+            )
+            if parse(request) > parse(limit)
+        ]
+        if over:
+            raise ValueError("; ".join(over))
+        return self
+
+
+class ReplicaRangeSettings(Settings):
+    """Between how many replicas a HorizontalPodAutoscaler may move a service."""
+
+    min_replicas: int = setting("capacity", "Fewest replicas.", ge=1, unit="pods")
+    max_replicas: int = setting("capacity", "Most replicas.", ge=1, unit="pods")
+    scale_on_memory: bool = setting(
+        "capacity",
+        "Also scale on memory. Turn off where the runtime's idle memory is already above the target share of its "
+        "request, or the service sits at its maximum for ever.",
+        True,
+    )
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(
+                f"minReplicas ({self.min_replicas}) is above maxReplicas ({self.max_replicas}); "
+                "lower the minimum or raise the maximum"
+            )
+        return self
+
+
+class ScalingStepSettings(Settings):
+    """How fast the autoscaler may move in one direction."""
+
+    stabilization_window_seconds: int = setting(
+        "capacity", "How long recommendations are watched before moving.", ge=0, le=3600, unit="seconds"
+    )
+    percent: int = setting("capacity", "Largest change in one period, of the present replicas.", ge=1, unit="percent")
+    pods: int | None = setting(
+        "capacity", "Change that is allowed in one period whatever the percentage says.", None, ge=1, unit="pods"
+    )
+    period_seconds: int = setting("capacity", "Length of one period.", ge=1, le=1800, unit="seconds")
+
+
+class AutoscalingSettings(Settings):
+    """Targets and speed of all HorizontalPodAutoscalers; the range of replicas is each service's own."""
+
+    cpu_utilization_percent: int = setting("capacity", "CPU target, of the request.", ge=1, le=100, unit="percent")
+    memory_utilization_percent: int = setting(
+        "capacity", "Memory target, of the request.", ge=1, le=100, unit="percent"
+    )
+    scale_up: ScalingStepSettings = section("How fast replicas may be added.")
+    scale_down: ScalingStepSettings = section("How fast replicas may be taken away.")
+
+
+class ProbeSettings(Settings):
+    """How the kubelet finds out whether a container has started, is ready and is alive.
+
+    Subclasses below hold the paths that each service's code really answers and the time that its runtime needs.
+    """
+
+    readiness_path: str = setting(
+        "feature", "HTTP path of the readiness and startup probes.", "/health", pattern=r"^/\S*$"
+    )
+    liveness_path: str | None = setting(
+        "feature", "HTTP path of the liveness probe; null probes the TCP port.", "/health", pattern=r"^/\S*$"
+    )
+    startup_seconds: int = setting(
+        "feature", "How long a container may take to start before it is restarted.", 60, ge=5, le=1800, unit="seconds"
+    )
+    period_seconds: int = setting("feature", "Time between two probes.", 10, ge=1, le=300, unit="seconds")
+    timeout_seconds: int = setting("feature", "Time a probe waits for its answer.", 5, ge=1, le=60, unit="seconds")
+    failure_threshold: int = setting("feature", "Failures in a row that count as down.", 3, ge=1, le=20)
+
+    @model_validator(mode="after")
+    def _probes_do_not_overlap(self) -> Self:
+        if self.timeout_seconds > self.period_seconds:
+            raise ValueError(
+                f"timeoutSeconds ({self.timeout_seconds}) is above periodSeconds ({self.period_seconds}), so probes "
+                "would overlap; lower the timeout or raise the period"
+            )
+        return self
+
+
+class TcpLivenessProbeSettings(ProbeSettings):
+    """Probes of a service whose health answer depends on other services: liveness only asks whether the port is open.
+
+    With its health path as liveness, an outage of a store would restart every pod of the service.
+    """
+
+    liveness_path: str | None = setting(
+        "feature", "HTTP path of the liveness probe; null probes the TCP port.", None, pattern=r"^/\S*$"
+    )
+
+
+class RunnerProbeSettings(ProbeSettings):
+    """Probes of the runner, whose API is versioned and answers 404 on /health."""
+
+    readiness_path: str = setting(
+        "feature", "HTTP path of the readiness and startup probes.", "/api/v1/health", pattern=r"^/\S*$"
+    )
+    liveness_path: str | None = setting(
+        "feature", "HTTP path of the liveness probe; null probes the TCP port.", "/api/v1/health", pattern=r"^/\S*$"
+    )
+    startup_seconds: int = setting(
+        "feature", "How long a container may take to start.", 90, ge=5, le=1800, unit="seconds"
+    )
+    period_seconds: int = setting("feature", "Time between two probes.", 15, ge=1, le=300, unit="seconds")
+    timeout_seconds: int = setting("feature", "Time a probe waits for its answer.", 10, ge=1, le=60, unit="seconds")
+
+
+class ModelLoadingProbeSettings(ProbeSettings):
+    """Probes of a service that loads language models before it answers."""
+
+    startup_seconds: int = setting(
+        "feature", "How long a container may take to start.", 120, ge=5, le=1800, unit="seconds"
+    )
+    period_seconds: int = setting("feature", "Time between two probes.", 15, ge=1, le=300, unit="seconds")
+    timeout_seconds: int = setting("feature", "Time a probe waits for its answer.", 10, ge=1, le=60, unit="seconds")
+
+
+class ShutdownSettings(Settings):
+    """How a pod ends: first it leaves the endpoints, then it gets SIGTERM, then it is killed."""
+
+    pre_stop_sleep_seconds: int = setting(
+        "feature", "Wait before SIGTERM, while endpoints forget the pod.", 5, ge=1, le=60, unit="seconds"
+    )
+    grace_period_seconds: int = setting(
+        "feature", "Time from the decision to end a pod until it is killed.", 45, ge=2, le=600, unit="seconds"
+    )
+
+    @model_validator(mode="after")
+    def _time_is_left_to_drain(self) -> Self:
+        if self.pre_stop_sleep_seconds >= self.grace_period_seconds:
+            raise ValueError(
+                f"preStopSleepSeconds ({self.pre_stop_sleep_seconds}) leaves no time before gracePeriodSeconds "
+                f"({self.grace_period_seconds}) ends; raise the grace period"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""What happens around an update: rendering, comparing, running and watching. The command `altlas`."""

@@ -1,0 +1,102 @@
+"""Runs the Pulumi program without an engine or a cluster and records what it registers."""
+
+import json
+import runpy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulumi.runtime import config as pulumi_config
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mocks, test
+
+from components.settings.errors import PLATFORM_KEY
+from components.settings.secrets import SECRETS
+
+PROJECT = PLATFORM_KEY.partition(":")[0]
+_SIGNATURE = "4dabf18193072939515e22adb298388d"  # how the engine marks a wrapped value on the wire
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder of Pulumi.yaml."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One resource as the program registers it.
+
+    Attributes:
+        type: Pulumi's type token.
+        name: Logical name.
+        inputs: Inputs as the engine would get them; for a Kubernetes object this is its manifest.
+    """
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+
+
+class Recorder(Mocks):
+    """Stands in for the engine: keeps every registration and answers with what was put in."""
+
+    def __init__(self) -> None:
+        self.registrations: list[Registration] = []
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        """Record a resource. An object without a name gets its logical one, where Pulumi would choose."""
+        inputs = _plain(args.inputs)
+        if args.typ.startswith("kubernetes:"):
+            inputs["metadata"] = {"name": args.name} | dict(inputs.get("metadata", {}))
+        self.registrations.append(Registration(args.typ, args.name, inputs))
+        return f"{args.name}-id", inputs
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        """Refuse calls: the program makes none.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(f"the program calls {args.token}, which no recording answers")
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The Kubernetes objects among the registrations, as manifests."""
+        return [dict(r.inputs) for r in self.registrations if r.type.startswith("kubernetes:")]
+
+
+def record(stack: str, platform: object, secrets: Mapping[str, str] | None = None, root: Path = ROOT) -> Recorder:
+    """Run `__main__.py` for a stack and record what it registers.
+
+    Args:
+        stack: Name of the stack.
+        platform: What stands below `alt-las:platform` in the stack file.
+        secrets: Secret values by configuration key; a placeholder for each generated secret when left out.
+        root: Folder of the program.
+
+    Raises:
+        pulumi.RunError: The configuration is not usable.
+    """
+    if secrets is None:
+        secrets = {secret.key: f"<{secret.key}>" for secret in SECRETS if secret.required}
+    recorder = Recorder()
+    configuration = {PLATFORM_KEY: json.dumps(platform)} | {f"{PROJECT}:{key}": text for key, text in secrets.items()}
+    pulumi_config.set_all_config(configuration, [f"{PROJECT}:{key}" for key in secrets])
+    # Every run starts with an empty stack of its own.
+    set_mocks(recorder, project=PROJECT, stack=stack, preview=False)
+    run: Callable[[Callable[[], None]], Callable[[], None]] = test
+    run(lambda: run_program(root))()
+    return recorder
+
+
+def run_program(root: Path) -> None:
+    """Run the program in this process, the way the language host does."""
+    runpy.run_path(str(root / "__main__.py"))
+
+
+def _plain(value: Any) -> Any:  # Any: the tree of a manifest
+    """Undo what the wire does to values: whole numbers become floats, secrets are wrapped."""
+    if isinstance(value, dict):
+        if _SIGNATURE in value:
+            return _plain(value["value"])
+        return {key: _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
