@@ -1,4 +1,4 @@
-"""The ALT_LAS platform: one stack per phase. Reads the stack's settings, composes the components, exports where they are."""
+"""The ALT_LAS platform, one stack per phase: reads the settings, composes the components, exports where they are."""
 
 import pulumi
 

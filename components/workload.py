@@ -10,8 +10,6 @@ from components.workload_manifests import WorkloadArgs
 
 __all__ = ["Workload", "WorkloadArgs"]
 
-_SECONDS_BEYOND_THE_DEADLINE = 60
-
 
 class Workload(pulumi.ComponentResource):
     """ServiceAccount, ConfigMap, Secret, NetworkPolicy, Deployment, Service, PodDisruptionBudget and autoscaler.
@@ -40,7 +38,7 @@ class Workload(pulumi.ComponentResource):
             name,
             manifests.deployment(name, args, secret_name),
             after=before_pods,
-            timeout_seconds=args.platform.rollout.progress_deadline_seconds + _SECONDS_BEYOND_THE_DEADLINE,
+            timeout_seconds=args.platform.rollout.timeout_seconds,
         )
         self._register(name, manifests.service(name, args))
         self._register(name, manifests.disruption_budget(name, args))

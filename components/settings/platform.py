@@ -50,9 +50,27 @@ class RolloutSettings(Settings):
     """How a new release replaces the running one."""
 
     progress_deadline_seconds: int = setting(
-        "feature", "Time without progress after which a rollout counts as failed.", 600, ge=5, le=3600, unit="seconds"
+        "feature",
+        "Time without progress after which Kubernetes calls a rollout failed.",
+        300,
+        ge=5,
+        le=3600,
+        unit="seconds",
+    )
+    timeout_seconds: int = setting(
+        "feature", "Time after which an update stops waiting for a rollout.", 900, ge=6, le=7200, unit="seconds"
     )
     revision_history_limit: int = setting("feature", "Old ReplicaSets kept for a rollback.", 5, ge=1, le=50)
+
+    @model_validator(mode="after")
+    def _deadline_comes_before_timeout(self) -> Self:
+        if self.progress_deadline_seconds >= self.timeout_seconds:
+            raise ValueError(
+                f"progressDeadlineSeconds ({self.progress_deadline_seconds}) is not below timeoutSeconds "
+                f"({self.timeout_seconds}), so an update would stop waiting before Kubernetes can say what is wrong; "
+                "raise the timeout"
+            )
+        return self
 
 
 class CallSettings(Settings):

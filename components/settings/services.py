@@ -119,8 +119,8 @@ class SegmentationServiceSettings(ServiceSettings):
         if not low < high < mebibytes(limit):
             raise ValueError(
                 f"memoryThresholdMebibytes ({low}), highMemoryThresholdMebibytes ({high}) and the memory limit "
-                f"({limit}) must rise in this order, or the container is killed before it frees memory; lower the thresholds or "
-                "raise the limit"
+                f"({limit}) must rise in this order, or the container is killed before it frees memory; lower the "
+                "thresholds or raise the limit"
             )
         return self
 

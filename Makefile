@@ -1,0 +1,76 @@
+# Every target needs only Linux, Python >= 3.11, make and Go; the rest is installed below .venv and the user's cache.
+STACK ?= alpha
+TARGET ?=
+PYTHON ?= python3
+WORKERS ?= auto
+export TARGET
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+ALTLAS := $(BIN)/altlas
+
+.DEFAULT_GOAL := help
+.PHONY: help up down destroy status preview diff render env tools install format check test benchmark schema lock clean
+
+help: ## List what make can do
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(INSTALLED) ## Bring a stack up and wait until its services are ready (STACK=alpha, TARGET=sim|k3d|kubeconfig)
+	@$(ALTLAS) up --stack $(STACK)
+
+down: $(INSTALLED) ## Stop the cluster that `make up` started; its data stays
+	@$(ALTLAS) down
+
+destroy: $(INSTALLED) ## Remove everything that a stack owns from the cluster (STACK=alpha)
+	@$(ALTLAS) destroy --stack $(STACK)
+
+status: $(INSTALLED) ## Show which services of a stack run, and where (STACK=alpha)
+	@$(ALTLAS) status --stack $(STACK)
+
+diff: $(INSTALLED) ## Show which settings alpha and beta decide differently
+	@$(ALTLAS) diff alpha beta
+
+env: $(INSTALLED) ## Print the environment for plain pulumi and kubectl: eval "$$(make --silent env)"
+	@$(ALTLAS) env
+
+tools: ## Find, download or build the pinned programs
+	@$(PYTHON) -m tools ensure >/dev/null
+
+install: $(INSTALLED) ## Install the pinned Python packages below .venv
+
+format: $(INSTALLED) ## Format the code
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+check: $(INSTALLED) ## Format, lint, types and the fast tests
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q -m "not sim and not e2e" -n $(WORKERS)
+
+test: $(INSTALLED) tools ## Everything: check, then every test on the simulated cluster
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup --evidence docs/evidence.md
+
+benchmark: $(INSTALLED) tools ## Compare with kubectl in one run
+	@$(BIN)/python -m benchmarks.platform
+
+schema: $(INSTALLED) ## Write the JSON Schema of the stack files
+	@$(ALTLAS) schema > docs/stack.schema.json
+
+lock: $(INSTALLED) ## Pin the Python packages anew, with checksums (needs uv)
+	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
+		--python-version 3.11 requirements/development.in --output-file requirements/development.txt
+
+clean: ## Remove what make has installed and made here; a running cluster is stopped first
+	@if [ -x $(ALTLAS) ] && [ -d .altlas ]; then TARGET=sim $(ALTLAS) down --delete; fi
+	@rm -rf .altlas $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+$(INSTALLED): requirements/development.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $$($(PYTHON) --version) is too old; install Python 3.11 or newer, or name one with PYTHON=<program>" >&2; exit 3; }
+	@echo "Installing the Python packages into $(VENV) ..." >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/development.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

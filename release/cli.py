@@ -1,0 +1,234 @@
+"""The command `altlas`: what happens around `pulumi up`. Pulumi works without it; this only adds."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import cluster
+import tools
+from components.settings import SettingsError
+from components.settings.loading import read_platform
+from release.errors import CommandError, ExitCode
+from release.screen import services_text
+from release.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+app = typer.Typer(
+    name="altlas", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+secrets_app = typer.Typer(no_args_is_help=True, help="The secrets that a stack needs and no person must know.")
+app.add_typer(secrets_app, name="secrets")
+
+StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")]
+StackArgument = Annotated[str, typer.Argument(help="Name of a stack, such as alpha.")]
+TargetOption = Annotated[
+    str | None, typer.Option(envvar="TARGET", help=f"Cluster to work on: {', '.join(cluster.TARGETS)}.")
+]
+
+
+def report(message: str) -> None:
+    """Tell the person at the terminal what happens. Goes to standard error: results are on standard output."""
+    typer.echo(message, err=True)
+
+
+def workspace() -> Workspace:
+    """The checkout that holds this command, or the one named by ALT_LAS_ROOT."""
+    return Workspace(Path(os.environ.get("ALT_LAS_ROOT", ROOT)).resolve())
+
+
+@app.command()
+def up(
+    stack: StackOption = "alpha",
+    target: TargetOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing a cluster.")] = False,
+) -> None:
+    """Bring a stack up: start the cluster if it is ours, update the stack, wait until all services are ready."""
+    from release import up as flow  # noqa: PLC0415
+
+    here = workspace()
+    with here.only_one(f"up --stack {stack}"):
+        session, platform, statuses = flow.up(here, stack, target, ("--yes",) if yes else (), report)
+    typer.echo(services_text(stack, platform, statuses, session.kubectl.kubeconfig))
+
+
+@app.command()
+def down(
+    target: TargetOption = None, delete: Annotated[bool, typer.Option(help="Also remove its data.")] = False
+) -> None:
+    """Stop the cluster that `up` started. Its data stays, so that the next `up` finds everything as it was."""
+    from release import up as flow  # noqa: PLC0415
+
+    here = workspace()
+    with here.only_one("down"):
+        chosen = flow.choose_target(here, target)
+        report(str(chosen))
+        opened, _ = flow.open_cluster(here, chosen, report)
+        opened.delete() if delete else opened.down()
+
+
+@app.command()
+def destroy(
+    stack: StackOption = "alpha",
+    target: TargetOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove everything that a stack owns from the cluster. The stack and its settings stay."""
+    from release import up as flow  # noqa: PLC0415
+
+    here = workspace()
+    stack_file = here.stack_file(stack)
+    read_platform(stack_file)
+    with here.only_one(f"destroy --stack {stack}"):
+        chosen = flow.choose_target(here, target)
+        report(str(chosen))
+        session = flow.start_session(here, chosen, report)
+        options = ("--yes", "--skip-preview") if yes or chosen.name == "sim" else ()
+        if session.engine.run(*session.engine.arguments("destroy", stack, options)):
+            raise CommandError(f"the stack {stack} is not completely removed; correct the cause and destroy it again")
+
+
+@app.command(name="env")
+def environment(target: TargetOption = None) -> None:
+    """Print the environment in which plain `pulumi` and `kubectl` work: eval "$(altlas env)"."""
+    from release import up as flow  # noqa: PLC0415
+    from release.environment import as_shell  # noqa: PLC0415
+    from release.environment import environment as variables  # noqa: PLC0415
+
+    here = workspace()
+    chosen = flow.choose_target(here, target)
+    _, toolbox = flow.open_cluster(here, chosen, report)
+    kubeconfig = chosen.kubeconfig or here.private / chosen.name / "kubeconfig"
+    typer.echo(as_shell(variables(here, toolbox, chosen, kubeconfig, os.environ)), nl=False)
+
+
+@app.command()
+def status(stack: StackOption = "alpha", target: TargetOption = None) -> None:
+    """Show which services of a stack run, where, and why some are not ready. Ends with 1 if one is not."""
+    from release import up as flow  # noqa: PLC0415
+    from release.rollout import Kubectl, pod_problems, service_statuses  # noqa: PLC0415
+
+    here = workspace()
+    platform = read_platform(here.stack_file(stack))
+    chosen = flow.choose_target(here, target)
+    _, toolbox = flow.open_cluster(here, chosen, report)
+    kubeconfig = chosen.kubeconfig or here.private / chosen.name / "kubeconfig"
+    kubectl = Kubectl(toolbox.path("kubectl"), kubeconfig)
+    statuses = service_statuses(kubectl, platform.namespace)
+    typer.echo(services_text(stack, platform, statuses, kubeconfig))
+    missing = platform.services.by_name().keys() - {each.name for each in statuses if each.is_ready}
+    if missing:
+        problems = "".join(f"\n  {problem}" for problem in pod_problems(kubectl, platform.namespace))
+        raise CommandError(f"not ready: {', '.join(sorted(missing))}{problems}")
+
+
+@app.command()
+def diff(
+    before: StackArgument,
+    after: StackArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects instead of text.")] = False,
+) -> None:
+    """Print which settings two stacks decide differently: field, from, to and class."""
+    from release.compare import as_text, compare  # noqa: PLC0415
+
+    here = workspace()
+    differences = compare(read_platform(here.stack_file(before)), read_platform(here.stack_file(after)))
+    if as_json:
+        typer.echo(json.dumps([difference.as_document() for difference in differences], indent=2))
+    else:
+        typer.echo(as_text(differences, before, after), nl=False)
+
+
+@app.command()
+def transition(
+    stack: StackArgument,
+    source: StackArgument,
+    write: Annotated[bool, typer.Option(help="Write the stack file instead of printing it.")] = False,
+) -> None:
+    """Take the settings of another stack into a stack's file: all but identity, which stays with its stack."""
+    from release.transition import take_settings  # noqa: PLC0415
+
+    here = workspace()
+    into, other = here.stack_file(stack), here.stack_file(source)
+    platform = read_platform(into)
+    read_platform(other)
+    text = take_settings(into.read_text(encoding="utf-8"), other.read_text(encoding="utf-8"), platform)
+    if write:
+        into.write_text(text, encoding="utf-8")
+        report(f"{into.name} now has the settings of {other.name}; deploy them with `pulumi up --stack {stack}`.")
+    else:
+        typer.echo(text, nl=False)
+
+
+@app.command()
+def render(
+    stack: StackArgument,
+    out: Annotated[Path, typer.Option(help="Folder to fill; an earlier rendering in it is replaced.")],
+) -> None:
+    """Write a stack's Kubernetes objects as YAML, one file an object. Needs neither a cluster nor the engine."""
+    from release.program import record  # noqa: PLC0415
+    from release.render import RenderError  # noqa: PLC0415
+    from release.render import render as write_objects  # noqa: PLC0415
+
+    stack_file = workspace().stack_file(stack)
+    document: Any = read_platform(stack_file).model_dump(mode="json", by_alias=True)
+    try:
+        written = write_objects(record(stack, document).objects, out)
+    except RenderError as error:
+        raise CommandError(str(error), ExitCode.BAD_INPUT) from None
+    report(f"{len(written)} objects of {stack} are in {out}. Secret values are placeholders.")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the stack files."""
+    from components.settings.schema import stack_file_schema  # noqa: PLC0415
+
+    typer.echo(json.dumps(stack_file_schema(), indent=2))
+
+
+@secrets_app.command(name="init")
+def secrets_init(stack: StackOption = "alpha", target: TargetOption = None) -> None:
+    """Generate the secrets that a stack needs and does not have yet, encrypted in its stack file."""
+    from release import secrets as stack_secrets  # noqa: PLC0415
+    from release import up as flow  # noqa: PLC0415
+
+    here = workspace()
+    stack_file = here.stack_file(stack)
+    read_platform(stack_file)
+    stack_secrets.check_passphrase(here, stack_file, os.environ)
+    with here.only_one(f"secrets init --stack {stack}"):
+        flow.prepare_stack(flow.engine_session(here, flow.choose_target(here, target), report), stack, report)
+
+
+@secrets_app.command(name="reset")
+def secrets_reset(stack: StackOption = "alpha") -> None:
+    """Remove the encrypted values from a stack file whose passphrase is lost; `secrets init` makes new ones."""
+    from release.secrets import reset_secrets  # noqa: PLC0415
+
+    here = workspace()
+    with here.only_one(f"secrets reset --stack {stack}"):
+        removed = reset_secrets(here.stack_file(stack))
+    report(f"Removed from {here.stack_file(stack).name}: {', '.join(removed) or 'nothing'}.")
+
+
+def main() -> None:
+    """Run a command and turn every failure that a person can mend into one message and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except SettingsError as error:
+        code, message = ExitCode.BAD_INPUT, str(error)
+    except CommandError as error:
+        code, message = error.code, str(error)
+    except tools.ToolsError as error:
+        code, message = ExitCode.NO_TOOLS, str(error)
+    except cluster.ClusterError as error:
+        code, message = ExitCode.NO_CLUSTER, str(error)
+    else:
+        return
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,81 @@
+"""Runs the Pulumi CLI for a stack, in an environment that `release.environment` made."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from components.settings.errors import PLATFORM_KEY
+from release.errors import CommandError
+
+_PROJECT = PLATFORM_KEY.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The Pulumi CLI in the folder of the program.
+
+    Attributes:
+        root: Folder of Pulumi.yaml.
+        variables: What `release.environment.environment` gave.
+    """
+
+    root: Path
+    variables: Mapping[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a Pulumi process."""
+        return {**os.environ, **self.variables}
+
+    def run(self, *arguments: str) -> int:
+        """Run a command in the foreground and return its exit code; its output goes to the terminal."""
+        return subprocess.run(
+            ["pulumi", *arguments], cwd=self.root, env=self.environment, check=False, stdin=None
+        ).returncode
+
+    def capture(self, *arguments: str, text: str | None = None) -> str:
+        """Run a command and return what it prints.
+
+        Args:
+            arguments: The command line after `pulumi`.
+            text: Standard input; secrets go this way, because command lines can be seen by others.
+
+        Raises:
+            CommandError: The command failed; holds what it said.
+        """
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=self.root,
+            env=self.environment,
+            input=text,
+            stdin=subprocess.DEVNULL if text is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()
+            raise CommandError(f"`pulumi {' '.join(arguments)}` failed: {said}")
+        return done.stdout
+
+    def stack_exists(self, stack: str) -> bool:
+        """Tell whether the backend knows the stack."""
+        backend = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
+        if backend.scheme == "file":
+            # Asking the CLI costs most of a second in which it reads every stack.
+            folder = Path(unquote(backend.path)) / ".pulumi" / "stacks" / _PROJECT
+            return any((folder / f"{stack}.json{suffix}").exists() for suffix in ("", ".gz"))
+        listed = json.loads(self.capture("stack", "ls", "--json"))
+        return any(entry["name"].rpartition("/")[2] == stack for entry in listed)
+
+    def create_stack(self, stack: str) -> None:
+        """Make the stack in the backend. Pulumi writes how its secrets are encrypted into the stack file."""
+        self.capture("stack", "init", stack, "--no-select")
+
+    def arguments(self, command: str, stack: str, options: Sequence[str] = ()) -> tuple[str, ...]:
+        """Command line of a command on a stack."""
+        return (command, "--stack", stack, *options)

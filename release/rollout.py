@@ -1,0 +1,144 @@
+"""What runs where, and when a rollout fails: which pod, for which reason, after which event."""
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from release.errors import CommandError, ExitCode
+
+_SELECTOR = "app.kubernetes.io/part-of=alt-las"
+_KUBECTL_TIMEOUT = "--request-timeout=10s"
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One Deployment of the platform.
+
+    Attributes:
+        name: Its name.
+        image: Image of its first container.
+        ready: Pods that are ready, of any release.
+        wanted: Pods that there should be.
+        updated: Pods of the newest release.
+        nodes: Nodes on which its pods run.
+    """
+
+    name: str
+    image: str
+    ready: int
+    wanted: int
+    updated: int
+    nodes: tuple[str, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the newest release is rolled out and all its pods are ready."""
+        return self.ready >= self.wanted and self.updated >= self.wanted and self.wanted > 0
+
+
+@dataclass(frozen=True)
+class PodProblem:
+    """Why a pod is not ready.
+
+    Attributes:
+        service: Service the pod belongs to.
+        pod: Name of the pod.
+        reason: What its container waits for or died of, with the message.
+        event: Reason and message of the newest warning about it, or None without one.
+    """
+
+    service: str
+    pod: str
+    reason: str
+    event: str | None
+
+    def __str__(self) -> str:
+        event = f"; last event: {self.event}" if self.event else "; no event"
+        return f"{self.service}: pod {self.pod} is not ready: {self.reason}{event}"
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """Reads from a cluster by the pinned kubectl.
+
+    Attributes:
+        program: The kubectl to run.
+        kubeconfig: Which cluster.
+    """
+
+    program: Path
+    kubeconfig: Path
+
+    def items(self, kind: str, namespace: str, *options: str) -> list[dict[str, Any]]:
+        """Objects of a kind.
+
+        Raises:
+            CommandError: The cluster does not answer or refuses.
+        """
+        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, "get", kind]
+        command += ["--namespace", namespace, "--output=json", *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CommandError(f"cannot read {kind} in {namespace}: {done.stderr.strip()}", ExitCode.NO_CLUSTER)
+        items: list[dict[str, Any]] = json.loads(done.stdout)["items"]
+        return items
+
+
+def service_statuses(kubectl: Kubectl, namespace: str) -> tuple[ServiceStatus, ...]:
+    """The platform's Deployments in a namespace, by name."""
+    objects = kubectl.items("deployments,pods", namespace, f"--selector={_SELECTOR}")
+    pods = [each for each in objects if each["kind"] == "Pod"]
+    return tuple(_status(each, pods) for each in objects if each["kind"] == "Deployment")
+
+
+def pod_problems(kubectl: Kubectl, namespace: str) -> tuple[PodProblem, ...]:
+    """Every pod of the platform that is not ready and is not ending, with reason and newest warning."""
+    events = kubectl.items("events", namespace, "--field-selector=type=Warning")
+    problems = []
+    for pod in kubectl.items("pods", namespace, f"--selector={_SELECTOR}"):
+        name = pod["metadata"]["name"]
+        if "deletionTimestamp" not in pod["metadata"] and not _is_ready(pod):
+            service = pod["metadata"]["labels"].get("app.kubernetes.io/name", "?")
+            problems.append(PodProblem(service, name, _reason(pod), _newest_event(events, name)))
+    return tuple(problems)
+
+
+def _status(deployment: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> ServiceStatus:
+    selector = deployment["spec"]["selector"]["matchLabels"].items()
+    own = [pod for pod in pods if selector <= pod["metadata"]["labels"].items()]
+    return ServiceStatus(
+        name=deployment["metadata"]["name"],
+        image=deployment["spec"]["template"]["spec"]["containers"][0]["image"],
+        ready=deployment["status"].get("readyReplicas", 0),
+        wanted=deployment["spec"]["replicas"],
+        updated=deployment["status"].get("updatedReplicas", 0),
+        nodes=tuple(sorted({pod["spec"]["nodeName"] for pod in own if "nodeName" in pod["spec"]})),
+    )
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", ())
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _reason(pod: Mapping[str, Any]) -> str:
+    for container in pod["status"].get("containerStatuses", ()):
+        for state in ("waiting", "terminated"):
+            found = container.get("state", {}).get(state)
+            if found:
+                return ": ".join(filter(None, (found.get("reason"), found.get("message"))))
+    for condition in pod["status"].get("conditions", ()):
+        if condition["status"] == "False" and condition.get("message"):
+            return ": ".join(filter(None, (condition.get("reason"), condition["message"])))
+    return f"phase {pod['status'].get('phase', 'unknown')}, not ready yet"
+
+
+def _newest_event(events: Iterable[Mapping[str, Any]], pod: str) -> str | None:
+    about = [event for event in events if event["involvedObject"].get("name") == pod]
+    if not about:
+        return None
+    newest = max(about, key=lambda event: event.get("lastTimestamp") or event["metadata"]["creationTimestamp"])
+    return f"{newest['reason']}: {newest['message']}"

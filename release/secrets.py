@@ -1,0 +1,81 @@
+"""Creates the secrets that a stack needs and no person must know, in its encrypted configuration."""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components.settings.errors import PLATFORM_KEY
+from components.settings.loading import read_stack_document
+from components.settings.secrets import SECRETS, SecretSetting
+from release.engine import Engine
+from release.errors import CommandError, ExitCode
+from release.workspace import Workspace
+
+_PROJECT = PLATFORM_KEY.partition(":")[0]
+
+
+def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
+    """Required secrets that a stack file does not hold.
+
+    Raises:
+        SettingsError: The stack file cannot be read.
+    """
+    configuration = read_stack_document(stack_file).get("config") or {}
+    return tuple(secret for secret in SECRETS if secret.required and f"{_PROJECT}:{secret.key}" not in configuration)
+
+
+def create_missing_secrets(engine: Engine, stack: str, stack_file: Path) -> tuple[str, ...]:
+    """Generate what is missing and return the keys. Values go to Pulumi by standard input and are shown nowhere."""
+    created = []
+    for secret in missing_secrets(stack_file):
+        value = secrets.token_urlsafe(secret.generated_bytes or 0)
+        key = f"{_PROJECT}:{secret.key}"
+        engine.capture("config", "set", "--secret", key, "--stack", stack, text=value)
+        created.append(key)
+    return tuple(created)
+
+
+def check_passphrase(workspace: Workspace, stack_file: Path, outside: Mapping[str, str]) -> None:
+    """Make sure that the stack file's secrets can be decrypted here, before anything is started.
+
+    A checkout that lost its `.altlas` folder lost its passphrase with it.
+
+    Raises:
+        CommandError: The stack file was encrypted with a passphrase that is not here.
+    """
+    own_backend = "PULUMI_BACKEND_URL" not in outside
+    given = {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & outside.keys()
+    document = read_stack_document(stack_file)
+    if own_backend and not given and "encryptionsalt" in document and not workspace.passphrase_file.exists():
+        raise CommandError(
+            f"{stack_file.name} is encrypted with a passphrase that is not on this machine. Give it with "
+            "PULUMI_CONFIG_PASSPHRASE_FILE=<file>, or start anew with `altlas secrets reset --stack "
+            f"{stack_file.name.split('.')[1]}`, which removes the encrypted values from the file",
+            ExitCode.BAD_INPUT,
+        )
+
+
+def reset_secrets(stack_file: Path) -> tuple[str, ...]:
+    """Remove the encrypted values and the salt from a stack file and return the removed keys.
+
+    Works on lines, so that comments stay. Nothing else is touched.
+    """
+    document = read_stack_document(stack_file)
+    encrypted = [key for key, value in (document.get("config") or {}).items() if _is_encrypted(value)]
+    doomed = [*encrypted, *(["encryptionsalt"] if "encryptionsalt" in document else [])]
+    kept: list[str] = []
+    removing_below: int | None = None
+    for line in stack_file.read_text(encoding="utf-8").splitlines(keepends=True):
+        indentation = len(line) - len(line.lstrip())
+        if removing_below is not None and line.strip() and indentation > removing_below:
+            continue
+        removing_below = indentation if any(line.strip().startswith(f"{key}:") for key in doomed) else None
+        if removing_below is None:
+            kept.append(line)
+    stack_file.write_text("".join(kept), encoding="utf-8")
+    return tuple(doomed)
+
+
+def _is_encrypted(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"secure"}

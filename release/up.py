@@ -1,0 +1,151 @@
+"""From a checkout to a running stack: cluster, stack, secrets, update, and a look at what came of it."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cluster
+import tools
+from components.settings import PlatformSettings
+from components.settings.loading import read_platform
+from release import rollout
+from release import secrets as stack_secrets
+from release.engine import Engine
+from release.environment import environment
+from release.errors import CommandError
+from release.rollout import Kubectl, ServiceStatus
+from release.workspace import Workspace
+
+Report = Callable[[str], None]
+DEPLOYING_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "kubectl")
+"""Programs that every target needs."""
+
+_SETTLING_SECONDS = 60
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Session:
+    """A checkout with its programs and its cluster at hand.
+
+    Attributes:
+        workspace: The checkout.
+        target: The chosen cluster.
+        kubectl: Reads from the cluster.
+        engine: Runs Pulumi against it.
+    """
+
+    workspace: Workspace
+    target: cluster.Target
+    kubectl: Kubectl
+    engine: Engine
+
+
+def choose_target(workspace: Workspace, target: str | None = None) -> cluster.Target:
+    """Choose the cluster to work on.
+
+    Raises:
+        CommandError: What was named is unknown or not there.
+    """
+    outside = dict(os.environ)
+    if outside.get("KUBECONFIG") == str(_kubeconfig(workspace, "sim")):
+        # Set by `altlas env`: it is our own cluster, not one that the user brought.
+        del outside["KUBECONFIG"]
+    return cluster.choose_target(outside, lambda: cluster.docker_answers(outside), target=target)
+
+
+def open_cluster(workspace: Workspace, target: cluster.Target, report: Report) -> tuple[cluster.Cluster, tools.Toolbox]:
+    """The cluster of a target, not started, and the programs to work with it."""
+    toolbox = tools.ensure((*DEPLOYING_PROGRAMS, *cluster.required_programs(target)))
+    programs = {name: toolbox.path(name) for name in cluster.required_programs(target)}
+    return cluster.open_target(target, workspace.private, programs, report), toolbox
+
+
+def start_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
+    """Provide the programs, start the cluster, and make the environment for Pulumi."""
+    opened, toolbox = open_cluster(workspace, target, report)
+    kubeconfig = opened.up()
+    variables = environment(workspace, toolbox, target, kubeconfig, os.environ)
+    return Session(workspace, target, Kubectl(toolbox.path("kubectl"), kubeconfig), Engine(workspace.root, variables))
+
+
+def engine_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
+    """The same without starting the cluster: enough for what only touches the stack's configuration."""
+    _, toolbox = open_cluster(workspace, target, report)
+    kubeconfig = target.kubeconfig or _kubeconfig(workspace, target.name)
+    variables = environment(workspace, toolbox, target, kubeconfig, os.environ)
+    return Session(workspace, target, Kubectl(toolbox.path("kubectl"), kubeconfig), Engine(workspace.root, variables))
+
+
+def up(
+    workspace: Workspace, stack: str, target_name: str | None, pulumi_options: tuple[str, ...], report: Report
+) -> tuple[Session, PlatformSettings, tuple[ServiceStatus, ...]]:
+    """Bring a stack up and wait until all its services are ready.
+
+    Raises:
+        SettingsError: The stack file is not usable; nothing was started.
+        CommandError: The update or the rollout failed; names pods, reasons and events.
+    """
+    stack_file = workspace.stack_file(stack)
+    platform = read_platform(stack_file)
+    stack_secrets.check_passphrase(workspace, stack_file, os.environ)
+    target = choose_target(workspace, target_name)
+    report(str(target))
+    session = start_session(workspace, target, report)
+    prepare_stack(session, stack, report)
+    # The simulated cluster holds nothing that a preview could protect.
+    options = ("--yes", "--skip-preview") if target.name == "sim" else ()
+    if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):
+        raise CommandError(failure(session, platform))
+    return session, platform, wait_until_ready(session, platform)
+
+
+def prepare_stack(session: Session, stack: str, report: Report) -> None:
+    """Create the stack in the backend and its generated secrets, where they are missing."""
+    stack_file = session.workspace.stack_file(stack)
+    if not session.engine.stack_exists(stack):
+        session.engine.create_stack(stack)
+        report(f"Created the stack {stack}.")
+    created = stack_secrets.create_missing_secrets(session.engine, stack, stack_file)
+    if created:
+        report(f"Generated {', '.join(created)}; they are encrypted in {stack_file.name}.")
+
+
+def wait_until_ready(session: Session, platform: PlatformSettings) -> tuple[ServiceStatus, ...]:
+    """Wait until every service runs at least its smallest number of pods, all ready.
+
+    Raises:
+        CommandError: They are not ready in time; names pods, reasons and events.
+    """
+    deadline = time.monotonic() + _SETTLING_SECONDS
+    wanted = {
+        name: service.autoscaling.min_replicas if service.autoscaling else service.replicas or 1
+        for name, service in platform.services.by_name().items()
+    }
+    while True:
+        statuses = rollout.service_statuses(session.kubectl, platform.namespace)
+        enough = {status.name for status in statuses if status.is_ready and status.ready >= wanted.get(status.name, 1)}
+        if enough >= wanted.keys():
+            return statuses
+        if time.monotonic() > deadline:
+            raise CommandError(failure(session, platform))
+        time.sleep(_POLL_SECONDS)
+
+
+def failure(session: Session, platform: PlatformSettings) -> str:
+    """Why the platform is not as it should be, and what still serves."""
+    try:
+        problems = rollout.pod_problems(session.kubectl, platform.namespace)
+        statuses = rollout.service_statuses(session.kubectl, platform.namespace)
+    except CommandError as error:
+        return f"the update failed, and {error}"
+    lines = ["the update failed", *(f"  {problem}" for problem in problems)]
+    affected = {problem.service for problem in problems}
+    lines += [f"  {s.name}: {s.ready} of {s.wanted} pods still serve" for s in statuses if s.name in affected]
+    return "\n".join(lines)
+
+
+def _kubeconfig(workspace: Workspace, target: str) -> Path:
+    return workspace.private / target / "kubeconfig"
