@@ -3,8 +3,8 @@
 import re
 from fractions import Fraction
 
-_CPU = re.compile(r"(\d+)(m)?|(\d+\.\d{1,3})")
-_MEMORY = re.compile(r"(\d+)(Ki|Mi|Gi|Ti)")
+_CPU = re.compile(r"([0-9]+)(m)?|([0-9]+\.[0-9]{1,3})")
+_MEMORY = re.compile(r"([0-9]+)(Ki|Mi|Gi|Ti)")
 _MEBIBYTES = {"Ki": Fraction(1, 1024), "Mi": Fraction(1), "Gi": Fraction(1024), "Ti": Fraction(1024 * 1024)}
 _MILLICORES_PER_CORE = 1000
 

@@ -70,13 +70,15 @@ def _as_document(text: str) -> object:
 
 
 def _unknown_keys() -> list[Problem]:
-    known = [PLATFORM_KEY, *(f"{_PROJECT}:{secret.key}" for secret in SECRETS)]
+    known = {name: f"{_PROJECT}:{name}" for name in ("platform", *(secret.key for secret in SECRETS))}
     problems = []
     for key in {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}:
-        if key.startswith(f"{_PROJECT}:") and key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            problems.append(Problem(key, f"is not a known key; {hint}Known: {', '.join(known)}"))
+        project, _, name = key.partition(":")
+        if project == _PROJECT and name not in known:
+            # The prefix is the same for all, so it must not count as likeness.
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {known[close[0]]!r}? " if close else ""
+            problems.append(Problem(key, f"is not a known key; {hint}Known: {', '.join(known.values())}"))
     return problems
 
 

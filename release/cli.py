@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -154,11 +155,13 @@ def transition(
 
     here = workspace()
     into, other = here.stack_file(stack), here.stack_file(source)
-    platform = read_platform(into)
-    read_platform(other)
-    text = take_settings(into.read_text(encoding="utf-8"), other.read_text(encoding="utf-8"), platform)
+    with here.only_one(f"transition {stack} {source}") if write else nullcontext():
+        platform = read_platform(into)
+        read_platform(other)
+        text = take_settings(into.read_text(encoding="utf-8"), other.read_text(encoding="utf-8"), platform)
+        if write:
+            into.write_text(text, encoding="utf-8")
     if write:
-        into.write_text(text, encoding="utf-8")
         report(f"{into.name} now has the settings of {other.name}; deploy them with `pulumi up --stack {stack}`.")
     else:
         typer.echo(text, nl=False)

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from urllib.parse import unquote, urlparse
 from components.settings.errors import PLATFORM_KEY
 from release.errors import CommandError
 
+_PASSING_STATE = re.compile(r"@ |.* (creat|updat|delet|replac|read)ing \(\d+s\)")
 _PROJECT = PLATFORM_KEY.partition(":")[0]
 
 
@@ -32,10 +35,21 @@ class Engine:
         return {**os.environ, **self.variables}
 
     def run(self, *arguments: str) -> int:
-        """Run a command in the foreground and return its exit code; its output goes to the terminal."""
-        return subprocess.run(
-            ["pulumi", *arguments], cwd=self.root, env=self.environment, check=False, stdin=None
-        ).returncode
+        """Run a command in the foreground and return its exit code.
+
+        On a terminal Pulumi draws its own display. Elsewhere only what has ended is printed: a log needs no line for
+        each state that an object passes on its way.
+        """
+        command = ["pulumi", *arguments]
+        if sys.stdout.isatty():
+            return subprocess.run(command, cwd=self.root, env=self.environment, check=False).returncode
+        with subprocess.Popen(
+            command, cwd=self.root, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        ) as process:
+            for line in process.stdout or ():
+                if not _PASSING_STATE.match(line):
+                    print(line, end="", flush=True)  # noqa: T201  # passes on what Pulumi prints
+        return process.returncode
 
     def capture(self, *arguments: str, text: str | None = None) -> str:
         """Run a command and return what it prints.

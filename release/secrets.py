@@ -1,9 +1,11 @@
 """Creates the secrets that a stack needs and no person must know, in its encrypted configuration."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from components.settings.errors import PLATFORM_KEY
 from components.settings.loading import read_stack_document
@@ -21,7 +23,7 @@ def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
     Raises:
         SettingsError: The stack file cannot be read.
     """
-    configuration = read_stack_document(stack_file).get("config") or {}
+    configuration = _configuration(read_stack_document(stack_file))
     return tuple(secret for secret in SECRETS if secret.required and f"{_PROJECT}:{secret.key}" not in configuration)
 
 
@@ -60,9 +62,12 @@ def reset_secrets(stack_file: Path) -> tuple[str, ...]:
     """Remove the encrypted values and the salt from a stack file and return the removed keys.
 
     Works on lines, so that comments stay. Nothing else is touched.
+
+    Raises:
+        CommandError: The file is not written line by line, as Pulumi does; nothing was changed.
     """
     document = read_stack_document(stack_file)
-    encrypted = [key for key, value in (document.get("config") or {}).items() if _is_encrypted(value)]
+    encrypted = [key for key, value in _configuration(document).items() if _is_encrypted(value)]
     doomed = [*encrypted, *(["encryptionsalt"] if "encryptionsalt" in document else [])]
     kept: list[str] = []
     removing_below: int | None = None
@@ -73,8 +78,32 @@ def reset_secrets(stack_file: Path) -> tuple[str, ...]:
         removing_below = indentation if any(line.strip().startswith(f"{key}:") for key in doomed) else None
         if removing_below is None:
             kept.append(line)
-    stack_file.write_text("".join(kept), encoding="utf-8")
+    text = "".join(kept)
+    if not _is_without(text, document, doomed):
+        raise CommandError(
+            f"{stack_file.name} holds its encrypted values in another form than Pulumi writes; remove by hand: "
+            f"{', '.join(doomed)}",
+            ExitCode.BAD_INPUT,
+        )
+    stack_file.write_text(text, encoding="utf-8")
     return tuple(doomed)
+
+
+def _is_without(text: str, document: Mapping[str, Any], doomed: Sequence[str]) -> bool:
+    def rest(whole: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        others = {key: value for key, value in whole.items() if key not in (*doomed, "config")}
+        return others, {key: value for key, value in _configuration(whole).items() if key not in doomed}
+
+    try:
+        left = yaml.safe_load(text) or {}
+    except yaml.YAMLError:
+        return False
+    return rest(left) == rest(document) and not {*left, *_configuration(left)} & {*doomed}
+
+
+def _configuration(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    configuration = document.get("config")
+    return configuration if isinstance(configuration, dict) else {}
 
 
 def _is_encrypted(value: Any) -> bool:

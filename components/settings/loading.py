@@ -19,8 +19,14 @@ def parse_platform(document: object) -> PlatformSettings:
         SettingsError: Names everything that is wrong, each with the key's full path.
     """
     try:
+        # YAML has dates, JSON has not. No setting is a fraction, so a date gets its error where it stands.
+        text = json.dumps(document, default=lambda _: 0.5)
+    except (TypeError, ValueError, RecursionError):
+        message = "holds what is no setting: a key that is not text, or a block that holds itself"
+        raise SettingsError((Problem(PLATFORM_KEY, message),)) from None
+    try:
         # JSON mode is strict about types, yet takes the lists of a file for tuples.
-        return PlatformSettings.model_validate_json(json.dumps(document))
+        return PlatformSettings.model_validate_json(text)
     except ValidationError as error:
         raise settings_error(error, PlatformSettings) from None
 
@@ -39,7 +45,7 @@ def read_stack_document(path: Path) -> Mapping[str, Any]:
         raise SettingsError((Problem(path.name, message),)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError((Problem(path.name, f"cannot be read: {error}"),)) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SettingsError((Problem(path.name, f"is not YAML: {' '.join(str(error).split())}"),)) from None
     if not isinstance(document, dict):
         raise SettingsError((Problem(path.name, "must be a block with the key 'config'"),))

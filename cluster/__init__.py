@@ -1,0 +1,26 @@
+"""Where the platform runs: the choice of a cluster, and its start and end.
+
+Owns clusters that this project starts itself; a cluster named by a kubeconfig is only looked at.
+"""
+
+from __future__ import annotations
+
+from cluster.docker import docker_answers
+from cluster.errors import ClusterError
+from cluster.interface import Cluster, ClusterStatus
+from cluster.opening import open_target, required_programs
+from cluster.simulator import Simulator
+from cluster.target import TARGETS, Target, choose_target
+
+__all__ = [
+    "TARGETS",
+    "Cluster",
+    "ClusterError",
+    "ClusterStatus",
+    "Simulator",
+    "Target",
+    "choose_target",
+    "docker_answers",
+    "open_target",
+    "required_programs",
+]

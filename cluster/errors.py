@@ -1,0 +1,10 @@
+"""The one exception of this package."""
+
+from __future__ import annotations
+
+
+class ClusterError(Exception):
+    """A cluster could not be reached, started, stopped or chosen.
+
+    The message states the cause and the cure and is meant to be printed as it is, without a traceback.
+    """

@@ -1,0 +1,61 @@
+"""When a simulated cluster is ready: what is asked of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cluster.api_client import ApiClient
+from cluster.control_plane import API_SERVER, CONTROLLER_MANAGER, SCHEDULER
+from cluster.nodes import missing_node
+from cluster.trust import administrator_files
+
+DEFAULT_SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
+
+
+class Readiness:
+    """Questions to the servers of one control plane; owns their connections."""
+
+    def __init__(self, certificates: Path, ports: Mapping[str, int], timeout_seconds: float) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            certificates: directory of the certificates; they must be there.
+            ports: loopback ports by program.
+            timeout_seconds: limit for each question.
+        """
+        authority, administrator = administrator_files(certificates)
+        servers = (API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
+        self._clients = {name: ApiClient(ports[name], authority, administrator, timeout_seconds) for name in servers}
+
+    @property
+    def api(self) -> ApiClient:
+        """The client of the API server."""
+        return self._clients[API_SERVER]
+
+    def api_lacks(self) -> str | None:
+        """Return why the API server cannot be used yet, or None if it can."""
+        return None if self.api.says_ok("/readyz") else "the API server is not ready"
+
+    def cluster_lacks(self) -> str | None:
+        """Return why pods cannot run yet, or None if they can.
+
+        Raises:
+            ClusterError: if the API server answered before and does not answer now.
+        """
+        lacking = self.api_lacks() or missing_node(self.api)
+        if lacking:
+            return lacking
+        # The scheduler says so only when it knows all nodes and pods.
+        if not self._clients[SCHEDULER].says_ok("/readyz"):
+            return "the scheduler is not ready"
+        if not self._clients[CONTROLLER_MANAGER].says_ok("/healthz"):
+            return "the controllers are not healthy"
+        if self.api.get(DEFAULT_SERVICE_ACCOUNT) is None:
+            return "the default ServiceAccount is not there"
+        return None
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
+            client.close()

@@ -1,0 +1,104 @@
+"""Which cluster a command works on: a choice that can be read, tested and printed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.errors import ClusterError
+
+SIM = "sim"
+NODE = "node"
+K3D = "k3d"
+KUBECONFIG = "kubeconfig"
+TARGETS = (SIM, NODE, K3D, KUBECONFIG)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The chosen cluster.
+
+    Attributes:
+        name: one of `TARGETS`.
+        reason: why this one, as the end of a sentence.
+        kubeconfig: the user's own file, for the target `kubeconfig` only.
+    """
+
+    name: str
+    reason: str
+    kubeconfig: Path | None = None
+
+    def __str__(self) -> str:
+        """Return the choice and its reason as a sentence."""
+        return f"Target {self.name}: {self.reason}."
+
+
+def choose_target(
+    environment: Mapping[str, str],
+    docker_answers: Callable[[], bool],
+    *,
+    target: str | None = None,
+    kubeconfig: Path | None = None,
+) -> Target:
+    """Choose the cluster to work on.
+
+    In this order: the target that was named; a kubeconfig that was named; k3d where a Docker engine answers;
+    else the simulated cluster. The file ~/.kube/config is never taken unless it is named, because whatever it
+    points at today could be somebody's production.
+
+    Args:
+        environment: TARGET and KUBECONFIG are read from it.
+        docker_answers: asked only if nothing was named.
+        target: wins over TARGET.
+        kubeconfig: wins over KUBECONFIG.
+
+    Raises:
+        ClusterError: if the target is unknown or not built yet, or if the kubeconfig is not there.
+    """
+    named = target or environment.get("TARGET", "")
+    if named:
+        return _named_target(named, "--target" if target else "TARGET", environment, kubeconfig)
+    if kubeconfig is not None or environment.get("KUBECONFIG"):
+        return _kubeconfig_target(environment, kubeconfig)
+    if docker_answers():
+        return Target(K3D, "no target and no kubeconfig is named, and a Docker engine answers")
+    return Target(SIM, "no target and no kubeconfig is named, and no Docker engine answers")
+
+
+def _named_target(name: str, source: str, environment: Mapping[str, str], kubeconfig: Path | None) -> Target:
+    if name not in TARGETS:
+        raise ClusterError(f"{source} is {name!r}; it must be one of: {', '.join(TARGETS)}.")
+    if name == NODE:
+        message = f"{source} is {NODE!r}, which is not built yet. Use sim, k3d or kubeconfig."
+        raise ClusterError(message)
+    if name == KUBECONFIG:
+        return _kubeconfig_target(environment, kubeconfig)
+    return Target(name, f"{source} names it")
+
+
+def _kubeconfig_target(environment: Mapping[str, str], kubeconfig: Path | None) -> Target:
+    source = "--kubeconfig" if kubeconfig is not None else "KUBECONFIG"
+    path = kubeconfig if kubeconfig is not None else _only_file(environment.get("KUBECONFIG", ""))
+    if not path.is_file():
+        message = (
+            f"The kubeconfig {path}, named by {source}, does not exist. Correct the path, "
+            f"or leave {source} away to use k3d or the simulated cluster."
+        )
+        raise ClusterError(message)
+    return Target(KUBECONFIG, f"{source} names {path}", path)
+
+
+def _only_file(value: str) -> Path:
+    files = [entry for entry in value.split(os.pathsep) if entry]
+    if not files:
+        message = "The target kubeconfig needs a file. Name it with KUBECONFIG=<file> or --kubeconfig <file>."
+        raise ClusterError(message)
+    if len(files) > 1:
+        message = (
+            f"KUBECONFIG names {len(files)} files, and which cluster they add up to is easily misread. "
+            "Name one file; make it with: kubectl config view --minify --flatten."
+        )
+        raise ClusterError(message)
+    return Path(files[0]).expanduser()

@@ -1,0 +1,97 @@
+"""A copy of the project with a simulated cluster of its own, and the commands to work on it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml", "__main__.py", "components")
+SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    error: str
+
+    @property
+    def text(self) -> str:
+        """Both outputs, for an assertion's message."""
+        return f"exit {self.code}\n{self.out}\n{self.error}"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project that a test may change, with its own state and cluster."""
+
+    root: Path
+
+    def run(self, *command: str, **variables: str) -> Done:
+        """Run a program in the project with the environment of a user who has set nothing."""
+        own = {"KUBECONFIG", "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"}
+        environment = {name: value for name, value in os.environ.items() if name not in own}
+        environment |= {"ALT_LAS_ROOT": str(self.root), "TARGET": "sim"} | variables
+        done = subprocess.run(
+            command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def altlas(self, *arguments: str, **variables: str) -> Done:
+        """Run `altlas`."""
+        return self.run(str(Path(sys.executable).parent / "altlas"), *arguments, **variables)
+
+    def variables(self) -> dict[str, str]:
+        """What `altlas env` prints, as a shell would read it."""
+        printed = self.altlas("env").out
+        shell = subprocess.run(
+            ["sh", "-c", f"{printed}\nenv -0"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PATH": os.environ["PATH"]},
+        )
+        return dict(line.split("=", 1) for line in shell.stdout.split("\0") if "=" in line)
+
+    def pulumi(self, *arguments: str) -> Done:
+        """Run plain `pulumi` in the environment that `altlas env` prints."""
+        return self.run("pulumi", *arguments, "--non-interactive", **self.variables())
+
+    def kubectl(self, *arguments: str) -> Done:
+        """Run the pinned `kubectl` against the project's cluster."""
+        return self.run("kubectl", *arguments, **self.variables())
+
+    def objects(self, kinds: str, namespace: str) -> list[dict[str, Any]]:
+        """Objects of a namespace as the API server has them."""
+        done = self.kubectl("get", kinds, "--namespace", namespace, "--output", "json")
+        assert done.code == 0, done.text
+        items: list[dict[str, Any]] = json.loads(done.out)["items"]
+        return items
+
+    def stack_file(self, stack: str) -> Path:
+        """Path of a stack's file."""
+        return self.root / f"Pulumi.{stack}.yaml"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A copy of the project; its cluster is removed when the module ends, also when a test failed."""
+    root = tmp_path_factory.mktemp("project")
+    for name in PROGRAM:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, root / name)
+    (root / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    found = Project(root)
+    yield found
+    done = found.altlas("down", "--delete")
+    assert done.code == 0, done.text

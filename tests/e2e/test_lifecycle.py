@@ -1,0 +1,148 @@
+"""The life of a stack on a real API server: up, transition and back, a bad release, and the end."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Project
+
+pytestmark = pytest.mark.e2e
+
+SERVICES = ["ai-orchestrator", "api-gateway", "archive-service", "runner-service", "segmentation-service"]
+OWNED = "deployments,services,serviceaccounts,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,secrets"
+
+
+def deployments(project: Project, namespace: str) -> dict[str, dict[str, Any]]:
+    """Deployments of a namespace by name."""
+    return {each["metadata"]["name"]: each for each in project.objects("deployments", namespace)}
+
+
+def identities(project: Project, namespace: str) -> dict[str, str]:
+    """UID of every object that a change of phase must not replace, by kind and name."""
+    objects = [each for each in project.objects(OWNED, namespace) if "pulumi" in json.dumps(each["metadata"])]
+    return {f"{each['kind']}/{each['metadata']['name']}": each["metadata"]["uid"] for each in objects}
+
+
+def ready(project: Project, namespace: str) -> dict[str, int]:
+    """Ready pods of each Deployment whose newest release is rolled out completely."""
+    return {
+        name: each["status"]["readyReplicas"]
+        for name, each in deployments(project, namespace).items()
+        if each["status"]["updatedReplicas"] == each["status"]["readyReplicas"] == each["spec"]["replicas"]
+    }
+
+
+def test_up_ends_with_a_table_of_five_ready_services(project: Project) -> None:
+    """One command from nothing to the whole alpha platform."""
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    rows = [line.split()[:2] for line in done.out.splitlines() if "frozen68/" in line]
+    assert rows == [[name, "2/2"] for name in SERVICES]
+    assert "warning" not in (done.out + done.error).lower(), done.text
+    assert "kubectl --kubeconfig" in done.out
+
+
+def test_the_cluster_runs_five_deployments_in_a_restricted_namespace(project: Project) -> None:
+    """Every pod was admitted by the API server under the restricted Pod Security Standard."""
+    assert ready(project, "alt-las") == dict.fromkeys(SERVICES, 2)
+    labels = json.loads(project.kubectl("get", "namespace", "alt-las", "--output", "json").out)["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    zones = {pod["spec"]["nodeName"] for pod in project.objects("pods", "alt-las")}
+    assert len(zones) == 3
+
+
+def test_a_second_preview_has_no_changes_and_no_warning(project: Project) -> None:
+    """What was deployed is what the program says."""
+    done = project.pulumi("preview", "--stack", "alpha", "--expect-no-changes")
+    assert done.code == 0, done.text
+    assert "warning" not in (done.out + done.error).lower(), done.text
+    assert "50 unchanged" in done.out
+
+
+def test_beta_runs_beside_alpha_on_the_same_cluster(project: Project) -> None:
+    """No object of one stack has the name of an object of the other."""
+    done = project.altlas("up", "--stack", "beta")
+    assert done.code == 0, done.text
+    expected = {"ai-orchestrator": 2, "api-gateway": 3, "archive-service": 2, "runner-service": 3}
+    assert ready(project, "alt-las-beta") == expected | {"segmentation-service": 3}
+    assert ready(project, "alt-las") == dict.fromkeys(SERVICES, 2)
+
+
+def test_alpha_takes_the_settings_of_beta_and_goes_back(project: Project) -> None:
+    """Every step is rolled out ready; no object is replaced but the ConfigMap whose content changes."""
+    before = identities(project, "alt-las")
+    original = project.stack_file("alpha").read_text()
+    replica_sets = {each["metadata"]["name"] for each in project.objects("replicasets", "alt-las")}
+
+    assert project.altlas("transition", "alpha", "beta", "--write").code == 0
+    steps = json.loads(project.pulumi("preview", "--stack", "alpha", "--json").out)["steps"]
+    replaced = {step["urn"].rpartition("::")[2] for step in steps if "replace" in step["op"]}
+    assert replaced == {"segmentation-service-environment"}
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    images = [
+        each["spec"]["template"]["spec"]["containers"][0]["image"] for each in deployments(project, "alt-las").values()
+    ]
+    assert images[1:3] == ["frozen68/api-gateway:beta.v9", "frozen68/archive-service:beta"]
+    assert set(ready(project, "alt-las")) == set(SERVICES)
+    assert identities(project, "alt-las") == before
+
+    project.stack_file("alpha").write_text(original)
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert identities(project, "alt-las") == before
+    serving = {e["metadata"]["name"] for e in project.objects("replicasets", "alt-las") if e["spec"]["replicas"]}
+    assert serving == replica_sets, "going back runs the very ReplicaSets from before, not new ones"
+    assert project.pulumi("preview", "--stack", "alpha", "--expect-no-changes").code == 0
+
+
+def test_a_bad_release_fails_with_pod_reason_and_event_while_the_old_pods_serve(project: Project) -> None:
+    """A release whose image cannot be pulled takes nothing away, and a good one after it recovers."""
+    stack_file = project.stack_file("alpha")
+    original = stack_file.read_text()
+    old = {pod["metadata"]["name"] for pod in project.objects("pods", "alt-las") if "runner" in pod["metadata"]["name"]}
+    bad = original.replace(
+        "frozen68/runner-service, tag: 1.0.0-alpha", "frozen68/runner-service, tag: 1.0.1-unpullable"
+    )
+    stack_file.write_text(
+        bad.replace(
+            "    autoscaling:\n", "    rollout: {progressDeadlineSeconds: 5, timeoutSeconds: 8}\n    autoscaling:\n", 1
+        )
+    )
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 1, done.text
+    assert "Traceback" not in done.error
+    pods = project.objects("pods", "alt-las")
+    serving = {p["metadata"]["name"] for p in pods if p["status"].get("containerStatuses", [{}])[0].get("ready")}
+    failed = next(p["metadata"]["name"] for p in pods if "unpullable" in p["spec"]["containers"][0]["image"])
+    assert f"runner-service: pod {failed} is not ready: ImagePullBackOff" in done.error
+    assert "last event: Failed" in done.error
+    assert re.search(r"runner-service: ([23]) of \1 pods still serve", done.error), done.text
+    assert old <= serving
+
+    stack_file.write_text(original)
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert set(ready(project, "alt-las")) == set(SERVICES)
+
+
+def test_destroy_leaves_nothing_of_a_stack_and_all_of_the_other(project: Project) -> None:
+    """What `up` made, `destroy` removes, and nothing else."""
+    done = project.altlas("destroy", "--stack", "alpha")
+    assert done.code == 0, done.text
+    namespaces = project.kubectl("get", "namespaces", "--output", "name").out.split()
+    assert "namespace/alt-las" not in namespaces
+    assert "namespace/alt-las-beta" in namespaces
+    assert len(ready(project, "alt-las-beta")) == 5
+    done = project.altlas("destroy", "--stack", "beta")
+    assert done.code == 0, done.text
+    assert project.kubectl("get", "namespaces", "--output", "name").out.split() == [
+        "namespace/default",
+        "namespace/kube-node-lease",
+        "namespace/kube-public",
+        "namespace/kube-system",
+    ]
+    state = json.loads(project.pulumi("stack", "export", "--stack", "alpha").out)
+    assert state["deployment"].get("resources", []) == []
