@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.naming import selector_labels
 from components.service_graph import ServiceGraph
 
 _DNS_PORT = 53
@@ -41,7 +40,7 @@ def service_policy(name: str, graph: ServiceGraph, ingress_controller_namespace:
     The kubelet's probes need no rule: Kubernetes always lets a node reach its own pods.
     """
     return {
-        "podSelector": {"matchLabels": selector_labels(name)},
+        "podSelector": {"matchLabels": graph.selector_of(name)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": _ingress(name, graph, ingress_controller_namespace),
         "egress": _egress(name, graph),
@@ -49,7 +48,7 @@ def service_policy(name: str, graph: ServiceGraph, ingress_controller_namespace:
 
 
 def _ingress(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> list[Rule]:
-    peers: list[Rule] = [_pods_of(caller) for caller in graph.callers_of(name)]
+    peers: list[Rule] = [_pods_of(caller, graph) for caller in graph.callers_of(name)]
     if name in graph.entered_from_ingress:
         peers.append({"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: ingress_controller_namespace}}})
     # A rule without peers would admit everybody, so without callers there is no rule.
@@ -58,7 +57,7 @@ def _ingress(name: str, graph: ServiceGraph, ingress_controller_namespace: str) 
 
 def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
     rules: list[Rule] = [
-        {"to": [_pods_of(callee)], "ports": [_tcp(graph.ports[callee])]} for callee in graph.callees_of(name)
+        {"to": [_pods_of(callee, graph)], "ports": [_tcp(graph.ports[callee])]} for callee in graph.callees_of(name)
     ]
     rules.append(
         {
@@ -77,8 +76,8 @@ def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
     return rules
 
 
-def _pods_of(name: str) -> Rule:
-    return {"podSelector": {"matchLabels": selector_labels(name)}}
+def _pods_of(name: str, graph: ServiceGraph) -> Rule:
+    return {"podSelector": {"matchLabels": graph.selector_of(name)}}
 
 
 def _tcp(port: int) -> Rule:

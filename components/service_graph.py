@@ -1,7 +1,9 @@
 """Who may call whom. Declared once by the services; NetworkPolicies, and all else about traffic, derive from it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from components.naming import selector_labels
 
 
 class ServiceGraphError(ValueError):
@@ -17,12 +19,28 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceGraph:
-    """The services with the ports of their pods, and the calls between them.
+class Store:
+    """A store that services call, as the graph sees it.
 
     Attributes:
-        ports: TCP port of each service's pods by service name.
+        name: Name of the store, such as redis.
+        port: TCP port of its pods.
+        pod_labels: Labels that select its pods.
+    """
+
+    name: str
+    port: int
+    pod_labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceGraph:
+    """The services and stores with the ports of their pods, and the calls between them.
+
+    Attributes:
+        ports: TCP port of the pods by name of the service or store.
         calls: All edges.
+        pod_labels: Labels that select the pods, for those (stores of an operator) whose labels are not ours to choose.
         entered_from_ingress: Services that the ingress controller may reach.
         reaching_internet: Services that may reach port 443 of public addresses.
 
@@ -32,6 +50,7 @@ class ServiceGraph:
 
     ports: Mapping[str, int]
     calls: frozenset[Call]
+    pod_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     entered_from_ingress: frozenset[str] = frozenset()
     reaching_internet: frozenset[str] = frozenset()
 
@@ -46,6 +65,10 @@ class ServiceGraph:
         for call in sorted(self.calls):
             if call.caller == call.callee:
                 raise ServiceGraphError(f"the service graph lets {call.caller} call itself; remove the call")
+
+    def selector_of(self, name: str) -> dict[str, str]:
+        """Labels that select the pods of a service or store."""
+        return dict(self.pod_labels.get(name) or selector_labels(name))
 
     def callers_of(self, name: str) -> tuple[str, ...]:
         """Services that may call `name`, in alphabetical order."""

@@ -10,6 +10,7 @@ class RunnerService(Service[RunnerServiceSettings]):
 
     service_name = "runner-service"
     component = "runner"
+    stores = ("nats",)
     calls = ("ai-orchestrator",)
     writable_paths = ("/data/alt", "/data/last", "/data/artifacts", "/tmp")  # noqa: S108  # mount paths
 

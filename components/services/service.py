@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
 
-from components.service_graph import Call, ServiceGraph, calls_from
+from components.service_graph import Call, ServiceGraph, Store, calls_from
 from components.settings import PlatformSettings, ServiceSettings
 from components.stack_configuration import StackConfiguration
 from components.workload import Workload, WorkloadArgs
@@ -36,6 +36,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
         service_name: Kubernetes name, also the key in the stack file.
         component: Role in the platform, the value of `app.kubernetes.io/component`.
         calls: Names of the services that its code calls.
+        stores: Names of the stores that its code, or its documentation, calls.
         service_port: Port under which others reach it, where it is not the container's own.
         writable_paths: Directories that its code writes.
         working_directory: Directory in which it starts, where the image's own is not writable.
@@ -49,6 +50,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
     service_name: ClassVar[str]
     component: ClassVar[str]
     calls: ClassVar[tuple[str, ...]] = ()
+    stores: ClassVar[tuple[str, ...]] = ()
     service_port: ClassVar[int | None] = None
     writable_paths: ClassVar[tuple[str, ...]]
     working_directory: ClassVar[str | None] = None
@@ -92,19 +94,31 @@ def service_url(name: str, platform: PlatformSettings) -> str:
     return f"http://{name}:{platform.services.by_name()[name].port}"
 
 
-def service_graph(services: Iterable[type[Service[Any]]], platform: PlatformSettings) -> ServiceGraph:
+def service_graph(
+    services: Iterable[type[Service[Any]]], platform: PlatformSettings, stores: Iterable[Store] = ()
+) -> ServiceGraph:
     """The service graph: what each service declares, and the additional calls of the stack.
+
+    Args:
+        services: The services of the platform.
+        platform: The stack's settings.
+        stores: The stores that the stack runs itself; calls to others are not part of the graph.
 
     Raises:
         ServiceGraphError: A service declares a call to an unknown service or to itself.
     """
-    services = tuple(services)
-    declared = (calls_from(service.service_name, service.calls) for service in services)
+    services, own_stores = tuple(services), {store.name: store for store in stores}
+    declared = (
+        calls_from(service.service_name, (*service.calls, *(name for name in service.stores if name in own_stores)))
+        for service in services
+    )
     additional = frozenset(Call(call.caller, call.callee) for call in platform.additional_calls)
     settings = platform.services.by_name()
     return ServiceGraph(
-        ports={service.service_name: settings[service.service_name].port for service in services},
+        ports={service.service_name: settings[service.service_name].port for service in services}
+        | {store.name: store.port for store in own_stores.values()},
         calls=additional.union(*declared),
+        pod_labels={store.name: store.pod_labels for store in own_stores.values()},
         entered_from_ingress=frozenset(s.service_name for s in services if s.entered_from_ingress),
         reaching_internet=frozenset(s.service_name for s in services if s.reaches_internet),
     )
