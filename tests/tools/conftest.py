@@ -1,0 +1,48 @@
+"""Fixtures for the tests of `tools`."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.tools.sandbox import FAKE_GO, ReleaseServer, Sandbox
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Provide a sandbox with a fake Go; nothing outside of it is on PATH or in the cache."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FAKE_GO_LOG", str(tmp_path / "go.log"))
+    monkeypatch.setenv("FAKE_GO_MODULE", str(tmp_path / "source"))
+    for name in ("FAKE_GO_GATE", "FAKE_GO_FAILURE", "FAKE_GO_VERSION", "FAKE_GO_BUILDS", "ALT_LAS_RELEASE_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+    result = Sandbox(tmp_path)
+    result.executable("go", FAKE_GO.encode())
+    result.save()
+    yield result
+    result.stop()
+
+
+@pytest.fixture
+def releases(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseServer]:
+    """Provide a release server that is set as the mirror."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.answer(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        state = ReleaseServer(f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("ALT_LAS_RELEASE_MIRROR", state.address)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield state
+        server.shutdown()
+        thread.join()

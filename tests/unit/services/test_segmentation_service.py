@@ -1,0 +1,46 @@
+"""segmentation-service's environment."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from release.program import Recorder
+from tests.stacks.documents import STACKS
+from tests.unit.program import find
+from tests.unit.services.environment import environment_of
+
+
+@pytest.mark.parametrize(("stack", "low", "high"), [("alpha", "256", "384"), ("beta", "500", "1000")])
+def test_segmentation_frees_memory_before_its_limit(
+    programs: Mapping[str, Recorder], stack: str, low: str, high: str
+) -> None:
+    """All of its plain variables; beta has the thresholds that the code has by itself, alpha's fit its small limit."""
+    assert find(programs[stack].objects, "ConfigMap", "segmentation-service")["data"] == {
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": "/app",
+        "PORT": "8000",
+        "AI_ORCHESTRATOR_URL": "http://ai-orchestrator:8001",
+        "NLTK_DATA": "/app/nltk_data",
+        "DISABLE_SPACY": "true",
+        "MEMORY_THRESHOLD_MB": low,
+        "HIGH_MEMORY_THRESHOLD_MB": high,
+        "GC_INTERVAL": "60",
+        "MAX_CACHE_SIZE": "100",
+    }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_segmentation_starts_where_it_may_write_its_log(programs: Mapping[str, Recorder], stack: str) -> None:
+    """Its code opens a log file in the working directory when it is imported."""
+    for service in ("segmentation-service", "runner-service"):
+        spec = find(programs[stack].objects, "Deployment", service)["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        if service == "segmentation-service":
+            assert container["workingDir"] in [mount["mountPath"] for mount in container["volumeMounts"]]
+        else:
+            assert "workingDir" not in container
+
+
+def test_spacy_can_be_turned_on_for_an_image_that_has_it() -> None:
+    """The variable says the opposite of the setting."""
+    assert environment_of("segmentation-service", {".spacyEnabled": True})["DISABLE_SPACY"] == "false"

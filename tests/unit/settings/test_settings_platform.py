@@ -1,0 +1,83 @@
+"""Settings of the whole platform: namespace, host, rollout and additional calls."""
+
+from typing import Any
+
+import pytest
+
+from tests.stacks.documents import alpha_settings, alpha_with, only_problem
+
+SERVICES = "api-gateway, runner-service, segmentation-service, ai-orchestrator, archive-service"
+
+
+@pytest.mark.parametrize("key", ["namespace", "ingress.controllerNamespace"])
+@pytest.mark.parametrize("value", ["", "Alt", "alt_las", "-a", "a.b", "a" * 64])
+def test_a_namespace_that_is_no_dns_label_is_refused(key: str, value: str) -> None:
+    """With the rule and an example."""
+    assert only_problem(alpha_with({key: value})) == (
+        key,
+        "is not a DNS label; use 1 to 63 lower-case letters, digits or '-', with a letter or digit at both ends, such "
+        "as alt-las",
+    )
+
+
+@pytest.mark.parametrize("value", ["default", "kube-system", "kube-public", "kube-node-lease"])
+def test_a_namespace_of_the_cluster_is_refused(value: str) -> None:
+    """The stack owns its namespace and would delete it one day."""
+    assert only_problem(alpha_with({"namespace": value})) == (
+        "namespace",
+        "belongs to the cluster; choose a namespace of the platform's own, such as alt-las",
+    )
+
+
+def test_the_controller_may_live_in_a_namespace_of_the_cluster() -> None:
+    """It is only named there, not owned; k3s runs it in kube-system."""
+    assert alpha_settings().ingress.controller_namespace == "kube-system"
+
+
+@pytest.mark.parametrize("value", ["", "Alt-las.local", "alt_las.local", "https://alt-las.local", "alt-las.local:80"])
+def test_a_host_that_is_no_dns_name_is_refused(value: str) -> None:
+    """Neither an address with a scheme nor one with a port."""
+    assert only_problem(alpha_with({"ingress.host": value})) == (
+        "ingress.host",
+        "is not a DNS name; write lower-case labels joined by dots, such as alt-las.local",
+    )
+
+
+@pytest.mark.parametrize(("progress", "timeout"), [(300, 300), (900, 600)])
+def test_an_update_must_wait_longer_than_a_rollout_may_stand_still(progress: int, timeout: int) -> None:
+    """Or it would end before Kubernetes can say what is wrong."""
+    document = alpha_with({"rollout": {"progressDeadlineSeconds": progress, "timeoutSeconds": timeout}})
+    assert only_problem(document) == (
+        "rollout",
+        f"progressDeadlineSeconds ({progress}) is not below timeoutSeconds ({timeout}), so an update would stop "
+        "waiting before Kubernetes can say what is wrong; raise the timeout",
+    )
+
+
+@pytest.mark.parametrize("role", ["caller", "callee"])
+def test_an_additional_call_of_an_unknown_service_is_refused(role: str) -> None:
+    """With its place in the list and the names that exist."""
+    good = {"caller": "ai-orchestrator", "callee": "segmentation-service"}
+    document = alpha_with({"additionalCalls": [good, good | {role: "postgres"}]})
+    assert only_problem(document) == (
+        "",
+        f"additionalCalls[1].{role} names the unknown service 'postgres'; known: {SERVICES}",
+    )
+
+
+def test_an_additional_call_of_a_service_to_itself_is_refused() -> None:
+    """It needs no rule."""
+    document = alpha_with({"additionalCalls": [{"caller": "runner-service", "callee": "runner-service"}]})
+    assert only_problem(document) == (
+        "",
+        "additionalCalls[0] lets runner-service call itself, which needs no rule; remove it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [("progress_deadline_seconds", 300), ("timeout_seconds", 900), ("revision_history_limit", 5)],
+)
+def test_a_rollout_has_defaults_that_are_right_in_every_phase(key: str, expected: Any) -> None:
+    """Neither stack file says anything about them."""
+    assert getattr(alpha_settings().rollout, key) == expected

@@ -1,0 +1,104 @@
+"""Rules that every component keeps: parents, names and outputs."""
+
+import inspect
+from collections import Counter
+from collections.abc import Mapping
+
+import pulumi
+import pytest
+
+from components.services import SERVICES
+from components.settings.errors import PLATFORM_KEY
+from components.shared.namespace import PlatformNamespace
+from components.workload import Workload
+from release.program import run_program
+from tests.stacks.documents import ROOT, STACKS
+from tests.unit.program import Program, build, configure, full_configuration
+
+COMPONENTS: Mapping[str, type[pulumi.ComponentResource]] = {
+    "alt-las:platform:Namespace": PlatformNamespace,
+    "alt-las:platform:Workload": Workload,
+    **{f"alt-las:services:{service.__name__}": service for service in SERVICES},
+}
+"""Every component class by its type token. The tokens are identity: changing one replaces what stands below it."""
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def program(request: pytest.FixtureRequest) -> Program:
+    """The whole program of a stack with every secret set."""
+    values = full_configuration(request.param)
+    configure(values, [key for key in values if key != PLATFORM_KEY])
+    return build(lambda: run_program(ROOT), request.param)
+
+
+def test_no_type_and_name_is_registered_twice(program: Program) -> None:
+    """The stand-in accepts that, the real engine ends the update."""
+    counted = Counter((request.type, request.name) for request in program.requests)
+    assert [each for each, count in counted.items() if count > 1] == []
+
+
+def test_no_kind_and_name_is_claimed_twice_in_the_cluster(program: Program) -> None:
+    """Two registrations of one object would overwrite each other in turn."""
+    counted = Counter((each["kind"], each["metadata"]["name"]) for each in program.recorder.objects)
+    assert [each for each, count in counted.items() if count > 1] == []
+
+
+def test_every_object_lies_in_a_component_and_every_component_where_it_belongs(program: Program) -> None:
+    """Namespace and services under the stack, workloads under their service, objects under a workload or namespace."""
+    parents = {
+        "alt-las:platform:Workload": {f"alt-las:services:{service.__name__}" for service in SERVICES},
+        "kubernetes": {"alt-las:platform:Workload", "alt-las:platform:Namespace"},
+    }
+    for request in program.requests:
+        parent_type = request.parent.split("::")[2].rpartition("$")[2]
+        allowed = parents.get(request.type) or parents.get(request.type.partition(":")[0], {"pulumi:pulumi:Stack"})
+        assert parent_type in allowed, f"{request.type} {request.name} lies under {parent_type}"
+
+
+def test_every_child_is_named_after_its_parent(program: Program) -> None:
+    """A child's name is its parent's, with a suffix where there are several of a kind; never a phase."""
+    for request in program.requests:
+        parent = request.parent.split("::")[-1]
+        if request.type.startswith("kubernetes:") or request.type == "alt-las:platform:Workload":
+            assert request.name == parent or request.name.startswith(f"{parent}-")
+        assert not {"alpha", "beta"} & set(request.name.split("-"))
+
+
+def test_the_program_consists_of_the_known_components(program: Program) -> None:
+    """One namespace, one workload a service, one service of each class."""
+    found = Counter(request.type for request in program.requests if not request.type.startswith("kubernetes:"))
+    assert found == Counter({token: 5 if token == "alt-las:platform:Workload" else 1 for token in COMPONENTS})
+
+
+def test_every_component_registers_exactly_its_annotated_outputs(program: Program) -> None:
+    """What is annotated as an output is always assigned, and nothing else is registered."""
+    checked = 0
+    for urn, outputs in program.outputs.items():
+        token = urn.split("::")[2].rpartition("$")[2]
+        if token in COMPONENTS:
+            assert outputs.keys() == annotated_outputs(COMPONENTS[token]), urn
+            checked += 1
+    assert checked == 11
+
+
+def test_outputs_are_the_addresses_and_names_that_others_use(program: Program) -> None:
+    """The gateway is reached on port 80, all others on the ports of their pods."""
+    outputs = {(urn.split("::")[2].rpartition(":")[2], urn.split("::")[-1]): o for urn, o in program.outputs.items()}
+    assert outputs["ApiGateway", "api-gateway"] == {"url": "http://api-gateway:80"}
+    assert outputs["RunnerService", "runner-service"] == {"url": "http://runner-service:8080"}
+    assert outputs["Workload", "archive-service"] == {"url": "http://archive-service:9000"}
+
+
+def test_every_object_waits_for_the_namespace(program: Program) -> None:
+    """All but the namespace itself, which must exist before anything can be put in it."""
+    for request in program.requests:
+        if request.type.startswith("kubernetes:") and not request.type.endswith(":Namespace"):
+            assert any(urn.endswith("kubernetes:core/v1:Namespace::namespace") for urn in request.dependencies)
+
+
+def annotated_outputs(component: type[pulumi.ComponentResource]) -> set[str]:
+    """Names of the attributes that a component class, or a base of it, declares as outputs."""
+    found: dict[str, object] = {}
+    for base in component.__mro__:
+        found |= inspect.get_annotations(base)
+    return {name for name, annotation in found.items() if "Output" in str(annotation)}

@@ -1,0 +1,43 @@
+"""Registration of Kubernetes objects."""
+
+from importlib.metadata import version
+
+import pulumi
+import pytest
+
+from components.kubernetes_object import PROVIDER_VERSION, KubernetesObject, resource_type
+from tests.unit.program import build
+
+MANIFEST = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 2}}
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "token"),
+    [
+        ("v1", "Service", "kubernetes:core/v1:Service"),
+        ("apps/v1", "Deployment", "kubernetes:apps/v1:Deployment"),
+        ("networking.k8s.io/v1", "NetworkPolicy", "kubernetes:networking.k8s.io/v1:NetworkPolicy"),
+    ],
+)
+def test_the_type_token_is_the_provider_s(api_version: str, kind: str, token: str) -> None:
+    """Pulumi calls the group without a name `core`."""
+    assert resource_type({"apiVersion": api_version, "kind": kind}) == token
+
+
+def test_a_manifest_is_registered_as_it_is() -> None:
+    """Nothing is added, renamed or left out on the way to the engine."""
+    program = build(lambda: KubernetesObject("web", MANIFEST, pulumi.ResourceOptions()))
+    (registration,) = program.recorder.registrations
+    assert (registration.type, registration.name) == ("kubernetes:apps/v1:Deployment", "web")
+    assert registration.inputs == MANIFEST
+
+
+def test_every_object_is_pinned_to_one_provider_version() -> None:
+    """Without the version the engine would take any plugin that is installed."""
+    program = build(lambda: KubernetesObject("web", MANIFEST, pulumi.ResourceOptions()))
+    assert program.request("kubernetes:apps/v1:Deployment", "web").version == PROVIDER_VERSION
+
+
+def test_the_pinned_provider_is_the_installed_package_s() -> None:
+    """Plugin and Python package are released together."""
+    assert version("pulumi_kubernetes") == PROVIDER_VERSION

@@ -1,0 +1,85 @@
+"""NetworkPolicies from a graph."""
+
+import ipaddress
+
+import pytest
+
+from components.network_policy import NOT_INTERNET, deny_all, service_policy
+from components.service_graph import Call, ServiceGraph
+
+GRAPH = ServiceGraph(
+    ports={"web": 3000, "worker": 8080, "store": 9000},
+    calls=frozenset({Call("web", "worker"), Call("web", "store"), Call("worker", "store")}),
+    entered_from_ingress=frozenset({"web"}),
+    reaching_internet=frozenset({"store"}),
+)
+DNS = {
+    "to": [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        }
+    ],
+    "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+}
+
+
+def pods(name: str) -> dict[str, object]:
+    """A peer: the pods of a service in the same namespace."""
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "alt-las"}
+    return {"podSelector": {"matchLabels": labels}}
+
+
+def tcp(port: int) -> list[dict[str, object]]:
+    """A rule's ports."""
+    return [{"protocol": "TCP", "port": port}]
+
+
+def test_the_namespace_policy_selects_all_pods_and_allows_nothing() -> None:
+    """Both directions are named and neither has a rule."""
+    assert deny_all() == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_a_service_in_the_middle_admits_its_callers_and_reaches_its_callees() -> None:
+    """Only on the port of the pods, not of the Service; DNS is for all."""
+    assert service_policy("worker", GRAPH, "kube-system") == {
+        **pods("worker"),
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": [pods("web")], "ports": tcp(8080)}],
+        "egress": [{"to": [pods("store")], "ports": tcp(9000)}, DNS],
+    }
+
+
+def test_the_service_behind_the_ingress_admits_its_controller_s_namespace() -> None:
+    """The namespace is a setting, because clusters differ in where the controller runs."""
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "traefik"}}}
+    assert service_policy("web", GRAPH, "traefik")["ingress"] == [{"from": [peer], "ports": tcp(3000)}]
+
+
+def test_a_service_that_nobody_calls_has_no_ingress_rule() -> None:
+    """A rule without peers would admit everybody."""
+    lonely = ServiceGraph(ports={"web": 3000}, calls=frozenset())
+    policy = service_policy("web", lonely, "kube-system")
+    assert (policy["ingress"], policy["egress"]) == ([], [DNS])
+
+
+def test_only_the_declared_service_reaches_the_internet_and_only_by_https() -> None:
+    """Public addresses only: a cluster's own networks and cloud metadata are cut out."""
+    rule = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(NOT_INTERNET)}}], "ports": tcp(443)}
+    assert service_policy("store", GRAPH, "kube-system")["egress"] == [DNS, rule]
+    for name in ("web", "worker"):
+        assert rule not in service_policy(name, GRAPH, "kube-system")["egress"]
+
+
+@pytest.mark.parametrize(
+    "address", ["10.96.0.1", "172.31.255.254", "192.168.1.1", "169.254.169.254", "127.0.0.1", "100.64.0.1", "224.0.0.1"]
+)
+def test_addresses_inside_a_cluster_or_a_cloud_are_not_the_internet(address: str) -> None:
+    """Above all the API server and the metadata service."""
+    assert any(ipaddress.ip_address(address) in ipaddress.ip_network(block) for block in NOT_INTERNET)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "172.32.0.1", "11.0.0.1", "100.128.0.1"])
+def test_public_addresses_are_the_internet(address: str) -> None:
+    """The cut is not wider than it must be, and each block is well formed."""
+    assert not any(ipaddress.ip_address(address) in ipaddress.ip_network(block) for block in NOT_INTERNET)
