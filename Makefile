@@ -50,7 +50,7 @@ check: $(INSTALLED) ## Format, lint, types and the fast tests
 test: $(INSTALLED) tools ## Everything: check, then every test on the simulated cluster
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --evidence docs/evidence.md
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --evidence=docs/evidence.md
 
 benchmark: $(INSTALLED) tools ## Compare with kubectl in one run
 	@$(BIN)/python -m benchmarks.platform

@@ -24,8 +24,9 @@ def as_yaml(manifest: Mapping[str, Any]) -> str:
 
 
 def file_name(manifest: Mapping[str, Any]) -> str:
-    """Name of an object's file: kind and name in lower case."""
-    return f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.yaml"
+    """Name of an object's file: kind and name. Namespaces come first, because `kubectl apply` goes by file name."""
+    first = "00-" if manifest["kind"] == "Namespace" else ""
+    return f"{first}{manifest['kind'].lower()}-{manifest['metadata']['name']}.yaml"
 
 
 def render(objects: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
@@ -40,7 +41,7 @@ def render(objects: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
     folder.mkdir(parents=True)
     (folder / _MARK).write_text("Written by `altlas render`, which replaces the whole folder.\n", encoding="utf-8")
     written = []
-    for manifest in sorted(objects, key=lambda each: (each["kind"] != "Namespace", file_name(each))):
+    for manifest in sorted(objects, key=file_name):
         path = folder / file_name(manifest)
         path.write_text(as_yaml(manifest), encoding="utf-8")
         written.append(path)

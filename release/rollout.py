@@ -24,6 +24,8 @@ class ServiceStatus:
         wanted: Pods that there should be.
         updated: Pods of the newest release.
         nodes: Nodes on which its pods run.
+        observed: Whether Kubernetes has seen the newest release at all; before that, all numbers are of the old one.
+        stalled: Whether Kubernetes has given the rollout up.
     """
 
     name: str
@@ -32,11 +34,13 @@ class ServiceStatus:
     wanted: int
     updated: int
     nodes: tuple[str, ...]
+    observed: bool = True
+    stalled: bool = False
 
     @property
     def is_ready(self) -> bool:
         """Whether the newest release is rolled out and all its pods are ready."""
-        return self.ready >= self.wanted and self.updated >= self.wanted and self.wanted > 0
+        return self.observed and self.wanted > 0 and min(self.ready, self.updated) >= self.wanted
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,11 @@ def _status(deployment: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) ->
         wanted=deployment["spec"]["replicas"],
         updated=deployment["status"].get("updatedReplicas", 0),
         nodes=tuple(sorted({pod["spec"]["nodeName"] for pod in own if "nodeName" in pod["spec"]})),
+        observed=deployment["status"].get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
+        stalled=any(
+            condition["type"] == "Progressing" and condition["status"] == "False"
+            for condition in deployment["status"].get("conditions", ())
+        ),
     )
 
 

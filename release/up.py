@@ -22,8 +22,8 @@ Report = Callable[[str], None]
 DEPLOYING_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "kubectl")
 """Programs that every target needs."""
 
-_SETTLING_SECONDS = 60
-_POLL_SECONDS = 0.5
+_REPORT_SECONDS = 10
+_POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def up(
     options = ("--yes", "--skip-preview") if target.name == "sim" else ()
     if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):
         raise CommandError(failure(session, platform))
-    return session, platform, wait_until_ready(session, platform)
+    return session, platform, wait_until_ready(session, platform, report)
 
 
 def prepare_stack(session: Session, stack: str, report: Report) -> None:
@@ -113,24 +113,30 @@ def prepare_stack(session: Session, stack: str, report: Report) -> None:
         report(f"Generated {', '.join(created)}; they are encrypted in {stack_file.name}.")
 
 
-def wait_until_ready(session: Session, platform: PlatformSettings) -> tuple[ServiceStatus, ...]:
-    """Wait until every service runs at least its smallest number of pods, all ready.
+def wait_until_ready(session: Session, platform: PlatformSettings, report: Report) -> tuple[ServiceStatus, ...]:
+    """Wait until every service runs at least its smallest number of pods, all ready and of the newest release.
+
+    Pulumi waits too, yet takes a rollout for complete that goes back to an earlier ReplicaSet, before it has begun.
 
     Raises:
-        CommandError: They are not ready in time; names pods, reasons and events.
+        CommandError: Kubernetes gave a rollout up, or the time is over; names pods, reasons and events.
     """
-    deadline = time.monotonic() + _SETTLING_SECONDS
+    deadline = time.monotonic() + platform.rollout.timeout_seconds
+    next_report = time.monotonic() + _REPORT_SECONDS
     wanted = {
         name: service.autoscaling.min_replicas if service.autoscaling else service.replicas or 1
         for name, service in platform.services.by_name().items()
     }
     while True:
         statuses = rollout.service_statuses(session.kubectl, platform.namespace)
-        enough = {status.name for status in statuses if status.is_ready and status.ready >= wanted.get(status.name, 1)}
-        if enough >= wanted.keys():
+        waiting = wanted.keys() - {s.name for s in statuses if s.is_ready and s.ready >= wanted.get(s.name, 1)}
+        if not waiting:
             return statuses
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or any(status.observed and status.stalled for status in statuses):
             raise CommandError(failure(session, platform))
+        if time.monotonic() > next_report:
+            report(f"Waiting for {', '.join(sorted(waiting))} ...")
+            next_report += _REPORT_SECONDS
         time.sleep(_POLL_SECONDS)
 
 

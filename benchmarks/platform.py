@@ -1,0 +1,149 @@
+"""Times a stack against `kubectl` on the same objects: `python -m benchmarks.platform`.
+
+Both work on the API server of one simulated cluster, each in a namespace of its own, in alternating order. Compared:
+
+- no change: `pulumi preview --expect-no-changes` and `kubectl diff --server-side`;
+- up until ready: `pulumi up --skip-preview` and `kubectl apply --server-side` with `kubectl rollout status`.
+
+Figures are medians in seconds with their range; ratios are what counts, because machines differ.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cluster
+from components.settings.loading import read_platform
+from release import up as flow
+from release.program import ROOT, record
+from release.render import render
+from release.workspace import Workspace
+
+STACK = "alpha"
+KUBECTL_NAMESPACE = "alt-las-kubectl"
+PROGRAM = ("Pulumi.yaml", f"Pulumi.{STACK}.yaml", "__main__.py", "components", ".venv")
+
+
+@dataclass
+class Times:
+    """Seconds that one tool took for one job, one entry a round."""
+
+    label: str
+    seconds: list[float] = field(default_factory=list)
+
+    def take(self, job: Callable[[], object]) -> None:
+        """Run the job once and keep how long it took."""
+        start = time.perf_counter()
+        job()
+        self.seconds.append(time.perf_counter() - start)
+
+    @property
+    def median(self) -> float:
+        """Middle of all rounds."""
+        return statistics.median(self.seconds)
+
+    def __str__(self) -> str:
+        return f"{self.label:<44} {self.median:6.2f} s  ({min(self.seconds):.2f} to {max(self.seconds):.2f})"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One stack and the same objects for kubectl.
+
+    Attributes:
+        session: The stack and its cluster.
+        objects: Folder with the objects as files, in kubectl's namespace.
+    """
+
+    session: flow.Session
+    objects: Path
+
+    def pulumi(self, *arguments: str) -> None:
+        """Run Pulumi on the stack."""
+        self.session.engine.capture(*arguments, "--stack", STACK)
+
+    def kubectl(self, *arguments: str) -> None:
+        """Run kubectl; raises when it fails."""
+        kubectl = self.session.kubectl
+        command = [str(kubectl.program), f"--kubeconfig={kubectl.kubeconfig}", *arguments]
+        subprocess.run(command, check=True, capture_output=True, env=self.session.engine.environment)
+
+    def preview(self) -> None:
+        """Pulumi, nothing to change."""
+        self.pulumi("preview", "--expect-no-changes")
+
+    def diff(self) -> None:
+        """Kubectl, nothing to change; a difference would end with 1 and raise."""
+        self.kubectl("diff", "--server-side", f"--filename={self.objects}")
+
+    def up(self) -> None:
+        """Pulumi, everything to make."""
+        self.pulumi("up", "--yes", "--skip-preview")
+
+    def apply(self) -> None:
+        """Kubectl, everything to make."""
+        self.kubectl("apply", "--server-side", f"--filename={self.objects}")
+        self.kubectl("rollout", "status", "deployment", f"--namespace={KUBECTL_NAMESPACE}", "--timeout=60s")
+
+    def destroy(self) -> None:
+        """Remove what `up` made."""
+        self.pulumi("destroy", "--yes", "--skip-preview")
+
+    def delete(self) -> None:
+        """Remove what `apply` made."""
+        self.kubectl("delete", "namespace", KUBECTL_NAMESPACE)
+
+
+def measure(bench: Bench, rounds: int) -> tuple[tuple[Times, Times], ...]:
+    """Time both jobs for both tools, in alternating order, and return the pairs (Pulumi's, kubectl's)."""
+    no_change = (Times("pulumi preview, no change"), Times("kubectl diff --server-side, no change"))
+    ready = (Times("pulumi up until ready"), Times("kubectl apply --server-side until ready"))
+    for turn in range(rounds):
+        pairs = [(ready[0], bench.up), (ready[1], bench.apply)]
+        looks = [(no_change[0], bench.preview), (no_change[1], bench.diff)]
+        for times, job in (*pairs[:: 1 if turn % 2 else -1], *looks[:: 1 if turn % 2 else -1]):
+            times.take(job)
+        bench.destroy()
+        bench.delete()
+    return no_change, ready
+
+
+def main() -> None:
+    """Measure on a fresh simulated cluster and print seconds and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7, help="how often each job is timed (default 7)")
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory(prefix="alt-las-benchmark-") as folder:
+        root = Path(folder)
+        for name in PROGRAM:
+            (root / name).symlink_to(ROOT / name)
+        # Pulumi writes into the stack file.
+        (root / f"Pulumi.{STACK}.yaml").unlink()
+        shutil.copy(ROOT / f"Pulumi.{STACK}.yaml", root)
+        for name in ("PULUMI_BACKEND_URL", "PULUMI_HOME", "KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+            os.environ.pop(name, None)
+        workspace = Workspace(root)
+        workspace.create()
+        session = flow.start_session(workspace, cluster.Target("sim", "the benchmark's own"), lambda _: None)
+        try:
+            flow.prepare_stack(session, STACK, lambda _: None)
+            document = read_platform(workspace.stack_file(STACK)).model_dump(mode="json", by_alias=True)
+            objects = record(STACK, document | {"namespace": KUBECTL_NAMESPACE}).objects
+            render(objects, root / "objects")
+            results = measure(Bench(session, root / "objects"), rounds)
+        finally:
+            flow.open_cluster(workspace, session.target, lambda _: None)[0].delete()
+    print(f"{len(objects)} objects, {rounds} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end")
+    for ours, theirs in results:
+        print(f"{ours}\n{theirs}\n{'ratio':<44} {ours.median / theirs.median:6.2f}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Says at the end of a run what was proven on which target, and writes it down with `--evidence FILE`.
+
+A claim is the one-sentence docstring of a test; it is proven when every case of the test passed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TARGETS = {
+    "sim": "sim: the real engine, provider, API server, controllers and scheduler; nodes and containers are simulated",
+    "process": "process: the real servers as processes on this machine, with the configuration that the program makes",
+    "mock": "mock: the program and the tools alone, without engine, cluster or servers",
+}
+"""Where a claim can be proven, strongest first."""
+
+NOT_PROVEN = (
+    "node (real kubelet and containers): the target is not built yet",
+    "k3d: its commands are checked, but no Docker engine was there to run them",
+    "containers: the simulated nodes start none, so probes, traffic, NetworkPolicies and shutdown are not exercised",
+    "downloads from the official release sites: exercised against a local server only",
+    "linux/arm64: neither built nor run",
+)
+"""What no test here can show."""
+
+_MARKERS = {"sim": "sim", "e2e": "sim", "data": "process"}
+
+
+@dataclass
+class Claim:
+    """One test function over all its cases."""
+
+    file: str
+    sentence: str
+    passed: int = 0
+    others: int = 0
+
+
+class Evidence:
+    """Collects the outcome of every claim; lives in the process that reports."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, dict[str, Claim]] = defaultdict(dict)
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Count one phase of one test: its call, or a setup or teardown that did not pass."""
+        facts = {str(name): str(value) for name, value in report.user_properties}
+        if "claim" not in facts or (report.when != "call" and report.passed):
+            return
+        function = report.nodeid.partition("[")[0]
+        file = report.nodeid.partition("::")[0]
+        claim = self.claims[facts["target"]].setdefault(function, Claim(file, facts["claim"]))
+        if report.passed:
+            claim.passed += 1
+        else:
+            claim.others += 1
+
+    def summary(self) -> Iterator[str]:
+        """One line a target, then what is not proven."""
+        for target, meaning in TARGETS.items():
+            claims = self.claims.get(target, {}).values()
+            proven = sum(1 for claim in claims if not claim.others)
+            yield f"{proven} of {len(claims)} claims proven on {meaning}"
+        for sentence in NOT_PROVEN:
+            yield f"not proven here: {sentence}"
+
+    def document(self) -> str:
+        """The whole of it as Markdown, the same bytes for the same outcome."""
+        lines = ["# Evidence", "", "Written by `make test`: what its tests proved, and on which target.", ""]
+        for target, meaning in TARGETS.items():
+            lines += [f"## {target}", "", f"{meaning.partition(': ')[2].capitalize()}.", ""]
+            by_file: dict[str, list[Claim]] = defaultdict(list)
+            for _, claim in sorted(self.claims.get(target, {}).items()):
+                by_file[claim.file].append(claim)
+            for file, claims in by_file.items():
+                lines += [f"### {file}", ""]
+                lines += [f"- {'proven' if not c.others else 'NOT PROVEN'}{_cases(c)}: {c.sentence}" for c in claims]
+                lines.append("")
+        lines += ["## Not proven here", "", *(f"- {sentence}" for sentence in NOT_PROVEN)]
+        return "\n".join(lines) + "\n"
+
+
+def _cases(claim: Claim) -> str:
+    count = claim.passed + claim.others
+    return f" in {count} cases" if count > 1 else ""
+
+
+EVIDENCE = pytest.StashKey[Evidence]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that names the file."""
+    parser.addoption("--evidence", type=Path, default=None, help="write what was proven into this Markdown file")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start with no evidence."""
+    config.stash[EVIDENCE] = Evidence()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test its claim and its target; both travel with its report from worker to reporter."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            target = next((_MARKERS[mark.name] for mark in item.iter_markers() if mark.name in _MARKERS), "mock")
+            sentence = (item.function.__doc__ or item.originalname.replace("_", " ")).strip().partition("\n")[0]
+            item.user_properties += [("claim", sentence), ("target", target)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the summary and write the document."""
+    evidence = config.stash[EVIDENCE]
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                evidence.add(report)
+    terminalreporter.section("what was proven")
+    for line in evidence.summary():
+        terminalreporter.line(line)
+    path: Path | None = config.getoption("--evidence")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(evidence.document(), encoding="utf-8")

@@ -1,0 +1,49 @@
+"""Recording the program: what the engine's stand-in keeps and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+from pulumi.runtime.mocks import MockCallArgs
+
+from release.program import Recorder, record, run_program
+from tests.stacks.documents import platform_of
+from tests.unit.program import build, find
+
+
+def test_generated_secrets_are_placeholders_and_the_rest_is_absent() -> None:
+    """A rendering holds no secret."""
+    objects = record("alpha", platform_of("alpha")).objects
+    assert [each["metadata"]["name"] for each in objects if each["kind"] == "Secret"] == ["api-gateway-secrets"]
+    assert find(objects, "Secret", "api-gateway")["stringData"] == {
+        "JWT_SECRET": "<apiGatewayJwtSecret>",
+        "JWT_REFRESH_SECRET": "<apiGatewayJwtRefreshSecret>",
+        "REFRESH_TOKEN_SECRET": "<apiGatewayJwtRefreshSecret>",
+    }
+
+
+def test_figures_stay_whole_numbers() -> None:
+    """The wire makes them fractions, and Kubernetes refuses 80.0 as a port."""
+    service = find(record("alpha", platform_of("alpha")).objects, "Service", "api-gateway")
+    port = service["spec"]["ports"][0]["port"]
+    assert (port, type(port)) == (80, int)
+
+
+def test_one_recording_leaves_nothing_behind_for_the_next() -> None:
+    """Neither secrets nor settings."""
+    values = {"apiGatewayJwtSecret": "a", "apiGatewayJwtRefreshSecret": "b", "natsUrl": "c"}
+    with_nats = record("alpha", platform_of("alpha"), values).objects
+    without = record("beta", platform_of("beta")).objects
+    assert sum(each["kind"] == "Secret" for each in with_nats) == 3
+    assert sum(each["kind"] == "Secret" for each in without) == 1
+
+
+def test_a_call_of_the_program_is_refused() -> None:
+    """Nothing could answer it without a cluster."""
+    with pytest.raises(NotImplementedError, match="the program calls kubernetes:x, which no recording answers"):
+        Recorder().call(MockCallArgs("kubernetes:x", {}, ""))
+
+
+def test_the_program_is_the_one_in_the_folder(tmp_path: Path) -> None:
+    """A copy of the project runs its own program."""
+    (tmp_path / "__main__.py").write_text("import pulumi\npulumi.export('a', 1)\n")
+    assert build(lambda: run_program(tmp_path)).requests == []

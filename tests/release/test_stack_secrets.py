@@ -1,0 +1,120 @@
+"""Secrets in stack files: which are missing, whether they can be read here, and how to start anew."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from release.errors import CommandError, ExitCode
+from release.secrets import check_passphrase, missing_secrets, reset_secrets
+from release.workspace import Workspace
+
+PLAIN = """\
+# The alpha phase.
+config:
+  alt-las:platform:
+    namespace: alt-las  # ours
+  kubernetes:context: mine
+"""
+ENCRYPTED = """\
+# Made by a command.
+  alt-las:apiGatewayJwtSecret:
+    secure: v1:abc==
+  alt-las:apiGatewayJwtRefreshSecret:
+    secure: v1:def==
+encryptionsalt: v1:salt:==
+"""
+
+
+@pytest.fixture
+def stack_file(tmp_path: Path) -> Path:
+    """A stack file with both generated secrets."""
+    path = tmp_path / "Pulumi.alpha.yaml"
+    path.write_text(PLAIN + ENCRYPTED)
+    return path
+
+
+def test_required_secrets_that_a_file_does_not_hold_are_missing(stack_file: Path) -> None:
+    """What only a person can supply is not."""
+    assert missing_secrets(stack_file) == ()
+    stack_file.write_text(PLAIN)
+    assert [secret.key for secret in missing_secrets(stack_file)] == [
+        "apiGatewayJwtSecret",
+        "apiGatewayJwtRefreshSecret",
+    ]
+    stack_file.write_text("config: text\n")
+    assert len(missing_secrets(stack_file)) == 2
+
+
+def test_a_reset_removes_encrypted_values_and_salt_and_nothing_else(stack_file: Path) -> None:
+    """Comments, settings and the keys of others stay as they are."""
+    removed = reset_secrets(stack_file)
+    assert removed == ("alt-las:apiGatewayJwtSecret", "alt-las:apiGatewayJwtRefreshSecret", "encryptionsalt")
+    assert stack_file.read_text() == PLAIN + "# Made by a command.\n"
+
+
+def test_a_reset_keeps_what_stands_below_the_secrets(stack_file: Path) -> None:
+    """The next key is not taken for a part of them."""
+    stack_file.write_text(PLAIN + ENCRYPTED + "secretsprovider: passphrase\n")
+    reset_secrets(stack_file)
+    document = yaml.safe_load(stack_file.read_text())
+    assert document == yaml.safe_load(PLAIN) | {"secretsprovider": "passphrase"}
+
+
+def test_a_second_reset_removes_nothing(stack_file: Path) -> None:
+    """And leaves the file as it is."""
+    reset_secrets(stack_file)
+    before = stack_file.read_bytes()
+    assert reset_secrets(stack_file) == ()
+    assert stack_file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        '  "alt-las:apiGatewayJwtSecret":\n    secure: v1:abc\n',
+        "  alt-las:apiGatewayJwtSecret:\n\n    secure: v1:abc\n",
+        "  ? alt-las:apiGatewayJwtSecret\n  : {secure: v1:abc}\n",
+    ],
+    ids=["quoted key", "blank line", "explicit key"],
+)
+def test_secrets_in_another_form_are_left_for_a_person(tmp_path: Path, secrets: str) -> None:
+    """Rather than to break the file, or to say that they are gone."""
+    path = tmp_path / "Pulumi.alpha.yaml"
+    path.write_text(PLAIN + secrets)
+    with pytest.raises(
+        CommandError, match=r"in another form than Pulumi writes; remove by hand: alt-las:api"
+    ) as caught:
+        reset_secrets(path)
+    assert caught.value.code == ExitCode.BAD_INPUT
+    assert path.read_text() == PLAIN + secrets
+
+
+def test_an_encrypted_file_without_its_passphrase_is_refused_with_both_cures(stack_file: Path) -> None:
+    """A checkout that lost its folder lost its passphrase."""
+    workspace = Workspace(stack_file.parent)
+    with pytest.raises(CommandError) as caught:
+        check_passphrase(workspace, stack_file, {})
+    assert caught.value.code == ExitCode.BAD_INPUT
+    assert str(caught.value) == (
+        "Pulumi.alpha.yaml is encrypted with a passphrase that is not on this machine. Give it with "
+        "PULUMI_CONFIG_PASSPHRASE_FILE=<file>, or start anew with `altlas secrets reset --stack alpha`, which removes "
+        "the encrypted values from the file"
+    )
+
+
+@pytest.mark.parametrize("name", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL"])
+def test_a_user_who_brings_passphrase_or_backend_is_not_asked(stack_file: Path, name: str) -> None:
+    """Whether it is the right one, Pulumi will say."""
+    check_passphrase(Workspace(stack_file.parent), stack_file, {name: "theirs"})
+
+
+def test_a_checkout_with_its_passphrase_or_without_secrets_goes_on(stack_file: Path) -> None:
+    """The controls."""
+    workspace = Workspace(stack_file.parent)
+    workspace.create()
+    workspace.passphrase_file.write_text("ours")
+    check_passphrase(workspace, stack_file, {})
+    workspace.passphrase_file.unlink()
+    stack_file.write_text(PLAIN)
+    check_passphrase(workspace, stack_file, {})

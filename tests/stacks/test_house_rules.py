@@ -1,0 +1,171 @@
+"""Rules of the code that no linter knows: who imports whom, where phases may be named, and which tests run."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stacks.documents import ROOT
+
+COMPONENTS = sorted((ROOT / "components").rglob("*.py"))
+LAYERS = (
+    {"naming", "quantities", "kubernetes_object"},
+    {"settings", "service_graph"},
+    {"network_policy", "stack_configuration"},
+    {"pod"},
+    {"workload_manifests"},
+    {"workload"},
+    {"services", "shared"},
+)
+"""Modules and packages of `components`; each may import from the layers before its own, and from itself."""
+PHASE = re.compile(r"\b(alpha|beta)\b|(?<![a-z])(alpha|beta)(?![a-z])", re.IGNORECASE)
+
+
+def tree(path: Path) -> ast.Module:
+    """The parsed file."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imports(module: ast.Module) -> list[str]:
+    """Dotted names of everything that a file imports, wherever in it; `from a import b` counts as a.b."""
+    found = []
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute, so that this test can read them"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def part_of_components(dotted: str) -> str:
+    """The module or package right below `components`."""
+    return dotted.split(".")[1]
+
+
+def layer_of(part: str) -> int:
+    """Number of the layer that holds a module or package."""
+    (number,) = (index for index, layer in enumerate(LAYERS) if part in layer)
+    return number
+
+
+def outer_imports(path: Path, forbidden: set[str]) -> list[str]:
+    """Imports of a file from forbidden top-level packages."""
+    return [name for name in imports(tree(path)) if name.split(".")[0] in forbidden]
+
+
+@pytest.mark.parametrize("path", COMPONENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_components_import_in_one_direction(path: Path) -> None:
+    """Naming and settings below, workload above them, services and what they share on top."""
+    own = path.relative_to(ROOT / "components").parts[0].removesuffix(".py")
+    for name in imports(tree(path)):
+        if name.split(".")[0] == "components" and own != "__init__":
+            other = part_of_components(name)
+            assert other == own or layer_of(other) < layer_of(own), f"{own} imports {name}"
+
+
+def test_every_part_of_components_has_a_layer() -> None:
+    """A new module has to be given its place."""
+    parts = {path.relative_to(ROOT / "components").parts[0].removesuffix(".py") for path in COMPONENTS}
+    assert parts - {"__init__"} == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("path", [ROOT / "__main__.py", *COMPONENTS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_program_knows_nothing_of_what_happens_around_it(path: Path) -> None:
+    """`pulumi up` works without the command, the clusters and the tools."""
+    assert outer_imports(path, {"release", "cluster", "tools", "policy", "tests", "benchmarks"}) == []
+
+
+@pytest.mark.parametrize("package", ["release", "cluster", "tools"])
+def test_around_the_program_only_its_settings_are_known(package: str) -> None:
+    """What is deployed is read from recorded objects, never from the insides of a component."""
+    paths = sorted((ROOT / package).rglob("*.py"))
+    assert paths
+    for path in paths:
+        inner = [name for name in outer_imports(path, {"components"}) if part_of_components(name) != "settings"]
+        assert inner == [], path.name
+
+
+def test_the_composition_stays_readable_at_one_glance() -> None:
+    """At most 60 lines, without a branch."""
+    path = ROOT / "__main__.py"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+    assert not [node for node in ast.walk(tree(path)) if isinstance(node, ast.If | ast.IfExp | ast.Match)]
+
+
+def docstrings(module: ast.Module) -> set[ast.AST]:
+    """Texts that stand alone as a statement: docstrings of modules, classes, functions and attributes."""
+    return {node.value for node in ast.walk(module) if isinstance(node, ast.Expr)}
+
+
+def retired_images(module: ast.Module) -> set[ast.AST]:
+    """What stands in the table of retired images, whose replacements are named after a phase by their maker."""
+    return {
+        child
+        for node in module.body
+        if isinstance(node, ast.Assign) and "RETIRED_IMAGES" in {t.id for t in node.targets if isinstance(t, ast.Name)}
+        for child in ast.walk(node.value)
+    }
+
+
+def words(module: ast.Module) -> Iterator[str]:
+    """Every text and every name in the code, without docstrings and the retired images."""
+    skipped = docstrings(module) | retired_images(module)
+    for node in ast.walk(module):
+        if node in skipped:
+            continue
+        for value in (getattr(node, field, None) for field in ("value", "id", "attr", "name", "arg", "module")):
+            if isinstance(value, str):
+                yield value
+
+
+@pytest.mark.parametrize("path", [ROOT / "__main__.py", *COMPONENTS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_phase_is_named_in_the_program(path: Path) -> None:
+    """Phases differ in their stack files; a difference in the code gets a setting that describes it."""
+    assert [word for word in words(tree(path)) if PHASE.search(word)] == []
+
+
+@pytest.mark.parametrize("code", ['if stack == "beta": pass', "beta = 1", 'x = f"{n}-alpha"', "f(is_beta=True)"])
+def test_the_search_for_phases_finds_them(code: str) -> None:
+    """The control: in a condition, in a name, in a text, in an argument."""
+    assert [word for word in words(ast.parse(code)) if PHASE.search(word)]
+
+
+@pytest.mark.parametrize("code", ['"""For alpha."""', "alphabet = 1  # beta", 'RETIRED_IMAGES = {"a": "b:beta"}'])
+def test_the_search_for_phases_passes_over_the_rest(code: str) -> None:
+    """Docstrings, comments, other words and the retired images."""
+    assert not [word for word in words(ast.parse(code)) if PHASE.search(word)]
+
+
+def test_every_file_with_tests_is_named_so_that_they_run() -> None:
+    """A test in a file of another name would never run and never fail."""
+    dead = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("*.py")
+        if not path.name.startswith("test_")
+        and any(
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+            for node in ast.walk(tree(path))
+        )
+    ]
+    assert dead == []
+
+
+def test_no_two_test_files_have_the_same_name() -> None:
+    """Without packages pytest knows a test file by its name alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_every_test_says_what_it_proves() -> None:
+    """A docstring for each: its first line is what a failure means."""
+    silent = [
+        f"{path.name}: {node.name}"
+        for folder in ("unit", "stacks", "release")
+        for path in (ROOT / "tests" / folder).rglob("test_*.py")
+        for node in tree(path).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+    assert silent == []

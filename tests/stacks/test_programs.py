@@ -1,0 +1,120 @@
+"""The whole program, built for both stacks: how many objects of which kind, and what a transition changes."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from release.program import Recorder, Registration, record
+from tests.stacks.documents import STACKS, alpha_with, platform_of
+
+COUNTS = {
+    "Namespace": 1,
+    "NetworkPolicy": 6,
+    "ServiceAccount": 5,
+    "ConfigMap": 5,
+    "Secret": 1,
+    "Deployment": 5,
+    "Service": 5,
+    "PodDisruptionBudget": 5,
+    "HorizontalPodAutoscaler": 5,
+}
+Key = tuple[str, str]
+
+
+def transitioned() -> Recorder:
+    """The program with beta's settings under alpha's identity: what a transition deploys."""
+    taken = platform_of("beta")
+    alpha = platform_of("alpha")
+    taken["namespace"] = alpha["namespace"]
+    taken["ingress"]["host"] = alpha["ingress"]["host"]
+    return record("alpha", taken)
+
+
+def by_key(recorder: Recorder) -> dict[Key, Registration]:
+    """Kubernetes objects by kind and logical name, which is their identity for Pulumi."""
+    kubernetes = (each for each in recorder.registrations if each.type.startswith("kubernetes:"))
+    return {(each.type.rpartition(":")[2], each.name): each for each in kubernetes}
+
+
+def changed(before: Recorder, after: Recorder) -> set[Key]:
+    """Objects that both programs have and that differ."""
+    first, second = by_key(before), by_key(after)
+    assert first.keys() == second.keys()
+    return {key for key in first if first[key].inputs != second[key].inputs}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_each_stack_is_thirty_eight_objects(programs: Mapping[str, Recorder], stack: str) -> None:
+    """Exactly these, of exactly these kinds; the generated secrets alone make the one Secret."""
+    assert Counter(each["kind"] for each in programs[stack].objects) == COUNTS
+    assert sum(COUNTS.values()) == 38
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_object_lies_in_the_stack_s_own_namespace(programs: Mapping[str, Recorder], stack: str) -> None:
+    """Nothing is cluster-wide but the namespace, so both phases fit one cluster."""
+    namespace = platform_of(stack)["namespace"]
+    for manifest in programs[stack].objects:
+        place = "name" if manifest["kind"] == "Namespace" else "namespace"
+        assert manifest["metadata"][place] == namespace
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_image_is_mutable_by_name(programs: Mapping[str, Recorder], stack: str) -> None:
+    """Every container of every pod has a fixed tag."""
+    images = [
+        container["image"]
+        for manifest in programs[stack].objects
+        if manifest["kind"] == "Deployment"
+        for container in manifest["spec"]["template"]["spec"]["containers"]
+    ]
+    assert len(images) == 5
+    assert not [image for image in images if ":" not in image or image.endswith(":latest")]
+
+
+def test_a_transition_changes_pods_autoscalers_and_one_environment(programs: Mapping[str, Recorder]) -> None:
+    """No Service, no ServiceAccount, no NetworkPolicy: callers notice nothing."""
+    found = changed(programs["alpha"], transitioned())
+    assert Counter(kind for kind, _ in found) == {"Deployment": 5, "HorizontalPodAutoscaler": 5, "ConfigMap": 1}
+    assert ("ConfigMap", "segmentation-service-environment") in found
+
+
+def test_a_transition_never_touches_what_kubernetes_cannot_change(programs: Mapping[str, Recorder]) -> None:
+    """A changed selector would replace the Deployment, and all its pods at once."""
+    before, after = by_key(programs["alpha"]), by_key(transitioned())
+    for key, registration in before.items():
+        other = after[key]
+        assert registration.type == other.type
+        if key[0] == "Deployment":
+            assert registration.inputs["spec"]["selector"] == other.inputs["spec"]["selector"]
+            assert registration.inputs["metadata"]["name"] == other.inputs["metadata"]["name"]
+
+
+def test_a_new_tag_changes_one_deployment(programs: Mapping[str, Recorder]) -> None:
+    """The usual release: no other object is written."""
+    other = record("alpha", alpha_with({"services.archive-service.image.tag": "1.0.1"}))
+    assert changed(programs["alpha"], other) == {("Deployment", "archive-service")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"services.ai-orchestrator.logLevel": "debug"}, {"ConfigMap", "Deployment"}),
+        ({"services.archive-service.autoscaling.maxReplicas": 6}, {"HorizontalPodAutoscaler"}),
+        ({"ingress.controllerNamespace": "traefik"}, {"NetworkPolicy"}),
+        ({"services.archive-service.runAsUser": 2000}, {"Deployment"}),
+    ],
+)
+def test_a_setting_changes_the_objects_that_it_is_about(
+    programs: Mapping[str, Recorder], changes: dict[str, Any], expected: set[str]
+) -> None:
+    """And new content of an environment rolls the pods."""
+    assert {kind for kind, _ in changed(programs["alpha"], record("alpha", alpha_with(changes)))} == expected
+
+
+def test_recording_twice_gives_the_same_objects(programs: Mapping[str, Recorder]) -> None:
+    """No clock, no chance, no state left over from the run before."""
+    again = record("alpha", platform_of("alpha"))
+    assert by_key(again) == by_key(programs["alpha"])

@@ -1,0 +1,60 @@
+"""The two stack files: nothing in them is dead, and what differs between them is on record."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.settings import parse_platform
+from components.settings.errors import PLATFORM_KEY
+from components.settings.secrets import SECRETS
+from release.compare import as_text, compare
+from tests.stacks.documents import ROOT, STACKS, platform_of, stack_text
+
+GOLDEN = Path(__file__).parent / "alpha_to_beta.diff"
+REWRITE = "if this difference is wanted, rewrite it: altlas diff alpha beta > tests/stacks/alpha_to_beta.diff"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_file_holds_only_keys_that_somebody_reads(stack: str) -> None:
+    """The program reads the platform and its secrets, Pulumi the salt; any other key would be dead."""
+    document = yaml.safe_load(stack_text(stack))
+    assert document.keys() <= {"config", "encryptionsalt"}
+    assert PLATFORM_KEY in document["config"]
+    assert document["config"].keys() <= {PLATFORM_KEY, *(f"alt-las:{secret.key}" for secret in SECRETS)}
+
+
+def test_there_is_a_file_for_each_phase_and_none_for_another() -> None:
+    """A third phase is a decision, not a file that was left lying about."""
+    assert sorted(path.name for path in ROOT.glob("Pulumi.*.yaml")) == ["Pulumi.alpha.yaml", "Pulumi.beta.yaml"]
+
+
+def test_the_project_file_sets_no_defaults() -> None:
+    """Pulumi would replace a default there as a whole, so all defaults live in the models."""
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+    assert project["name"] == PLATFORM_KEY.partition(":")[0]
+    assert "config" not in project
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_secret_stands_in_a_stack_file_in_plain_text(stack: str) -> None:
+    """Every value beside the platform is an encrypted one."""
+    for key, value in yaml.safe_load(stack_text(stack))["config"].items():
+        assert key == PLATFORM_KEY or value.keys() == {"secure"}
+    assert not re.search(r"(?i)(password|token|secret): *[^ \n]", stack_text(stack))
+
+
+def test_the_difference_of_alpha_and_beta_is_the_one_on_record() -> None:
+    """What a phase changes is reviewed here, next to the change that caused it."""
+    alpha, beta = (parse_platform(platform_of(stack)) for stack in STACKS)
+    assert as_text(compare(alpha, beta), *STACKS) == GOLDEN.read_text(encoding="utf-8"), REWRITE
+
+
+def test_only_the_settings_that_a_phase_decides_differ() -> None:
+    """How many pods, how big, which release, and where; nothing about security or data."""
+    alpha, beta = (parse_platform(platform_of(stack)) for stack in STACKS)
+    differences = compare(alpha, beta)
+    assert {d.field_class for d in differences} == {"identity", "capacity", "feature"}
+    assert {d.field for d in differences if d.field_class == "identity"} == {"namespace", "ingress.host"}
+    assert all(d.field.endswith(".image.tag") for d in differences if d.field_class == "feature")
