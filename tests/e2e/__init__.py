@@ -1,0 +1,1 @@
+"""The real engine against a real API server."""
