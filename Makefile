@@ -31,7 +31,7 @@ status: $(INSTALLED) ## Show which services of a stack run, and where (STACK=alp
 diff: $(INSTALLED) ## Show which settings alpha and beta decide differently
 	@$(ALTLAS) diff alpha beta
 
-env: $(INSTALLED) ## Print the environment for plain pulumi and kubectl: eval "$$(make --silent env)"
+env: $(INSTALLED) ## Print the environment for plain pulumi and kubectl, for a shell to evaluate
 	@$(ALTLAS) env
 
 tools: ## Find, download or build the pinned programs

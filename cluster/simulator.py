@@ -121,6 +121,7 @@ class Simulator:
         if self._exists():
             with self._locked():
                 self._stop_all()
+            self._report(f"Stopped the simulated cluster. Its data stays in {self._layout.root}.")
 
     def delete(self) -> None:
         """Stop the cluster and remove its directory with all data.
@@ -135,6 +136,7 @@ class Simulator:
                 for entry in set(self._layout.root.iterdir()) - {self._layout.lock}:
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
                 shutil.rmtree(self._layout.root)
+            self._report("Removed the simulated cluster and its data.")
 
     def status(self) -> SimulatorStatus:
         """Return what runs and what it uses; changes nothing and does not wait for other commands."""
