@@ -11,10 +11,10 @@ INSTALLED := $(VENV)/installed
 ALTLAS := $(BIN)/altlas
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy status preview diff render env tools install format check test benchmark schema lock clean
+.PHONY: help up down destroy status addons preview diff render env tools install format check test test-data images test-images benchmark schema lock clean
 
 help: ## List what make can do
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(INSTALLED) ## Bring a stack up and wait until its services are ready (STACK=alpha, TARGET=sim|k3d|kubeconfig)
 	@$(ALTLAS) up --stack $(STACK)
@@ -27,6 +27,9 @@ destroy: $(INSTALLED) ## Remove everything that a stack owns from the cluster (S
 
 status: $(INSTALLED) ## Show which services of a stack run, and where (STACK=alpha)
 	@$(ALTLAS) status --stack $(STACK)
+
+addons: $(INSTALLED) ## Show which operators and definitions are pinned, and which are on the cluster
+	@$(ALTLAS) addons
 
 diff: $(INSTALLED) ## Show which settings alpha and beta decide differently
 	@$(ALTLAS) diff alpha beta
@@ -45,12 +48,21 @@ format: $(INSTALLED) ## Format the code
 check: $(INSTALLED) ## Format, lint, types and the fast tests
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q -m "not sim and not e2e" -n $(WORKERS)
+	@$(BIN)/pytest -q -m "not sim and not e2e and not data" -n $(WORKERS)
 
 test: $(INSTALLED) tools ## Everything: check, then every test on the simulated cluster
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --evidence=docs/evidence.md
+
+images: $(INSTALLED) ## Build and run the stand-in images here and show their figures (needs root on Debian)
+	@$(BIN)/python -m tests.images
+
+test-images: $(INSTALLED) ## Fail if one figure of the images is worse than its bound
+	@$(BIN)/pytest -q -rs tests/images
+
+test-data: $(INSTALLED) ## The drills of the data tier with real servers: failover, restores, figures
+	@$(BIN)/pytest -q tests/data
 
 benchmark: $(INSTALLED) tools ## Compare with kubectl in one run
 	@$(BIN)/python -m benchmarks.platform

@@ -2,21 +2,36 @@
 
 import pulumi
 
-from components.services import SERVICES, ServiceArgs, service_graph
+from components.route_table import RouteTable
+from components.services import SERVICES, ServiceArgs, message_flows, service_graph, service_ports
+from components.shared.admission import PlatformAdmission
+from components.shared.ingress import PlatformIngress
+from components.shared.mesh import PlatformMesh, namespace_labels
 from components.shared.namespace import PlatformNamespace
+from components.shared.stores import build_stores, declared_stores, store_environment
 from components.stack_configuration import load
 
 configuration = load()
 platform = configuration.platform
 
-namespace = PlatformNamespace("namespace", platform.namespace)
+namespace = PlatformNamespace("namespace", platform.namespace, further_labels=namespace_labels(platform))
+graph = service_graph(SERVICES, platform, declared_stores(platform))
+build_stores(configuration, message_flows(SERVICES), graph, namespace.resource)
 args = ServiceArgs(
     configuration=configuration,
-    graph=service_graph(SERVICES, platform),
+    graph=graph,
     namespace=namespace.resource,
+    store_environment=store_environment(configuration),
 )
 services = [service(args) for service in SERVICES]
+routes = RouteTable(
+    settings=platform.ingress, namespace=platform.namespace, service_ports=service_ports(SERVICES, platform)
+)
+ingress = PlatformIngress("ingress", routes, namespace.resource)
+PlatformMesh("mesh", platform, graph, namespace.resource)
+PlatformAdmission("admission", platform)
 
 pulumi.export("namespace", namespace.name)
 pulumi.export("host", platform.ingress.host)
+pulumi.export("url", ingress.url)
 pulumi.export("services", {service.service_name: service.url for service in services})

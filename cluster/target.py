@@ -30,6 +30,11 @@ class Target:
     reason: str
     kubeconfig: Path | None = None
 
+    @property
+    def runs_containers(self) -> bool:
+        """Whether pods are processes here, such as operators that answer admission webhooks."""
+        return self.name != SIM
+
     def __str__(self) -> str:
         """Return the choice and its reason as a sentence."""
         return f"Target {self.name}: {self.reason}."

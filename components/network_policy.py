@@ -8,6 +8,10 @@ from components.service_graph import ServiceGraph
 _DNS_PORT = 53
 _HTTPS_PORT = 443
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_MESH_PORT = 15008
+"""Port of HBONE, the tunnel in which pods of an Istio ambient mesh talk to each other."""
+_MESH_PROBES = "169.254.7.127/32"
+"""Source address that Istio's node agent gives the kubelet's probes, so that they are not taken for other traffic."""
 NOT_INTERNET = (
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -37,7 +41,8 @@ def deny_all() -> dict[str, Any]:
 def service_policy(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> dict[str, Any]:
     """Spec of one service: its callers in, its callees, DNS and (if declared) the internet out.
 
-    The kubelet's probes need no rule: Kubernetes always lets a node reach its own pods.
+    The kubelet's probes need no rule outside a mesh: Kubernetes always lets a node reach its own pods. In a mesh the
+    pods' own port stays open beside the tunnel's, for probes and for the time in which pods enter the mesh.
     """
     return {
         "podSelector": {"matchLabels": graph.selector_of(name)},
@@ -47,37 +52,47 @@ def service_policy(name: str, graph: ServiceGraph, ingress_controller_namespace:
     }
 
 
+def dns_rule() -> dict[str, Any]:
+    """Egress rule that lets pods ask the cluster's DNS."""
+    return {
+        "to": [
+            {
+                "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: "kube-system"}},
+                "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+            }
+        ],
+        "ports": [{"protocol": "UDP", "port": _DNS_PORT}, _tcp(_DNS_PORT)],
+    }
+
+
 def _ingress(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> list[Rule]:
     peers: list[Rule] = [_pods_of(caller, graph) for caller in graph.callers_of(name)]
     if name in graph.entered_from_ingress:
         peers.append({"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: ingress_controller_namespace}}})
     # A rule without peers would admit everybody, so without callers there is no rule.
-    return [{"from": peers, "ports": [_tcp(graph.ports[name])]}] if peers else []
+    rules: list[Rule] = [{"from": peers, "ports": _ports_of(name, graph)}] if peers else []
+    if name in graph.in_mesh:
+        rules.append({"from": [{"ipBlock": {"cidr": _MESH_PROBES}}], "ports": [_tcp(graph.ports[name])]})
+    return rules
 
 
 def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
     rules: list[Rule] = [
-        {"to": [_pods_of(callee, graph)], "ports": [_tcp(graph.ports[callee])]} for callee in graph.callees_of(name)
+        {"to": [_pods_of(callee, graph)], "ports": _ports_of(callee, graph)} for callee in graph.callees_of(name)
     ]
-    rules.append(
-        {
-            "to": [
-                {
-                    "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: "kube-system"}},
-                    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-                }
-            ],
-            "ports": [{"protocol": "UDP", "port": _DNS_PORT}, _tcp(_DNS_PORT)],
-        }
-    )
+    rules.append(dns_rule())
     if name in graph.reaching_internet:
-        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(NOT_INTERNET)}}
+        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.private_ranges]}}
         rules.append({"to": [block], "ports": [_tcp(_HTTPS_PORT)]})
     return rules
 
 
 def _pods_of(name: str, graph: ServiceGraph) -> Rule:
     return {"podSelector": {"matchLabels": graph.selector_of(name)}}
+
+
+def _ports_of(name: str, graph: ServiceGraph) -> list[Rule]:
+    return [_tcp(graph.ports[name]), *([_tcp(_MESH_PORT)] if name in graph.in_mesh else [])]
 
 
 def _tcp(port: int) -> Rule:

@@ -9,7 +9,7 @@ import pulumi
 
 from components.naming import selector_labels
 from components.settings import ServiceSettings
-from components.settings.workload import ProbeSettings
+from components.settings.workload import ProbeSettings, ResourceSettings
 
 _STARTUP_PERIOD_SECONDS = 5
 _PORT_NAME = "http"
@@ -48,6 +48,33 @@ def pod_template(args: PodArgs) -> dict[str, Any]:
     return {"metadata": {"labels": dict(args.labels)}, "spec": _pod_spec(args)}
 
 
+def pod_security_context(user: int) -> dict[str, Any]:
+    """Security context of a pod that runs as one unprivileged user, who also owns its volumes."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "runAsGroup": user,
+        "fsGroup": user,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security_context() -> dict[str, Any]:
+    """Security context of a container that needs no privilege and writes only to its volumes."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "privileged": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def resources(settings: ResourceSettings) -> dict[str, Any]:
+    """Requests and limits of a container."""
+    return {"requests": settings.requests.model_dump(), "limits": settings.limits.model_dump()}
+
+
 def _pod_spec(args: PodArgs) -> dict[str, Any]:
     user = args.settings.run_as_user
     return {
@@ -55,14 +82,7 @@ def _pod_spec(args: PodArgs) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": args.settings.shutdown.grace_period_seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": user,
-            "runAsGroup": user,
-            "fsGroup": user,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security_context(user),
         "topologySpreadConstraints": [
             _spread(args.name, "topology.kubernetes.io/zone"),
             _spread(args.name, "kubernetes.io/hostname"),
@@ -86,16 +106,8 @@ def _container(args: PodArgs) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"name": _PORT_NAME, "containerPort": settings.port, "protocol": "TCP"}],
         "envFrom": environment,
-        "resources": {
-            "requests": settings.resources.requests.model_dump(),
-            "limits": settings.resources.limits.model_dump(),
-        },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "privileged": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "resources": resources(settings.resources),
+        "securityContext": container_security_context(),
         "volumeMounts": [{"name": _volume_name(path), "mountPath": path} for path in args.writable_paths],
         "lifecycle": {"preStop": {"sleep": {"seconds": settings.shutdown.pre_stop_sleep_seconds}}},
         **_probes(settings.probes),

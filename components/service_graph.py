@@ -34,6 +34,21 @@ class Store:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MessageFlow:
+    """What a service sends to and takes from the message queue.
+
+    Attributes:
+        service: Name of the service.
+        publishes: Subjects that it publishes.
+        consumes: Subjects that its pods consume together, each message by one of them.
+    """
+
+    service: str
+    publishes: tuple[str, ...] = ()
+    consumes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServiceGraph:
     """The services and stores with the ports of their pods, and the calls between them.
 
@@ -43,6 +58,8 @@ class ServiceGraph:
         pod_labels: Labels that select the pods, for those (stores of an operator) whose labels are not ours to choose.
         entered_from_ingress: Services that the ingress controller may reach.
         reaching_internet: Services that may reach port 443 of public addresses.
+        in_mesh: Services whose pods are in the mesh.
+        private_ranges: Further IPv4 ranges that are not the internet.
 
     Raises:
         ServiceGraphError: An edge or a marker names an unknown service, or a service calls itself.
@@ -53,11 +70,14 @@ class ServiceGraph:
     pod_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     entered_from_ingress: frozenset[str] = frozenset()
     reaching_internet: frozenset[str] = frozenset()
+    in_mesh: frozenset[str] = frozenset()
+    private_ranges: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that every name is a service and that no service calls itself."""
         named = [name for call in sorted(self.calls) for name in (call.caller, call.callee)]
-        for name in (*named, *sorted(self.entered_from_ingress), *sorted(self.reaching_internet)):
+        marked = sorted(self.entered_from_ingress | self.reaching_internet | self.in_mesh)
+        for name in (*named, *marked):
             if name not in self.ports:
                 raise ServiceGraphError(
                     f"the service graph names the unknown service {name!r}; known: {', '.join(self.ports)}"

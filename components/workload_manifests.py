@@ -12,6 +12,7 @@ from components.network_policy import service_policy
 from components.pod import PodArgs, pod_template
 from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings, ServiceSettings
+from components.settings.platform import ROLLOUT_SURGE
 from components.settings.workload import ReplicaRangeSettings, ScalingStepSettings
 
 
@@ -97,7 +98,7 @@ def deployment(name: str, args: WorkloadArgs, secret_name: pulumi.Input[str] | N
     spec = {
         "revisionHistoryLimit": args.platform.rollout.revision_history_limit,
         "progressDeadlineSeconds": args.platform.rollout.progress_deadline_seconds,
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": ROLLOUT_SURGE, "maxUnavailable": 0}},
         "selector": {"matchLabels": naming.selector_labels(name)},
         "template": pod_template(pod),
     }

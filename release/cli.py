@@ -13,7 +13,11 @@ import cluster
 import tools
 from components.settings import SettingsError
 from components.settings.loading import read_platform
+from release.addons_command import addons_app
 from release.errors import CommandError, ExitCode
+from release.images.cli import compose, images_app
+from release.restore_command import restore
+from release.rotate_command import rotate
 from release.screen import services_text
 from release.workspace import Workspace
 
@@ -24,11 +28,18 @@ app = typer.Typer(
 )
 secrets_app = typer.Typer(no_args_is_help=True, help="The secrets that a stack needs and no person must know.")
 app.add_typer(secrets_app, name="secrets")
+app.add_typer(addons_app, name="addons")
+app.add_typer(images_app, name="images")
+app.command()(compose)
 
 StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")]
 StackArgument = Annotated[str, typer.Argument(help="Name of a stack, such as alpha.")]
 TargetOption = Annotated[
-    str | None, typer.Option(envvar="TARGET", help=f"Cluster to work on: {', '.join(cluster.TARGETS)}.")
+    str | None, typer.Option(help=f"Cluster to work on: {', '.join(cluster.TARGETS)}. Without it the variable TARGET.")
+]
+
+AddonsOption = Annotated[
+    bool, typer.Option("--addons/--no-addons", envvar="ALT_LAS_ADDONS", help="Install the cluster's pinned addons.")
 ]
 
 
@@ -47,13 +58,16 @@ def up(
     stack: StackOption = "alpha",
     target: TargetOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing a cluster.")] = False,
+    addons: AddonsOption = True,
 ) -> None:
     """Bring a stack up: start the cluster if it is ours, update the stack, wait until all services are ready."""
     from release import up as flow  # noqa: PLC0415
 
     here = workspace()
     with here.only_one(f"up --stack {stack}"):
-        session, platform, statuses = flow.up(here, stack, target, ("--yes",) if yes else (), report)
+        session, platform, statuses = flow.up(
+            here, stack, target, ("--yes",) if yes else (), report, with_addons=addons
+        )
     typer.echo(services_text(stack, platform, statuses, session.kubectl.kubeconfig))
 
 
@@ -77,8 +91,12 @@ def destroy(
     stack: StackOption = "alpha",
     target: TargetOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    with_data: Annotated[
+        str | None, typer.Option(metavar="STACK", help="Also remove its data; type the stack's name to confirm.")
+    ] = None,
 ) -> None:
     """Remove everything that a stack owns from the cluster. The stack and its settings stay."""
+    from release import data_guard  # noqa: PLC0415
     from release import up as flow  # noqa: PLC0415
 
     here = workspace()
@@ -88,6 +106,8 @@ def destroy(
         chosen = flow.choose_target(here, target)
         report(str(chosen))
         session = flow.start_session(here, chosen, report)
+        if data_guard.check_removal(session.engine, stack, with_data):
+            data_guard.release_protection(session.engine, stack)
         options = ("--yes", "--skip-preview") if yes or chosen.name == "sim" else ()
         if session.engine.run(*session.engine.arguments("destroy", stack, options)):
             raise CommandError(f"the stack {stack} is not completely removed; correct the cause and destroy it again")
@@ -187,6 +207,39 @@ def render(
 
 
 @app.command()
+def diagram(
+    stack: StackOption = "beta",
+    out: Annotated[Path, typer.Option(help="Folder for architecture.md and architecture.svg.")] = ROOT / "docs",
+) -> None:
+    """Draw who reaches whom in a stack, from the objects that its program renders."""
+    from release.architecture import write_pages  # noqa: PLC0415
+
+    for path in write_pages(workspace(), stack, out):
+        report(f"Wrote {path}.")
+
+
+@app.command(name="deployer-role")
+def deployer_role(
+    stack: StackArgument,
+    user: Annotated[str, typer.Option(help="Name of the user, as the API server knows it.")] = "alt-las-deployer",
+) -> None:
+    """Print the rights that an update of a stack needs and no more, for an administrator to apply."""
+    from release.deployer import deployer_manifests  # noqa: PLC0415
+    from release.preflight import needed_definitions  # noqa: PLC0415
+    from release.program import record  # noqa: PLC0415
+    from release.render import as_yaml  # noqa: PLC0415
+
+    platform = read_platform(workspace().stack_file(stack))
+    objects = record(stack, platform.model_dump(mode="json", by_alias=True)).objects
+    definitions = {name for names, _ in needed_definitions(platform).values() for name in names}
+    manifests = deployer_manifests(stack, platform.namespace, objects, definitions, user)
+    typer.echo("---\n".join(as_yaml(manifest) for manifest in manifests), nl=False)
+
+
+app.command()(restore)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the stack files."""
     from components.settings.schema import stack_file_schema  # noqa: PLC0415
@@ -217,6 +270,9 @@ def secrets_reset(stack: StackOption = "alpha") -> None:
     with here.only_one(f"secrets reset --stack {stack}"):
         removed = reset_secrets(here.stack_file(stack))
     report(f"Removed from {here.stack_file(stack).name}: {', '.join(removed) or 'nothing'}.")
+
+
+secrets_app.command(name="rotate")(rotate)
 
 
 def main() -> None:

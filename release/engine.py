@@ -24,10 +24,12 @@ class Engine:
     Attributes:
         root: Folder of Pulumi.yaml.
         variables: What `release.environment.environment` gave.
+        project: Name in Pulumi.yaml.
     """
 
     root: Path
     variables: Mapping[str, str]
+    project: str = _PROJECT
 
     @property
     def environment(self) -> dict[str, str]:
@@ -81,7 +83,7 @@ class Engine:
         backend = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
         if backend.scheme == "file":
             # Asking the CLI costs most of a second in which it reads every stack.
-            folder = Path(unquote(backend.path)) / ".pulumi" / "stacks" / _PROJECT
+            folder = Path(unquote(backend.path)) / ".pulumi" / "stacks" / self.project
             return any((folder / f"{stack}.json{suffix}").exists() for suffix in ("", ".gz"))
         listed = json.loads(self.capture("stack", "ls", "--json"))
         return any(entry["name"].rpartition("/")[2] == stack for entry in listed)

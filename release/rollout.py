@@ -82,13 +82,40 @@ class Kubectl:
         Raises:
             CommandError: The cluster does not answer or refuses.
         """
-        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, "get", kind]
-        command += ["--namespace", namespace, "--output=json", *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found: list[dict[str, Any]] = json.loads(
+            self._get(f"{kind} in {namespace}", kind, "--namespace", namespace, *options)
+        )["items"]
+        return found
+
+    def named(self, kind: str, *names: str) -> list[dict[str, Any]]:
+        """Those of the named cluster-scoped objects that exist.
+
+        Raises:
+            CommandError: The cluster does not answer or refuses.
+        """
+        # A list of one name is answered by an object, a list of none that exists by nothing.
+        document = json.loads(self._get(kind, kind, *names, "--ignore-not-found") or '{"items": []}')
+        found: list[dict[str, Any]] = document.get("items", [document])
+        return found
+
+    def text(self, *arguments: str, stdin: str | None = None) -> str:
+        """What a kubectl command prints.
+
+        Raises:
+            CommandError: The command failed; holds what it said.
+        """
+        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise CommandError(f"cannot read {kind} in {namespace}: {done.stderr.strip()}", ExitCode.NO_CLUSTER)
-        items: list[dict[str, Any]] = json.loads(done.stdout)["items"]
-        return items
+            raise CommandError(f"`kubectl {' '.join(arguments)}` failed: {done.stderr.strip()}", ExitCode.NO_CLUSTER)
+        return done.stdout
+
+    def _get(self, what: str, *arguments: str) -> str:
+        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, "get", *arguments]
+        done = subprocess.run([*command, "--output=json"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CommandError(f"cannot read {what}: {done.stderr.strip()}", ExitCode.NO_CLUSTER)
+        return done.stdout
 
 
 def service_statuses(kubectl: Kubectl, namespace: str) -> tuple[ServiceStatus, ...]:

@@ -16,6 +16,17 @@ from release.workspace import Workspace
 
 _PROJECT = PLATFORM_KEY.partition(":")[0]
 
+_ROLE = (
+    "the server takes the new password at once and open connections stay, but a pod that is not rolled yet cannot open "
+    "a new one; rotate when few are opened"
+)
+ROTATION_WARNINGS = {
+    "postgresSegmentationPassword": _ROLE,
+    "postgresArchivePassword": _ROLE,
+    "backupEncryptionKey": "earlier dumps still need the earlier key; keep a copy of it as long as you keep them",
+}
+"""What a person must know about the rotation of some secrets."""
+
 
 def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
     """Required secrets that a stack file does not hold.
@@ -27,14 +38,34 @@ def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
     return tuple(secret for secret in SECRETS if secret.required and f"{_PROJECT}:{secret.key}" not in configuration)
 
 
+def check_rotation(keys: Sequence[str]) -> None:
+    """Make sure that secrets can be generated anew.
+
+    Raises:
+        CommandError: One is unknown, or only a person can supply it.
+    """
+    generated = [secret.key for secret in SECRETS if secret.required]
+    for key in keys:
+        if key not in generated:
+            supplied = any(secret.key == key for secret in SECRETS)
+            why = "is supplied by a person; set it with `pulumi config set --secret`" if supplied else "is unknown"
+            raise CommandError(
+                f"{key!r} cannot be rotated: it {why}. Generated are: {', '.join(generated)}", ExitCode.BAD_INPUT
+            )
+
+
+def rotate_secrets(engine: Engine, stack: str, keys: Sequence[str]) -> None:
+    """Generate secrets anew. Values go to Pulumi by standard input and are shown nowhere."""
+    for secret in SECRETS:
+        if secret.key in keys:
+            _generate(engine, stack, secret)
+
+
 def create_missing_secrets(engine: Engine, stack: str, stack_file: Path) -> tuple[str, ...]:
     """Generate what is missing and return the keys. Values go to Pulumi by standard input and are shown nowhere."""
     created = []
     for secret in missing_secrets(stack_file):
-        value = secrets.token_urlsafe(secret.generated_bytes or 0)
-        key = f"{_PROJECT}:{secret.key}"
-        engine.capture("config", "set", "--secret", key, "--stack", stack, text=value)
-        created.append(key)
+        created.append(_generate(engine, stack, secret))
     return tuple(created)
 
 
@@ -87,6 +118,12 @@ def reset_secrets(stack_file: Path) -> tuple[str, ...]:
         )
     stack_file.write_text(text, encoding="utf-8")
     return tuple(doomed)
+
+
+def _generate(engine: Engine, stack: str, secret: SecretSetting) -> str:
+    key, value = f"{_PROJECT}:{secret.key}", secrets.token_urlsafe(secret.generated_bytes or 0)
+    engine.capture("config", "set", "--secret", key, "--stack", stack, text=value)
+    return key
 
 
 def _is_without(text: str, document: Mapping[str, Any], doomed: Sequence[str]) -> bool:

@@ -6,17 +6,17 @@ What comes out is read again and compared with what it must say, so that no form
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
-from components.settings import PlatformSettings
+from components.settings import PlatformSettings, parse_platform
 from components.settings.errors import PLATFORM_KEY, Problem, SettingsError
-from release.compare import leaves
+from release.compare import Leaf, leaves
 
-_Path = tuple[str, ...]
 _PLAIN = re.compile(r"[a-z][a-z0-9.-]*")
+_NOT_CARRIED_OVER = "cannot be carried over; write it in both stack files as a block of indented keys, without anchors"
 
 
 def take_settings(into: str, source: str, identity: PlatformSettings) -> str:
@@ -30,45 +30,73 @@ def take_settings(into: str, source: str, identity: PlatformSettings) -> str:
     Raises:
         SettingsError: One of the texts has no settings block, or writes it in a way that cannot be carried over.
     """
-    kept = {tuple(path.split(".")): leaf.value for path, leaf in leaves(identity) if leaf.field_class == "identity"}
     old, new = _settings_node(into), _settings_node(source)
     taken = source[: _end(source, new)]
-    scalars = [(node, kept[path]) for path, node in _scalars(new) if path in kept]
-    for node, value in sorted(scalars, key=lambda pair: pair[0].start_mark.index, reverse=True):
-        taken = taken[: node.start_mark.index] + _written(value) + taken[node.end_mark.index :]
+    for start, end, text in sorted(_edits(source, new, identity), reverse=True):
+        taken = taken[:start] + text + taken[end:]
     block = _shifted(taken[new.start_mark.index :], old.start_mark.column - new.start_mark.column)
     result = into[: old.start_mark.index] + block + into[_end(into, old) :]
-    if not _says(result, into, source, kept):
-        message = "cannot be carried over; write it in both stack files as a block of indented keys, without anchors"
-        raise SettingsError((Problem(PLATFORM_KEY, message),))
+    problems = _problems(result, into, source, identity)
+    if problems:
+        raise SettingsError(problems)
     return result
 
 
-def _says(result: str, into: str, source: str, kept: Mapping[_Path, Any]) -> bool:
-    """Whether `result` holds the settings of `source`, what is kept, and all else of `into`."""
-    expected = yaml.safe_load(into)
-    expected["config"][PLATFORM_KEY] = yaml.safe_load(source)["config"][PLATFORM_KEY]
-    for path, value in kept.items():
-        block = expected["config"][PLATFORM_KEY]
-        for key in path[:-1]:
-            block = block.setdefault(key, {})
-        block[path[-1]] = value
+def _edits(source: str, block: yaml.MappingNode, identity: PlatformSettings) -> Iterator[tuple[int, int, str]]:
+    """What to write over `source`, and from where to where, so that it says the identity that is kept."""
+    given, nodes = _leaves(_settings(source)), dict(_nodes(block))
+    for path, leaf in _leaves(identity).items():
+        if leaf.field_class != "identity" or given.get(path) == leaf:
+            continue
+        *above, key = path.split(".")
+        node, parent = nodes.get(path), nodes.get(".".join(above))
+        if node:
+            yield node.start_mark.index, _end(source, node), _written(leaf.value)
+        elif isinstance(parent, yaml.MappingNode) and parent.flow_style:
+            yield parent.start_mark.index + 1, parent.start_mark.index + 1, f"{key}: {_written(leaf.value)}, "
+        elif parent:
+            line = f"{key}: {_written(leaf.value)}\n" + " " * parent.start_mark.column
+            yield parent.start_mark.index, parent.start_mark.index, line
+
+
+def _problems(result: str, into: str, source: str, identity: PlatformSettings) -> tuple[Problem, ...]:
+    """What `result` says otherwise than it must: identity as it was, all settings of `source`, all else of `into`."""
     try:
-        found: object = yaml.safe_load(result)
+        outside = [{**yaml.safe_load(text)["config"], PLATFORM_KEY: None} for text in (result, into)]
+        found = _leaves(_settings(result))
     except yaml.YAMLError:
-        return False
-    return bool(found == expected)
+        return (Problem(PLATFORM_KEY, _NOT_CARRIED_OVER),)
+    kept, given, written = _leaves(identity), _leaves(_settings(source)), dict(_nodes(_settings_node(source)))
+    problems = [] if outside[0] == outside[1] else [Problem(PLATFORM_KEY, _NOT_CARRIED_OVER)]
+    for path, leaf in found.items():
+        own = leaf.field_class == "identity"
+        if own and path not in kept and path in written:
+            problems.append(
+                Problem(f"{PLATFORM_KEY}.{path}", "stays with its stack; decide it in this stack file first")
+            )
+        elif leaf != (kept if own and path in kept else given).get(path):
+            problems.append(Problem(f"{PLATFORM_KEY}.{path}", _NOT_CARRIED_OVER))
+    lost = [path for path in given if path not in found]
+    return (*problems, *(Problem(f"{PLATFORM_KEY}.{path}", _NOT_CARRIED_OVER) for path in lost))
 
 
-def _end(text: str, node: yaml.MappingNode) -> int:
-    """Where a block ends. For the parser it ends where the next key begins; a comment between belongs to that key."""
+def _settings(text: str) -> PlatformSettings:
+    return parse_platform(yaml.safe_load(text)["config"][PLATFORM_KEY])
+
+
+def _leaves(settings: PlatformSettings) -> dict[str, Leaf]:
+    return dict(leaves(settings))
+
+
+def _end(text: str, node: yaml.Node) -> int:
+    """Where a node ends. The parser ends a block where the next key begins; a comment between belongs to that key."""
     start, end = node.start_mark.index, node.end_mark.index
-    if node.flow_style:
-        return end
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style:
+        return int(end)
     lines = text[start:end].splitlines(keepends=True)
     while lines and not _is_within(lines[-1], node.start_mark.column):
         lines.pop()
-    return start + len("".join(lines).rstrip())
+    return int(start) + len("".join(lines).rstrip())
 
 
 def _is_within(line: str, column: int) -> bool:
@@ -104,9 +132,12 @@ def _settings_node(text: str) -> yaml.MappingNode:
     return root
 
 
-def _scalars(node: yaml.Node, path: _Path = ()) -> Iterator[tuple[_Path, yaml.ScalarNode]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield from _scalars(value, (*path, key.value))
-    elif isinstance(node, yaml.ScalarNode):
-        yield path, node
+def _nodes(block: yaml.MappingNode, path: str = "") -> Iterator[tuple[str, yaml.Node]]:
+    """Every node below a block by its path, the block itself included."""
+    yield path, block
+    for key, value in block.value:
+        here = f"{path}.{key.value}" if path else key.value
+        if isinstance(value, yaml.MappingNode):
+            yield from _nodes(value, here)
+        else:
+            yield here, value

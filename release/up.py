@@ -10,8 +10,9 @@ import cluster
 import tools
 from components.settings import PlatformSettings
 from components.settings.loading import read_platform
-from release import rollout
+from release import data_guard, preflight, rollout
 from release import secrets as stack_secrets
+from release.addons import Addons
 from release.engine import Engine
 from release.environment import environment
 from release.errors import CommandError
@@ -41,6 +42,12 @@ class Session:
     target: cluster.Target
     kubectl: Kubectl
     engine: Engine
+
+    def addons(self, report: Report) -> Addons:
+        """The operators and CustomResourceDefinitions of the cluster."""
+        return Addons(
+            workspace=self.workspace, target=self.target, kubectl=self.kubectl, engine=self.engine, report=report
+        )
 
 
 def choose_target(workspace: Workspace, target: str | None = None) -> cluster.Target:
@@ -80,7 +87,13 @@ def engine_session(workspace: Workspace, target: cluster.Target, report: Report)
 
 
 def up(
-    workspace: Workspace, stack: str, target_name: str | None, pulumi_options: tuple[str, ...], report: Report
+    workspace: Workspace,
+    stack: str,
+    target_name: str | None,
+    pulumi_options: tuple[str, ...],
+    report: Report,
+    *,
+    with_addons: bool = True,
 ) -> tuple[Session, PlatformSettings, tuple[ServiceStatus, ...]]:
     """Bring a stack up and wait until all its services are ready.
 
@@ -94,7 +107,11 @@ def up(
     target = choose_target(workspace, target_name)
     report(str(target))
     session = start_session(workspace, target, report)
+    if with_addons:
+        session.addons(report).ensure(ask="--yes" not in pulumi_options)
     prepare_stack(session, stack, report)
+    preflight.check_cluster(session.kubectl, stack, platform)
+    data_guard.check_update(session.engine, stack, platform)
     # The simulated cluster holds nothing that a preview could protect.
     options = ("--yes", "--skip-preview") if target.name == "sim" else ()
     if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):

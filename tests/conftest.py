@@ -9,7 +9,7 @@ from release.program import Recorder, record
 from tests.stacks.documents import STACKS, platform_of
 
 # The same examples in every run: a test fails because of the code, never because of the day.
-settings.register_profile("suite", deadline=None, database=None, derandomize=False)
+settings.register_profile("suite", deadline=None, database=None, derandomize=True)
 settings.load_profile("suite")
 
 

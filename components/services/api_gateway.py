@@ -14,7 +14,6 @@ class ApiGateway(Service[ApiGatewaySettings]):
     calls = ("segmentation-service", "runner-service", "archive-service", "ai-orchestrator")
     service_port = 80
     writable_paths = ("/app/logs", "/tmp")  # noqa: S108  # mount paths inside the container
-    entered_from_ingress = True
 
     @classmethod
     def environment(cls, settings: ApiGatewaySettings, platform: PlatformSettings) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """What the five services have in common: a workload made from what each of them declares about itself."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
 
-from components.service_graph import Call, ServiceGraph, Store, calls_from
+from components.service_graph import Call, MessageFlow, ServiceGraph, Store, calls_from
 from components.settings import PlatformSettings, ServiceSettings
 from components.stack_configuration import StackConfiguration
 from components.workload import Workload, WorkloadArgs
@@ -22,11 +22,14 @@ class ServiceArgs:
         configuration: The stack's settings and secrets.
         graph: Who may call whom.
         namespace: The namespace as a resource.
+        store_environment: How each service reaches the stores that the stack runs itself: secret variables by service.
+            They win over what the stack file gives.
     """
 
     configuration: StackConfiguration
     graph: ServiceGraph
     namespace: pulumi.Resource
+    store_environment: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
 
 
 class Service(pulumi.ComponentResource, Generic[SettingsType]):
@@ -37,10 +40,11 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
         component: Role in the platform, the value of `app.kubernetes.io/component`.
         calls: Names of the services that its code calls.
         stores: Names of the stores that its code, or its documentation, calls.
+        publishes: Subjects of the message queue that it publishes, or is documented to.
+        consumes: Subjects of the message queue that its pods consume together.
         service_port: Port under which others reach it, where it is not the container's own.
         writable_paths: Directories that its code writes.
         working_directory: Directory in which it starts, where the image's own is not writable.
-        entered_from_ingress: Whether the ingress controller may reach it.
         reaches_internet: Whether it may reach port 443 of public addresses.
 
     Attributes:
@@ -51,10 +55,11 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
     component: ClassVar[str]
     calls: ClassVar[tuple[str, ...]] = ()
     stores: ClassVar[tuple[str, ...]] = ()
+    publishes: ClassVar[tuple[str, ...]] = ()
+    consumes: ClassVar[tuple[str, ...]] = ()
     service_port: ClassVar[int | None] = None
     writable_paths: ClassVar[tuple[str, ...]]
     working_directory: ClassVar[str | None] = None
-    entered_from_ingress: ClassVar[bool] = False
     reaches_internet: ClassVar[bool] = False
 
     url: pulumi.Output[str]
@@ -72,7 +77,10 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
                 platform=platform,
                 graph=args.graph,
                 environment=self.environment(settings, platform),  # type: ignore[arg-type]  # same name, same type
-                secret_environment=args.configuration.secret_environment(name),
+                secret_environment={
+                    **args.configuration.secret_environment(name),
+                    **args.store_environment.get(name, {}),
+                },
                 writable_paths=self.writable_paths,
                 working_directory=self.working_directory,
                 service_port=self.service_port or settings.port,
@@ -92,6 +100,21 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
 def service_url(name: str, platform: PlatformSettings) -> str:
     """Address of a service inside the namespace. Only for services whose Service port is the container's own."""
     return f"http://{name}:{platform.services.by_name()[name].port}"
+
+
+def message_flows(services: Iterable[type[Service[Any]]]) -> tuple[MessageFlow, ...]:
+    """What the services that use the message queue send to it and take from it."""
+    return tuple(
+        MessageFlow(service=each.service_name, publishes=each.publishes, consumes=each.consumes)
+        for each in services
+        if each.publishes or each.consumes
+    )
+
+
+def service_ports(services: Iterable[type[Service[Any]]], platform: PlatformSettings) -> dict[str, int]:
+    """Port under which each service is reached inside the namespace, by name."""
+    settings = platform.services.by_name()
+    return {each.service_name: each.service_port or settings[each.service_name].port for each in services}
 
 
 def service_graph(
@@ -119,6 +142,8 @@ def service_graph(
         | {store.name: store.port for store in own_stores.values()},
         calls=additional.union(*declared),
         pod_labels={store.name: store.pod_labels for store in own_stores.values()},
-        entered_from_ingress=frozenset(s.service_name for s in services if s.entered_from_ingress),
+        entered_from_ingress=frozenset(route.service for route in platform.ingress.routes),
         reaching_internet=frozenset(s.service_name for s in services if s.reaches_internet),
+        private_ranges=platform.egress.private_ranges,
+        in_mesh=frozenset(s.service_name for s in services if platform.mesh.is_on),
     )

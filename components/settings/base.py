@@ -1,6 +1,7 @@
 """The closed, read-only base of all settings models, and the one way to declare a field."""
 
-from typing import Any, Literal, get_args
+from collections.abc import Iterator
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -14,6 +15,7 @@ release runs; `security` is who may do what; `data` decides how stored data is k
 
 FIELD_CLASSES: tuple[FieldClass, ...] = get_args(FieldClass)
 _REQUIRED: Any = ...
+_Wanted = TypeVar("_Wanted", bound="Settings")
 
 
 class Settings(BaseModel):
@@ -25,6 +27,17 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, alias_generator=to_camel
     )
+
+
+def blocks(settings: Settings, wanted: type[_Wanted], path: str = "") -> Iterator[tuple[str, _Wanted]]:
+    """Every block of a kind below `settings` with its path, such as all images of a platform; lists are not entered."""
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        here = f"{path}.{field.alias}" if path else str(field.alias)
+        if isinstance(value, wanted):
+            yield here, value
+        elif isinstance(value, Settings):
+            yield from blocks(value, wanted, here)
 
 
 def setting(

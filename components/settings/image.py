@@ -21,6 +21,11 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _DEFAULT_REGISTRIES = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
 
 
+def is_repository(text: str) -> bool:
+    """Tell whether `text` is an image repository without tag or digest."""
+    return _REPOSITORY.fullmatch(text) is not None
+
+
 def _without_default_registry(repository: str) -> str:
     for registry in _DEFAULT_REGISTRIES:
         repository = repository.removeprefix(registry)
@@ -37,7 +42,7 @@ class ImageSettings(Settings):
     @field_validator("repository")
     @classmethod
     def _repository_is_bare(cls, repository: str) -> str:
-        if not _REPOSITORY.fullmatch(repository):
+        if not is_repository(repository):
             raise ValueError(
                 "is not an image repository; write it in lower case without tag or digest, such as team/app"
             )

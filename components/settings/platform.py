@@ -4,46 +4,34 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
 
-from components.naming import DNS_LABEL_MAXIMUM, is_dns_label, is_dns_name
-from components.settings.base import Settings, section, setting
+from components.settings.admission import AdmissionSettings
+from components.settings.backup import BackupSettings
+from components.settings.base import Settings, blocks, section, setting
+from components.settings.builds import BuildsSettings
+from components.settings.egress import EgressSettings
+from components.settings.image import ImageSettings
+from components.settings.ingress import IngressSettings
+from components.settings.mesh import MeshSettings
+from components.settings.names import DnsLabel
+from components.settings.nats import NatsSettings
+from components.settings.postgres import RESERVED_CONNECTIONS, PostgresSettings, connections_needed, major_version
+from components.settings.redis import RedisSettings
 from components.settings.services import ServicesSettings
 from components.settings.workload import AutoscalingSettings
 
+ROLLOUT_SURGE = 1
+"""Pods that a rollout of a service may add for a while."""
+
+_GATEWAY = "api-gateway"
+"""The service that calls all others, so that a call back to it would go round in a circle."""
+
 _RESERVED_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-
-
-def _dns_label(text: str) -> str:
-    if not is_dns_label(text):
-        raise ValueError(
-            f"is not a DNS label; use 1 to {DNS_LABEL_MAXIMUM} lower-case letters, digits or '-', "
-            "with a letter or digit at both ends, such as alt-las"
-        )
-    return text
 
 
 def _own_namespace(text: str) -> str:
     if text in _RESERVED_NAMESPACES:
         raise ValueError("belongs to the cluster; choose a namespace of the platform's own, such as alt-las")
     return text
-
-
-def _dns_name(text: str) -> str:
-    if not is_dns_name(text):
-        raise ValueError("is not a DNS name; write lower-case labels joined by dots, such as alt-las.local")
-    return text
-
-
-DnsLabel = Annotated[str, AfterValidator(_dns_label)]
-DnsName = Annotated[str, AfterValidator(_dns_name)]
-
-
-class IngressSettings(Settings):
-    """Where the platform is reached from outside."""
-
-    host: DnsName = setting("identity", "DNS name under which api-gateway is reached.")
-    controller_namespace: DnsLabel = setting(
-        "security", "Namespace whose pods may send requests to api-gateway (the ingress controller's).", "kube-system"
-    )
 
 
 class RolloutSettings(Settings):
@@ -87,6 +75,9 @@ class PlatformSettings(Settings):
         "identity", "Namespace that the stack owns."
     )
     ingress: IngressSettings = section("Where the platform is reached from outside.")
+    mesh: MeshSettings = section("How the services talk to each other.", MeshSettings())
+    egress: EgressSettings = section("What leaves the cluster.", EgressSettings())
+    admission: AdmissionSettings = section("What the API server refuses.", AdmissionSettings())
     autoscaling: AutoscalingSettings = section("Targets and speed of all HorizontalPodAutoscalers.")
     rollout: RolloutSettings = section("How a new release replaces the running one.", RolloutSettings())
     services: ServicesSettings = section("The services, by name.")
@@ -95,6 +86,44 @@ class PlatformSettings(Settings):
         "Calls between services beyond those that their code makes, such as ai-orchestrator to segmentation-service.",
         (),
     )
+
+    postgres: PostgresSettings | None = section("PostgreSQL of the stack; null where it brings its own URLs.", None)
+    builds: BuildsSettings = section("How new images are built.", BuildsSettings())
+    redis: RedisSettings | None = section("Redis of the stack; null where it brings its own URL.", None)
+    nats: NatsSettings | None = section("NATS of the stack; null where it brings its own URL.", None)
+    backup: BackupSettings | None = section("Scheduled dumps of the stores; null for none.", None)
+    tombstones: tuple[str, ...] = setting(
+        "data",
+        "Names of objects with data that the stack gives up; all others are protected and kept when it is removed.",
+        (),
+    )
+
+    @model_validator(mode="after")
+    def _routes_lead_to_services(self) -> Self:
+        services = self.services.by_name()
+        for index, route in enumerate(self.ingress.routes):
+            if route.service not in services:
+                raise ValueError(
+                    f"ingress.routes[{index}].service names the unknown service {route.service!r}; "
+                    f"known: {', '.join(services)}"
+                )
+            port = services[route.service].port
+            if route.port not in (None, port):
+                raise ValueError(
+                    f"ingress.routes[{index}].port is {route.port}, which {route.service} does not listen on; "
+                    f"write {port} or leave it out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _digests_are_there_where_they_are_required(self) -> Self:
+        without = [path for path, image in self.images() if image.digest is None]
+        if self.admission.require_digests and without:
+            raise ValueError(
+                f"admission.requireDigests is true, but these images have no digest: {', '.join(without)}; add the "
+                "digest of each (sha256:...) or set it to false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _additional_calls_name_services(self) -> Self:
@@ -109,4 +138,45 @@ class PlatformSettings(Settings):
                 raise ValueError(
                     f"additionalCalls[{index}] lets {call.caller} call itself, which needs no rule; remove it"
                 )
+            if call.callee == _GATEWAY:
+                raise ValueError(
+                    f"additionalCalls[{index}] lets {call.caller} call {call.callee}, which calls it in turn; "
+                    "name the service that is to answer"
+                )
         return self
+
+    @model_validator(mode="after")
+    def _connections_suffice(self) -> Self:
+        if self.postgres is None:
+            return self
+        needed = connections_needed(self.postgres, self.most_pods(), ROLLOUT_SURGE)
+        total = sum(needed.values()) + RESERVED_CONNECTIONS
+        if total > self.postgres.parameters.max_connections:
+            parts = ", ".join(f"{service} {number}" for service, number in needed.items())
+            raise ValueError(
+                f"postgres.parameters.maxConnections ({self.postgres.parameters.max_connections}) is below the {total} "
+                f"that the services may open at their largest scale ({parts}, reserve {RESERVED_CONNECTIONS}); "
+                "raise it or lower poolSize or maxReplicas"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _dumps_are_of_the_server_s_version(self) -> Self:
+        if self.backup and self.postgres and major_version(self.backup.image.tag) != self.postgres.major:
+            raise ValueError(
+                f"backup.image.tag {self.backup.image.tag!r} does not begin with the server's version "
+                f"{self.postgres.major}, and a client of another version makes dumps that may not restore; use an "
+                "image with the clients of that version"
+            )
+        return self
+
+    def images(self) -> tuple[tuple[str, ImageSettings], ...]:
+        """Every image of the stack with the path of its setting."""
+        return tuple(blocks(self, ImageSettings))
+
+    def most_pods(self) -> dict[str, int]:
+        """Largest number of pods of each service, without those that a rollout adds."""
+        return {
+            name: service.autoscaling.max_replicas if service.autoscaling else service.replicas or 1
+            for name, service in self.services.by_name().items()
+        }

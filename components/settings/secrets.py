@@ -67,4 +67,58 @@ SECRETS = (
         description="PostgreSQL database of archive-service with its role and password.",
         variables={"archive-service": ("DATABASE_URL",)},
     ),
+    SecretSetting(
+        key="postgresSegmentationPassword",
+        description="Password of segmentation-service's role in the stack's own PostgreSQL.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="postgresArchivePassword",
+        description="Password of archive-service's role in the stack's own PostgreSQL.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="postgresBackupPassword",
+        description="Password of the role that dumps the databases and may change nothing.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="backupEncryptionKey",
+        description="Encrypts the dumps; keep a copy outside the cluster, without it no dump can be restored.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="redisApiGatewayPassword",
+        description="Password of api-gateway's user in the stack's own Redis.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="redisInternalSecret",
+        description="Makes the passwords by which the stack's own Redis servers, sentinels and proxies log in.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="natsRunnerPassword",
+        description="Password of runner-service's user in the stack's own NATS.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="natsArchivePassword",
+        description="Password of archive-service's user in the stack's own NATS.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="natsInternalSecret",
+        description="Makes the passwords with which the stack's own NATS servers and their keepers know each other.",
+        variables={},
+        generated_bytes=32,
+    ),
 )

@@ -28,6 +28,16 @@ class QuantitySettings(Settings):
     cpu: Cpu = setting("capacity", "CPU as Kubernetes writes it, such as '500m' or '2'.", unit="millicores or cores")
     memory: Memory = setting("capacity", "Memory as Kubernetes writes it, such as '512Mi'.", unit="Mi or Gi")
 
+    @property
+    def cores(self) -> float:
+        """CPU in cores."""
+        return millicores(self.cpu) / 1000
+
+    @property
+    def memory_mebibytes(self) -> int:
+        """Memory in whole Mi."""
+        return int(mebibytes(self.memory))
+
 
 class ResourceSettings(Settings):
     """What a container is guaranteed (requests) and what it may use at most (limits)."""

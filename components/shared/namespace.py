@@ -1,5 +1,6 @@
 """The namespace of a stack, closed by default."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -23,7 +24,14 @@ class PlatformNamespace(pulumi.ComponentResource):
     resource: KubernetesObject
     name: pulumi.Output[str]
 
-    def __init__(self, name: str, namespace: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        namespace: str,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        further_labels: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__("alt-las:platform:Namespace", name, None, opts)
         labels = {"app.kubernetes.io/part-of": PLATFORM, "app.kubernetes.io/managed-by": "pulumi"}
         self.resource = KubernetesObject(
@@ -31,7 +39,16 @@ class PlatformNamespace(pulumi.ComponentResource):
             {
                 "apiVersion": "v1",
                 "kind": "Namespace",
-                "metadata": {"name": namespace, "labels": labels | _pod_security()},
+                "metadata": {
+                    "name": namespace,
+                    "labels": {
+                        **labels,
+                        # Tells who owns it, so that no other stack takes it over unasked.
+                        "app.kubernetes.io/instance": pulumi.get_stack(),
+                        **_pod_security(),
+                        **(further_labels or {}),
+                    },
+                },
             },
             pulumi.ResourceOptions(parent=self),
         )

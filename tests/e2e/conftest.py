@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml", "__main__.py", "components")
+PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml", "__main__.py", "cluster", "components")
 SECONDS = 240
 
 
@@ -39,7 +39,7 @@ class Project:
 
     def run(self, *command: str, **variables: str) -> Done:
         """Run a program in the project with the environment of a user who has set nothing."""
-        own = {"KUBECONFIG", "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"}
+        own = {"KUBECONFIG", "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "ALT_LAS_ADDONS"}
         environment = {name: value for name, value in os.environ.items() if name not in own}
         environment |= {"ALT_LAS_ROOT": str(self.root), "TARGET": "sim"} | variables
         done = subprocess.run(

@@ -17,7 +17,7 @@ ODD = 'it\'s a "path" with $HOME, `ls` and\nmore'
 
 def variables(root: Path, outside: Mapping[str, str], target: str = "sim") -> dict[str, str]:
     """The environment of a checkout without any program."""
-    outside = {"PULUMI_HOME": str(root / "home")} | outside
+    outside = {"PULUMI_HOME": str(root / "home"), **outside}
     return environment(Workspace(root), Toolbox({}), Target(target, "named"), root / "kubeconfig", outside)
 
 
@@ -102,7 +102,7 @@ def test_the_lines_for_the_shell_are_sorted_exports() -> None:
     assert as_shell({"B": "it's", "A": "1"}) == "export A='1'\nexport B='it'\\''s'\n"
 
 
-@given(st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0'"), max_size=20))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0'"), max_size=20))
 def test_nothing_but_a_quote_needs_care_in_quotes(value: str) -> None:
     """Every other character stands for itself between single quotes."""
     assert as_shell({"A": value}) == f"export A='{value}'\n"

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from release.engine import Engine
 from release.errors import CommandError, ExitCode
-from release.secrets import check_passphrase, missing_secrets, reset_secrets
+from release.secrets import check_passphrase, check_rotation, missing_secrets, reset_secrets, rotate_secrets
 from release.workspace import Workspace
 
 PLAIN = """\
@@ -36,14 +37,13 @@ def stack_file(tmp_path: Path) -> Path:
 
 def test_required_secrets_that_a_file_does_not_hold_are_missing(stack_file: Path) -> None:
     """What only a person can supply is not."""
-    assert missing_secrets(stack_file) == ()
+    assert not {"apiGatewayJwtSecret", "apiGatewayJwtRefreshSecret"} & {s.key for s in missing_secrets(stack_file)}
     stack_file.write_text(PLAIN)
-    assert [secret.key for secret in missing_secrets(stack_file)] == [
-        "apiGatewayJwtSecret",
-        "apiGatewayJwtRefreshSecret",
-    ]
+    missing = missing_secrets(stack_file)
+    assert {"apiGatewayJwtSecret", "apiGatewayJwtRefreshSecret"} <= {secret.key for secret in missing}
+    assert all(secret.required for secret in missing)
     stack_file.write_text("config: text\n")
-    assert len(missing_secrets(stack_file)) == 2
+    assert missing_secrets(stack_file) == missing
 
 
 def test_a_reset_removes_encrypted_values_and_salt_and_nothing_else(stack_file: Path) -> None:
@@ -118,3 +118,35 @@ def test_a_checkout_with_its_passphrase_or_without_secrets_goes_on(stack_file: P
     workspace.passphrase_file.unlink()
     stack_file.write_text(PLAIN)
     check_passphrase(workspace, stack_file, {})
+
+
+def test_a_rotation_makes_new_values_for_what_is_named_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values go by standard input, never by the command line."""
+    calls: list[tuple[tuple[str, ...], str | None]] = []
+
+    def capture(_: Engine, *arguments: str, text: str | None = None) -> str:
+        calls.append((arguments, text))
+        return ""
+
+    monkeypatch.setattr(Engine, "capture", capture)
+    for _ in range(2):
+        rotate_secrets(Engine(Path(), {}), "alpha", ["postgresArchivePassword"])
+    command = ("config", "set", "--secret", "alt-las:postgresArchivePassword", "--stack", "alpha")
+    assert [arguments for arguments, _ in calls] == [command, command]
+    first, second = (text for _, text in calls)
+    assert first is not None
+    assert len(first) == 43
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [("openaiApiKey", "is supplied by a person; set it with `pulumi config set --secret`"), ("nobody", "is unknown")],
+)
+def test_only_generated_secrets_can_be_rotated(key: str, why: str) -> None:
+    """With what is wrong and which there are."""
+    check_rotation(["apiGatewayJwtSecret", "backupEncryptionKey"])
+    with pytest.raises(CommandError) as error:
+        check_rotation(["apiGatewayJwtSecret", key])
+    assert str(error.value).startswith(f"'{key}' cannot be rotated: it {why}. Generated are: apiGatewayJwtSecret, ")
+    assert error.value.code == ExitCode.BAD_INPUT

@@ -163,10 +163,40 @@ def test_an_anchor_outside_of_the_block_is_refused() -> None:
     assert "cannot be carried over" in refusal(file_of("alpha"), source, settings_of("alpha"))
 
 
-def test_an_identity_that_the_source_does_not_name_is_refused() -> None:
+def with_ingress(stack: str, **settings: Any) -> str:
+    """A stack file that says more about the way in."""
+    document = platform_of(stack)
+    document["ingress"] |= settings
+    return FILE.format(block=block_of(document))
+
+
+def test_an_identity_that_only_the_source_writes_out_gets_the_value_that_the_target_has() -> None:
+    """Its default, which is then written out too."""
+    source = with_ingress("beta", className="nginx", tls={"secretName": "beta-tls"})
+    taken = settings_in(take_settings(file_of("alpha"), source, settings_of("alpha")))
+    assert (taken.ingress.class_name, taken.ingress.tls.secret_name) == ("traefik", "alt-las-tls")
+
+
+def test_an_identity_that_only_the_target_writes_out_stays() -> None:
+    """The line is put in where the source has none; the way back gives the first text again."""
+    into = with_ingress("alpha", className="nginx")
+    taken = take_settings(into, file_of("beta"), settings_in(into))
+    assert settings_in(taken).ingress.class_name == "nginx"
+    assert settings_in(taken).services == settings_of("beta").services
+    assert take_settings(taken, into, settings_in(into)) == into
+
+
+def test_an_identity_in_a_block_that_the_source_lacks_is_refused_by_name() -> None:
     """It would be lost without a word."""
+    into = with_ingress("alpha", tls={"secretName": "mine"})
+    message = refusal(into, file_of("beta"), settings_in(into))
+    assert "alt-las:platform.ingress.tls.secretName: cannot be carried over; " in message
+
+
+def test_a_source_with_unusable_settings_is_refused() -> None:
+    """Nothing is taken from it."""
     source = FILE.format(block=block_of({key: v for key, v in platform_of("beta").items() if key != "namespace"}))
-    assert "cannot be carried over" in refusal(file_of("alpha"), source, settings_of("alpha"))
+    assert "alt-las:platform.namespace: is missing" in refusal(file_of("alpha"), source, settings_of("alpha"))
 
 
 @pytest.mark.parametrize("text", ["", "config:", "config: {}", "config:\n  alt-las:platform: text", "- a"])

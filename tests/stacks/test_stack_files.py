@@ -52,9 +52,10 @@ def test_the_difference_of_alpha_and_beta_is_the_one_on_record() -> None:
 
 
 def test_only_the_settings_that_a_phase_decides_differ() -> None:
-    """How many pods, how big, which release, and where; nothing about security or data."""
+    """How many pods, how big, which release, and where; of data only on how many servers a message is kept."""
     alpha, beta = (parse_platform(platform_of(stack)) for stack in STACKS)
     differences = compare(alpha, beta)
-    assert {d.field_class for d in differences} == {"identity", "capacity", "feature"}
+    assert {d.field_class for d in differences} == {"identity", "capacity", "feature", "data"}
+    assert {d.field for d in differences if d.field_class == "data"} == {"nats.streams"}
     assert {d.field for d in differences if d.field_class == "identity"} == {"namespace", "ingress.host"}
     assert all(d.field.endswith(".image.tag") for d in differences if d.field_class == "feature")

@@ -102,10 +102,14 @@ def test_the_project_pins_this_version(program: str, version: str) -> None:
     assert tools.pinned_version(program) == version
 
 
+ONLY_BUILT = {"compose-go", "nats"}
+"""Programs that only tests need and of whose releases no trusted checksum is known to us."""
+
+
 @pytest.mark.parametrize("package", MANIFEST.packages.values(), ids=lambda package: str(package.name))
 def test_every_release_has_an_https_address_a_checksum_and_all_programs(package: Package) -> None:
     """Both platforms have a release that can be proven and that yields every program of the package."""
-    assert {"linux/amd64", "linux/arm64"} <= package.releases.keys()
+    assert {"linux/amd64", "linux/arm64"} <= package.releases.keys() or package.name in ONLY_BUILT
     for release in (release for group in package.releases.values() for release in group):
         assert release.url.startswith("https://")
         assert re.fullmatch("[0-9a-f]{64}", release.sha256 or "")

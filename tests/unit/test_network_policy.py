@@ -1,5 +1,6 @@
 """NetworkPolicies from a graph."""
 
+import dataclasses
 import ipaddress
 
 import pytest
@@ -54,6 +55,17 @@ def test_the_service_behind_the_ingress_admits_its_controller_s_namespace() -> N
     """The namespace is a setting, because clusters differ in where the controller runs."""
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "traefik"}}}
     assert service_policy("web", GRAPH, "traefik")["ingress"] == [{"from": [peer], "ports": tcp(3000)}]
+
+
+def test_in_a_mesh_callers_also_use_the_tunnel_and_probes_have_an_address_of_their_own() -> None:
+    """The tunnel's port in both directions, for the same peers; probes only on the pods' own port."""
+    meshed = dataclasses.replace(GRAPH, in_mesh=frozenset({"web", "worker"}))
+    tunnel = {"protocol": "TCP", "port": 15008}
+    probes = {"from": [{"ipBlock": {"cidr": "169.254.7.127/32"}}], "ports": tcp(8080)}
+    policy = service_policy("worker", meshed, "kube-system")
+    assert policy["ingress"] == [{"from": [pods("web")], "ports": [*tcp(8080), tunnel]}, probes]
+    assert policy["egress"] == [{"to": [pods("store")], "ports": tcp(9000)}, DNS], "the store is not in the mesh"
+    assert {"to": [pods("worker")], "ports": [*tcp(8080), tunnel]} in service_policy("web", meshed, "any")["egress"]
 
 
 def test_a_service_that_nobody_calls_has_no_ingress_rule() -> None:

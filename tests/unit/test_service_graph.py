@@ -56,6 +56,13 @@ def test_a_service_that_calls_itself_is_refused() -> None:
         graph(Call("web", "web"))
 
 
+def test_pods_are_selected_by_our_labels_unless_their_operator_has_chosen_others() -> None:
+    """A store's pods are labelled by whoever makes them."""
+    made = ServiceGraph(ports=PORTS, calls=frozenset(), pod_labels={"store": {"cluster": "store"}})
+    assert made.selector_of("store") == {"cluster": "store"}
+    assert made.selector_of("web") == {"app.kubernetes.io/name": "web", "app.kubernetes.io/part-of": "alt-las"}
+
+
 @given(st.sets(st.tuples(st.sampled_from(sorted(PORTS)), st.sampled_from(sorted(PORTS)))))
 def test_callers_and_callees_are_two_views_of_the_same_edges(pairs: set[tuple[str, str]]) -> None:
     """Whoever may call is whom the callee admits, or the two policies would contradict each other."""

@@ -14,7 +14,9 @@ from release.program import record, run_program
 from tests.stacks.documents import ROOT, alpha_with, platform_of
 from tests.unit.program import build, configure, find, full_configuration
 
-REQUIRED = {"apiGatewayJwtSecret": "jwt", "apiGatewayJwtRefreshSecret": "refresh"}
+REQUIRED = {secret.key: "given" for secret in SECRETS if secret.required}
+STORES = {"postgres", "redis", "nats", "backup"}
+TOKENS = ("apiGatewayJwtSecret", "apiGatewayJwtRefreshSecret")
 
 
 def configuration(platform: object, secrets: Mapping[str, str] = REQUIRED) -> dict[str, str]:
@@ -79,7 +81,7 @@ def test_a_key_of_another_project_or_provider_is_not_ours_to_judge() -> None:
     assert load().platform.namespace == "alt-las"
 
 
-@pytest.mark.parametrize("missing", sorted(REQUIRED))
+@pytest.mark.parametrize("missing", TOKENS)
 def test_a_missing_required_secret_is_refused_with_the_command_that_makes_it(missing: str) -> None:
     """Without it the gateway would end at start, or use a literal that everybody knows."""
     rest = {key: value for key, value in REQUIRED.items() if key != missing}
@@ -93,7 +95,8 @@ def test_a_missing_required_secret_is_refused_with_the_command_that_makes_it(mis
 def test_everything_that_is_wrong_is_said_at_once_with_the_settings_first() -> None:
     """One run, one list: settings, unknown keys, missing secrets."""
     document = alpha_with({"namespace": "Alt_Las", "services.runner-service.image.tag": "latest"})
-    lines = refusal(configuration(document, {"apiGatewayJwtSecrets": "hidden-value"})).splitlines()
+    secrets = {key: value for key, value in REQUIRED.items() if key not in TOKENS}
+    lines = refusal(configuration(document, secrets | {"apiGatewayJwtSecrets": "hidden-value"})).splitlines()
     assert lines[0] == "5 problems in the stack configuration, nothing was changed:"
     assert [line.strip().split(" ")[0] for line in lines[1:]] == [
         "alt-las:platform.namespace:",
@@ -119,10 +122,9 @@ def test_the_recorder_refuses_with_the_same_message() -> None:
 
 
 def test_each_secret_reaches_the_services_and_variables_that_want_it_and_no_other() -> None:
-    """Documented names and the names that the code reads; segmentation and archive have databases of their own."""
-    values = full_configuration("alpha")
-    configure(values, [key for key in values if key != PLATFORM_KEY])
-    objects = build(lambda: run_program(ROOT)).recorder.objects
+    """Documented names and the names that the code reads, in a stack that runs no store of its own."""
+    document = {key: value for key, value in platform_of("alpha").items() if key not in STORES}
+    objects = objects_of({PLATFORM_KEY: json.dumps(document)})
     expected = {
         "api-gateway": {
             "JWT_SECRET": "value-of-apiGatewayJwtSecret",
@@ -138,6 +140,25 @@ def test_each_secret_reaches_the_services_and_variables_that_want_it_and_no_othe
     for service, variables in expected.items():
         assert find(objects, "Secret", f"{service}")["stringData"] == variables
     assert sum(each["kind"] == "Secret" for each in objects) == 5
+
+
+def test_a_store_of_the_stack_replaces_the_address_that_a_person_has_set() -> None:
+    """Each service has a user and a password of its own."""
+    objects = objects_of({})
+    expected = {
+        ("api-gateway", "REDIS_URL"): "redis://api-gateway:value-of-redisApiGatewayPassword@redis:6379",
+        ("runner-service", "NATS_URL"): "nats://runner-service:value-of-natsRunnerPassword@nats:4222",
+        ("archive-service", "NATS_URL"): "nats://archive-service:value-of-natsArchivePassword@nats:4222",
+    }
+    for (service, variable), value in expected.items():
+        assert find(objects, "Secret", service)["stringData"][variable] == value
+
+
+def objects_of(changes: dict[str, str]) -> list[dict[str, Any]]:
+    """The objects of alpha with every secret set and some keys of its configuration changed."""
+    values = full_configuration("alpha") | changes
+    configure(values, [key for key in values if key != PLATFORM_KEY])
+    return build(lambda: run_program(ROOT)).recorder.objects
 
 
 def test_no_secret_value_stands_outside_of_a_secret() -> None:

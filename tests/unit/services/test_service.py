@@ -6,7 +6,7 @@ import pytest
 
 from components.naming import is_dns_label
 from components.pod import PodArgs, pod_template
-from components.service_graph import Call, ServiceGraphError
+from components.service_graph import Call, ServiceGraphError, Store
 from components.services import SERVICES, Service, service_graph
 from components.services.service import service_url
 from components.settings.services import ApiGatewaySettings
@@ -57,6 +57,15 @@ def test_a_stack_may_add_calls_to_the_graph() -> None:
     ]
     graph = service_graph(SERVICES, alpha_settings({"additionalCalls": added}))
     assert graph.calls == DECLARED | {Call("ai-orchestrator", "segmentation-service")}
+
+
+def test_a_store_is_part_of_the_graph_only_where_the_stack_runs_it() -> None:
+    """Its callers are the services that declare it; the other stores of theirs are not there to be called."""
+    nats = Store(name="nats", port=4222, pod_labels={"app": "nats"})
+    graph = service_graph(SERVICES, alpha_settings(), [nats])
+    assert graph.calls == DECLARED | {Call("runner-service", "nats"), Call("archive-service", "nats")}
+    assert graph.ports["nats"] == 4222
+    assert graph.selector_of("nats") == {"app": "nats"}
 
 
 def test_a_service_that_declares_an_unknown_callee_is_refused() -> None:

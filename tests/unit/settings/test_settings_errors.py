@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.settings import SettingsError, parse_platform
+from components.settings import PlatformSettings, SettingsError, parse_platform
 from components.settings.errors import Problem
 from tests.stacks.documents import REMOVED, alpha_with, only_problem, platform_of, problems_of
 
@@ -16,8 +16,8 @@ def test_an_unknown_key_is_named_with_the_right_one_and_all_that_are_known_there
     path, message = only_problem(alpha_with({"namespce": "hidden-value"}))
     assert path == "namespce"
     assert message == (
-        "is not a known key; did you mean 'namespace'? Known here: namespace, ingress, autoscaling, rollout, "
-        "services, additionalCalls"
+        "is not a known key; did you mean 'namespace'? Known here: "
+        f"{', '.join(str(field.alias) for field in PlatformSettings.model_fields.values())}"
     )
 
 

@@ -74,6 +74,16 @@ def test_an_additional_call_of_a_service_to_itself_is_refused() -> None:
     )
 
 
+def test_a_call_back_to_the_way_in_is_refused() -> None:
+    """The request would go round in a circle, past every check of where it came from."""
+    document = alpha_with({"additionalCalls": [{"caller": "runner-service", "callee": "api-gateway"}]})
+    assert only_problem(document) == (
+        "",
+        "additionalCalls[0] lets runner-service call api-gateway, which calls it in turn; name the service that is to "
+        "answer",
+    )
+
+
 @pytest.mark.parametrize(
     ("key", "expected"),
     [("progress_deadline_seconds", 300), ("timeout_seconds", 900), ("revision_history_limit", 5)],

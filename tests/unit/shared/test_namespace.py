@@ -26,6 +26,7 @@ def test_a_namespace_enforces_the_restricted_standard_at_a_fixed_version(program
     """In all three modes; `latest` would change under a running platform."""
     labels = find(program.recorder.objects, "Namespace", "alt-las-beta")["metadata"]["labels"]
     assert labels == LABELS | {
+        "app.kubernetes.io/instance": "alpha",
         "pod-security.kubernetes.io/enforce": "restricted",
         "pod-security.kubernetes.io/enforce-version": "v1.35",
         "pod-security.kubernetes.io/audit": "restricted",
@@ -33,6 +34,13 @@ def test_a_namespace_enforces_the_restricted_standard_at_a_fixed_version(program
         "pod-security.kubernetes.io/warn": "restricted",
         "pod-security.kubernetes.io/warn-version": "v1.35",
     }
+
+
+def test_a_namespace_carries_the_labels_that_others_ask_for() -> None:
+    """Such as the mesh's."""
+    enrolled = build(lambda: PlatformNamespace("namespace", "other", further_labels={"mesh": "on"}), "production")
+    labels = find(enrolled.recorder.objects, "Namespace", "other")["metadata"]["labels"]
+    assert (labels["mesh"], labels["app.kubernetes.io/instance"]) == ("on", "production")
 
 
 def test_the_logical_name_stays_when_the_namespace_s_own_name_changes(program: Program) -> None:

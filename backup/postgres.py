@@ -1,0 +1,241 @@
+"""Dumps of PostgreSQL's databases, and restores that are compared with the dump before anybody uses them."""
+
+import itertools
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from backup import encryption
+from backup.errors import BackupError
+from backup.postgres_server import Content, Server, quoted, read_content
+from backup.repository import Backup, Repository, file_entry, write_manifest
+
+_DUMP = ("pg_dump", "--format=custom", "--no-password", "--lock-wait-timeout=60s")
+_RESTORE = ("pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password", "--single-transaction")
+
+_OWNER = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore came to.
+
+    Attributes:
+        backup: Id of the backup.
+        database: The database that was restored, and its name now.
+        rows: Rows in all its tables.
+        recovery_point_seconds: Age of the data when the restore began: what would have been lost.
+        recovery_time_seconds: Time from the beginning until the copy was complete and compared.
+    """
+
+    backup: str
+    database: str
+    rows: int
+    recovery_point_seconds: float
+    recovery_time_seconds: float
+
+
+def dump(server: Server, databases: Sequence[str], repository: Repository, key: bytes) -> str:
+    """Dump databases, encrypted, and return the id of the backup.
+
+    Raises:
+        BackupError: A database is unknown, a client failed, or the volume is full. Earlier backups are untouched.
+    """
+    with repository.locked("dump"):
+        client = server.check_client()
+        unknown = sorted(set(databases) - set(server.databases()))
+        if unknown or not databases:
+            names = ", ".join(server.databases())
+            raise BackupError(f"there is no database {', '.join(unknown) or '(none is named)'}; there are: {names}")
+        taken_at = datetime.now(UTC)
+        with repository.new(taken_at) as folder:
+            files = [_dump_one(server, database, folder.joinpath(f"{database}.dump"), key) for database in databases]
+            content = {
+                "store": repository.store,
+                "taken_at": taken_at.isoformat(),
+                "finished_at": datetime.now(UTC).isoformat(),
+                "server_major": server.major(),
+                "client_version": client,
+                "key_id": encryption.key_id(key),
+                "files": files,
+            }
+            write_manifest(folder, content)
+    return repository.backups()[-1].id
+
+
+def _dump_one(server: Server, database: str, path: Any, key: bytes) -> dict[str, Any]:
+    # The figures are of the very moment that the dump sees.
+    with server.snapshot(database) as (moment, ask):
+        command = [*_DUMP, f"--snapshot={moment}", database]
+        with (
+            path.open("wb") as file,
+            subprocess.Popen(
+                command, env=server.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            ) as client,
+        ):
+            try:
+                size, checksum = encryption.written(encryption.encrypt(_pipe(client.stdout), key), file)
+            except OSError:
+                client.terminate()
+                raise
+            said = _pipe(client.stderr).read().decode(errors="replace")
+        if client.returncode:
+            raise BackupError(f"pg_dump of {database} failed: {' '.join(said.split())}")
+        details = {"database": database, "owner": ask(_OWNER), "content": read_content(ask)}
+    return file_entry(path.name, size, checksum, details)
+
+
+def restore(
+    server: Server,
+    repository: Repository,
+    backup: Backup,
+    database: str,
+    *,
+    into: str,
+    key: bytes,
+    replace: bool = False,
+) -> Restored:
+    """Restore a database of a backup under a name, and compare it with the dump.
+
+    What has the name already is replaced only on demand, and only when the copy is complete and compared; it stays
+    beside it under a name of its own.
+
+    Args:
+        server: Where to restore; the role must be allowed to make databases.
+        repository: Where the backup lies; one restore at a time works with it.
+        backup: The backup to restore.
+        database: Name of the database in the backup.
+        into: Name that the copy gets.
+        key: Key of the backup.
+        replace: Whether a database of that name may be put aside.
+
+    Raises:
+        BackupError: The backup is damaged, the key is wrong, the name is taken, or the copy differs. Live data is
+            untouched.
+    """
+    started, began_at = time.monotonic(), datetime.now(UTC)
+    with repository.locked("restore"):
+        entry = _entry(backup, database)
+        check(backup, key)
+        taken = into in server.databases()
+        if taken and not replace:
+            raise BackupError(f"there is a database {into}; restore under another name, or replace it with --replace")
+        copy = f"{into}_restore_{backup.id.lower()}" if taken else into
+        if taken and copy in server.databases():
+            raise BackupError(f"{copy} is left over from a restore that ended early; look at it, then drop it")
+        rows = _restore_copy(server, backup, entry, copy, key)
+        if taken:
+            _swap(server, copy, into, backup.id)
+    return Restored(
+        backup=backup.id,
+        database=into,
+        rows=rows,
+        recovery_point_seconds=round((began_at - backup.taken_at).total_seconds(), 3),
+        recovery_time_seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _restore_copy(server: Server, backup: Backup, entry: Mapping[str, Any], copy: str, key: bytes) -> int:
+    owner = quoted(entry["owner"])
+    server.query(server.home, f"CREATE DATABASE {quoted(copy)} TEMPLATE template0 OWNER {owner}")
+    try:
+        _load(server, backup, entry, copy, key)
+        return _compare(entry["content"], server.content(copy))
+    except BackupError:
+        server.query(server.home, f"DROP DATABASE {quoted(copy)} WITH (FORCE)")
+        raise
+
+
+def check(backup: Backup, key: bytes) -> None:
+    """Make sure that a backup is whole and that the key opens every file of it.
+
+    Raises:
+        BackupError: It is damaged, or the key is another one.
+    """
+    backup.verify()
+    wanted, given = backup.manifest["key_id"], encryption.key_id(key)
+    if wanted != given:
+        raise BackupError(
+            f"backup {backup.id} was encrypted with the key {wanted}, not with {given}; give the key of that time"
+        )
+    for entry in backup.manifest["files"]:
+        with (backup.folder / entry["name"]).open("rb") as file:
+            for _ in encryption.decrypt(file, key):
+                pass
+
+
+def drill(server: Server, repository: Repository, backup: Backup, key: bytes) -> list[Restored]:
+    """Restore every database of a backup into a scratch one, compare it, and drop it."""
+    results = []
+    for entry in backup.manifest["files"]:
+        scratch = f"drill_{entry['database']}_{int(time.time())}"
+        results.append(restore(server, repository, backup, entry["database"], into=scratch, key=key))
+        server.query(server.home, f"DROP DATABASE {quoted(scratch)} WITH (FORCE)")
+    return results
+
+
+def _entry(backup: Backup, database: str) -> Mapping[str, Any]:
+    entries = {entry["database"]: entry for entry in backup.manifest["files"]}
+    if database not in entries:
+        raise BackupError(f"backup {backup.id} holds no database {database!r}; it holds: {', '.join(entries)}")
+    found: Mapping[str, Any] = entries[database]
+    return found
+
+
+def _load(server: Server, backup: Backup, entry: Mapping[str, Any], into: str, key: bytes) -> None:
+    with (
+        (backup.folder / entry["name"]).open("rb") as file,
+        subprocess.Popen(
+            [*_RESTORE, f"--role={entry['owner']}", "-d", into],
+            env=server.environment(),
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as client,
+    ):
+        _feed(encryption.decrypt(file, key), _pipe(client.stdin))
+        said = _pipe(client.stderr).read().decode(errors="replace")
+    if client.returncode:
+        raise BackupError(f"pg_restore into {into} failed: {' '.join(said.split())}")
+
+
+def _feed(pieces: Iterable[bytes], pipe: IO[bytes]) -> None:
+    try:
+        for piece in pieces:
+            pipe.write(piece)
+        pipe.close()
+    except BrokenPipeError:
+        # The client has given up; its exit code and its message tell why.
+        return
+
+
+def _compare(wanted: Content, found: Content) -> int:
+    differing = [
+        f"{kind[:-1]} {name}: {wanted[kind].get(name)} in the dump, {found[kind].get(name)} in the copy"
+        for kind in ("tables", "sequences")
+        for name in sorted({*wanted[kind], *found[kind]})
+        if wanted[kind].get(name) != found[kind].get(name)
+    ]
+    if differing:
+        shown = "; ".join(itertools.islice(differing, 3))
+        raise BackupError(f"the copy differs from the dump in {len(differing)} places and was dropped: {shown}")
+    return sum(table["rows"] for table in found["tables"].values())
+
+
+def _swap(server: Server, copy: str, into: str, identifier: str) -> None:
+    aside, literal = f"{into}_before_{identifier.lower()}_{int(time.time())}", into.replace("'", "''")
+    server.query(
+        server.home,
+        f"ALTER DATABASE {quoted(into)} WITH ALLOW_CONNECTIONS false;\n"
+        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{literal}';\n"
+        f"BEGIN;\nALTER DATABASE {quoted(into)} RENAME TO {quoted(aside)};\n"
+        f"ALTER DATABASE {quoted(copy)} RENAME TO {quoted(into)};\nCOMMIT;\n",
+    )
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise BackupError("the client has no pipe")
+    return pipe

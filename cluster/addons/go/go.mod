@@ -1,0 +1,10 @@
+module alt-las/addons
+
+go 1.24
+
+require (
+	github.com/cloudnative-pg/cloudnative-pg v1.30.0
+	github.com/prometheus-operator/prometheus-operator v0.85.0
+	istio.io/api v1.31.1
+	sigs.k8s.io/gateway-api v1.6.1
+)

@@ -1,0 +1,31 @@
+"""What the API server itself refuses in the stack's namespace, whoever asks. Does not own the pod security standard."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from components.settings.base import Settings, setting
+from components.settings.image import is_repository
+
+
+def _repository(text: str) -> str:
+    if not is_repository(text):
+        raise ValueError("is not an image repository; write it in lower case without tag or digest, such as team/app")
+    return text
+
+
+Repository = Annotated[str, AfterValidator(_repository)]
+
+
+class AdmissionSettings(Settings):
+    """Rules about images and labels, kept by a ValidatingAdmissionPolicy (Kubernetes 1.30 or later)."""
+
+    enabled: bool = setting(
+        "security", "Let the API server keep the rules; off where the deployer may write nothing cluster-wide.", True
+    )
+    require_digests: bool = setting("security", "Refuse every image that is not held to a digest.", False)
+    additional_repositories: tuple[Repository, ...] = setting(
+        "security",
+        "Repositories allowed beyond those of the images in this file: what operators put into pods by themselves.",
+        ("ghcr.io/cloudnative-pg/cloudnative-pg",),
+    )

@@ -1,0 +1,41 @@
+"""Names that a stack file may use: their rules and what is said about a wrong one."""
+
+import ipaddress
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from components.naming import DNS_LABEL_MAXIMUM, is_dns_label, is_dns_name
+
+
+def _dns_label(text: str) -> str:
+    if not is_dns_label(text):
+        raise ValueError(
+            f"is not a DNS label; use 1 to {DNS_LABEL_MAXIMUM} lower-case letters, digits or '-', "
+            "with a letter or digit at both ends, such as alt-las"
+        )
+    return text
+
+
+def _dns_name(text: str) -> str:
+    if not is_dns_name(text):
+        raise ValueError("is not a DNS name; write lower-case labels joined by dots, such as alt-las.local")
+    return text
+
+
+def _network_range(text: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError:
+        network = None
+    if network is None or "/" not in text or network.prefixlen == 0:
+        raise ValueError(
+            "is not an IPv4 range in CIDR notation; write the network's first address and its prefix length, such as "
+            "203.0.113.0/24"
+        )
+    return text
+
+
+DnsLabel = Annotated[str, AfterValidator(_dns_label)]
+DnsName = Annotated[str, AfterValidator(_dns_name)]
+NetworkRange = Annotated[str, AfterValidator(_network_range)]

@@ -1,0 +1,17 @@
+"""What the stores of a stack have in common in their settings."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+
+def _odd(number: int) -> int:
+    if number % 2 == 0:
+        raise ValueError(
+            f"is {number}, but an even number of voters survives no more losses than one fewer; use 1, or 3"
+        )
+    return number
+
+
+Voters = Annotated[int, AfterValidator(_odd)]
+"""Number of servers that elect a leader among them; refused when it is even."""

@@ -1,0 +1,240 @@
+"""The objects of NATS as manifests: servers, the Job that makes the streams, and who may connect."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components import naming
+from components.kubernetes_object import Manifest
+from components.service_graph import MessageFlow, ServiceGraph, Store
+from components.settings import PlatformSettings
+from components.settings.nats import NatsSettings
+from components.shared import nats_configuration as configuration
+from components.shared.mesh import opt_out_labels
+from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password
+from components.shared.store_pods import ClaimArgs, ContainerArgs, PodArgs, container, secret_value
+
+NAME = "nats"
+STREAMS = "nats-streams"
+
+_COMPONENT = "queue"
+_USER = 1000
+_GRACE_SECONDS = 60
+_JOB_SECONDS = 600
+_JOB_RETRIES = 6
+_JOB_KEPT_SECONDS = 7 * 24 * 3600
+_PLACE = configuration.NatsPlace()
+_CONFIGURATION = "/etc/nats"
+_INTERNAL_USERS = (
+    configuration.CLUSTER_USER,
+    configuration.STREAMS_USER,
+    configuration.BACKUP_USER,
+    configuration.SYSTEM_USER,
+)
+_STREAMS_PASSWORD_KEY = "streams-password"  # noqa: S105  # the name of a key in a Secret
+
+APPLY_STREAMS = """\
+#!/bin/sh
+# Makes every declared stream and changes those that differ. Removes none: what is declared no longer keeps its data.
+set -eu
+for file in "$CONFIGURATION"/*.json; do
+    name=$(basename "$file" .json)
+    if nats stream info "$name" --json >/dev/null 2>&1; then
+        nats stream edit "$name" --config "$file" --force >/dev/null
+    else
+        nats stream add "$name" --config "$file" >/dev/null
+    fi
+    echo "stream $name is as declared"
+done
+"""
+
+
+def servers(platform: PlatformSettings) -> StoreObjects:
+    """The servers, under the name that services know."""
+    return StoreObjects(
+        name=NAME,
+        component=_COMPONENT,
+        namespace=platform.namespace,
+        pod_labels=opt_out_labels(platform),
+    )
+
+
+def streams(platform: PlatformSettings) -> StoreObjects:
+    """The Job that makes the streams."""
+    return StoreObjects(
+        name=STREAMS,
+        component=_COMPONENT,
+        namespace=platform.namespace,
+        pod_labels=opt_out_labels(platform),
+    )
+
+
+def store() -> Store:
+    """NATS as the service graph sees it."""
+    return Store(name=NAME, port=configuration.PORT, pod_labels=naming.selector_labels(NAME))
+
+
+def url(service: str, password: str) -> str:
+    """How a service reaches NATS, the same with one server and with several."""
+    return f"nats://{service}:{password}@{NAME}:{configuration.PORT}"
+
+
+def internal_passwords(internal: str) -> dict[str, str]:
+    """Password of each user that is no service, from the store's internal secret."""
+    return {user: derived_password(internal, user) for user in _INTERNAL_USERS}
+
+
+def secret_content(
+    nats: NatsSettings, platform: PlatformSettings, flows: Sequence[MessageFlow], passwords: Mapping[str, str]
+) -> dict[str, str]:
+    """What the Secret of the servers holds."""
+    content = {"accounts.conf": configuration.accounts_file(nats, flows, passwords)}
+    if nats.is_clustered:
+        hosts = servers(platform).hosts(nats.replicas)
+        content["routes.conf"] = configuration.routes_file(hosts, passwords[configuration.CLUSTER_USER])
+    return content
+
+
+def streams_secret_content(passwords: Mapping[str, str]) -> dict[str, str]:
+    """What the Secret of the Job holds."""
+    return {_STREAMS_PASSWORD_KEY: passwords[configuration.STREAMS_USER]}
+
+
+def configuration_content(nats: NatsSettings) -> dict[str, str]:
+    """What the ConfigMap of the servers holds."""
+    return {"nats.conf": configuration.server_configuration(nats, _PLACE)}
+
+
+def streams_content(nats: NatsSettings) -> dict[str, str]:
+    """What the ConfigMap of the Job holds: the script and a file for each stream."""
+    files = {
+        f"{stream.name}.json": json.dumps(configuration.stream_configuration(stream), indent=2)
+        for stream in nats.streams
+    }
+    return {"apply.sh": APPLY_STREAMS, **files}
+
+
+def ports(nats: NatsSettings) -> dict[str, int]:
+    """Ports of the servers' pods by name."""
+    own = {"client": configuration.PORT, "monitoring": configuration.MONITORING_PORT}
+    return own | ({"route": configuration.ROUTE_PORT} if nats.is_clustered else {})
+
+
+def server_policy(nats: NatsSettings, graph: ServiceGraph, platform: PlatformSettings) -> Manifest:
+    """Callers and the Job reach the client port; servers reach each other's route port."""
+    objects = servers(platform)
+    callers = [graph.selector_of(caller) for caller in graph.callers_of(NAME)]
+    to_clients = ([*callers, *([streams(platform).selector] if nats.streams else [])], [configuration.PORT])
+    if not nats.is_clustered:
+        return objects.network_policy([to_clients], [])
+    route = [configuration.ROUTE_PORT]
+    return objects.network_policy([to_clients, ([objects.selector], route)], [(objects.selector, route)])
+
+
+def streams_policy(platform: PlatformSettings) -> Manifest:
+    """The Job reaches the servers, and nobody reaches the Job."""
+    return streams(platform).network_policy([], [(servers(platform).selector, [configuration.PORT])])
+
+
+def stateful_set(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+    """The servers."""
+    objects = servers(platform)
+    config_map = objects.configuration_name(configuration_content(nats))
+    # One directory, because a file can include only what lies beside it.
+    sources = [{"configMap": {"name": config_map}}, {"secret": {"name": secret}}]
+    pod = PodArgs(
+        version=nats.image.tag,
+        user=_USER,
+        containers=[_server(nats)],
+        volumes=[
+            {"name": "configuration", "projected": {"sources": sources, "defaultMode": 0o440}},
+            {"name": "run", "emptyDir": {"sizeLimit": "1Mi"}},
+        ],
+        grace_period_seconds=_GRACE_SECONDS,
+        apart=nats.is_clustered,
+    )
+    claim = ClaimArgs(
+        size=nats.storage_size,
+        storage_class=nats.storage_class,
+        revision_history_limit=platform.rollout.revision_history_limit,
+    )
+    return objects.stateful_set(nats.replicas, pod, claim)
+
+
+def streams_job(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+    """Makes the streams once for each declaration: its name changes with them, for a Job cannot be changed."""
+    objects = streams(platform)
+    content = streams_content(nats)
+    pod = PodArgs(
+        version=nats.tools_image.tag,
+        user=_USER,
+        containers=[_applier(nats, secret)],
+        volumes=[
+            {"name": "configuration", "configMap": {"name": objects.configuration_name(content)}},
+            {"name": "home", "emptyDir": {"sizeLimit": "8Mi"}},
+        ],
+        grace_period_seconds=5,
+        restart_policy="Never",
+    )
+    identity = {**content, "servers": str(nats.replicas), "image": nats.tools_image.reference}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": objects.metadata(naming.content_name(STREAMS, identity)),
+        "spec": {
+            "activeDeadlineSeconds": _JOB_SECONDS,
+            "backoffLimit": _JOB_RETRIES,
+            "ttlSecondsAfterFinished": _JOB_KEPT_SECONDS,
+            "template": objects.pod_template(pod),
+        },
+    }
+
+
+def _server(nats: NatsSettings) -> dict[str, Any]:
+    def check(question: str, failures: int) -> dict[str, Any]:
+        answer = {"path": f"/healthz{question}", "port": "monitoring"}
+        return {"httpGet": answer, "periodSeconds": 5, "timeoutSeconds": 3, "failureThreshold": failures}
+
+    leave = f"nats-server --signal ldm={_PLACE.run}/nats.pid; while kill -0 1 2>/dev/null; do sleep 1; done"
+    return container(
+        ContainerArgs(
+            name=NAME,
+            image=nats.image.reference,
+            command=("nats-server", "--config", f"{_CONFIGURATION}/nats.conf"),
+            resources=nats.resources,
+            ports=ports(nats),
+            environment={
+                "SERVER_NAME": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                "GOMEMLIMIT": f"{nats.memory_target_mebibytes}MiB",
+            },
+            mounts={_PLACE.data: DATA_VOLUME, _CONFIGURATION: "configuration:ro", _PLACE.run: "run"},
+            further={
+                # A server that reads a long store is neither ready nor dead, so it gets ten minutes for it.
+                "startupProbe": check("?js-enabled-only=true", 120),
+                "readinessProbe": check("?js-server-only=true", 2),
+                "livenessProbe": check("?js-enabled-only=true", 6),
+                "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", leave]}}},
+            },
+        )
+    )
+
+
+def _applier(nats: NatsSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+    return container(
+        ContainerArgs(
+            name=STREAMS,
+            image=nats.tools_image.reference,
+            command=("/bin/sh", f"{_CONFIGURATION}/apply.sh"),
+            resources=nats.tools_resources,
+            environment={
+                "CONFIGURATION": _CONFIGURATION,
+                "HOME": "/home/nats",
+                "NATS_URL": f"nats://{NAME}:{configuration.PORT}",
+                "NATS_USER": configuration.STREAMS_USER,
+                "NATS_PASSWORD": secret_value(secret, _STREAMS_PASSWORD_KEY),
+            },
+            mounts={_CONFIGURATION: "configuration:ro", "/home/nats": "home"},
+        )
+    )

@@ -1,0 +1,273 @@
+"""The objects of Redis as manifests: servers with their sentinels, the proxy in front of them, and who may connect."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from components import naming
+from components.kubernetes_object import Manifest
+from components.service_graph import ServiceGraph, Store
+from components.settings import PlatformSettings
+from components.settings.redis import RedisSettings
+from components.shared import redis_configuration as configuration
+from components.shared.mesh import opt_out_labels
+from components.shared.redis_scripts import SCRIPTS
+from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password
+from components.shared.store_pods import ClaimArgs, ContainerArgs, PodArgs, container, secret_value
+
+NAME = "redis"
+PROXY = "redis-proxy"
+CALLER = "api-gateway"
+"""The service that has a user of its own."""
+
+_COMPONENT = "cache"
+_SERVER_USER = 999
+_PROXY_USER = 99
+_GRACE_SECONDS = 60
+_PROXY_GRACE_SECONDS = 30
+_PLACE = configuration.RedisPlace()
+_SERVER_PORTS = {"redis": configuration.PORT}
+_SENTINEL_PORTS = {"sentinel": configuration.SENTINEL_PORT}
+_PASSWORD_VARIABLES = {
+    "REDIS_REPLICATION_PASSWORD": "replication",
+    "REDIS_SENTINEL_PASSWORD": "sentinel",
+    "REDIS_HEALTH_PASSWORD": "health",
+}
+
+
+def servers(platform: PlatformSettings) -> StoreObjects:
+    """The servers, under the name that services know."""
+    return StoreObjects(
+        name=NAME,
+        component=_COMPONENT,
+        namespace=platform.namespace,
+        pod_labels=opt_out_labels(platform),
+    )
+
+
+def proxies(platform: PlatformSettings) -> StoreObjects:
+    """The proxies in front of several servers."""
+    return StoreObjects(
+        name=PROXY,
+        component=_COMPONENT,
+        namespace=platform.namespace,
+        pod_labels=opt_out_labels(platform),
+    )
+
+
+def store(redis: RedisSettings) -> Store:
+    """Redis as the service graph sees it: callers reach the proxies where there are any."""
+    labels = naming.selector_labels(PROXY if redis.is_replicated else NAME)
+    return Store(name=NAME, port=configuration.PORT, pod_labels=labels)
+
+
+def url(password: str) -> str:
+    """How api-gateway reaches Redis, the same with one server and with several."""
+    return f"redis://{CALLER}:{password}@{NAME}:{configuration.PORT}"
+
+
+def passwords(caller: str, internal: str) -> dict[str, str]:
+    """Password of each user: the service's own, and those that derive from the store's internal secret."""
+    return {user: caller if user == CALLER else derived_password(internal, user) for user in configuration.ACL_RULES}
+
+
+def secret_content(users: Mapping[str, str]) -> dict[str, str]:
+    """What the Secret of the servers and the proxies holds."""
+    variables = {variable: users[user] for variable, user in _PASSWORD_VARIABLES.items()}
+    return {"users.acl": configuration.acl_file(users), **variables}
+
+
+def configuration_content(redis: RedisSettings) -> dict[str, str]:
+    """What the ConfigMap of the servers holds: configuration and scripts."""
+    content = {"redis.conf": configuration.server_configuration(redis, _PLACE), **SCRIPTS}
+    if redis.is_replicated:
+        content |= {
+            "sentinel.conf": configuration.sentinel_configuration(_PLACE),
+            "sentinel-primary.conf": configuration.sentinel_primary_configuration(redis),
+        }
+    return content
+
+
+def proxy_content(redis: RedisSettings, platform: PlatformSettings) -> dict[str, str]:
+    """What the ConfigMap of the proxies holds."""
+    hosts = servers(platform).hosts(redis.replicas)
+    return {"haproxy.cfg": configuration.proxy_configuration(hosts)}
+
+
+def ports(redis: RedisSettings) -> dict[str, int]:
+    """Ports of the servers' pods by name."""
+    return _SERVER_PORTS | (_SENTINEL_PORTS if redis.is_replicated else {})
+
+
+def server_policy(redis: RedisSettings, graph: ServiceGraph, platform: PlatformSettings) -> Manifest:
+    """A single server talks to its callers only; several talk to each other and to the proxies."""
+    objects = servers(platform)
+    if not redis.is_replicated:
+        return objects.network_policy([(_callers(graph), [configuration.PORT])], [])
+    own = sorted(ports(redis).values())
+    proxy = proxies(platform).selector
+    return objects.network_policy(
+        [([proxy], [configuration.PORT]), ([objects.selector], own)], [(objects.selector, own)]
+    )
+
+
+def proxy_policy(graph: ServiceGraph, platform: PlatformSettings) -> Manifest:
+    """Callers in, servers out."""
+    to_servers = (servers(platform).selector, [configuration.PORT])
+    return proxies(platform).network_policy([(_callers(graph), [configuration.PORT])], [to_servers])
+
+
+def _callers(graph: ServiceGraph) -> list[Mapping[str, str]]:
+    return [graph.selector_of(caller) for caller in graph.callers_of(NAME)]
+
+
+def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+    """The servers, each with a sentinel beside it where there are several."""
+    objects = servers(platform)
+    containers = [_server(redis, platform, secret)]
+    if redis.is_replicated:
+        containers.append(_sentinel(redis, platform, secret))
+    config_map = objects.configuration_name(configuration_content(redis))
+    volumes = [
+        {"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}},
+        {
+            "name": "secrets",
+            "secret": {
+                "secretName": secret,
+                "defaultMode": 0o440,
+                "items": [{"key": "users.acl", "path": "users.acl"}],
+            },
+        },
+    ]
+    pod = PodArgs(
+        version=redis.image.tag,
+        user=_SERVER_USER,
+        containers=containers,
+        volumes=volumes,
+        grace_period_seconds=_GRACE_SECONDS,
+        apart=redis.is_replicated,
+    )
+    claim = ClaimArgs(
+        size=redis.storage_size,
+        storage_class=redis.storage_class,
+        revision_history_limit=platform.rollout.revision_history_limit,
+    )
+    return objects.stateful_set(redis.replicas, pod, claim)
+
+
+def proxy_deployment(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+    """The proxies. They keep nothing, so any number of them may run anywhere."""
+    objects = proxies(platform)
+    config_map = objects.configuration_name(proxy_content(redis, platform))
+    pod = PodArgs(
+        version=redis.proxy.image.tag,
+        user=_PROXY_USER,
+        containers=[_proxy(redis, secret)],
+        volumes=[{"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}}],
+        grace_period_seconds=_PROXY_GRACE_SECONDS,
+    )
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": objects.metadata(),
+        "spec": {
+            "replicas": redis.proxy.replicas,
+            "revisionHistoryLimit": platform.rollout.revision_history_limit,
+            "progressDeadlineSeconds": platform.rollout.progress_deadline_seconds,
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "selector": {"matchLabels": objects.selector},
+            "template": objects.pod_template(pod),
+        },
+    }
+
+
+def _environment(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+    """What the scripts ask for. SELF stands after POD_NAME, from which the kubelet makes it."""
+    objects = servers(platform)
+    hosts = objects.hosts(redis.replicas)
+    return {
+        "POD_NAME": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        "SELF": f"$(POD_NAME).{objects.headless}.{platform.namespace}.svc",
+        "FIRST": hosts[0],
+        "PEERS": " ".join(hosts) if redis.is_replicated else "",
+        "QUORUM": str(redis.quorum),
+        "DATA": _PLACE.data,
+        "CONFIGURATION": _PLACE.configuration,
+    } | {variable: secret_value(secret, variable) for variable in _PASSWORD_VARIABLES}
+
+
+def _script(name: str) -> list[str]:
+    return ["/bin/sh", f"{_PLACE.configuration}/{name}"]
+
+
+def _server(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+    ready = {"exec": {"command": _script("is-ready.sh")}, "periodSeconds": 5, "timeoutSeconds": 3}
+    return container(
+        ContainerArgs(
+            name=NAME,
+            image=redis.image.reference,
+            command=_script("start-server.sh"),
+            resources=redis.resources,
+            ports=_SERVER_PORTS,
+            environment=_environment(redis, platform, secret),
+            mounts={
+                _PLACE.data: DATA_VOLUME,
+                _PLACE.configuration: "configuration:ro",
+                _PLACE.secrets: "secrets:ro",
+            },
+            further={
+                # A server that loads a long file is neither ready nor dead, so it gets ten minutes for it.
+                "startupProbe": {**ready, "failureThreshold": 120},
+                "readinessProbe": {**ready, "failureThreshold": 2},
+                "livenessProbe": {"tcpSocket": {"port": "redis"}, "periodSeconds": 10, "failureThreshold": 6},
+                "lifecycle": {"preStop": {"exec": {"command": _script("hand-over.sh")}}},
+            },
+        )
+    )
+
+
+def _sentinel(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+    is_open = {"tcpSocket": {"port": "sentinel"}, "periodSeconds": 5, "timeoutSeconds": 3}
+    return container(
+        ContainerArgs(
+            name="sentinel",
+            image=redis.image.reference,
+            command=_script("start-sentinel.sh"),
+            resources=redis.sentinel.resources,
+            ports=_SENTINEL_PORTS,
+            environment=_environment(redis, platform, secret),
+            mounts={_PLACE.data: DATA_VOLUME, _PLACE.configuration: "configuration:ro"},
+            further={
+                "startupProbe": {**is_open, "failureThreshold": 24},
+                "readinessProbe": {**is_open, "failureThreshold": 3},
+                "livenessProbe": {**is_open, "failureThreshold": 6},
+                # It stays until the server beside it has handed over.
+                "lifecycle": {"preStop": {"sleep": {"seconds": 25}}},
+            },
+        )
+    )
+
+
+def _proxy(redis: RedisSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+    def check(path: str, failures: int) -> dict[str, Any]:
+        return {"httpGet": {"path": path, "port": "health"}, "periodSeconds": 5, "failureThreshold": failures}
+
+    return container(
+        ContainerArgs(
+            name=PROXY,
+            image=redis.proxy.image.reference,
+            command=("haproxy", "-W", "-db", "-f", f"{_PLACE.configuration}/haproxy.cfg"),
+            resources=redis.proxy.resources,
+            ports={**_SERVER_PORTS, "health": configuration.PROXY_HEALTH_PORT},
+            environment={"REDIS_HEALTH_PASSWORD": secret_value(secret, "REDIS_HEALTH_PASSWORD")},
+            mounts={_PLACE.configuration: "configuration:ro"},
+            further={
+                "startupProbe": check("/health", 12),
+                # Without a primary no proxy can serve; taking all of them away would only change the error.
+                "readinessProbe": check("/health", 3),
+                "livenessProbe": check("/health", 6),
+                "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+            },
+        )
+    )

@@ -1,0 +1,113 @@
+"""How a Redis pod starts, hands over and answers probes: shell scripts, the same for every stack and every test.
+
+They read their surroundings from the environment: SELF (own host name), FIRST (host of the first server), PEERS (hosts
+of all servers, separated by spaces; empty for a single server), DATA, CONFIGURATION, QUORUM, and the passwords
+REDIS_REPLICATION_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_HEALTH_PASSWORD.
+"""
+
+from components.shared.redis_configuration import PORT, PRIMARY, SENTINEL_PORT
+
+_FIND_PRIMARY = f"""\
+# Prints the primary that a sentinel knows, or nothing.
+find_primary() {{
+    for host in $PEERS; do
+        found=$(REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" timeout 2 redis-cli -h "$host" -p {SENTINEL_PORT} \\
+            sentinel get-master-addr-by-name {PRIMARY} 2>/dev/null | head -n 1)
+        for peer in $PEERS; do
+            if [ "$found" = "$peer" ]; then echo "$found"; return; fi
+        done
+    done
+}}
+"""
+
+START_SERVER = f"""\
+#!/bin/sh
+# Starts the server as follower of the present primary, or as primary.
+# Whom it followed last is all that is kept of its old configuration, so that new settings take effect.
+set -eu
+umask 077
+own="$DATA/redis.conf"
+{_FIND_PRIMARY}
+primary=""
+if [ -n "$PEERS" ]; then
+    primary=$(find_primary)
+    if [ -z "$primary" ] && [ -f "$own" ]; then
+        primary=$(sed -n 's/^replicaof "*\\([^ "]*\\)"* .*/\\1/p' "$own" | tail -n 1)
+    elif [ -z "$primary" ]; then
+        primary="$FIRST"
+    fi
+fi
+{{
+    echo "include $CONFIGURATION/redis.conf"
+    echo "masterauth $REDIS_REPLICATION_PASSWORD"
+    if [ -n "$PEERS" ]; then echo "replica-announce-ip $SELF"; fi
+    if [ -n "$primary" ] && [ "$primary" != "$SELF" ]; then echo "replicaof $primary {PORT}"; fi
+}} > "$own.new"
+mv "$own.new" "$own"
+exec redis-server "$own"
+"""
+
+START_SENTINEL = f"""\
+#!/bin/sh
+# Starts the sentinel with what it learned before: its identity, the epoch, the others, and where the primary is.
+set -eu
+umask 077
+own="$DATA/sentinel.conf"
+{_FIND_PRIMARY}
+learned=""
+primary=$(find_primary)
+if [ -f "$own" ]; then
+    before=$(sed -n 's/^sentinel monitor {PRIMARY} \\([^ ]*\\) .*/\\1/p' "$own" | tail -n 1)
+    kept='myid|current-epoch|known-sentinel {PRIMARY}|leader-epoch {PRIMARY}'
+    if [ "${{primary:=$before}}" = "$before" ]; then
+        kept="$kept|config-epoch {PRIMARY}|known-replica {PRIMARY}"
+    fi
+    # Of another time, the list of replicas would hold the present primary, and the sentinel would demote it.
+    learned=$(grep -E "^sentinel ($kept) " "$own" || true)
+fi
+{{
+    cat "$CONFIGURATION/sentinel.conf"
+    echo "dir $DATA"
+    echo "sentinel announce-ip $SELF"
+    echo "requirepass $REDIS_SENTINEL_PASSWORD"
+    echo "sentinel sentinel-pass $REDIS_SENTINEL_PASSWORD"
+    echo "sentinel monitor {PRIMARY} ${{primary:-$FIRST}} {PORT} $QUORUM"
+    cat "$CONFIGURATION/sentinel-primary.conf"
+    echo "sentinel auth-pass {PRIMARY} $REDIS_SENTINEL_PASSWORD"
+    echo "$learned"
+}} > "$own.new"
+mv "$own.new" "$own"
+exec redis-server "$own" --sentinel
+"""
+
+HAND_OVER = f"""\
+#!/bin/sh
+# Before the server ends: if it is the primary, another takes over, and the proxies have time to see it.
+role() {{
+    REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$SELF" -p {PORT} --user health info replication 2>/dev/null |
+        tr -d '\\r' | sed -n 's/^role://p'
+}}
+tries=0
+while [ -n "$PEERS" ] && [ "$(role)" = "master" ] && [ "$tries" -lt 20 ]; do
+    REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" redis-cli -h "$SELF" -p {SENTINEL_PORT} sentinel failover {PRIMARY} \\
+        >/dev/null 2>&1
+    tries=$((tries + 1))
+    sleep 1
+done
+sleep 2
+"""
+
+IS_READY = f"""\
+#!/bin/sh
+# A server that still loads its file answers LOADING and is not ready.
+answer=$(REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$SELF" -p {PORT} --user health ping)
+[ "$answer" = "PONG" ]
+"""
+
+SCRIPTS = {
+    "start-server.sh": START_SERVER,
+    "start-sentinel.sh": START_SENTINEL,
+    "hand-over.sh": HAND_OVER,
+    "is-ready.sh": IS_READY,
+}
+"""The scripts by file name."""

@@ -1,0 +1,220 @@
+"""What the objects of the stores that the program runs itself have in common, as manifests."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from components import naming
+from components.kubernetes_object import Manifest
+from components.network_policy import dns_rule
+from components.pod import pod_security_context
+from components.shared.store_pods import ClaimArgs, PodArgs
+
+DATA_VOLUME = "data"
+
+
+def derived_password(secret: str, user: str) -> str:
+    """Password of a user that no service is, such as a server's own: its like cannot be found from another's."""
+    return hmac.new(secret.encode(), user.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreObjects:
+    """Makes the manifests of one set of pods and of what belongs to them.
+
+    Attributes:
+        name: Name of the pods' workload, of its client Service and of its ServiceAccount.
+        component: Role in the platform, the value of `app.kubernetes.io/component`.
+        namespace: Namespace of all objects.
+        pod_labels: Further labels of the pods.
+    """
+
+    name: str
+    component: str
+    namespace: str
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """Labels that select the pods."""
+        return naming.selector_labels(self.name)
+
+    @property
+    def headless(self) -> str:
+        """Name of the Service that gives each pod a host name."""
+        return f"{self.name}-servers"
+
+    def hosts(self, replicas: int) -> tuple[str, ...]:
+        """Host names of the pods of a StatefulSet, which stay the same wherever the pods run."""
+        domain = f"{self.headless}.{self.namespace}.svc"
+        return tuple(f"{self.name}-{index}.{domain}" for index in range(replicas))
+
+    def metadata(self, name: str | None = None) -> dict[str, Any]:
+        """Metadata of an object that belongs to the pods."""
+        labels = naming.labels(self.name, self.component)
+        return {"name": name or self.name, "namespace": self.namespace, "labels": labels}
+
+    def unnamed_metadata(self) -> dict[str, Any]:
+        """The same without a name: Pulumi chooses a new one when the content changes, which rolls the pods."""
+        return {key: value for key, value in self.metadata().items() if key != "name"}
+
+    def service_account(self) -> Manifest:
+        """The identity of the pods, without a token."""
+        return {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": self.metadata(),
+            "automountServiceAccountToken": False,
+        }
+
+    def configuration_name(self, content: Mapping[str, str]) -> str:
+        """Name of the ConfigMap, which changes with its content."""
+        return naming.content_name(f"{self.name}-configuration", content)
+
+    def config_map(self, content: Mapping[str, str]) -> Manifest:
+        """The plain configuration, one key for each file."""
+        metadata = self.metadata(self.configuration_name(content))
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(content)}
+
+    def secret(self, content: pulumi.Input[Mapping[str, str]]) -> Manifest:
+        """The secret configuration. It has no name of ours, see `unnamed_metadata`."""
+        metadata = self.unnamed_metadata()
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": content}
+
+    def client_service(self, ports: Mapping[str, int], selector: Mapping[str, str] | None = None) -> Manifest:
+        """The one address that services know."""
+        return self._service(self.name, ports, {"type": "ClusterIP", "selector": dict(selector or self.selector)})
+
+    def headless_service(self, ports: Mapping[str, int]) -> Manifest:
+        """Host names of the pods. Servers must find each other before they are ready."""
+        spec = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": self.selector}
+        return self._service(self.headless, ports, spec)
+
+    def _service(self, name: str, ports: Mapping[str, int], spec: Mapping[str, Any]) -> Manifest:
+        named = [{"name": key, "port": port, "targetPort": key, "protocol": "TCP"} for key, port in ports.items()]
+        return {
+            "apiVersion": "v1",
+            "kind": "Service",
+            # The pods' readiness already covers the endpoints; waiting for them too costs ten seconds each.
+            "metadata": self.metadata(name) | {"annotations": {"pulumi.com/skipAwait": "true"}},
+            "spec": {**spec, "ports": named},
+        }
+
+    def disruption_budget(self) -> Manifest:
+        """How many pods an eviction may take at a time: with three servers, the other two are a majority."""
+        return {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": self.metadata(),
+            "spec": {
+                "maxUnavailable": 1,
+                "selector": {"matchLabels": self.selector},
+                # One that is not ready may be the one that the others wait for; its node can still be drained.
+                "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            },
+        }
+
+    def network_policy(
+        self,
+        callers: Sequence[tuple[Sequence[Mapping[str, str]], Sequence[int]]],
+        callees: Sequence[tuple[Mapping[str, str], Sequence[int]]],
+    ) -> Manifest:
+        """Who may reach the pods and whom they may reach.
+
+        Args:
+            callers: Labels of pods, and the ports that these may reach.
+            callees: Labels of pods, and the ports on which these may be reached; DNS comes with the first.
+        """
+        ingress = [
+            {"from": [_pods(labels) for labels in peers], "ports": _tcp(ports)} for peers, ports in callers if peers
+        ]
+        egress: list[dict[str, Any]] = [{"to": [_pods(labels)], "ports": _tcp(ports)} for labels, ports in callees]
+        return {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": self.metadata(),
+            "spec": {
+                "podSelector": {"matchLabels": self.selector},
+                "policyTypes": ["Ingress", "Egress"],
+                "ingress": ingress,
+                "egress": [*egress, dns_rule()] if egress else [],
+            },
+        }
+
+    def pod_template(self, args: PodArgs) -> dict[str, Any]:
+        """Pods that the `restricted` Pod Security Standard admits."""
+        return {
+            "metadata": {
+                "labels": naming.labels(self.name, self.component)
+                | naming.version_label(args.version)
+                | dict(self.pod_labels)
+            },
+            "spec": {
+                "serviceAccountName": self.name,
+                "automountServiceAccountToken": False,
+                "enableServiceLinks": False,
+                "terminationGracePeriodSeconds": args.grace_period_seconds,
+                "securityContext": pod_security_context(args.user),
+                "topologySpreadConstraints": [
+                    # A cluster without zones must still be able to run every pod.
+                    self._spread("topology.kubernetes.io/zone", "ScheduleAnyway"),
+                    self._spread("kubernetes.io/hostname", "DoNotSchedule" if args.apart else "ScheduleAnyway"),
+                ],
+                "containers": list(args.containers),
+                "volumes": list(args.volumes),
+                **({"restartPolicy": args.restart_policy} if args.restart_policy else {}),
+            },
+        }
+
+    def _spread(self, topology_key: str, when_unsatisfiable: str) -> dict[str, Any]:
+        return {
+            "maxSkew": 1,
+            "topologyKey": topology_key,
+            "whenUnsatisfiable": when_unsatisfiable,
+            "labelSelector": {"matchLabels": self.selector},
+        }
+
+    def stateful_set(self, replicas: int, pod: PodArgs, claim: ClaimArgs) -> Manifest:
+        """Servers with a volume each, started side by side. A volume stays when its server or all of them go."""
+        claim_spec: dict[str, Any] = {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": claim.size}},
+        }
+        if claim.storage_class is not None:
+            claim_spec["storageClassName"] = claim.storage_class
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": self.metadata(),
+            "spec": {
+                "replicas": replicas,
+                "serviceName": self.headless,
+                # Servers elect a leader among those that are there, so none waits for the one before it.
+                "podManagementPolicy": "Parallel",
+                "updateStrategy": {"type": "RollingUpdate"},
+                "revisionHistoryLimit": claim.revision_history_limit,
+                "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+                "selector": {"matchLabels": self.selector},
+                "template": self.pod_template(pod),
+                "volumeClaimTemplates": [
+                    {
+                        "apiVersion": "v1",
+                        "kind": "PersistentVolumeClaim",
+                        "metadata": {"name": DATA_VOLUME, "labels": self.selector},
+                        "spec": claim_spec,
+                    }
+                ],
+            },
+        }
+
+
+def _pods(labels: Mapping[str, str]) -> dict[str, Any]:
+    return {"podSelector": {"matchLabels": dict(labels)}}
+
+
+def _tcp(ports: Sequence[int]) -> list[dict[str, Any]]:
+    return [{"protocol": "TCP", "port": port} for port in ports]

@@ -1,0 +1,102 @@
+"""What the pods of the stores that the program runs itself are made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.pod import container_security_context, resources
+from components.settings.workload import ResourceSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodArgs:
+    """What a pod of a store is made of.
+
+    Attributes:
+        version: Release of the server, for the version label.
+        user: Numeric user of all containers, who also owns the volumes.
+        containers: Containers, see `container`.
+        volumes: Volumes beside the claims.
+        grace_period_seconds: Time from the decision to end a pod until it is killed.
+        apart: Whether two of these pods must never run on one node. Voters must not: one lost node would take the
+            majority with it, and a pod that waits for a node is better than that.
+        restart_policy: Restart policy where it is not the workload's own.
+    """
+
+    version: str
+    user: int
+    containers: Sequence[Mapping[str, Any]]
+    volumes: Sequence[Mapping[str, Any]]
+    grace_period_seconds: int
+    apart: bool = False
+    restart_policy: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimArgs:
+    """The volume of each server, and how many old revisions are kept.
+
+    Attributes:
+        size: Size as Kubernetes writes it.
+        storage_class: StorageClass, or None for the cluster's default.
+        revision_history_limit: Old revisions kept for a rollback.
+    """
+
+    size: str
+    storage_class: str | None
+    revision_history_limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerArgs:
+    """One container.
+
+    Attributes:
+        name: Its name.
+        image: Image reference.
+        command: Program and arguments; None for the image's own.
+        resources: Requests and limits.
+        ports: Ports by name.
+        environment: Plain variables by name, or a `valueFrom`.
+        mounts: Volumes by the path they are mounted at; a path with `:ro` is read-only.
+        further: Probes and lifecycle.
+    """
+
+    name: str
+    image: str
+    command: Sequence[str] | None
+    resources: ResourceSettings
+    ports: Mapping[str, int] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, Any] = field(default_factory=dict)
+
+
+def container(args: ContainerArgs) -> dict[str, Any]:
+    """A container that needs no privilege and writes only to its volumes."""
+    ports = [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in args.ports.items()]
+    return {
+        "name": args.name,
+        "image": args.image,
+        "imagePullPolicy": "IfNotPresent",
+        **({"command": list(args.command)} if args.command else {}),
+        **({"ports": ports} if ports else {}),
+        "env": [
+            {"name": name, **(value if isinstance(value, dict) else {"value": value})}
+            for name, value in args.environment.items()
+        ],
+        "resources": resources(args.resources),
+        "securityContext": container_security_context(),
+        "volumeMounts": [_mount(path, volume) for path, volume in args.mounts.items()],
+        **args.further,
+    }
+
+
+def secret_value(secret: Any, key: str) -> dict[str, Any]:  # Any: the name is an output
+    """Value of an environment variable from a Secret."""
+    return {"valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
+def _mount(path: str, volume: str) -> dict[str, Any]:
+    name, _, mode = volume.partition(":")
+    return {"name": name, "mountPath": path, **({"readOnly": True} if mode == "ro" else {})}

@@ -1,0 +1,20 @@
+"""What a stack's settings allow by name, for the rules."""
+
+from components.settings import PlatformSettings
+from policy.rules import Parameters
+
+
+def parameters_of(stack: str | None, platform: PlatformSettings, *, require_digests: bool = False) -> Parameters:
+    """The parameters of a stack: its own images' repositories, and digests where its settings require them.
+
+    Args:
+        stack: Name of the stack, or None where it is not known.
+        platform: Its settings.
+        require_digests: Require digests whatever the settings say.
+    """
+    own = {image.repository for _, image in platform.images()}
+    return Parameters(
+        stack=stack,
+        require_digests=require_digests or platform.admission.require_digests,
+        allowed_repositories=tuple(sorted(own | {*platform.admission.additional_repositories})),
+    )

@@ -1,0 +1,206 @@
+"""`python -m policy.regressions`: how many security regressions of the rendered platform the gates catch.
+
+A regression is one change that makes the platform less safe. The gates are the rules and the prover; the control run is
+a number of valid settings documents, on which neither may say a word.
+"""
+
+import copy
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import typer
+
+from policy.command import run
+from policy.declaration import declaration_of
+from policy.manifests import Manifest, kind_of, name_of
+from policy.paths import ABSENT, read, write
+from policy.reachability import prove
+from policy.regression_changes import DEPLOYMENT_CHANGES, OTHER_CHANGES, Change, image_changes, policy_changes
+from policy.regression_objects import REMOVABLE, additions
+from policy.rules import RULES, ObjectRule, SetRule, evaluate
+from policy.settings_variations import repeatable, variation, with_digests
+from policy.stacks import Stack, load_stack, read_document, stack_names
+
+SEED = 20250520
+REGRESSIONS = 800
+VALID_DOCUMENTS = 100
+_PROVER = "prover"
+_OBJECT_RULES = [rule for rule in RULES if isinstance(rule, ObjectRule)]
+_SET_RULES = [rule for rule in RULES if isinstance(rule, SetRule)]
+_TRAFFIC = ("label", "namespace", "ports", "removed", "spec.template.metadata")
+"""What in a Deployment the prover looks at."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """One change for the worse.
+
+    Attributes:
+        theme: What it amounts to.
+        change: The object and the change.
+        stack: The stack with the change.
+        changed: Objects that the change has touched or added.
+        concerns_traffic: Whether the changed object can decide who reaches whom.
+    """
+
+    theme: str
+    change: str
+    stack: Stack
+    changed: tuple[Manifest, ...]
+    concerns_traffic: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Which gates caught a regression: identifiers of rules, and `prover`."""
+
+    regression: Regression
+    gates: frozenset[str]
+
+
+def gates_that_object(stack: Stack) -> frozenset[str]:
+    """Every gate that says something about a stack."""
+    gates = {violation.rule for violation in evaluate(stack.manifests, stack.parameters)}
+    return frozenset(gates | _prover_objects(stack))
+
+
+def _prover_objects(stack: Stack) -> set[str]:
+    return {_PROVER} if prove(stack.manifests, declaration_of(stack.platform)).differences else set()
+
+
+def regressions(count: int = REGRESSIONS, seed: int = SEED) -> list[Regression]:
+    """A seeded choice of all regressions of all stacks, each stack held to digests so that losing one is a loss.
+
+    Raises:
+        ValueError: A gate objects to a stack before anything is changed, so its word would prove nothing.
+    """
+    stacks = [
+        load_stack(name, with_digests(read_document(name), repeatable(seed)), require_digests=True)
+        for name in stack_names()
+    ]
+    for stack in stacks:
+        if gates := gates_that_object(stack):
+            raise ValueError(f"{', '.join(sorted(gates))} object to {stack.name} as it is")
+    possible = [make for stack in stacks for make in _all_regressions(stack)]
+    repeatable(seed).shuffle(possible)
+    return [make() for make in possible[:count]]
+
+
+def _all_regressions(stack: Stack) -> Iterator[Callable[[], Regression]]:
+    """Every regression of a stack, not made yet, because only some are chosen."""
+    for position, manifest in enumerate(stack.manifests):
+        for theme, change in _changes(manifest):
+            if _applies(manifest, *change):
+                yield partial(_changed, stack, position, theme, change)
+        if kind_of(manifest) in REMOVABLE:
+            theme, others = f"{kind_of(manifest)} removed", _without(stack, position)
+            yield partial(_regression, stack, theme, f"{name_of(manifest)} removed", others)
+    for theme, objects in additions(stack.name, stack.platform.namespace).items():
+        for added in objects:
+            yield partial(_regression, stack, theme, "added", stack.manifests, added)
+
+
+def _applies(manifest: Manifest, path: str, value: object) -> bool:
+    """Whether a change really changes something: what is not there cannot be lost."""
+    present = read(manifest, path, ABSENT)
+    return present != value and not (path == "spec.replicas" and present is not ABSENT)
+
+
+def _without(stack: Stack, position: int) -> list[Manifest]:
+    return [*stack.manifests[:position], *stack.manifests[position + 1 :]]
+
+
+def _changed(stack: Stack, position: int, theme: str, change: Change) -> Regression:
+    path, value = change
+    changed = copy.deepcopy(stack.manifests[position])
+    write(changed, path, value)
+    what = "removed" if value is ABSENT else f"set to {value}"
+    return _regression(stack, theme, f"{path} {what}", _without(stack, position), changed)
+
+
+def _regression(stack: Stack, theme: str, change: str, others: Sequence[Manifest], *changed: Manifest) -> Regression:
+    names = " ".join(f"{kind_of(each)} {name_of(each)}" for each in changed)
+    kinds = {kind_of(each) for each in changed} or {theme.split(maxsplit=1)[0]}
+    concerns_traffic = bool(kinds & {"NetworkPolicy", "Namespace"}) or (
+        "Deployment" in kinds and any(word in change for word in _TRAFFIC)
+    )
+    result = Stack(stack.name, stack.platform, [*others, *changed], stack.parameters)
+    return Regression(theme, f"{stack.name}: {names} {change}", result, changed, concerns_traffic)
+
+
+def _changes(manifest: Manifest) -> Iterator[tuple[str, Change]]:
+    kind = kind_of(manifest)
+    if kind == "Deployment":
+        for theme, changes in DEPLOYMENT_CHANGES.items():
+            yield from ((theme, change) for change in changes)
+        yield from (("image", change) for change in image_changes(manifest))
+    elif kind == "NetworkPolicy":
+        yield from (("NetworkPolicy widened or lost", change) for change in policy_changes(manifest))
+    for (of_kind, theme), changes in OTHER_CHANGES.items():
+        if of_kind == kind:
+            yield from ((theme, change) for change in changes)
+
+
+def judge(chosen: Sequence[Regression]) -> list[Outcome]:
+    """Run every gate over every regression.
+
+    A rule about single objects sees only the touched ones, because it has nothing to say about the others; the prover
+    runs where the change can decide who reaches whom.
+    """
+    outcomes = []
+    for each in chosen:
+        stack = each.stack
+        found = evaluate(each.changed, stack.parameters, _OBJECT_RULES)
+        found += evaluate(stack.manifests, stack.parameters, _SET_RULES)
+        gates = {violation.rule for violation in found}
+        gates |= _prover_objects(stack) if each.concerns_traffic else set()
+        outcomes.append(Outcome(each, frozenset(gates)))
+    return outcomes
+
+
+def false_alarms(count: int = VALID_DOCUMENTS, seed: int = SEED) -> list[tuple[int, frozenset[str]]]:
+    """Gates that object to a valid settings document, with the number of the document."""
+    chance = repeatable(seed)
+    documents = [read_document(name) for name in stack_names()]
+    found = []
+    for number in range(count):
+        stack = load_stack(f"valid{number}", variation(documents[number % len(documents)], chance))
+        gates = gates_that_object(stack)
+        if gates:
+            found.append((number, gates))
+    return found
+
+
+def as_table(outcomes: Sequence[Outcome]) -> str:
+    """Regressions by theme: how many, how many the rules and the prover caught, and which gates did."""
+    lines = [f"{'regression':<40} {'tried':>5} {'rules':>5} {'prover':>6} {'missed':>6}  caught by"]
+    for theme in sorted({outcome.regression.theme for outcome in outcomes}):
+        gates = [outcome.gates for outcome in outcomes if outcome.regression.theme == theme]
+        by_rules, by_prover = sum(bool(g - {_PROVER}) for g in gates), sum(_PROVER in g for g in gates)
+        counted = sorted({gate for each in gates for gate in each})
+        shown = 3
+        names = ", ".join(counted[:shown]) + (f" and {len(counted) - shown} more" if len(counted) > shown else "")
+        missed = sum(not each for each in gates)
+        lines.append(f"{theme:<40} {len(gates):>5} {by_rules:>5} {by_prover:>6} {missed:>6}  {names}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print what became of all regressions and of all valid documents; exit 1 below 99 % or on a false alarm."""
+    outcomes, alarms = judge(regressions()), false_alarms()
+    caught = sum(bool(outcome.gates) for outcome in outcomes)
+    typer.echo(as_table(outcomes))
+    for outcome in outcomes:
+        if not outcome.gates:
+            typer.echo(f"missed: {outcome.regression.theme}: {outcome.regression.change}")
+    typer.echo(f"caught {caught} of {len(outcomes)} = {100 * caught / len(outcomes):.1f} %")
+    typer.echo(f"false alarms {len(alarms)} on {VALID_DOCUMENTS} valid settings documents")
+    for number, gates in alarms:
+        typer.echo(f"  document {number}: {', '.join(sorted(gates))}")
+    sys.exit(0 if caught >= 0.99 * len(outcomes) and not alarms else 1)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,196 @@
+"""Keeps data safe from an update: compares what is deployed with what the program says now, before anything is written.
+
+Pure functions over Pulumi's state and the program's objects. Plain `pulumi` is stopped by `protect`, which the same
+objects carry; this names the cause earlier, and catches what Kubernetes or the operator would only refuse half-way.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.settings.postgres import major_version, volume_mebibytes
+
+STATEFUL_KINDS = frozenset({"Cluster", "Database", "ObjectStore", "PersistentVolumeClaim", "StatefulSet"})
+"""Kinds that hold data or lead to it. Others are known by their protection."""
+
+_IMMUTABLE = {
+    "StatefulSet": ("serviceName", "volumeClaimTemplates", "selector", "podManagementPolicy"),
+    "PersistentVolumeClaim": ("storageClassName", "accessModes", "volumeName", "volumeMode", "selector"),
+    "Cluster": ("storage.storageClass", "bootstrap"),
+    "Database": ("name", "cluster"),
+}
+_SIZES = {"PersistentVolumeClaim": "resources.requests.storage", "Cluster": "storage.size"}
+_NEW_OBJECT = (
+    "it cannot be changed in place: make a new one beside it under another name, restore a backup into it, let the "
+    "services use it, then name the old one in tombstones"
+)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """An object with data, as the last update left it.
+
+    Attributes:
+        type: Pulumi's type token.
+        logical_name: Pulumi's name.
+        manifest: The object as it was sent; values of Secrets are encrypted.
+        protected: Whether Pulumi refuses to delete it.
+    """
+
+    type: str
+    logical_name: str
+    manifest: Mapping[str, Any]
+    protected: bool
+
+    @property
+    def kind(self) -> str:
+        """Kind of the object."""
+        return self.type.rpartition(":")[2]
+
+    @property
+    def name(self) -> str:
+        """Name in the cluster, as a tombstone gives it."""
+        return str(self.manifest.get("metadata", {}).get("name", self.logical_name))
+
+    @property
+    def title(self) -> str:
+        """Kind and name, for people."""
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Danger:
+    """One way in which an update would lose data, or get stuck on the way.
+
+    Attributes:
+        title: Kind and name of the object.
+        path: Field of the object, empty where it is the whole.
+        problem: What would happen, and what to do instead.
+    """
+
+    title: str
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.title}{': ' + self.path if self.path else ''}: {self.problem}"
+
+
+def deployed_data(state: Mapping[str, Any]) -> tuple[Deployed, ...]:
+    """Objects with data in what `pulumi stack export` prints."""
+    resources = state.get("deployment", {}).get("resources") or ()
+    found = (
+        Deployed(each["type"], each["urn"].rpartition("::")[2], each.get("inputs", {}), bool(each.get("protect")))
+        for each in resources
+        if each["type"].startswith("kubernetes:") and not each.get("delete")
+    )
+    return tuple(each for each in found if each.protected or each.kind in STATEFUL_KINDS)
+
+
+def dangers(
+    deployed: Iterable[Deployed],
+    program: Mapping[tuple[str, str], Mapping[str, Any]],
+    tombstones: Iterable[str],
+) -> tuple[Danger, ...]:
+    """What an update from `deployed` to `program` would do to data.
+
+    Args:
+        deployed: Objects with data as they are.
+        program: All objects of the program by type and logical name.
+        tombstones: Names of objects whose data the stack gives up.
+    """
+    given_up = set(tombstones)
+    found: list[Danger] = []
+    for old in deployed:
+        new = program.get((old.type, old.logical_name))
+        if new is None:
+            found += _removal(old, given_up)
+        elif old.name not in given_up:
+            found += _changes(old, new)
+    return tuple(found)
+
+
+def planned_losses(steps: Iterable[Mapping[str, Any]], tombstones: Iterable[str]) -> tuple[Danger, ...]:
+    """Deletions and replacements of objects with data among the steps of `pulumi preview --json`."""
+    given_up = set(tombstones)
+    found = []
+    for step in steps:
+        old = step.get("oldState") or {}
+        if step["op"].startswith(("delete", "replace", "create-replacement", "discard")) and old:
+            (*_, data) = (*deployed_data({"deployment": {"resources": [old]}}), None)[:1]
+            if data and data.name not in given_up:
+                found.append(Danger(data.title, "", f"the plan would {step['op']} it; {_how_to_give_up(data.name)}"))
+    return tuple(found)
+
+
+def without_protection(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state with every object released, so that a destroy takes the data with it."""
+    deployment = dict(state["deployment"])
+    resources = deployment.get("resources") or []
+    deployment["resources"] = [each | {"protect": False, "retainOnDelete": False} for each in resources]
+    return {**state, "deployment": deployment}
+
+
+def _how_to_give_up(name: str) -> str:
+    return (
+        f"to give up its data, add {name} to alt-las:platform.tombstones, deploy that, and only then remove it; "
+        "to keep it, leave it in the program"
+    )
+
+
+def _removal(old: Deployed, given_up: set[str]) -> Iterator[Danger]:
+    if old.name not in given_up:
+        yield Danger(old.title, "", f"the program no longer has it, and it holds data; {_how_to_give_up(old.name)}")
+    elif old.protected:
+        message = "its tombstone is not deployed yet; put it back, deploy with the tombstone, and only then remove it"
+        yield Danger(old.title, "", message)
+
+
+def _changes(old: Deployed, new: Mapping[str, Any]) -> Iterator[Danger]:
+    yield from _identity(old, new)
+    before, after = old.manifest.get("spec", {}), new.get("spec", {})
+    for path in _IMMUTABLE.get(old.kind, ()):
+        if _read(before, path) != _read(after, path):
+            yield Danger(old.title, f"spec.{path}", f"is immutable; {_NEW_OBJECT}")
+    if size := _SIZES.get(old.kind):
+        yield from _shrinking(old, f"spec.{size}", _read(before, size), _read(after, size))
+    if old.kind == "Cluster":
+        yield from _version(old, str(before.get("imageName", "")), str(after.get("imageName", "")))
+
+
+def _identity(old: Deployed, new: Mapping[str, Any]) -> Iterator[Danger]:
+    before, after = old.manifest.get("metadata", {}), new.get("metadata", {})
+    for key in ("name", "namespace"):
+        if before.get(key) != after.get(key):
+            change = f"changes from {before.get(key)} to {after.get(key)}, which replaces the object; {_NEW_OBJECT}"
+            yield Danger(old.title, f"metadata.{key}", change)
+
+
+def _shrinking(old: Deployed, path: str, before: Any, after: Any) -> Iterator[Danger]:
+    if before and after and volume_mebibytes(str(after)) < volume_mebibytes(str(before)):
+        yield Danger(
+            old.title,
+            path,
+            f"shrinks from {before} to {after}, and no volume can shrink; keep at least {before}, or restore a backup "
+            "into a new, smaller one",
+        )
+
+
+def _version(old: Deployed, before: str, after: str) -> Iterator[Danger]:
+    first, last = _image_major(before), _image_major(after)
+    if last < first:
+        problem = f"goes back from version {first} to {last}, which cannot read the files of {first}; restore a dump"
+        yield Danger(old.title, "spec.imageName", f"{problem} into a new cluster of version {last}")
+    elif last > first + 1:
+        problem = f"jumps from version {first} to {last}; go up one version at a time, with a backup before each step"
+        yield Danger(old.title, "spec.imageName", problem)
+
+
+def _image_major(image: str) -> int:
+    return major_version(image.partition("@")[0].rpartition(":")[2])
+
+
+def _read(block: Any, path: str) -> Any:
+    for key in path.split("."):
+        block = block.get(key) if isinstance(block, Mapping) else None
+    return block

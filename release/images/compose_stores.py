@@ -1,0 +1,225 @@
+"""What stands below the services on a desk: one server of each store, and the metrics that who wants may start."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from components.settings import PlatformSettings
+from components.settings.workload import QuantitySettings
+
+NAMES = ("postgres-db", "redis", "nats")
+"""The stores, by the names under which services reach them."""
+
+VOLUMES = ("postgres-data", "redis-data", "prometheus-data", "grafana-data")
+METRICS_NETWORK = "metrics"
+PROFILE = "observability"
+HARDENED: Mapping[str, Any] = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+    "restart": "unless-stopped",
+}
+"""What holds for every container: nothing to gain, nothing to fill."""
+
+PROCESSES = 512
+"""Most processes and threads of one container."""
+
+DESCRIPTIONS: Mapping[str, str] = {
+    "POSTGRES_ADMIN_PASSWORD": "Password of the database's administrator; no service has it.",
+    "GRAFANA_ADMIN_PASSWORD": "Password of Grafana's administrator (profile observability).",
+}
+_FACTS = QuantitySettings(cpu="500m", memory="512Mi")
+_POSTGRES_FACTS = QuantitySettings(cpu="1", memory="1Gi")
+"""Limits where a stack has no such store (original manifests, section 2)."""
+
+_DEFAULT_IMAGES = {"postgres": "postgres:18.4-alpine", "redis": "redis:8.10.1-alpine", "nats": "nats:2.15.1-alpine"}
+_PROMETHEUS, _GRAFANA = "prom/prometheus:v3.14.0", "grafana/grafana:13.2.0"
+_DATABASES = {"segmentation-service": "segmentation", "archive-service": "archive"}
+_ROLES_SCRIPT = """\
+set -eu
+make() {
+  psql --set ON_ERROR_STOP=1 --username postgres --set name="$$1" --set password="$$2" <<'SQL'
+CREATE ROLE :"name" LOGIN PASSWORD :'password';
+CREATE DATABASE :"name" OWNER :"name";
+REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+SQL
+}
+"""
+
+
+def variable_name(key: str) -> str:
+    """Name of the variable in .env that holds a secret: POSTGRES_ARCHIVE_PASSWORD for postgresArchivePassword."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).upper()
+
+
+def variable(key: str) -> str:
+    """How compose takes a secret from .env; it refuses to start without it."""
+    return required(variable_name(key))
+
+
+def required(name: str) -> str:
+    """How compose takes a variable that must not be empty."""
+    return f"${{{name}:?set it in .env}}"
+
+
+def resources(quantities: QuantitySettings) -> dict[str, Any]:
+    """CPU and memory as compose writes them."""
+    return {"cpus": f"{quantities.cores:g}", "memory": f"{quantities.memory_mebibytes}M"}
+
+
+def memory(text: str) -> int:
+    """A Kubernetes quantity of memory in whole Mi."""
+    return QuantitySettings(cpu="1", memory=text).memory_mebibytes
+
+
+def stores(platform: PlatformSettings) -> dict[str, dict[str, Any]]:
+    """One server of each store, by name, without its networks."""
+    return {"postgres-db": _postgres(platform), "redis": _redis(platform), "nats": _nats(platform)}
+
+
+def configurations(platform: PlatformSettings) -> dict[str, dict[str, str]]:
+    """Files of the stores; their secrets come from .env when compose reads them."""
+    users = {"runner-service": "natsRunnerPassword", "archive-service": "natsArchivePassword"}
+    nats = "\n".join(f'    {{user: "{user}", password: "{variable(key)}"}}' for user, key in users.items())
+    return {
+        "postgres-roles": {"content": _roles_script(platform)},
+        "redis-users": {
+            "content": "user default off\n"
+            f"user api-gateway on >{variable('redisApiGatewayPassword')} ~* &* +@all -@admin\n"
+        },
+        "nats-configuration": {
+            "content": "http: 8222\njetstream {\n  store_dir: /data\n  sync_interval: always\n}\n"
+            f"authorization {{\n  users: [\n{nats}\n  ]\n}}\n"
+        },
+        "prometheus-configuration": {
+            "content": "global: {scrape_interval: 15s}\nscrape_configs:\n- job_name: api-gateway\n  static_configs:\n"
+            "  - targets: ['api-gateway:3000']\n"
+        },
+        "grafana-sources": {
+            "content": "apiVersion: 1\ndatasources:\n"
+            "- {name: Prometheus, type: prometheus, url: 'http://prometheus:9090'}\n"
+        },
+    }
+
+
+def observability() -> dict[str, dict[str, Any]]:
+    """Prometheus and Grafana, which start with `--profile observability`."""
+    both = {"profiles": [PROFILE], **HARDENED, "networks": [METRICS_NETWORK], "tmpfs": ["/tmp:size=64m"]}  # noqa: S108
+    return {
+        "prometheus": {
+            "image": _PROMETHEUS,
+            "user": "65534:65534",
+            "command": ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.retention.time=15d"],
+            "configs": [_mounted("prometheus-configuration", "/etc/prometheus/prometheus.yml")],
+            "volumes": ["prometheus-data:/prometheus"],
+            "healthcheck": _check("wget -q -O /dev/null http://127.0.0.1:9090/-/ready"),
+            "deploy": _limits(_POSTGRES_FACTS),
+            **both,
+        },
+        "grafana": {
+            "image": _GRAFANA,
+            "user": "472:472",
+            "environment": {
+                "GF_SECURITY_ADMIN_PASSWORD": required("GRAFANA_ADMIN_PASSWORD"),
+                "GF_AUTH_ANONYMOUS_ENABLED": "false",
+            },
+            "configs": [_mounted("grafana-sources", "/etc/grafana/provisioning/datasources/prometheus.yaml")],
+            "volumes": ["grafana-data:/var/lib/grafana"],
+            "healthcheck": _check("wget -q -O /dev/null http://127.0.0.1:3000/api/health"),
+            "depends_on": {"prometheus": {"condition": "service_healthy"}},
+            "ports": ["127.0.0.1:3001:3000"],
+            "deploy": _limits(_FACTS),
+            **both,
+            "networks": [METRICS_NETWORK, "outside"],
+        },
+    }
+
+
+def _postgres(platform: PlatformSettings) -> dict[str, Any]:
+    postgres = platform.postgres
+    # The operator's image starts under the operator only; the publisher's own has the same server.
+    version = postgres.image.tag.partition("-")[0] if postgres else None
+    return {
+        "image": f"postgres:{version}-alpine" if version else _DEFAULT_IMAGES["postgres"],
+        "user": "70:70",
+        "environment": {
+            "POSTGRES_PASSWORD": required("POSTGRES_ADMIN_PASSWORD"),
+            **{name: variable(key) for name, key in _role_variables().items()},
+            "PGDATA": "/var/lib/postgresql/pgdata",
+        },
+        "configs": [_mounted("postgres-roles", "/docker-entrypoint-initdb.d/roles.sh")],
+        "volumes": ["postgres-data:/var/lib/postgresql"],
+        "tmpfs": ["/tmp:size=64m", "/var/run/postgresql:uid=70,gid=70,size=1m"],  # noqa: S108  # inside the container
+        "healthcheck": _check("pg_isready --username postgres --host 127.0.0.1"),
+        "deploy": _limits(postgres.resources.limits if postgres else _POSTGRES_FACTS),
+        "stop_grace_period": "60s",
+        **HARDENED,
+    }
+
+
+def _redis(platform: PlatformSettings) -> dict[str, Any]:
+    redis = platform.redis
+    most = memory(redis.max_memory) if redis else _FACTS.memory_mebibytes // 2
+    policy, fsync = (redis.max_memory_policy, redis.append_fsync) if redis else ("volatile-lru", "everysec")
+    return {
+        "image": redis.image.reference if redis else _DEFAULT_IMAGES["redis"],
+        "user": "999:1000",
+        "command": [
+            *("redis-server", "--aclfile", "/etc/redis/users.acl", "--appendonly", "yes", "--appendfsync", fsync),
+            *("--maxmemory", f"{most}mb", "--maxmemory-policy", policy, "--dir", "/data"),
+        ],
+        "environment": {"REDIS_PASSWORD": variable("redisApiGatewayPassword")},
+        "configs": [_mounted("redis-users", "/etc/redis/users.acl")],
+        "volumes": ["redis-data:/data"],
+        "healthcheck": _check('REDISCLI_AUTH="$$REDIS_PASSWORD" redis-cli --user api-gateway ping | grep -q PONG'),
+        "deploy": _limits(redis.resources.limits if redis else _FACTS),
+        "stop_grace_period": "30s",
+        **HARDENED,
+    }
+
+
+def _nats(platform: PlatformSettings) -> dict[str, Any]:
+    nats = platform.nats
+    return {
+        "image": nats.image.reference if nats else _DEFAULT_IMAGES["nats"],
+        "user": "10001:10001",
+        "command": ["--config", "/etc/nats/nats.conf"],
+        "configs": [_mounted("nats-configuration", "/etc/nats/nats.conf")],
+        "tmpfs": ["/data:uid=10001,gid=10001,mode=0770,size=1g"],
+        "healthcheck": _check("wget -q -O /dev/null http://127.0.0.1:8222/healthz"),
+        "deploy": _limits(nats.resources.limits if nats else _FACTS),
+        "stop_grace_period": "60s",
+        **HARDENED,
+    }
+
+
+def _role_variables() -> dict[str, str]:
+    return {
+        "SEGMENTATION_PASSWORD": "postgresSegmentationPassword",
+        "ARCHIVE_PASSWORD": "postgresArchivePassword",
+    }
+
+
+def _roles_script(platform: PlatformSettings) -> str:
+    names = (
+        {service: each.name for service, each in platform.postgres.databases.by_service().items()}
+        if platform.postgres
+        else _DATABASES
+    )
+    calls = [
+        f'make {names["segmentation-service"]} "$$SEGMENTATION_PASSWORD"',
+        f'make {names["archive-service"]} "$$ARCHIVE_PASSWORD"',
+    ]
+    return _ROLES_SCRIPT + "\n".join(calls) + "\n"
+
+
+def _mounted(name: str, target: str) -> dict[str, Any]:
+    return {"source": name, "target": target, "mode": 0o444}
+
+
+def _check(command: str) -> dict[str, Any]:
+    return {"test": ["CMD-SHELL", command], "interval": "10s", "timeout": "5s", "retries": 5, "start_period": "30s"}
+
+
+def _limits(limits: QuantitySettings) -> dict[str, Any]:
+    return {"resources": {"limits": resources(limits) | {"pids": PROCESSES}}}

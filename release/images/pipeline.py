@@ -1,0 +1,153 @@
+"""The commands that make a release of the images: the same ones on a laptop and in CI."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.settings import PlatformSettings
+from release.errors import CommandError, ExitCode
+from release.images.catalogue import Release, UnpinnedBaseError, build_arguments, dockerfile
+from release.images.checks import check_context, check_dockerfile
+from release.images.errors import ImageRefusedError
+from release.images.runtimes import RUNTIME_OF
+
+BASE_NAMES = tuple(f"{runtime}-{stage}" for runtime in dict.fromkeys(RUNTIME_OF.values()) for stage in ("build", "run"))
+"""Base images that a build must be given: for each runtime one with the compiler and one for the result."""
+
+_REVISION = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """What is released, from where, to where.
+
+    Attributes:
+        source: Folder with one folder for each service.
+        registry: Repository prefix.
+        revision: Commit of the source; also the tag.
+        epoch: Time of the commit in seconds since 1970.
+        out: Folder for what the commands write.
+        bases: Base images by name, each with its digest.
+        root: The project's root.
+    """
+
+    source: Path
+    registry: str
+    revision: str
+    epoch: int
+    out: Path
+    bases: Mapping[str, str]
+    root: Path
+
+    def __post_init__(self) -> None:
+        """Check what a command line can get wrong.
+
+        Raises:
+            ImageRefusedError: Names what is missing or wrong.
+        """
+        if not _REVISION.fullmatch(self.revision):
+            raise ImageRefusedError(f"{self.revision!r} is no commit; write its 40 hexadecimal digits")
+        missing = [name for name in BASE_NAMES if name not in self.bases]
+        unknown = [name for name in self.bases if name not in BASE_NAMES]
+        if missing or unknown:
+            problem = f"lacks {', '.join(missing)}" if missing else f"does not know {', '.join(unknown)}"
+            raise ImageRefusedError(
+                f"--base {problem}; give each of {', '.join(BASE_NAMES)} as NAME=REPOSITORY@sha256:..., with the "
+                "digest that its registry shows today; none is written here, because nobody checked it"
+            )
+
+    def reference(self, service: str) -> str:
+        """Repository and tag of a service's image."""
+        return f"{self.registry}/{service}:{self.revision}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the pipeline.
+
+    Attributes:
+        what: What it is for.
+        command: Program and arguments.
+    """
+
+    what: str
+    command: tuple[str, ...]
+
+    def as_text(self) -> str:
+        """The command for a shell, and whether its program is here."""
+        here = "" if shutil.which(self.command[0]) else f"  [not proven here: {self.command[0]} is not installed]"
+        return f"# {self.what}{here}\n{shlex.join(self.command)}"
+
+    def run(self, root: Path) -> None:
+        """Run the command.
+
+        Raises:
+            CommandError: Its program is missing, or it failed; the steps after it are not run.
+        """
+        if shutil.which(self.command[0]) is None:
+            raise CommandError(
+                f"{self.command[0]} is not installed, so this step ({self.what}) is not done and the release is not "
+                "made; install it and start anew",
+                ExitCode.NO_TOOLS,
+            )
+        if subprocess.run(self.command, cwd=root, check=False, env=os.environ).returncode:
+            raise CommandError(f"{shlex.join(self.command)} failed, so the release is not made; see its output above")
+
+
+def bake_file(build: Build, platform: PlatformSettings) -> dict[str, Any]:
+    """The services' builds as `docker buildx bake` reads them.
+
+    Raises:
+        ImageRefusedError: A build context holds secrets or history, a base has no digest, or an image ends as root.
+    """
+    release = Release(version=build.revision[:12], revision=build.revision, epoch=build.epoch)
+    targets = {}
+    for service, runtime in RUNTIME_OF.items():
+        context = build.source / service
+        check_context(context)
+        check_dockerfile(build.root / dockerfile(service))
+        bases = {stage: build.bases[f"{runtime}-{stage}"] for stage in ("build", "run")}
+        try:
+            arguments = build_arguments(service, platform, release, build_image=bases["build"], run_image=bases["run"])
+        except UnpinnedBaseError as error:
+            raise ImageRefusedError(str(error)) from None
+        targets[service] = {
+            "context": str(context.resolve()),
+            "contexts": {"platform": str(build.root / "images")},
+            "dockerfile": str(build.root / dockerfile(service)),
+            "args": arguments,
+            "tags": [build.reference(service)],
+            "platforms": ["linux/amd64", "linux/arm64"],
+            "output": ["type=registry,rewrite-timestamp=true,oci-mediatypes=true"],
+            "attest": ["type=provenance,mode=max"],
+        }
+    return {"group": {"default": {"targets": list(targets)}}, "target": targets}
+
+
+def steps(build: Build, platform: PlatformSettings) -> Iterator[Step]:
+    """Write the bake file and tell the commands, in their order. Build and push is one step, so tags never move."""
+    document = bake_file(build, platform)
+    build.out.mkdir(parents=True, exist_ok=True)
+    file, metadata = build.out / "docker-bake.json", build.out / "digests.json"
+    file.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    yield Step("build and push", ("docker", "buildx", "bake", "--file", str(file), "--metadata-file", str(metadata)))
+    for service in RUNTIME_OF:
+        image = build.reference(service)
+        sbom, trivy, grype = (str(build.out / f"{service}.{name}.json") for name in ("spdx", "trivy", "grype"))
+        yield Step(f"{service}: list what is in it", ("syft", "scan", f"registry:{image}", "-o", f"spdx-json={sbom}"))
+        yield Step(
+            f"{service}: first scanner",
+            ("trivy", "image", "--format", "json", "--output", trivy, "--scanners", "vuln", image),
+        )
+        yield Step(f"{service}: second scanner", ("grype", f"registry:{image}", "--output", "json", "--file", grype))
+        yield Step(f"{service}: sign", ("cosign", "sign", "--yes", "--recursive", image))
+        yield Step(
+            f"{service}: attest", ("cosign", "attest", "--yes", "--type", "spdxjson", "--predicate", sbom, image)
+        )

@@ -1,0 +1,63 @@
+"""Asks the cluster, before anything is written to it, whether it can take what a stack wants of it."""
+
+from collections.abc import Iterator, Sequence
+
+from components.settings import PlatformSettings, SettingsError
+from components.settings.errors import PLATFORM_KEY, Problem
+from release.rollout import Kubectl
+
+STACK_LABEL = "app.kubernetes.io/instance"
+"""Label of a namespace that names the stack it belongs to."""
+
+_GATEWAY = ("gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io")
+_MIDDLEWARE = ("middlewares.traefik.io",)
+_ISTIO = ("authorizationpolicies.security.istio.io", "peerauthentications.security.istio.io")
+
+
+def needed_definitions(platform: PlatformSettings) -> dict[str, tuple[Sequence[str], str]]:
+    """CustomResourceDefinitions that settings need, by the setting's path: their names, and what to do without."""
+    needed: dict[str, tuple[Sequence[str], str]] = {}
+    if platform.ingress.api == "gateway":
+        needed["ingress.api"] = (_GATEWAY, "install the Gateway API, or write `api: ingress`")
+    if platform.ingress.traefik:
+        needed["ingress.traefik"] = (_MIDDLEWARE, "install Traefik's CRDs, or remove `traefik`")
+    if platform.mesh.is_on:
+        needed["mesh.mode"] = (_ISTIO, "install Istio with its CRDs, or write `mode: off`")
+    return needed
+
+
+def check_cluster(kubectl: Kubectl, stack: str, platform: PlatformSettings) -> None:
+    """Look for the CustomResourceDefinitions that the stack needs, and for somebody else's namespace.
+
+    Raises:
+        SettingsError: The cluster cannot take the stack; nothing was changed.
+        CommandError: The cluster does not answer or refuses.
+    """
+    problems = (*_missing_definitions(kubectl, platform), *_foreign_namespace(kubectl, stack, platform.namespace))
+    if problems:
+        raise SettingsError(problems)
+
+
+def _missing_definitions(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Problem]:
+    needed = needed_definitions(platform)
+    names = [name for definitions, _ in needed.values() for name in definitions]
+    if not names:
+        return
+    existing = {each["metadata"]["name"] for each in kubectl.named("customresourcedefinitions", *names)}
+    for path, (definitions, cure) in needed.items():
+        missing = [name for name in definitions if name not in existing]
+        if missing:
+            message = f"needs what the cluster does not have: {', '.join(missing)}; {cure}"
+            yield Problem(f"{PLATFORM_KEY}.{path}", message)
+
+
+def _foreign_namespace(kubectl: Kubectl, stack: str, namespace: str) -> Iterator[Problem]:
+    for found in kubectl.named("namespace", namespace):
+        owner = found["metadata"].get("labels", {}).get(STACK_LABEL)
+        if owner != stack:
+            belongs = f"belongs to the stack {owner}" if owner else "was not made by this stack"
+            yield Problem(
+                f"{PLATFORM_KEY}.namespace",
+                f"is {namespace}, which is on the cluster already and {belongs}; choose another name, or hand it over "
+                f"with all that is in it: kubectl label --overwrite namespace {namespace} {STACK_LABEL}={stack}",
+            )

@@ -1,0 +1,1 @@
+"""Tests of what a cluster has once: operators and definitions."""

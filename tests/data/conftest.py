@@ -1,0 +1,45 @@
+"""Folders for real servers, and the clients of their version."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.data.figures import PROPERTY, Figures
+from tests.data.postgres_servers import own, programs
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder that the servers' user can reach, with short names for sockets; removed with its content."""
+    made = Path(tempfile.mkdtemp(prefix="alt-las-data-"))
+    own(made).chmod(0o711)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def postgres_clients() -> Iterator[None]:
+    """The pinned clients come first on PATH."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{programs()}{os.pathsep}{os.environ['PATH']}")
+        yield
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Figures:
+    """Where a test puts the figures that it has measured."""
+    return Figures(record_property)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures of all tests in one table."""
+    passed = terminalreporter.stats.get("passed", ())
+    lines = sorted(str(value) for report in passed for name, value in report.user_properties if name == PROPERTY)
+    if lines:
+        terminalreporter.section("figures of real servers")
+    for line in lines:
+        terminalreporter.write_line(line)

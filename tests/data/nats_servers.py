@@ -1,0 +1,98 @@
+"""Real NATS servers with the program's own configuration."""
+
+import functools
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.services import SERVICES, message_flows
+from components.settings import PlatformSettings
+from components.settings.nats import NatsSettings
+from components.shared import nats_configuration as configuration
+from components.shared import nats_manifests as manifests
+from tests.data.loopback import Process, addresses, answers, fresh, program, wait_until
+
+PASSWORDS = {
+    "runner-service": "3e5-runner-password-of-43-random-characters",
+    "archive-service": "archive-password-of-forty-three-characters_",
+    **manifests.internal_passwords("internal-secret-of-forty-three-characters__"),
+}
+
+
+def nats_of(platform: PlatformSettings) -> NatsSettings:
+    """The NATS that both stacks run."""
+    assert platform.nats is not None
+    return platform.nats
+
+
+@dataclass
+class NatsServers:
+    """The servers of a stack.
+
+    Attributes:
+        hosts: Address of each.
+        processes: The server at each address.
+    """
+
+    hosts: tuple[str, ...]
+    processes: tuple[Process, ...]
+
+    def url(self, user: str) -> list[str]:
+        """How a user reaches any of them."""
+        return [f"nats://{user}:{PASSWORDS[user]}@{host}:{configuration.PORT}" for host in self.hosts]
+
+    def start(self) -> None:
+        """Start all of them."""
+        for process in self.processes:
+            process.start()
+        for host in self.hosts:
+            wait_until(functools.partial(answers, host, configuration.PORT), f"{host} listens")
+
+    def stop(self) -> None:
+        """Stop all of them."""
+        for process in self.processes:
+            process.stop()
+
+
+def write_files(folder: Path, platform: PlatformSettings, hosts: tuple[str, ...], index: int) -> Path:
+    """Everything that the pod of a server would find mounted."""
+    nats, own = nats_of(platform), fresh(folder / "etc")
+    place = configuration.NatsPlace(host=hosts[index], data=str(folder / "data"), run=str(folder))
+    (own / "nats.conf").write_text(configuration.server_configuration(nats, place))
+    flows = message_flows(SERVICES)
+    (own / "accounts.conf").write_text(configuration.accounts_file(nats, flows, PASSWORDS))
+    (own / "routes.conf").write_text(configuration.routes_file(hosts, PASSWORDS[configuration.CLUSTER_USER]))
+    return own / "nats.conf"
+
+
+@contextmanager
+def running(folder: Path, platform: PlatformSettings) -> Iterator[NatsServers]:
+    """The servers of a stack, each with a folder that outlives them, which is its volume."""
+    ports = (configuration.PORT, configuration.ROUTE_PORT, configuration.MONITORING_PORT)
+    hosts = addresses(nats_of(platform).replicas, ports)
+    processes = []
+    for index in range(len(hosts)):
+        own = folder / f"nats-{index}"
+        file = write_files(own, platform, hosts, index)
+        command = [program("nats-server"), "--config", str(file)]
+        processes.append(Process(command, own, "server", {"SERVER_NAME": f"nats-{index}"}))
+    servers = NatsServers(hosts, tuple(processes))
+    try:
+        servers.start()
+        yield servers
+    finally:
+        servers.stop()
+
+
+def check(file: Path) -> subprocess.CompletedProcess[str]:
+    """Let the server itself check a configuration."""
+    return subprocess.run(
+        [program("nats-server"), "-t", "--config", str(file)],
+        env={**os.environ, "SERVER_NAME": "nats-0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

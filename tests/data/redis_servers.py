@@ -1,0 +1,201 @@
+"""Real Redis servers, sentinels and a proxy with the program's own configuration and scripts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from components.settings.redis import RedisSettings
+from components.shared import redis_configuration as configuration
+from components.shared import redis_manifests as manifests
+from components.shared.redis_scripts import SCRIPTS
+from tests.data.debian import haproxy
+from tests.data.loopback import Process, addresses, fresh, platform_settings, program, wait_until
+
+PASSWORDS = manifests.passwords(
+    "api-gateway-password-of-43-characters______", "internal-secret-of-43-characters___________"
+)
+
+
+def redis_of(stack: str) -> RedisSettings:
+    """The Redis of a stack."""
+    settings = platform_settings(stack).redis
+    assert settings is not None
+    return settings
+
+
+def connect(host: str, port: int, user: str | None, password: str | None) -> Any:  # Any: redis-py types no command
+    """A client that tries once, so that tests see every refusal."""
+    return redis.Redis(
+        host=host,
+        port=port,
+        username=user,
+        password=password,
+        decode_responses=True,
+        socket_timeout=2,
+        socket_connect_timeout=1,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        driver_info=None,
+    )
+
+
+def client(host: str, user: str = manifests.CALLER) -> Any:  # Any: see connect()
+    """A client of a server, or of the proxy in front of several, as one of the program's users."""
+    return connect(host, configuration.PORT, user, PASSWORDS[user])
+
+
+def sentinel(host: str) -> Any:  # Any: see connect()
+    """A client of a sentinel."""
+    return connect(host, configuration.SENTINEL_PORT, None, PASSWORDS["sentinel"])
+
+
+@dataclass
+class RedisServers:
+    """What one stack runs.
+
+    Attributes:
+        hosts: Address of each server and its sentinel.
+        servers: The servers.
+        sentinels: The sentinels; none for a single server.
+        proxy: The proxy; None for a single server.
+        entry: Address that services know.
+    """
+
+    hosts: tuple[str, ...]
+    servers: tuple[Process, ...]
+    sentinels: tuple[Process, ...]
+    proxy: Process | None
+    entry: str
+
+    def processes(self) -> tuple[Process, ...]:
+        """Everything that runs."""
+        return (*self.servers, *self.sentinels, *([self.proxy] if self.proxy else []))
+
+    def start(self) -> None:
+        """Start everything and wait until writes are accepted."""
+        for process in self.processes():
+            process.start()
+        wait_until(self.accepts, "the address accepts writes")
+
+    def accepts(self) -> bool:
+        """Whether a write through the address that services know succeeds."""
+        return self.writes("is-it-there", 1)
+
+    def writes(self, key: str, value: int) -> bool:
+        """Whether this write through the address that services know succeeds."""
+        try:
+            return bool(client(self.entry).set(key, value))
+        except redis.RedisError:
+            return False
+
+    def role(self, index: int) -> str:
+        """Role of a server, empty where it does not answer."""
+        try:
+            return str(client(self.hosts[index], "health").info("replication")["role"])
+        except redis.RedisError:
+            return ""
+
+    def primary(self) -> int:
+        """Index of the server that is primary and has replicas."""
+        for index in range(len(self.hosts)):
+            if self.role(index) == "master":
+                return index
+        raise OSError("no server is primary")
+
+    def kill(self, index: int) -> None:
+        """Take a whole pod away: the server and the sentinel beside it."""
+        self.servers[index].kill()
+        self.sentinels[index].kill()
+
+    def stop(self) -> None:
+        """Stop everything."""
+        for process in self.processes():
+            process.kill()
+
+
+def scripts_environment(settings: RedisSettings, folder: Path, hosts: tuple[str, ...], index: int) -> dict[str, str]:
+    """What the pod of a server would have in its environment."""
+    return {
+        "PATH": f"{Path(program('redis-server')).parent}:/usr/bin:/bin",
+        "SELF": hosts[index],
+        "FIRST": hosts[0],
+        "PEERS": " ".join(hosts) if settings.is_replicated else "",
+        "QUORUM": str(settings.quorum),
+        "DATA": str(folder / "data"),
+        "CONFIGURATION": str(folder / "etc"),
+        "REDIS_REPLICATION_PASSWORD": PASSWORDS["replication"],
+        "REDIS_SENTINEL_PASSWORD": PASSWORDS["sentinel"],
+        "REDIS_HEALTH_PASSWORD": PASSWORDS["health"],
+    }
+
+
+def write_files(folder: Path, settings: RedisSettings, host: str) -> configuration.RedisPlace:
+    """Everything that the pod of a server would find mounted."""
+    own = fresh(folder / "etc")
+    (folder / "data").mkdir(exist_ok=True)
+    place = configuration.RedisPlace(bind=host, data=str(folder / "data"), configuration=str(own), secrets=str(own))
+    files = {
+        "redis.conf": configuration.server_configuration(settings, place),
+        "sentinel.conf": configuration.sentinel_configuration(place),
+        "sentinel-primary.conf": configuration.sentinel_primary_configuration(settings),
+        "users.acl": configuration.acl_file(PASSWORDS),
+        **SCRIPTS,
+    }
+    for name, content in files.items():
+        (own / name).write_text(content)
+    return place
+
+
+@contextmanager
+def running(folder: Path, settings: RedisSettings) -> Iterator[RedisServers]:
+    """What a stack runs, each server with a folder that outlives it, which is its volume."""
+    ports = (configuration.PORT, configuration.SENTINEL_PORT, configuration.PROXY_HEALTH_PORT)
+    *found, entry = addresses(settings.replicas + 1, ports)
+    hosts = tuple(found)
+    servers, sentinels = [], []
+    for index, host in enumerate(hosts):
+        own = folder / f"redis-{index}"
+        write_files(own, settings, host)
+        environment = scripts_environment(settings, own, hosts, index)
+        servers.append(Process(["sh", str(own / "etc/start-server.sh")], own, "server", environment))
+        if settings.is_replicated:
+            sentinels.append(Process(["sh", str(own / "etc/start-sentinel.sh")], own, "sentinel", environment))
+    proxy = _proxy(folder, hosts, entry) if settings.is_replicated else None
+    made = RedisServers(hosts, tuple(servers), tuple(sentinels), proxy, entry if proxy else hosts[0])
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+def _proxy(folder: Path, hosts: tuple[str, ...], entry: str) -> Process:
+    found, variables = haproxy()
+    file = folder / "haproxy.cfg"
+    file.write_text(configuration.proxy_configuration(hosts, bind=entry, resolve=False))
+    variables = {**variables, "REDIS_HEALTH_PASSWORD": PASSWORDS["health"]}
+    return Process([found, "-W", "-db", "-f", str(file)], folder, "proxy", variables)
+
+
+def complete(servers: RedisServers) -> None:
+    """Wait until the primary has all its replicas, and every sentinel knows all of them and all other sentinels."""
+    others = str(len(servers.hosts) - 1)
+
+    def whole() -> bool:
+        try:
+            primary = servers.hosts[servers.primary()]
+            info = client(primary, "health").info("replication")
+            known = [sentinel(host).execute_command("SENTINEL", "MASTER", "platform") for host in servers.hosts]
+        except redis.RedisError:
+            return False
+        views = [dict(zip(each[::2], each[1::2], strict=True)) for each in known]
+        seen = {(view["ip"], view["flags"], view["num-slaves"], view["num-other-sentinels"]) for view in views}
+        return str(info["min_slaves_good_slaves"]) == others and seen == {(primary, "master", others, others)}
+
+    wait_until(whole, "the servers and the sentinels are complete", 40)

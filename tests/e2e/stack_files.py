@@ -1,0 +1,28 @@
+"""Changes to the stack files of a project's copy."""
+
+from typing import Any
+
+import yaml
+
+from components.settings.errors import PLATFORM_KEY
+from tests.e2e.conftest import Project
+
+STORES = ("postgres", "redis", "nats", "backup")
+
+
+def change(project: Project, stack: str, changes: dict[str, Any]) -> None:
+    """Write settings into a stack file; None takes a key out."""
+    stack_file = project.stack_file(stack)
+    document = yaml.safe_load(stack_file.read_text())
+    platform = document["config"][PLATFORM_KEY]
+    for key, value in changes.items():
+        if value is None:
+            platform.pop(key, None)
+        else:
+            platform[key] = value
+    stack_file.write_text(yaml.safe_dump(document))
+
+
+def without_stores(project: Project, stack: str) -> None:
+    """Let a stack bring its own stores, so that a test of something else needs no operator and no volume."""
+    change(project, stack, dict.fromkeys(STORES))

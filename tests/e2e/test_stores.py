@@ -1,0 +1,84 @@
+"""Redis and NATS on a real API server: up, from one server to three and back, and no data object touched on the way."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Project
+
+pytestmark = pytest.mark.e2e
+
+NAMESPACE = "alt-las"
+
+
+def by_name(project: Project, kind: str) -> dict[str, dict[str, Any]]:
+    """Objects of a kind by name."""
+    return {each["metadata"]["name"]: each for each in project.objects(kind, NAMESPACE)}
+
+
+def ready(project: Project) -> dict[str, int]:
+    """Ready servers of each StatefulSet."""
+    sets = by_name(project, "statefulsets")
+    return {name: each["status"].get("readyReplicas", 0) for name, each in sets.items()}
+
+
+def claims(project: Project) -> dict[str, tuple[str, str]]:
+    """Phase and identity of every volume claim of the two stores."""
+    found = by_name(project, "persistentvolumeclaims")
+    return {
+        name: (each["status"]["phase"], each["metadata"]["uid"])
+        for name, each in found.items()
+        if name.startswith(("data-redis-", "data-nats-"))
+    }
+
+
+def test_alpha_runs_one_server_of_each_on_a_bound_volume(project: Project) -> None:
+    """Admitted under the restricted Pod Security Standard, with the streams made by a Job that has ended."""
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert ready(project) == {"nats": 1, "redis": 1}
+    assert {name: phase for name, (phase, _) in claims(project).items()} == {
+        "data-nats-0": "Bound",
+        "data-redis-0": "Bound",
+    }
+    (job,) = (each for each in project.objects("jobs", NAMESPACE) if "nats-streams" in each["metadata"]["name"])
+    assert job["status"]["succeeded"] == 1
+    for stateful_set in by_name(project, "statefulsets").values():
+        policy = stateful_set["spec"]["persistentVolumeClaimRetentionPolicy"]
+        assert policy == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+
+
+def test_the_state_protects_what_holds_data(project: Project) -> None:
+    """Neither `pulumi destroy` nor a replacement can take a StatefulSet."""
+    state = json.loads(project.pulumi("stack", "export", "--stack", "alpha").out)
+    sets = [each for each in state["deployment"]["resources"] if each["type"] == "kubernetes:apps/v1:StatefulSet"]
+    assert sorted(each["urn"].rpartition("::")[2] for each in sets) == ["nats", "redis"]
+    assert all(each["protect"] and each["retainOnDelete"] for each in sets)
+
+
+def test_one_server_becomes_three_and_one_again_on_the_same_objects(project: Project) -> None:
+    """Every step is rolled out ready; no StatefulSet and no volume is replaced or deleted."""
+    sets = {name: each["metadata"]["uid"] for name, each in by_name(project, "statefulsets").items()}
+    before, original = claims(project), project.stack_file("alpha").read_text()
+
+    assert project.altlas("transition", "alpha", "beta", "--write").code == 0
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert ready(project) == {"nats": 3, "redis": 3}
+    three = claims(project)
+    assert len(three) == 6
+    assert {phase for phase, _ in three.values()} == {"Bound"}
+    assert before.items() <= three.items()
+    nodes: dict[str, set[str]] = {}
+    for pod in project.objects("pods", NAMESPACE):
+        nodes.setdefault(pod["metadata"]["labels"]["app.kubernetes.io/name"], set()).add(pod["spec"]["nodeName"])
+    assert len(nodes["redis"]) == len(nodes["nats"]) == 3, "no two voters on one node"
+
+    project.stack_file("alpha").write_text(original)
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert ready(project) == {"nats": 1, "redis": 1}
+    assert {name: each["metadata"]["uid"] for name, each in by_name(project, "statefulsets").items()} == sets
+    assert claims(project) == three, "the volumes of the servers that are gone stay"
+    assert project.pulumi("preview", "--stack", "alpha", "--expect-no-changes").code == 0

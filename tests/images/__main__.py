@@ -1,0 +1,45 @@
+"""`python -m tests.images`: build and run the stand-in images here and print what was seen as a table."""
+
+import os
+import platform
+import sys
+import time
+
+from tests.images.debian import NoBuilderError
+from tests.images.proof import Seen, default_cache, prove
+
+_MEBIBYTE = 1 << 20
+_NOT_PROVEN = 3
+
+
+def row(seen: Seen) -> str:
+    """One image as a line of the table."""
+    equal = "yes" if seen.digests[0] == seen.digests[1] else "NO"
+    return (
+        f"{seen.service:<22}{seen.size / _MEBIBYTE:>7.1f}  {seen.layers:>6}  {seen.user:<12}{seen.start_ms:>9}"
+        f"{seen.stop_ms:>12}  {seen.stop_code:>4}  {equal:<11}{seen.digests[0]}"
+    )
+
+
+def main() -> int:
+    """Print the table; end with 3 where images cannot be built, which is then no proof of anything."""
+    began = time.monotonic()
+    try:
+        version, images = prove(default_cache())
+    except NoBuilderError as error:
+        print(f"not proven here: the images are not built and not run, because {error}", file=sys.stderr)
+        return _NOT_PROVEN
+    print(
+        "image                 size MiB  layers  user         start ms SIGTERM ms  code  same twice digest\n"
+        + "\n".join(map(row, images))
+    )
+    print(
+        f"\nStand-in programs over base images put together here from Debian packages, built with buildah {version} on "
+        f"{os.cpu_count()} cores ({platform.machine()}) in {time.monotonic() - began:.0f} s.\n"
+        "not proven here: the published base images and the services' own source, which need a registry."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

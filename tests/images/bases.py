@@ -1,0 +1,103 @@
+"""Base images put together here from Debian packages, because no registry can be asked for the published ones.
+
+They stand in for the slim and distroless images that releases name: the same shape (a compiler and a shell in the one,
+neither in the other), not the same contents.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.images.builder import Buildah
+from tests.images.debian import PackageCache
+
+# Needed to install packages, not to run what is in them.
+_INSTALLERS = frozenset(
+    {"dpkg", "tar", "debconf", "perl-base", "dash", "bash", "sed", "grep", "debianutils", "coreutils"}
+)
+_COMPILER_LINKS = {"usr/bin/sh": "dash"}
+_BUILDERS = 2
+_TESTS_OF_COMPILERS = ("usr/share/go-1.19/test",)
+_RECIPE = 2
+"""Raised when this module makes other images from the same packages."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """One base image.
+
+    Attributes:
+        packages: Debian packages; what they need comes with them.
+        links: Symbolic links that the packages' own scripts would have made, by path.
+        is_bare: Whether shell and package manager are left out.
+    """
+
+    packages: tuple[str, ...] = ()
+    links: Mapping[str, str]
+    is_bare: bool = False
+
+    @property
+    def key(self) -> str:
+        """Changes with the recipe."""
+        text = json.dumps([_RECIPE, self.packages, dict(self.links), self.is_bare, sorted(_INSTALLERS)])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+_SHELL = ("dash", "coreutils")
+BASES: Mapping[str, Base] = {
+    "go-build": Base(
+        packages=("golang-1.19-go", *_SHELL), links=_COMPILER_LINKS | {"usr/bin/go": "../lib/go-1.19/bin/go"}
+    ),
+    "go-run": Base(links={}, is_bare=True),
+    "rust-build": Base(
+        packages=("cargo", "rustc", "gcc", "libc6-dev", *_SHELL), links=_COMPILER_LINKS | {"usr/bin/cc": "gcc"}
+    ),
+    "rust-run": Base(packages=("libc6", "libgcc-s1"), links={}, is_bare=True),
+    "node-build": Base(packages=("nodejs", "npm", *_SHELL), links=_COMPILER_LINKS),
+    "node-run": Base(packages=("nodejs",), links={}, is_bare=True),
+    "python-build": Base(packages=("python3", "python3-pip", *_SHELL), links=_COMPILER_LINKS),
+    "python-run": Base(packages=("python3",), links={}, is_bare=True),
+}
+
+
+def ensure_bases(builder: Buildah, packages: PackageCache, scratch: Path) -> dict[str, str]:
+    """Build the base images that are missing and return each one's name with its digest."""
+    with ThreadPoolExecutor(_BUILDERS) as pool:
+        names = pool.map(lambda name: _ensure(name, BASES[name], builder, packages, scratch), BASES)
+        return dict(zip(BASES, names, strict=True))
+
+
+def _ensure(name: str, base: Base, builder: Buildah, packages: PackageCache, scratch: Path) -> str:
+    repository = f"localhost/alt-las-base/{name}"
+    tag = f"{repository}:{base.key}"
+    if not builder.has(tag):
+        root = scratch / name
+        shutil.rmtree(root, ignore_errors=True)
+        _fill(root / "root", base, packages)
+        (root / "Dockerfile").write_text("FROM scratch\nCOPY root/ /\nENV PATH=/usr/local/bin:/usr/bin:/bin\n")
+        # The OCI format holds nothing of the builder, so that the same packages are the same base everywhere.
+        builder.build(root / "Dockerfile", root, tag, further=("--format", "oci", "--layers=false"))
+        shutil.rmtree(root)
+    return f"{repository}@{builder.digest(tag)}"
+
+
+def _fill(root: Path, base: Base, packages: PackageCache) -> None:
+    root.mkdir(parents=True)
+    if base.packages:
+        packages.unpack(base.packages, root, _INSTALLERS if base.is_bare else ())
+    for name in _TESTS_OF_COMPILERS:
+        shutil.rmtree(root / name, ignore_errors=True)
+    for folder in ("etc", "proc", "sys", "dev", "tmp", "run", "root", "home"):
+        (root / folder).mkdir(exist_ok=True)
+    (root / "tmp").chmod(0o1777)
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/sbin/nologin\n")
+    (root / "etc/group").write_text("root:x:0:\n")
+    for path, target in base.links.items():
+        link = root / path
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)

@@ -1,0 +1,128 @@
+"""The image builder buildah, from a Debian package that is unpacked, not installed."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.images.debian import NoBuilderError, PackageCache
+
+ROOT = Path(__file__).resolve().parents[2]
+_SECONDS = 600
+# buildah starts itself anew with an empty environment, so it must find its libraries in their usual place: it runs in
+# the folder that its package was unpacked in, in mounts of its own.
+_IN_OWN_ROOT = """
+root=$1; visible=$2; shift 2
+mount --bind "$root" "$root"
+for path in /dev /proc /sys $visible; do
+  mkdir -p "$root$path"
+  mount --rbind "$path" "$root$path"
+done
+exec chroot "$root" /usr/bin/buildah "$@"
+"""
+
+
+def find_builder(cache: Path) -> "Buildah":
+    """Make buildah usable below a cache folder.
+
+    Raises:
+        NoBuilderError: It cannot be had here; the text says why.
+    """
+    if os.geteuid():
+        raise NoBuilderError("building without Docker needs root, and this is another user")
+    program = cache / "buildah"
+    if not (program / "complete").exists():
+        PackageCache(cache / "apt").unpack(("buildah",), program)
+        # What scripts of the packages would have made.
+        (program / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+        (program / "etc/group").write_text("root:x:0:\n")
+        (program / "complete").touch()
+    return Buildah(program, cache / "storage")
+
+
+@dataclass(frozen=True)
+class Buildah:
+    """Builds and mounts images in a storage of its own.
+
+    Attributes:
+        program: Folder that the package is unpacked in.
+        storage: Folder of images and containers.
+    """
+
+    program: Path
+    storage: Path
+
+    @property
+    def version(self) -> str:
+        """What it says about itself."""
+        return self.run("--version").split()[2]
+
+    def run(self, *arguments: str, seconds: int = _SECONDS) -> str:
+        """Run one command and return its standard output.
+
+        Raises:
+            NoBuilderError: The command failed; the text ends with what it said.
+        """
+        (self.storage / "work").mkdir(parents=True, exist_ok=True)
+        # Only images of this machine are used, so there is no signature to ask for, and no registry.
+        policy = self.program / "etc/containers/policy.json"
+        policy.parent.mkdir(parents=True, exist_ok=True)
+        policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(self.storage / "work"),
+            "TMPDIR": str(self.storage / "work"),
+            "CONTAINERS_REGISTRIES_CONF": os.devnull,
+        }
+        visible = f"{self.storage} {ROOT}"
+        mounted = ("unshare", "--mount", "--propagation", "private", "sh", "-ec", _IN_OWN_ROOT, "sh")
+        places = ("--root", str(self.storage / "graph"), "--runroot", str(self.storage / "run"))
+        done = subprocess.run(
+            [*mounted, str(self.program), visible, *places, "--storage-driver", "overlay", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        if done.returncode:
+            raise NoBuilderError(f"buildah {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()[-3000:]}")
+        return done.stdout
+
+    def build(
+        self,
+        dockerfile: Path,
+        context: Path,
+        tag: str,
+        arguments: Mapping[str, str] | None = None,
+        *,
+        further: Sequence[str] = (),
+        epoch: int = 0,
+    ) -> None:
+        """Build an image whose files and history all bear the time `epoch`, in seconds since 1970.
+
+        A later option wins over an earlier one, so `further` can change the format.
+        """
+        values = [part for name, value in (arguments or {}).items() for part in ("--build-arg", f"{name}={value}")]
+        # HEALTHCHECK is not in the OCI format.
+        self.run(
+            *("build", "--format", "docker", "--isolation", "chroot", "--layers"),
+            *("--pull=never", "--timestamp", str(epoch), "--file", str(dockerfile), "--tag", tag),
+            *(*values, *further, str(context)),
+        )
+
+    def has(self, tag: str) -> bool:
+        """Whether an image is in the storage."""
+        return tag in self.run("images", "--format", "{{.Name}}:{{.Tag}}").split()
+
+    def digest(self, tag: str) -> str:
+        """Digest of an image's manifest."""
+        return self.run("images", "--format", "{{.Digest}}", tag).split()[0]
+
+    def configuration(self, tag: str) -> dict[str, Any]:
+        """The image's configuration document (user, entry point, health check, labels, layers)."""
+        document: dict[str, Any] = json.loads(self.run("inspect", "--type", "image", tag))["Docker"]
+        return document

@@ -1,0 +1,222 @@
+"""Builds the five stand-in images for real, runs each one, and tells what was seen."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.services import SERVICES
+from components.settings.loading import read_platform
+from release.images.catalogue import Release, build_arguments, dockerfile
+from release.images.runtimes import RUNTIME_OF
+from tests.images.bases import ensure_bases
+from tests.images.builder import ROOT, Buildah, find_builder
+from tests.images.container import Specification
+from tests.images.debian import PackageCache
+from tests.images.exported import ExportedImage, export
+
+RELEASE = Release(version="0.0.0-stand-in", revision="0" * 40, epoch=1_700_000_000)
+PLATFORM = read_platform(ROOT / "Pulumi.alpha.yaml")
+WRITABLE = {service.service_name: service.writable_paths for service in SERVICES}
+_START_SECONDS = 30
+_BUILDERS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What was seen of one image.
+
+    Attributes:
+        service: Name of the service.
+        size: Bytes of all layers, compressed.
+        layers: Number of layers.
+        user: User of the image.
+        digests: Digest of each of two builds without cache.
+        start_ms: Time from the start of the process to the first healthy answer.
+        health: Status of the health path.
+        health_check: Exit code of the image's own health check, run in it as its user.
+        metrics: Status of the metrics path, None where the service has none.
+        process_user: User of the running process.
+        writable: Paths that the process can write.
+        stop_ms: Time from SIGTERM to the end.
+        stop_code: Exit code after SIGTERM.
+        logs: Lines on standard output.
+        labels: Labels of the image.
+        programs: Programs in the image that nobody there should have: shells and package managers.
+    """
+
+    service: str
+    size: int
+    layers: int
+    user: str
+    digests: tuple[str, str]
+    start_ms: int
+    health: int
+    health_check: int
+    metrics: int | None
+    process_user: int
+    writable: tuple[str, ...]
+    stop_ms: int
+    stop_code: int
+    logs: tuple[str, ...]
+    labels: dict[str, str]
+    programs: tuple[str, ...]
+
+
+METRICS_PATHS = {"api-gateway": "/metrics", "segmentation-service": "/memory-stats"}
+_UNWANTED = ("sh", "bash", "dash", "busybox", "apt", "apt-get", "dpkg", "npm", "pip", "pip3", "gcc", "cargo", "go")
+
+
+def default_cache() -> Path:
+    """Where packages, the builder and its images are kept between runs."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "alt-las" / "images"
+
+
+def prove(cache: Path) -> tuple[str, list[Seen]]:
+    """Build and run all images; return the builder's version and what was seen.
+
+    Raises:
+        NoBuilderError: Images cannot be built here.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _prove(cache)
+
+
+def _prove(cache: Path) -> tuple[str, list[Seen]]:
+    builder = find_builder(cache)
+    bases = ensure_bases(builder, PackageCache(cache / "apt"), builder.storage / "scratch")
+    with ThreadPoolExecutor(_BUILDERS) as pool:
+        twice = list(pool.map(lambda name: _built_twice(name, builder, bases), RUNTIME_OF))
+    return builder.version, [
+        _seen(name, images, builder.storage / "running" / name) for name, images in zip(RUNTIME_OF, twice, strict=True)
+    ]
+
+
+def _built_twice(service: str, builder: Buildah, bases: dict[str, str]) -> tuple[ExportedImage, ExportedImage]:
+    first, second = (_built(service, builder, bases, number) for number in (1, 2))
+    return first, second
+
+
+def _built(service: str, builder: Buildah, bases: dict[str, str], number: int) -> ExportedImage:
+    runtime = RUNTIME_OF[service]
+    arguments = build_arguments(
+        service, PLATFORM, RELEASE, build_image=bases[f"{runtime}-build"], run_image=bases[f"{runtime}-run"]
+    )
+    tag = f"localhost/alt-las/{service}:build-{number}"
+    images = ROOT / "images"
+    options = ("--no-cache", "--ignorefile", f"{images}/.dockerignore", "--build-context", f"platform={images}")
+    context = ROOT / "tests/images/standins" / runtime
+    builder.build(ROOT / dockerfile(service), context, tag, arguments, further=options, epoch=RELEASE.epoch)
+    return export(builder, tag, builder.storage / "exported" / f"{service}-{number}")
+
+
+def _seen(service: str, images: tuple[ExportedImage, ExportedImage], folder: Path) -> Seen:
+    image = images[0]
+    configuration = image.configuration["config"]
+    image.unpack(folder / "root")
+    specification = Specification(
+        root=str(folder / "root"),
+        command=[*configuration["Entrypoint"], *(configuration.get("Cmd") or [])],
+        environment=configuration["Env"],
+        working_directory=configuration["WorkingDir"],
+        user=int(configuration["User"].partition(":")[0]),
+        writable=list(WRITABLE[service]),
+        pid_file=str(folder / "pid"),
+    )
+    url = next(text.partition("=")[2] for text in configuration["Env"] if text.startswith("HEALTH_URL="))
+    with _running(specification, folder) as running:
+        first = running.ask("answer", url, str(running.since), str(_START_SECONDS))
+        metrics = METRICS_PATHS.get(service)
+        seen: dict[str, Any] = {
+            "start_ms": first["ms"],
+            "health": first["status"],
+            "health_check": running.ask("health", *configuration["Healthcheck"]["Test"][1:])["exit"],
+            "metrics": running.status(url.partition("//")[2].partition("/")[0], metrics) if metrics else None,
+            "process_user": running.user(),
+            "writable": tuple(running.ask("writable")["writable"]),
+        }
+        stop_ms, stop_code = running.stop(PLATFORM.services.by_name()[service].shutdown.grace_period_seconds)
+    return Seen(
+        service=service,
+        size=image.size,
+        layers=len(image.layers),
+        user=configuration["User"],
+        digests=(image.digest, images[1].digest),
+        stop_ms=stop_ms,
+        stop_code=stop_code,
+        logs=tuple((folder / "log").read_text().splitlines()),
+        labels=configuration["Labels"],
+        programs=tuple(sorted(_programs(folder / "root"))),
+        **seen,
+    )
+
+
+def _programs(root: Path) -> Iterator[str]:
+    for folder in ("bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin"):
+        yield from (f"/{folder}/{name}" for name in _UNWANTED if os.path.lexists(root / folder / name))
+
+
+@dataclass(frozen=True)
+class _Running:
+    process: subprocess.Popen[bytes]
+    specification: Specification
+    file: Path
+    since: float
+
+    def ask(self, question: str, *arguments: str) -> dict[str, Any]:
+        command = [sys.executable, "-m", "tests.images.inside", question, str(self.file), *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=2 * _START_SECONDS, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{question} cannot be asked: {done.stderr[-2000:]}")
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return answer
+
+    def status(self, host: str, path: str) -> int:
+        return int(self.ask("answer", f"http://{host}{path}", str(time.monotonic()), "5")["status"])
+
+    @property
+    def pid(self) -> int:
+        return int(Path(self.specification.pid_file).read_text())
+
+    def user(self) -> int:
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("Uid:")).split()[1])
+
+    def stop(self, seconds: int) -> tuple[int, int]:
+        began = time.monotonic()
+        os.kill(self.pid, signal.SIGTERM)
+        code = self.process.wait(timeout=seconds)
+        return round((time.monotonic() - began) * 1000), code
+
+
+@contextmanager
+def _running(specification: Specification, folder: Path) -> Iterator[_Running]:
+    Path(specification.pid_file).unlink(missing_ok=True)
+    file = folder / "specification.json"
+    specification.write(file)
+    with (folder / "log").open("wb") as log:
+        since = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.images.container", str(file)], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+        )
+        running = _Running(process, specification, file, since)
+        try:
+            yield running
+        finally:
+            if process.poll() is None:
+                os.kill(running.pid, signal.SIGKILL)
+                process.wait()

@@ -1,0 +1,51 @@
+// Stand-in for api-gateway: health and metrics, JSON logs, clean exit on SIGTERM. Not a product.
+"use strict";
+
+const http = require("node:http");
+const net = require("node:net");
+
+const port = Number(process.env.PORT || 3000);
+const store = process.env.CHECK_STORES === "true" ? process.env.REDIS_URL : undefined;
+const STORE_TIMEOUT_MS = 2000;
+let requests = 0;
+
+function log(level, message) {
+  console.log(JSON.stringify({ level, message, service: "api-gateway", time: new Date().toISOString() }));
+}
+
+function isReachable(url) {
+  const { hostname, port: storePort } = new URL(url);
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: hostname, port: Number(storePort || 6379), timeout: STORE_TIMEOUT_MS });
+    const end = (result) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once("connect", () => end(true));
+    socket.once("timeout", () => end(false));
+    socket.once("error", () => end(false));
+  });
+}
+
+async function answer(request, response) {
+  requests += 1;
+  if (request.url === "/health") {
+    const healthy = store === undefined || (await isReachable(store));
+    response.writeHead(healthy ? 200 : 503, { "content-type": "application/json" });
+    response.end(JSON.stringify({ status: healthy ? "UP" : "DOWN" }));
+  } else if (request.url === "/metrics") {
+    response.writeHead(200, { "content-type": "text/plain; version=0.0.4" });
+    response.end(`# HELP http_requests_total Requests.\n# TYPE http_requests_total counter\nhttp_requests_total ${requests}\n`);
+  } else {
+    response.writeHead(404);
+    response.end();
+  }
+}
+
+const server = http.createServer(answer);
+server.listen(port, "0.0.0.0", () => log("info", `listening on ${port}`));
+process.on("SIGTERM", () => {
+  log("info", "SIGTERM: no new connections");
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+});

@@ -1,0 +1,170 @@
+"""The platform on a desk: what compose.yaml says, and that the loader of Docker Compose accepts it."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import tools
+from release.images.runtimes import RUNTIME_OF
+from tests.images.conftest import Altlas
+from tests.stacks.documents import STACKS
+
+STORES = ("postgres-db", "redis", "nats")
+CALLS = {
+    ("ai-orchestrator", "api-gateway"),
+    ("ai-orchestrator", "runner-service"),
+    ("ai-orchestrator", "segmentation-service"),
+    ("archive-service", "api-gateway"),
+    ("nats", "archive-service"),
+    ("nats", "runner-service"),
+    ("postgres-db", "archive-service"),
+    ("postgres-db", "segmentation-service"),
+    ("redis", "api-gateway"),
+    ("runner-service", "api-gateway"),
+    ("segmentation-service", "api-gateway"),
+}
+"""Callee and caller: the service graph of the stack files."""
+
+
+def written(altlas: Altlas, stack: str, folder: Path) -> dict[str, Any]:
+    """The compose file of a stack."""
+    done = altlas("compose", stack, "--out", str(folder))
+    assert done.code == 0, done.error
+    document: dict[str, Any] = yaml.safe_load((folder / "compose.yaml").read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.fixture(params=STACKS)
+def document(request: pytest.FixtureRequest, altlas: Altlas, tmp_path: Path) -> dict[str, Any]:
+    """The compose file of each stack."""
+    return written(altlas, request.param, tmp_path / "desk")
+
+
+def test_the_five_services_and_three_stores_start_without_a_profile(document: dict[str, Any]) -> None:
+    """Metrics start only when asked for."""
+    always = [name for name, service in document["services"].items() if "profiles" not in service]
+    assert always == [*RUNTIME_OF, *STORES]
+    profiles = {name: each["profiles"] for name, each in document["services"].items() if "profiles" in each}
+    assert profiles == {"prometheus": ["observability"], "grafana": ["observability"]}
+
+
+def test_every_container_is_hardened_limited_and_checked(document: dict[str, Any]) -> None:
+    """Without exception, the stores too."""
+    for name, service in document["services"].items():
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL"), name
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
+        assert int(service["user"].partition(":")[0]) > 0, name
+        assert not service["image"].endswith(":latest"), name
+
+
+def test_a_network_for_each_call_of_the_service_graph_and_none_besides(document: dict[str, Any]) -> None:
+    """Two containers share a network only where one may call the other."""
+    members: dict[str, set[str]] = {}
+    for name, service in document["services"].items():
+        for network in service["networks"]:
+            members.setdefault(network, set()).add(name)
+    calls = {network: found for network, found in members.items() if "-to-" in network}
+    assert {tuple(sorted(found)) for found in calls.values()} == {tuple(sorted(call)) for call in CALLS}
+    assert members["outside"] == {"api-gateway", "ai-orchestrator", "grafana"}
+    assert members["metrics"] == {"api-gateway", "prometheus", "grafana"}
+    assert {name for name, each in document["networks"].items() if not each.get("internal")} == {"outside"}
+
+
+def test_every_service_waits_until_what_it_calls_is_healthy(document: dict[str, Any]) -> None:
+    """The same edges as the networks."""
+    waiting = {
+        (callee, caller)
+        for caller in RUNTIME_OF
+        for callee, condition in document["services"][caller]["depends_on"].items()
+        if condition == {"condition": "service_healthy"}
+    }
+    assert waiting == CALLS
+
+
+def test_only_the_gateway_and_grafana_are_published_and_on_this_machine_only(document: dict[str, Any]) -> None:
+    """No port of a store leaves its network."""
+    assert {name: each["ports"] for name, each in document["services"].items() if "ports" in each} == {
+        "api-gateway": ["127.0.0.1:3000:3000"],
+        "grafana": ["127.0.0.1:3001:3000"],
+    }
+
+
+def test_no_secret_has_a_default(altlas: Altlas, tmp_path: Path) -> None:
+    """Every variable must be given; the example names all of them and gives no value."""
+    written(altlas, "alpha", tmp_path)
+    text = (tmp_path / "compose.yaml").read_text(encoding="utf-8")
+    example = (tmp_path / ".env.example").read_text(encoding="utf-8")
+    names = [line for line in example.splitlines() if line and not line.startswith("#")]
+    assert len(names) == 9
+    assert all(line.endswith("=") for line in names)
+    assert all(f"${{{line}:?".replace("=", "") in text for line in names)
+    assert text.count("${") == text.count(":?set it in .env}")
+
+
+def test_the_same_settings_give_the_same_bytes(altlas: Altlas, tmp_path: Path) -> None:
+    """So that a change in the file is a change in the settings."""
+    for folder in ("one", "two"):
+        written(altlas, "beta", tmp_path / folder)
+    for name in ("compose.yaml", ".env.example"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_phase_differs_on_the_desk_as_in_the_cluster(altlas: Altlas, tmp_path: Path) -> None:
+    """Image and limits are those of the stack."""
+    services = {stack: written(altlas, stack, tmp_path / stack)["services"] for stack in STACKS}
+    limits = {stack: each["api-gateway"]["deploy"]["resources"]["limits"] for stack, each in services.items()}
+    assert limits == {
+        "alpha": {"cpus": "0.5", "memory": "512M", "pids": 512},
+        "beta": {"cpus": "1", "memory": "1024M", "pids": 512},
+    }
+    assert services["beta"]["api-gateway"]["image"] == "frozen68/api-gateway:beta.v9"
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_loader_of_docker_compose_accepts_the_file(altlas: Altlas, tmp_path: Path, stack: str) -> None:
+    """The library behind `docker compose config`, with its schema; not proven here: a Docker engine."""
+    written(altlas, stack, tmp_path)
+    example = (tmp_path / ".env.example").read_text(encoding="utf-8")
+    names = [line.rstrip("=") for line in example.splitlines() if line and not line.startswith("#")]
+    values = {name: f"value-of-{name}" for name in names}
+    done = _loaded(tmp_path, values)
+    assert done.returncode == 0, done.stderr
+    loaded = json.loads(done.stdout)
+    assert loaded["services"]["api-gateway"]["environment"]["REDIS_URL"] == (
+        "redis://api-gateway:value-of-REDIS_API_GATEWAY_PASSWORD@redis:6379"
+    )
+    assert '"$SEGMENTATION_PASSWORD"' in loaded["configs"]["postgres-roles"]["content"]
+
+
+@pytest.mark.e2e
+def test_the_loader_refuses_an_empty_secret_and_a_wrong_key(altlas: Altlas, tmp_path: Path) -> None:
+    """So the acceptance above means something."""
+    written(altlas, "alpha", tmp_path)
+    empty = _loaded(tmp_path, {})
+    assert (empty.returncode, "is missing a value: set it in .env" in empty.stderr) == (1, True)
+    file = tmp_path / "compose.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("read_only:", "readonly:", 1), encoding="utf-8")
+    names = (tmp_path / ".env.example").read_text(encoding="utf-8").splitlines()
+    wrong = _loaded(tmp_path, {line.rstrip("="): "x" for line in names if line.endswith("=")})
+    assert (wrong.returncode, "readonly" in wrong.stderr) == (1, True)
+
+
+def _loaded(folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    program = tools.ensure(["compose-go"]).path("compose-go")
+    return subprocess.run(
+        [str(program), "compose.yaml"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

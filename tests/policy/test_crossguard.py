@@ -1,0 +1,138 @@
+"""The rules as policies of a pack: one policy for each rule, the same words, unknown values told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pulumi_policy", reason="the policy SDK is not installed")
+
+from pulumi_policy import (
+    EnforcementLevel,
+    PolicyCustomTimeouts,
+    PolicyResource,
+    PolicyResourceOptions,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
+
+from policy.crossguard import parameters_from, plain, policies, stack_of
+from policy.manifests import UNKNOWN
+from policy.rules import RULES, Parameters
+from tests.policy.manifests import good_manifests
+
+OPTIONS = PolicyResourceOptions(
+    protect=False,
+    ignore_changes=[],
+    delete_before_replace=None,
+    aliases=[],
+    custom_timeouts=PolicyCustomTimeouts(0, 0, 0),
+    additional_secret_outputs=[],
+    parent="",
+)
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "door", "namespace": "shop"},
+    "spec": {"type": "NodePort", "selector": {"app": "nobody"}},
+}
+
+
+@dataclass
+class Listener:
+    """Keeps what a policy reports."""
+
+    said: list[str] = field(default_factory=list)
+
+    def __call__(self, message: str, urn: str | None = None) -> None:  # noqa: ARG002  # the protocol has it
+        """Take one report."""
+        self.said.append(message)
+
+
+def said_about_one(identifier: str, resource_type: str, props: dict[str, Any], config: dict[str, Any]) -> list[str]:
+    """What the policy of a rule reports about one resource."""
+    (policy,) = (each for each in policies() if each.name == identifier)
+    assert isinstance(policy, ResourceValidationPolicy)
+    listener = Listener()
+    args = ResourceValidationArgs(resource_type, unknown_checking_proxy(props), "urn", "name", OPTIONS, None, config)
+    policy.validate(args, listener)
+    return listener.said
+
+
+def said_about_all(identifier: str, manifests: list[dict[str, Any]]) -> list[str]:
+    """What the policy of a rule reports about a whole stack."""
+    (policy,) = (each for each in policies() if each.name == identifier)
+    assert isinstance(policy, StackValidationPolicy)
+    resources = [
+        PolicyResource("kubernetes:any", unknown_checking_proxy(each), "urn", "name", OPTIONS, None, None, [], {})
+        for each in manifests
+    ]
+    listener = Listener()
+    policy.validate(StackValidationArgs(resources, {}), listener)
+    return listener.said
+
+
+def test_every_rule_is_a_policy_that_refuses() -> None:
+    """Same identifiers in the same order, none of them only advice."""
+    found = policies()
+    assert [policy.name for policy in found] == [rule.id for rule in RULES]
+    assert {policy.enforcement_level for policy in found} == {EnforcementLevel.MANDATORY}
+
+
+def test_a_rule_about_one_object_judges_each_kubernetes_resource() -> None:
+    """Resources of other providers are not looked at; an exception comes from the pack's configuration."""
+    identifier = "services-stay-inside"
+    (message,) = said_about_one(identifier, "kubernetes:core/v1:Service", SERVICE, {})
+    assert message.startswith("services-stay-inside: Service shop/door: spec.type is NodePort; use ClusterIP")
+    assert said_about_one(identifier, "random:index:Service", SERVICE, {}) == []
+    listed = {"exposed_services": ["shop/door"]}
+    assert said_about_one(identifier, "kubernetes:core/v1:Service", SERVICE, listed) == []
+
+
+def test_a_rule_about_all_objects_judges_the_stack() -> None:
+    """A good set passes; a Service that selects nothing is found."""
+    assert said_about_all("services-select-pods", good_manifests()) == []
+    (message,) = said_about_all("services-select-pods", [*good_manifests(), SERVICE])
+    assert "Service shop/door: spec.selector selects no pod" in message
+
+
+def test_what_a_preview_cannot_know_is_no_violation() -> None:
+    """Before its first update an auto-named Secret has no name yet, and the pods that use it are fine."""
+    manifests = good_manifests()
+    (web,) = (m for m in manifests if (m["kind"], m["metadata"]["name"]) == ("Deployment", "web"))
+    (secret,) = (m for m in manifests if m["kind"] == "Secret")
+    web["spec"]["template"]["spec"]["containers"][0]["envFrom"][1]["secretRef"]["name"] = UNKNOWN_STRING_VALUE
+    secret["metadata"]["name"] = UNKNOWN_STRING_VALUE
+    twins = [*manifests, secret]
+    assert said_about_all("references-resolve", manifests) == []
+    assert said_about_all("objects-are-unique", twins) == []
+
+
+def test_values_arrive_as_plain_data() -> None:
+    """The wire turns whole numbers into floats; the provider's own marks are no part of the object."""
+    given = {"port": 80.0, "share": 0.5, "list": [1.0, UNKNOWN_STRING_VALUE], "__inputs": {}}
+    assert plain(unknown_checking_proxy(given)) == {"port": 80, "share": 0.5, "list": [1, UNKNOWN]}
+
+
+def test_the_configuration_of_the_pack_becomes_parameters() -> None:
+    """Lists of names, and whether digests are required; what is left out keeps its default."""
+    chosen = parameters_from({"require_digests": True, "secret_readers": ["x"], "allowed_repositories": ["a/"]}, "gone")
+    assert chosen == Parameters(
+        stack="gone", require_digests=True, secret_readers=frozenset({"x"}), allowed_repositories=("a/",)
+    )
+    assert parameters_from({}, None) == Parameters()
+
+
+def test_the_stack_file_decides_what_is_allowed() -> None:
+    """The engine does not tell a pack which stack it judges; the URN of every resource does."""
+    stack = stack_of("urn:pulumi:alpha::alt-las::kubernetes:core/v1:Service::web")
+    assert stack == "alpha"
+    assert stack_of("urn") is None
+    chosen = parameters_from({}, stack)
+    assert chosen.stack == "alpha"
+    assert "frozen68/api-gateway" in chosen.allowed_repositories

@@ -1,0 +1,106 @@
+"""The rights of a stack's deployer, as manifests; an end-to-end test works with them on a real API server."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from release.deployer import deployer_manifests, plural
+from release.program import Recorder
+from tests.stacks.documents import STACKS, platform_of
+
+ALLOWED = {"create", "delete", "get", "list", "patch", "update", "watch"}
+
+
+def manifests(programs: Mapping[str, Recorder], stack: str, *definitions: str) -> list[dict[str, Any]]:
+    """What an administrator applies for a stack."""
+    return deployer_manifests(stack, platform_of(stack)["namespace"], programs[stack].objects, definitions, "somebody")
+
+
+def role(found: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    """The only manifest of a kind."""
+    (only,) = (each for each in found if each["kind"] == kind)
+    return only
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("Deployment", "deployments"),
+        ("Ingress", "ingresses"),
+        ("NetworkPolicy", "networkpolicies"),
+        ("Gateway", "gateways"),
+        ("HTTPRoute", "httproutes"),
+        ("PodDisruptionBudget", "poddisruptionbudgets"),
+    ],
+)
+def test_kinds_are_named_as_the_api_server_names_them(kind: str, expected: str) -> None:
+    """A right to something that has another name would be no right."""
+    assert plural(kind) == expected
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_registered_object_may_be_written_and_nothing_of_another_kind(
+    programs: Mapping[str, Recorder], stack: str
+) -> None:
+    """Inside the namespace by kind, outside of it by name."""
+    found = manifests(programs, stack)
+    inside = {
+        (group, resource)
+        for rule in role(found, "Role")["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        if "create" in rule["verbs"]
+    }
+    outside = {
+        (rule["apiGroups"][0], rule["resources"][0], name)
+        for rule in role(found, "ClusterRole")["rules"]
+        for name in rule.get("resourceNames", ())
+    }
+    expected_inside, expected_outside = set(), set()
+    for each in programs[stack].objects:
+        group, slash, _ = each["apiVersion"].partition("/")
+        kind = (group if slash else "", plural(each["kind"]))
+        if "namespace" in each["metadata"]:
+            expected_inside.add(kind)
+        else:
+            expected_outside.add((*kind, each["metadata"]["name"]))
+    assert (inside, outside) == (expected_inside, expected_outside)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_there_is_no_wildcard_and_no_verb_that_gives_more_rights(programs: Mapping[str, Recorder], stack: str) -> None:
+    """Neither escalate nor bind nor impersonate."""
+    for each in manifests(programs, stack):
+        for rule in each.get("rules", ()):
+            assert set(rule["verbs"]) <= ALLOWED
+            assert "*" not in [*rule["apiGroups"], *rule["resources"]]
+
+
+def test_definitions_may_be_looked_for_by_name_only(programs: Mapping[str, Recorder]) -> None:
+    """The check before an update asks for exactly these."""
+    rules = role(manifests(programs, "alpha", "b.example", "a.example"), "ClusterRole")["rules"]
+    assert rules[-1] == {
+        "apiGroups": ["apiextensions.k8s.io"],
+        "resources": ["customresourcedefinitions"],
+        "verbs": ["get"],
+        "resourceNames": ["a.example", "b.example"],
+    }
+
+
+def test_rights_that_the_stack_itself_gives_come_with_the_rest(programs: Mapping[str, Recorder]) -> None:
+    """Nobody can give away more rights than they have."""
+    rule = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
+    reader = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": [rule]}
+    objects = [*programs["alpha"].objects, reader | {"metadata": {"name": "reader", "namespace": "alt-las"}}]
+    found = deployer_manifests("alpha", "alt-las", objects, (), "somebody")
+    (own,) = (each for each in found if each["kind"] == "Role")
+    assert rule in own["rules"]
+
+
+def test_names_carry_the_stack_and_both_bindings_name_the_user(programs: Mapping[str, Recorder]) -> None:
+    """Two stacks on one cluster have two deployers."""
+    found = manifests(programs, "beta")
+    assert [each["metadata"]["name"] for each in found] == ["alt-las-beta", *["alt-las-beta-deployer"] * 4]
+    for kind in ("RoleBinding", "ClusterRoleBinding"):
+        assert [subject["name"] for subject in role(found, kind)["subjects"]] == ["somebody"]

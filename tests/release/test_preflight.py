@@ -1,0 +1,102 @@
+"""What is asked of a cluster before anything is written to it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.settings import SettingsError
+from components.settings.errors import PLATFORM_KEY
+from release.preflight import check_cluster
+from release.rollout import Kubectl
+from tests.stacks.documents import alpha_settings
+
+SCRIPT = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+while [ "$1" != get ]; do shift; done
+cat "$(dirname "$0")/$2.json" 2>/dev/null || true
+"""
+GATEWAY = ["gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io"]
+ISTIO = ["authorizationpolicies.security.istio.io", "peerauthentications.security.istio.io"]
+BOTH = {"ingress.api": "gateway", "mesh.mode": "ambient"}
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path) -> Kubectl:
+    """A cluster that has nothing."""
+    program = tmp_path / "kubectl"
+    program.write_text(SCRIPT)
+    program.chmod(0o755)
+    return Kubectl(program, tmp_path / "kubeconfig")
+
+
+def put(kubectl: Kubectl, kind: str, *objects: dict[str, Any]) -> None:
+    """Answer for a kind as kubectl does: one object alone, several in a list."""
+    document = objects[0] if len(objects) == 1 else {"kind": "List", "items": objects}
+    (kubectl.program.parent / f"{kind}.json").write_text(json.dumps(document))
+
+
+def named(*names: str) -> list[dict[str, Any]]:
+    """Objects of which nothing is known but the name."""
+    return [{"metadata": {"name": name}} for name in names]
+
+
+def problems(kubectl: Kubectl, changes: dict[str, Any]) -> list[str]:
+    """What is wrong with the cluster for alpha, changed at paths."""
+    try:
+        check_cluster(kubectl, "alpha", alpha_settings(changes))
+    except SettingsError as error:
+        return [str(problem).removeprefix(f"{PLATFORM_KEY}.") for problem in error.problems]
+    return []
+
+
+def test_an_empty_cluster_takes_a_stack_without_custom_resources(kubectl: Kubectl) -> None:
+    """One question about the namespace and none about definitions."""
+    assert problems(kubectl, {}) == []
+    (call,) = (kubectl.program.parent / "calls").read_text().splitlines()
+    assert "get namespace alt-las --ignore-not-found" in call
+
+
+def test_definitions_that_are_missing_are_named_with_the_setting_that_needs_them(kubectl: Kubectl) -> None:
+    """All at once, each with its cure, by one question."""
+    assert problems(kubectl, BOTH | {"ingress.traefik": {}}) == [
+        f"ingress.api: needs what the cluster does not have: {', '.join(GATEWAY)}; install the Gateway API, or write "
+        "`api: ingress`",
+        "ingress.traefik: needs what the cluster does not have: middlewares.traefik.io; install Traefik's CRDs, or "
+        "remove `traefik`",
+        f"mesh.mode: needs what the cluster does not have: {', '.join(ISTIO)}; install Istio with its CRDs, or write "
+        "`mode: off`",
+    ]
+    assert (kubectl.program.parent / "calls").read_text().count("customresourcedefinitions") == 1
+
+
+def test_definitions_that_are_there_are_not_missed(kubectl: Kubectl) -> None:
+    """One that is there does not stand for the other."""
+    put(kubectl, "customresourcedefinitions", *named(*GATEWAY, *ISTIO))
+    assert problems(kubectl, BOTH) == []
+    put(kubectl, "customresourcedefinitions", *named(*GATEWAY[:1]))
+    (problem,) = problems(kubectl, {"ingress.api": "gateway"})
+    assert GATEWAY[1] in problem
+    assert GATEWAY[0] not in problem
+
+
+@pytest.mark.parametrize(
+    ("labels", "whose"),
+    [({}, "was not made by this stack"), ({"app.kubernetes.io/instance": "beta"}, "belongs to the stack beta")],
+)
+def test_somebody_else_s_namespace_is_refused_with_the_way_to_take_it_over(
+    kubectl: Kubectl, labels: dict[str, str], whose: str
+) -> None:
+    """The stack would own it, and delete it one day."""
+    put(kubectl, "namespace", {"metadata": {"name": "alt-las", "labels": labels}})
+    assert problems(kubectl, {}) == [
+        f"namespace: is alt-las, which is on the cluster already and {whose}; choose another name, or hand it over "
+        "with all that is in it: kubectl label --overwrite namespace alt-las app.kubernetes.io/instance=alpha"
+    ]
+
+
+def test_the_stack_s_own_namespace_is_taken(kubectl: Kubectl) -> None:
+    """Every update after the first finds it."""
+    put(kubectl, "namespace", {"metadata": {"name": "alt-las", "labels": {"app.kubernetes.io/instance": "alpha"}}})
+    assert problems(kubectl, {}) == []

@@ -1,0 +1,93 @@
+"""What PostgreSQL's settings refuse, and with which words."""
+
+from typing import Any
+
+import pytest
+
+from components.settings.postgres import major_version
+from tests.stacks.documents import alpha_with, only_problem
+from tests.unit.data_documents import backup_document, postgres_document, postgres_platform, with_postgres
+
+PARAMETERS = postgres_document()["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"instances": 2}, "postgres.instances", "is 2, but an even number of voters survives no more losses"),
+        ({"storageSize": "ten"}, "postgres.storageSize", "is not a memory quantity"),
+        (
+            {"image": {"repository": "ghcr.io/cloudnative-pg/postgresql", "tag": "14.2"}},
+            "postgres",
+            "image.tag '14.2' does not begin with a supported version; use PostgreSQL 17 or 18",
+        ),
+        (
+            {"parameters": PARAMETERS | {"sharedBuffersMebibytes": 512}},
+            "postgres",
+            "parameters let the server use 1104Mi, but resources.limits.memory is 1Gi",
+        ),
+        (
+            {"parameters": PARAMETERS | {"maxConnections": 79}},
+            "",
+            "postgres.parameters.maxConnections (79) is below the 80 that the services may open at their largest scale "
+            "(segmentation-service 30, archive-service 30, reserve 20)",
+        ),
+        (
+            {"databases": {"archive-service": {"name": "segmentation"}}},
+            "postgres.databases",
+            "both services have the database 'segmentation'",
+        ),
+        (
+            {"databases": {"archive-service": {"name": "template1"}}},
+            "postgres.databases.archive-service.name",
+            "is not a free database name",
+        ),
+    ],
+)
+def test_settings_that_lose_data_or_cannot_run_are_refused(changes: dict[str, Any], path: str, message: str) -> None:
+    """Each names its path, what is wrong and what would be right."""
+    found_path, found = only_problem(with_postgres(**changes))
+    assert found_path == path
+    assert message in found
+
+
+def test_the_largest_scale_fits_exactly() -> None:
+    """Five pods and one of a rollout, five connections each, two services, and the reserve."""
+    platform = postgres_platform(parameters=PARAMETERS | {"maxConnections": 80})
+    assert platform.postgres is not None
+    assert platform.postgres.parameters.max_connections == 80
+
+
+@pytest.mark.parametrize(("tag", "major"), [("18.4-system-trixie", 18), ("17", 17), ("beta.17", 0), ("178x", 0)])
+def test_the_major_version_is_read_from_the_tag(tag: str, major: int) -> None:
+    """What begins with no number has no version."""
+    assert major_version(tag) == major
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        (
+            {"postgresSchedule": "0 1 * * 0"},
+            "backup",
+            "postgresSchedule '0 1 * * 0' and deadlineSeconds can leave 7 days, 1:00:00 without a dump, "
+            "but recoveryPointHours is 25",
+        ),
+        ({"postgresSchedule": "daily"}, "backup.postgresSchedule", "is not a schedule of five fields"),
+        ({"postgresSchedule": "0 25 * * *"}, "backup.postgresSchedule", "is not a schedule"),
+        ({"postgresSchedule": "0 1 30 2 *"}, "backup.postgresSchedule", "runs less than twice in nine weeks"),
+        ({"timeZone": "Mars/Base"}, "backup.timeZone", "'Mars/Base' is not a time zone"),
+        (
+            {"image": {"repository": "alt-las/backup", "tag": "17.2-1"}},
+            "",
+            "backup.image.tag '17.2-1' does not begin with the server's version 18",
+        ),
+        ({"objectStore": {"endpoint": "http://s3", "bucket": "dumps"}}, "backup.objectStore.endpoint", "https"),
+    ],
+)
+def test_backups_that_cannot_keep_their_word_are_refused(changes: dict[str, Any], path: str, message: str) -> None:
+    """A schedule that is too thin for its recovery point, clients of another version, and what cannot be read."""
+    document = alpha_with({"postgres": postgres_document(), "backup": backup_document(**changes)})
+    found_path, found = only_problem(document)
+    assert found_path == path
+    assert message in found
