@@ -11,7 +11,8 @@ INSTALLED := $(VENV)/installed
 ALTLAS := $(BIN)/altlas
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy status addons preview diff render env tools install format check test test-data images test-images benchmark schema lock clean
+.PHONY: help up down destroy status addons diff env tools install format check test test-data images test-images prove matrix
+.PHONY: benchmark schema lock clean
 
 help: ## List what make can do
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +49,7 @@ format: $(INSTALLED) ## Format the code
 check: $(INSTALLED) ## Format, lint, types and the fast tests
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q -m "not sim and not e2e and not data" -n $(WORKERS)
+	@$(BIN)/pytest -q -m "not sim and not e2e and not data and not gate" -n $(WORKERS)
 
 test: $(INSTALLED) tools ## Everything: check, then every test on the simulated cluster
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
@@ -63,6 +64,12 @@ test-images: $(INSTALLED) ## Fail if one figure of the images is worse than its 
 
 test-data: $(INSTALLED) ## The drills of the data tier with real servers: failover, restores, figures
 	@$(BIN)/pytest -q tests/data
+
+prove: $(INSTALLED) ## Prove that exactly the declared traffic is possible, in both stacks
+	@$(BIN)/python -m policy.prove
+
+matrix: $(INSTALLED) ## Show the hardening matrix of both stacks
+	@$(BIN)/python -m policy.matrix
 
 benchmark: $(INSTALLED) tools ## Compare with kubectl in one run
 	@$(BIN)/python -m benchmarks.platform

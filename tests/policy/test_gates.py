@@ -25,6 +25,7 @@ def test_a_stack_breaks_no_rule(stack: Stack) -> None:
     assert [str(violation) for violation in evaluate(stack.manifests, stack.parameters)] == []
 
 
+@pytest.mark.gate
 def test_at_least_99_percent_of_the_regressions_are_caught() -> None:
     """Hundreds of seeded changes for the worse; what slips through is named."""
     outcomes = regressions.judge(regressions.regressions())
@@ -38,6 +39,7 @@ def test_at_least_99_percent_of_the_regressions_are_caught() -> None:
     assert len(table) == len(themes) + 1
 
 
+@pytest.mark.gate
 def test_the_same_seed_makes_the_same_regressions() -> None:
     """A regression that slipped through can be looked at again."""
     first, again, other = (regressions.regressions(20, seed) for seed in (1, 1, 2))
@@ -45,11 +47,13 @@ def test_the_same_seed_makes_the_same_regressions() -> None:
     assert [each.change for each in first] != [each.change for each in other]
 
 
+@pytest.mark.gate
 def test_no_gate_objects_to_valid_settings() -> None:
     """A hundred documents that a stack file may hold, none of them like another."""
     assert regressions.false_alarms() == []
 
 
+@pytest.mark.gate
 def test_variations_are_valid_and_differ() -> None:
     """The control run is only worth something if it varies what the gates look at."""
     chance = repeatable(7)

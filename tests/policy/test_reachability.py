@@ -144,6 +144,7 @@ def test_a_platform_stack_lets_through_exactly_what_it_declares(stack: Stack) ->
     assert len(proof.declared) >= 18
 
 
+@pytest.mark.gate
 def test_the_prover_notices_every_mutant_of_the_platforms_policies(stack: Stack) -> None:
     """Whatever changes who reaches whom is named; what it keeps quiet about changes nothing."""
     result = judge_prover(stack.manifests, declaration_of(stack.platform))
