@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ import pytest
 import yaml
 
 import tools
+from components.settings.loading import read_platform
+from release.images.compose import compose
 from release.images.runtimes import RUNTIME_OF
+from release.program import Recorder
 from tests.images.conftest import Altlas
-from tests.stacks.documents import STACKS
+from tests.stacks.documents import ROOT, STACKS
 
 STORES = ("postgres-db", "redis", "nats")
 CALLS = {
@@ -40,10 +45,20 @@ def written(altlas: Altlas, stack: str, folder: Path) -> dict[str, Any]:
     return document
 
 
+@pytest.fixture
+def texts(programs: Mapping[str, Recorder]) -> dict[str, tuple[str, str]]:
+    """The compose file and the example of each stack."""
+    return {
+        stack: compose(stack, read_platform(ROOT / f"Pulumi.{stack}.yaml"), program.objects)
+        for stack, program in programs.items()
+    }
+
+
 @pytest.fixture(params=STACKS)
-def document(request: pytest.FixtureRequest, altlas: Altlas, tmp_path: Path) -> dict[str, Any]:
-    """The compose file of each stack."""
-    return written(altlas, request.param, tmp_path / "desk")
+def document(request: pytest.FixtureRequest, texts: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    """The compose file of each stack, as data."""
+    found: dict[str, Any] = yaml.safe_load(texts[request.param][0])
+    return found
 
 
 def test_the_five_services_and_three_stores_start_without_a_profile(document: dict[str, Any]) -> None:
@@ -97,11 +112,9 @@ def test_only_the_gateway_and_grafana_are_published_and_on_this_machine_only(doc
     }
 
 
-def test_no_secret_has_a_default(altlas: Altlas, tmp_path: Path) -> None:
+def test_no_secret_has_a_default(texts: dict[str, tuple[str, str]]) -> None:
     """Every variable must be given; the example names all of them and gives no value."""
-    written(altlas, "alpha", tmp_path)
-    text = (tmp_path / "compose.yaml").read_text(encoding="utf-8")
-    example = (tmp_path / ".env.example").read_text(encoding="utf-8")
+    text, example = texts["alpha"]
     names = [line for line in example.splitlines() if line and not line.startswith("#")]
     assert len(names) == 9
     assert all(line.endswith("=") for line in names)
@@ -109,17 +122,30 @@ def test_no_secret_has_a_default(altlas: Altlas, tmp_path: Path) -> None:
     assert text.count("${") == text.count(":?set it in .env}")
 
 
-def test_the_same_settings_give_the_same_bytes(altlas: Altlas, tmp_path: Path) -> None:
-    """So that a change in the file is a change in the settings."""
-    for folder in ("one", "two"):
-        written(altlas, "beta", tmp_path / folder)
-    for name in ("compose.yaml", ".env.example"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+def test_the_same_settings_give_the_same_bytes(
+    altlas: Altlas, tmp_path: Path, texts: dict[str, tuple[str, str]]
+) -> None:
+    """The command and another run of the program: a change in the file is a change in the settings."""
+    written(altlas, "beta", tmp_path)
+    names = ("compose.yaml", ".env.example")
+    assert tuple((tmp_path / name).read_text(encoding="utf-8") for name in names) == texts["beta"]
 
 
-def test_a_phase_differs_on_the_desk_as_in_the_cluster(altlas: Altlas, tmp_path: Path) -> None:
+def test_the_server_of_the_queue_accepts_its_configuration(document: dict[str, Any], tmp_path: Path) -> None:
+    """The real server reads it, with the users that the services are."""
+    server = shutil.which("nats-server", path=str(Path(sys.executable).parent))
+    if server is None:
+        pytest.skip("not proven here: nats-server is not installed")
+    content = document["configs"]["nats-configuration"]["content"]
+    for text, expected in ((content, 0), (content.replace("store_dir", "no_such_key"), 1)):
+        (tmp_path / "nats.conf").write_text(text.replace("$", ""), encoding="utf-8")
+        done = subprocess.run([server, "-t", "--config", str(tmp_path / "nats.conf")], capture_output=True, check=False)
+        assert done.returncode == expected, done.stderr
+
+
+def test_a_phase_differs_on_the_desk_as_in_the_cluster(texts: dict[str, tuple[str, str]]) -> None:
     """Image and limits are those of the stack."""
-    services = {stack: written(altlas, stack, tmp_path / stack)["services"] for stack in STACKS}
+    services = {stack: yaml.safe_load(text)["services"] for stack, (text, _) in texts.items()}
     limits = {stack: each["api-gateway"]["deploy"]["resources"]["limits"] for stack, each in services.items()}
     assert limits == {
         "alpha": {"cpus": "0.5", "memory": "512M", "pids": 512},
