@@ -10,7 +10,6 @@ Figures are medians in seconds with their range; ratios are what counts, because
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -21,14 +20,17 @@ from pathlib import Path
 
 import cluster
 from components.settings.loading import read_platform
+from release import data_guard
 from release import up as flow
-from release.program import ROOT, record
+from release.program import record
 from release.render import render
+from release.scratch import copy_program
 from release.workspace import Workspace
 
 STACK = "alpha"
+KUBECTL_STACK = "kubectl"
 KUBECTL_NAMESPACE = "alt-las-kubectl"
-PROGRAM = ("Pulumi.yaml", f"Pulumi.{STACK}.yaml", "__main__.py", "components", ".venv")
+PROGRAM = ("Pulumi.yaml", f"Pulumi.{STACK}.yaml", "__main__.py", "components", "cluster")
 
 
 @dataclass
@@ -90,15 +92,18 @@ class Bench:
     def apply(self) -> None:
         """Kubectl, everything to make."""
         self.kubectl("apply", "--server-side", f"--filename={self.objects}")
-        self.kubectl("rollout", "status", "deployment", f"--namespace={KUBECTL_NAMESPACE}", "--timeout=60s")
+        workloads = ("deployment", "statefulset")
+        for kind in workloads:
+            self.kubectl("rollout", "status", kind, f"--namespace={KUBECTL_NAMESPACE}", "--timeout=60s")
 
     def destroy(self) -> None:
-        """Remove what `up` made."""
+        """Remove what `up` made, stores included: there is nothing in them."""
+        data_guard.release_protection(self.session.engine, STACK)
         self.pulumi("destroy", "--yes", "--skip-preview")
 
     def delete(self) -> None:
         """Remove what `apply` made."""
-        self.kubectl("delete", "namespace", KUBECTL_NAMESPACE)
+        self.kubectl("delete", f"--filename={self.objects}")
 
 
 def measure(bench: Bench, rounds: int) -> tuple[tuple[Times, Times], ...]:
@@ -122,20 +127,17 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="alt-las-benchmark-") as folder:
         root = Path(folder)
-        for name in PROGRAM:
-            (root / name).symlink_to(ROOT / name)
-        # Pulumi writes into the stack file.
-        (root / f"Pulumi.{STACK}.yaml").unlink()
-        shutil.copy(ROOT / f"Pulumi.{STACK}.yaml", root)
+        copy_program(root, PROGRAM)
         for name in ("PULUMI_BACKEND_URL", "PULUMI_HOME", "KUBECONFIG", "PULUMI_CONFIG_PASSPHRASE_FILE"):
             os.environ.pop(name, None)
         workspace = Workspace(root)
         workspace.create()
         session = flow.start_session(workspace, cluster.Target("sim", "the benchmark's own"), lambda _: None)
         try:
+            session.addons(lambda _: None).ensure(ask=False)
             flow.prepare_stack(session, STACK, lambda _: None)
             document = read_platform(workspace.stack_file(STACK)).model_dump(mode="json", by_alias=True)
-            objects = record(STACK, document | {"namespace": KUBECTL_NAMESPACE}).objects
+            objects = record(KUBECTL_STACK, document | {"namespace": KUBECTL_NAMESPACE}).objects
             render(objects, root / "objects")
             results = measure(Bench(session, root / "objects"), rounds)
         finally:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from release.scratch import copy_program
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml", "__main__.py", "cluster", "components")
@@ -87,10 +88,7 @@ class Project:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A copy of the project; its cluster is removed when the module ends, also when a test failed."""
     root = tmp_path_factory.mktemp("project")
-    for name in PROGRAM:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, root / name)
-    (root / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    copy_program(root, PROGRAM)
     found = Project(root)
     yield found
     done = found.altlas("down", "--delete")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,12 +13,12 @@ import tools
 from cluster import Simulator, choose_target, required_programs
 from release.engine import Engine
 from release.environment import environment
+from release.scratch import copy_program
 from release.secrets import create_missing_secrets
 from release.up import DEPLOYING_PROGRAMS
 from release.workspace import Workspace
 
-pytest.importorskip("pulumi_policy", reason="the policy SDK is not installed")
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("policy-pack")]
+pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "__main__.py", "components", "policy")
@@ -38,10 +36,7 @@ OWN_VARIABLES = ("KUBECONFIG", "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONF
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Alpha as a new stack, in a copy of the project with a simulated cluster of its own."""
     root = tmp_path_factory.mktemp("project")
-    for name in PROGRAM:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, root / name)
-    (root / ".venv").symlink_to(sys.prefix)
+    copy_program(root, PROGRAM)
     outside = {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
     target = choose_target(outside, lambda: False, target="sim")
     toolbox = tools.ensure((*DEPLOYING_PROGRAMS, *required_programs(target)))

@@ -1,6 +1,5 @@
 """A checkout of its own for each test, and the command to work in it."""
 
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from release.cli import main
-from tests.stacks.documents import ROOT, STACKS
+from release.scratch import copy_program
+from tests.stacks.documents import STACKS
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the project's stack files, which the command takes for its checkout."""
     root = tmp_path / "checkout"
     root.mkdir()
-    for stack in STACKS:
-        shutil.copy(ROOT / f"Pulumi.{stack}.yaml", root)
+    copy_program(root, [f"Pulumi.{stack}.yaml" for stack in STACKS])
     monkeypatch.setenv("ALT_LAS_ROOT", str(root))
     return root
 

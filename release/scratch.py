@@ -1,0 +1,30 @@
+"""A copy of the program to try something out on, with the settings of its stacks but without their secrets."""
+
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from release.secrets import reset_secrets
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def copy_program(folder: Path, names: Iterable[str]) -> None:
+    """Copy files and folders of the program, and let it use this interpreter's virtual environment.
+
+    Encrypted values are removed from stack files, because a copy has another passphrase.
+
+    Args:
+        folder: Existing folder to copy into.
+        names: Files and folders beside Pulumi.yaml.
+    """
+    for name in names:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        else:
+            shutil.copy(source, folder)
+    for stack_file in folder.glob("Pulumi.*.yaml"):
+        reset_secrets(stack_file)
+    (folder / ".venv").symlink_to(sys.prefix)
