@@ -12,8 +12,7 @@ from components.service_graph import MessageFlow, ServiceGraph, Store
 from components.settings import PlatformSettings
 from components.settings.nats import NatsSettings
 from components.shared import nats_configuration as configuration
-from components.shared.mesh import opt_out_labels
-from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password
+from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password, store_objects
 from components.shared.store_pods import ClaimArgs, ContainerArgs, PodArgs, container, secret_value
 
 NAME = "nats"
@@ -53,22 +52,12 @@ done
 
 def servers(platform: PlatformSettings) -> StoreObjects:
     """The servers, under the name that services know."""
-    return StoreObjects(
-        name=NAME,
-        component=_COMPONENT,
-        namespace=platform.namespace,
-        pod_labels=opt_out_labels(platform),
-    )
+    return store_objects(platform, NAME, _COMPONENT)
 
 
 def streams(platform: PlatformSettings) -> StoreObjects:
     """The Job that makes the streams."""
-    return StoreObjects(
-        name=STREAMS,
-        component=_COMPONENT,
-        namespace=platform.namespace,
-        pod_labels=opt_out_labels(platform),
-    )
+    return store_objects(platform, STREAMS, _COMPONENT)
 
 
 def store() -> Store:

@@ -11,9 +11,8 @@ from components.service_graph import ServiceGraph, Store
 from components.settings import PlatformSettings
 from components.settings.redis import RedisSettings
 from components.shared import redis_configuration as configuration
-from components.shared.mesh import opt_out_labels
 from components.shared.redis_scripts import SCRIPTS
-from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password
+from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password, store_objects
 from components.shared.store_pods import ClaimArgs, ContainerArgs, PodArgs, container, secret_value
 
 NAME = "redis"
@@ -38,22 +37,12 @@ _PASSWORD_VARIABLES = {
 
 def servers(platform: PlatformSettings) -> StoreObjects:
     """The servers, under the name that services know."""
-    return StoreObjects(
-        name=NAME,
-        component=_COMPONENT,
-        namespace=platform.namespace,
-        pod_labels=opt_out_labels(platform),
-    )
+    return store_objects(platform, NAME, _COMPONENT)
 
 
 def proxies(platform: PlatformSettings) -> StoreObjects:
     """The proxies in front of several servers."""
-    return StoreObjects(
-        name=PROXY,
-        component=_COMPONENT,
-        namespace=platform.namespace,
-        pod_labels=opt_out_labels(platform),
-    )
+    return store_objects(platform, PROXY, _COMPONENT)
 
 
 def store(redis: RedisSettings) -> Store:

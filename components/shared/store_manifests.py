@@ -12,6 +12,8 @@ from components import naming
 from components.kubernetes_object import Manifest
 from components.network_policy import dns_rule
 from components.pod import pod_security_context
+from components.settings import PlatformSettings
+from components.shared.mesh import opt_out_labels
 from components.shared.store_pods import ClaimArgs, PodArgs
 
 DATA_VOLUME = "data"
@@ -218,3 +220,10 @@ def _pods(labels: Mapping[str, str]) -> dict[str, Any]:
 
 def _tcp(ports: Sequence[int]) -> list[dict[str, Any]]:
     return [{"protocol": "TCP", "port": port} for port in ports]
+
+
+def store_objects(platform: PlatformSettings, name: str, component: str) -> StoreObjects:
+    """The maker of one store's objects in a stack; its pods stay outside the mesh."""
+    return StoreObjects(
+        name=name, component=component, namespace=platform.namespace, pod_labels=opt_out_labels(platform)
+    )
