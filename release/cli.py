@@ -258,7 +258,8 @@ def secrets_init(stack: StackOption = "alpha", target: TargetOption = None) -> N
     read_platform(stack_file)
     stack_secrets.check_passphrase(here, stack_file, os.environ)
     with here.only_one(f"secrets init --stack {stack}"):
-        flow.prepare_stack(flow.engine_session(here, flow.choose_target(here, target), report), stack, report)
+        session = flow.engine_session(here, flow.choose_target(here, target), report)
+        flow.prepare_stack(session, stack, report, may_replace_secrets=True)
 
 
 @secrets_app.command(name="reset")

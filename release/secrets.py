@@ -38,6 +38,25 @@ def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
     return tuple(secret for secret in SECRETS if secret.required and f"{_PROJECT}:{secret.key}" not in configuration)
 
 
+def check_not_reverted(stack_file: Path, stack: str) -> None:
+    """Make sure that the file of a stack that runs still holds its secrets, before new ones take their place.
+
+    Generated secrets live in the stack file only; a file that was checked out anew has lost them.
+
+    Raises:
+        CommandError: The file holds no generated secret and nothing that could decrypt one.
+    """
+    document = read_stack_document(stack_file)
+    required = [secret for secret in SECRETS if secret.required]
+    if missing_secrets(stack_file) == tuple(required) and not {"encryptionsalt", "encryptedkey"} & document.keys():
+        raise CommandError(
+            f"{stack_file.name} has lost the secrets of the running stack {stack}; was it checked out anew? Put the "
+            "file back as the last update left it, or, to give every store and service a new secret, run "
+            f"`altlas secrets init --stack {stack}` and try again",
+            ExitCode.BAD_INPUT,
+        )
+
+
 def check_rotation(keys: Sequence[str]) -> None:
     """Make sure that secrets can be generated anew.
 

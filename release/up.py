@@ -119,12 +119,18 @@ def up(
     return session, platform, wait_until_ready(session, platform, report)
 
 
-def prepare_stack(session: Session, stack: str, report: Report) -> None:
-    """Create the stack in the backend and its generated secrets, where they are missing."""
+def prepare_stack(session: Session, stack: str, report: Report, *, may_replace_secrets: bool = False) -> None:
+    """Create the stack in the backend and its generated secrets, where they are missing.
+
+    Raises:
+        CommandError: The stack runs and its file has lost all its secrets, unless they may be replaced.
+    """
     stack_file = session.workspace.stack_file(stack)
     if not session.engine.stack_exists(stack):
         session.engine.create_stack(stack)
         report(f"Created the stack {stack}.")
+    elif not may_replace_secrets:
+        stack_secrets.check_not_reverted(stack_file, stack)
     created = stack_secrets.create_missing_secrets(session.engine, stack, stack_file)
     if created:
         report(f"Generated {', '.join(created)}; they are encrypted in {stack_file.name}.")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Project
+from release.secrets import reset_secrets
+from tests.e2e.conftest import ROOT, Project
 
 pytestmark = pytest.mark.e2e
 
@@ -58,6 +59,20 @@ def test_plain_pulumi_refuses_bad_settings_before_it_registers_anything(project:
     assert "Traceback" not in done.out + done.error
     assert "kubernetes:" not in done.out
     assert project.pulumi("stack", "export", "--stack", "alpha").out == state
+
+
+def test_a_stack_file_that_was_checked_out_anew_does_not_replace_the_running_secrets(project: Project) -> None:
+    """What `up` generated is only in the stack file; without it nothing is touched."""
+    stack_file = project.stack_file("alpha")
+    original = stack_file.read_text()
+    stack_file.write_text((ROOT / stack_file.name).read_text())
+    reset_secrets(stack_file)
+    done = project.altlas("up")
+    reverted = stack_file.read_text()
+    stack_file.write_text(original)
+    assert done.code == 2, done.text
+    assert "Pulumi.alpha.yaml has lost the secrets of the running stack alpha" in done.error
+    assert "secure:" not in reverted
 
 
 def test_a_second_up_at_the_same_time_is_refused_and_the_first_one_ends_well(project: Project) -> None:

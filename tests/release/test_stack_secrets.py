@@ -7,7 +7,14 @@ import yaml
 
 from release.engine import Engine
 from release.errors import CommandError, ExitCode
-from release.secrets import check_passphrase, check_rotation, missing_secrets, reset_secrets, rotate_secrets
+from release.secrets import (
+    check_not_reverted,
+    check_passphrase,
+    check_rotation,
+    missing_secrets,
+    reset_secrets,
+    rotate_secrets,
+)
 from release.workspace import Workspace
 
 PLAIN = """\
@@ -44,6 +51,18 @@ def test_required_secrets_that_a_file_does_not_hold_are_missing(stack_file: Path
     assert all(secret.required for secret in missing)
     stack_file.write_text("config: text\n")
     assert missing_secrets(stack_file) == missing
+
+
+def test_a_file_that_lost_the_secrets_of_a_running_stack_is_refused(stack_file: Path) -> None:
+    """Whether it was checked out anew shows in the salt, so that a release may still bring a new secret."""
+    check_not_reverted(stack_file, "alpha")
+    stack_file.write_text(PLAIN + "encryptionsalt: v1:salt:==\n")
+    check_not_reverted(stack_file, "alpha")
+    stack_file.write_text(PLAIN)
+    with pytest.raises(CommandError, match="has lost the secrets of the running stack alpha") as refused:
+        check_not_reverted(stack_file, "alpha")
+    assert "altlas secrets init --stack alpha" in str(refused.value)
+    assert refused.value.code == ExitCode.BAD_INPUT
 
 
 def test_a_reset_removes_encrypted_values_and_salt_and_nothing_else(stack_file: Path) -> None:
