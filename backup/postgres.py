@@ -50,7 +50,7 @@ def dump(server: Server, databases: Sequence[str], repository: Repository, key: 
         if unknown or not databases:
             names = ", ".join(server.databases())
             raise BackupError(f"there is no database {', '.join(unknown) or '(none is named)'}; there are: {names}")
-        taken_at = datetime.now(UTC)
+        taken_at = repository.free_second()
         with repository.new(taken_at) as folder:
             files = [_dump_one(server, database, folder.joinpath(f"{database}.dump"), key) for database in databases]
             content = {

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,6 +147,14 @@ class Repository:
             yield
         finally:
             os.close(descriptor)
+
+    def free_second(self) -> datetime:
+        """The present moment, or the next second where this one has a backup already: its second is a backup's id."""
+        now = datetime.now(UTC)
+        while (self.folder / now.strftime(_ID_FORMAT)).exists():
+            time.sleep(1 - now.microsecond / 1_000_000)
+            now = datetime.now(UTC)
+        return now
 
     @contextmanager
     def new(self, taken_at: datetime) -> Iterator[Path]:

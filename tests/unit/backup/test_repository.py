@@ -94,6 +94,14 @@ def test_two_backups_of_one_second_do_not_overwrite_each_other(repository: Repos
     assert (repository.folder / "20260610T010000Z" / "a.dump").read_bytes() == b"first"
 
 
+def test_a_second_that_has_a_backup_is_waited_out(repository: Repository) -> None:
+    """Two dumps in a row both succeed."""
+    first = repository.free_second()
+    with repository.new(first):
+        pass
+    assert repository.free_second().replace(microsecond=0) > first.replace(microsecond=0)
+
+
 def test_a_backup_is_chosen_by_id_by_moment_or_as_the_newest(repository: Repository) -> None:
     """A moment means the state at that moment, so the backup before it."""
     old, new = add(repository, 10), add(repository, 1)
