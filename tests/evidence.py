@@ -1,6 +1,6 @@
 """Says at the end of a run what was proven on which target, and writes it down with `--evidence FILE`.
 
-A claim is the one-sentence docstring of a test; it is proven when every case of the test passed.
+A claim is the name of a test as a sentence, with its docstring; it is proven when every case of the test passed.
 """
 
 from collections import defaultdict
@@ -74,7 +74,7 @@ class Evidence:
         """The whole of it as Markdown, the same bytes for the same outcome."""
         lines = ["# Evidence", "", "Written by `make test`: what its tests proved, and on which target.", ""]
         for target, meaning in TARGETS.items():
-            lines += [f"## {target}", "", f"{meaning.partition(': ')[2].capitalize()}.", ""]
+            lines += [f"## {target}", "", f"{_begun(meaning.partition(': ')[2])}.", ""]
             by_file: dict[str, list[Claim]] = defaultdict(list)
             for _, claim in sorted(self.claims.get(target, {}).items()):
                 by_file[claim.file].append(claim)
@@ -84,6 +84,10 @@ class Evidence:
                 lines.append("")
         lines += ["## Not proven here", "", *(f"- {sentence}" for sentence in NOT_PROVEN)]
         return "\n".join(lines) + "\n"
+
+
+def _begun(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def _cases(claim: Claim) -> str:
@@ -109,7 +113,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function):
             target = next((_MARKERS[mark.name] for mark in item.iter_markers() if mark.name in _MARKERS), "mock")
-            sentence = (item.function.__doc__ or item.originalname.replace("_", " ")).strip().partition("\n")[0]
+            name = item.originalname.removeprefix("test_").replace("_", " ")
+            sentence = ". ".join([_begun(name), *(item.function.__doc__ or "").strip().splitlines()[:1]])
             item.user_properties += [("claim", sentence), ("target", target)]
 
 
