@@ -9,10 +9,8 @@ import pulumi
 from pulumi.runtime import config as pulumi_config
 
 from components.settings import PlatformSettings, SettingsError, parse_platform
-from components.settings.errors import PLATFORM_KEY, Problem
+from components.settings.errors import PLATFORM_KEY, PROJECT, Problem
 from components.settings.secrets import SECRETS
-
-_PROJECT = PLATFORM_KEY.partition(":")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,7 @@ def load() -> StackConfiguration:
         pulumi.RunError: Names everything that is wrong; raised before any object is registered and
             shown without traceback.
     """
-    config = pulumi.Config(_PROJECT)
+    config = pulumi.Config(PROJECT)
     problems = [*_unknown_keys(), *_missing_secrets(config)]
     platform = None
     text = config.get("platform")
@@ -70,11 +68,11 @@ def _as_document(text: str) -> object:
 
 
 def _unknown_keys() -> list[Problem]:
-    known = {name: f"{_PROJECT}:{name}" for name in ("platform", *(secret.key for secret in SECRETS))}
+    known = {name: f"{PROJECT}:{name}" for name in ("platform", *(secret.key for secret in SECRETS))}
     problems = []
     for key in {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}:
         project, _, name = key.partition(":")
-        if project == _PROJECT and name not in known:
+        if project == PROJECT and name not in known:
             # The prefix is the same for all, so it must not count as likeness.
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {known[close[0]]!r}? " if close else ""
@@ -85,7 +83,7 @@ def _unknown_keys() -> list[Problem]:
 def _missing_secrets(config: pulumi.Config) -> list[Problem]:
     command = f"altlas secrets init --stack {pulumi.get_stack()}"
     return [
-        Problem(f"{_PROJECT}:{secret.key}", f"is missing; create it with `{command}`. {secret.description}")
+        Problem(f"{PROJECT}:{secret.key}", f"is missing; create it with `{command}`. {secret.description}")
         for secret in SECRETS
         if secret.required and config.get_secret(secret.key) is None
     ]

@@ -12,7 +12,8 @@ from components.settings.secrets import SECRETS
 from policy.manifests import Manifest, kind_of, name_of
 from policy.parameters import parameters_of
 from policy.rules import Parameters
-from release.program import ROOT, record
+from release.program import record
+from release.workspace import ROOT
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,7 @@ from release.images.cli import compose, images_app
 from release.restore_command import restore
 from release.rotate_command import rotate
 from release.screen import services_text
-from release.workspace import Workspace
-
-ROOT = Path(__file__).resolve().parent.parent
+from release.workspace import ROOT, Workspace
 
 app = typer.Typer(
     name="altlas", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -123,7 +121,7 @@ def environment(target: TargetOption = None) -> None:
     here = workspace()
     chosen = flow.choose_target(here, target)
     _, toolbox = flow.open_cluster(here, chosen, report)
-    kubeconfig = chosen.kubeconfig or here.private / chosen.name / "kubeconfig"
+    kubeconfig = chosen.kubeconfig or here.kubeconfig(chosen.name)
     typer.echo(as_shell(variables(here, toolbox, chosen, kubeconfig, os.environ)), nl=False)
 
 
@@ -137,7 +135,7 @@ def status(stack: StackOption = "alpha", target: TargetOption = None) -> None:
     platform = read_platform(here.stack_file(stack))
     chosen = flow.choose_target(here, target)
     _, toolbox = flow.open_cluster(here, chosen, report)
-    kubeconfig = chosen.kubeconfig or here.private / chosen.name / "kubeconfig"
+    kubeconfig = chosen.kubeconfig or here.kubeconfig(chosen.name)
     kubectl = Kubectl(toolbox.path("kubectl"), kubeconfig)
     statuses = service_statuses(kubectl, platform.namespace)
     typer.echo(services_text(stack, platform, statuses, kubeconfig))

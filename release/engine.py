@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from components.settings.errors import PLATFORM_KEY
+from components.settings.errors import PROJECT
 from release.errors import CommandError
 
 _PASSING_STATE = re.compile(r"@ |.* (creat|updat|delet|replac|read)ing \(\d+s\)")
-_PROJECT = PLATFORM_KEY.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Engine:
 
     root: Path
     variables: Mapping[str, str]
-    project: str = _PROJECT
+    project: str = PROJECT
 
     @property
     def environment(self) -> dict[str, str]:

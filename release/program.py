@@ -10,13 +10,11 @@ from typing import Any
 from pulumi.runtime import config as pulumi_config
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mocks, test
 
-from components.settings.errors import PLATFORM_KEY
+from components.settings.errors import PLATFORM_KEY, PROJECT
 from components.settings.secrets import SECRETS
+from release.workspace import ROOT
 
-PROJECT = PLATFORM_KEY.partition(":")[0]
 _SIGNATURE = "4dabf18193072939515e22adb298388d"  # how the engine marks a wrapped value on the wire
-ROOT = Path(__file__).resolve().parent.parent
-"""The folder of Pulumi.yaml."""
 
 
 @dataclass(frozen=True)

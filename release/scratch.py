@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from release.secrets import reset_secrets
-
-ROOT = Path(__file__).resolve().parent.parent
+from release.workspace import ROOT
 
 
 def copy_program(folder: Path, names: Iterable[str]) -> None:

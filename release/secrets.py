@@ -7,14 +7,12 @@ from typing import Any
 
 import yaml
 
-from components.settings.errors import PLATFORM_KEY
+from components.settings.errors import PROJECT
 from components.settings.loading import read_stack_document
 from components.settings.secrets import SECRETS, SecretSetting
 from release.engine import Engine
 from release.errors import CommandError, ExitCode
 from release.workspace import Workspace
-
-_PROJECT = PLATFORM_KEY.partition(":")[0]
 
 _ROLE = (
     "the server takes the new password at once and open connections stay, but a pod that is not rolled yet cannot open "
@@ -35,7 +33,7 @@ def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
         SettingsError: The stack file cannot be read.
     """
     configuration = _configuration(read_stack_document(stack_file))
-    return tuple(secret for secret in SECRETS if secret.required and f"{_PROJECT}:{secret.key}" not in configuration)
+    return tuple(secret for secret in SECRETS if secret.required and f"{PROJECT}:{secret.key}" not in configuration)
 
 
 def check_not_reverted(stack_file: Path, stack: str) -> None:
@@ -140,7 +138,7 @@ def reset_secrets(stack_file: Path) -> tuple[str, ...]:
 
 
 def _generate(engine: Engine, stack: str, secret: SecretSetting) -> str:
-    key, value = f"{_PROJECT}:{secret.key}", secrets.token_urlsafe(secret.generated_bytes or 0)
+    key, value = f"{PROJECT}:{secret.key}", secrets.token_urlsafe(secret.generated_bytes or 0)
     engine.capture("config", "set", "--secret", key, "--stack", stack, text=value)
     return key
 

@@ -57,7 +57,7 @@ def choose_target(workspace: Workspace, target: str | None = None) -> cluster.Ta
         CommandError: What was named is unknown or not there.
     """
     outside = dict(os.environ)
-    if outside.get("KUBECONFIG") == str(_kubeconfig(workspace, "sim")):
+    if outside.get("KUBECONFIG") == str(workspace.kubeconfig("sim")):
         # Set by `altlas env`: it is our own cluster, not one that the user brought.
         del outside["KUBECONFIG"]
     return cluster.choose_target(outside, lambda: cluster.docker_answers(outside), target=target)
@@ -73,15 +73,16 @@ def open_cluster(workspace: Workspace, target: cluster.Target, report: Report) -
 def start_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
     """Provide the programs, start the cluster, and make the environment for Pulumi."""
     opened, toolbox = open_cluster(workspace, target, report)
-    kubeconfig = opened.up()
-    variables = environment(workspace, toolbox, target, kubeconfig, os.environ)
-    return Session(workspace, target, Kubectl(toolbox.path("kubectl"), kubeconfig), Engine(workspace.root, variables))
+    return _session(workspace, target, toolbox, opened.up())
 
 
 def engine_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
     """The same without starting the cluster: enough for what only touches the stack's configuration."""
     _, toolbox = open_cluster(workspace, target, report)
-    kubeconfig = target.kubeconfig or _kubeconfig(workspace, target.name)
+    return _session(workspace, target, toolbox, target.kubeconfig or workspace.kubeconfig(target.name))
+
+
+def _session(workspace: Workspace, target: cluster.Target, toolbox: tools.Toolbox, kubeconfig: Path) -> Session:
     variables = environment(workspace, toolbox, target, kubeconfig, os.environ)
     return Session(workspace, target, Kubectl(toolbox.path("kubectl"), kubeconfig), Engine(workspace.root, variables))
 
@@ -174,7 +175,3 @@ def failure(session: Session, platform: PlatformSettings) -> str:
     affected = {problem.service for problem in problems}
     lines += [f"  {s.name}: {s.ready} of {s.wanted} pods still serve" for s in statuses if s.name in affected]
     return "\n".join(lines)
-
-
-def _kubeconfig(workspace: Workspace, target: str) -> Path:
-    return workspace.private / target / "kubeconfig"

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from release.errors import CommandError, ExitCode
 
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout that this code lies in: the folder of Pulumi.yaml."""
+
 _STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -42,6 +45,10 @@ class Workspace:
     def pulumi_home(self) -> Path:
         """Pulumi's own folder (plugins, credentials) where the local backend is used."""
         return self.private / "pulumi"
+
+    def kubeconfig(self, target: str) -> Path:
+        """Where a cluster that we start ourselves has its kubeconfig."""
+        return self.private / target / "kubeconfig"
 
     def create(self) -> None:
         """Make the folders that the local backend needs."""

@@ -8,7 +8,11 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-PLATFORM_KEY = "alt-las:platform"
+PROJECT = "alt-las"
+"""Name of the Pulumi project, the prefix of its configuration keys."""
+
+PLATFORM_KEY = f"{PROJECT}:platform"
+"""Configuration key of all settings."""
 
 _WANTED = {
     "string_type": "must be text; put it in quotes",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.settings.errors import PLATFORM_KEY
+from components.settings.errors import PLATFORM_KEY, PROJECT
 from components.settings.platform import PlatformSettings
 from components.settings.secrets import SECRETS
 
@@ -18,8 +18,7 @@ def stack_file_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of `Pulumi.<stack>.yaml`."""
     platform = PlatformSettings.model_json_schema(by_alias=True)
     definitions = platform.pop("$defs")
-    project = PLATFORM_KEY.partition(":")[0]
-    secrets = {f"{project}:{secret.key}": _SECURE | {"description": secret.description} for secret in SECRETS}
+    secrets = {f"{PROJECT}:{secret.key}": _SECURE | {"description": secret.description} for secret in SECRETS}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ALT_LAS stack file",
@@ -30,7 +29,7 @@ def stack_file_schema() -> dict[str, Any]:
                 "type": "object",
                 "required": [PLATFORM_KEY],
                 "properties": {PLATFORM_KEY: platform} | secrets,
-                "patternProperties": {f"^(?!{project}:)": True},
+                "patternProperties": {f"^(?!{PROJECT}:)": True},
                 "additionalProperties": False,
             },
             "encryptionsalt": {"type": "string", "description": "Written by Pulumi when the stack is created."},

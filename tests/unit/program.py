@@ -9,9 +9,9 @@ import pulumi
 from pulumi.runtime import config as pulumi_config
 from pulumi.runtime.mocks import MockMonitor, set_mocks, test
 
-from components.settings.errors import PLATFORM_KEY
+from components.settings.errors import PLATFORM_KEY, PROJECT
 from components.settings.secrets import SECRETS
-from release.program import PROJECT, Recorder
+from release.program import Recorder
 from tests.stacks.documents import platform_of
 
 SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270"

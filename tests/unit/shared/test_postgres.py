@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from components.settings.errors import PLATFORM_KEY
-from release.program import ROOT, run_program
+from release.program import run_program
+from release.workspace import ROOT
 from tests.stacks.documents import alpha_with
 from tests.unit.data_documents import backup_document, postgres_document
 from tests.unit.program import Program, build, configure, find, full_configuration
