@@ -2,6 +2,7 @@
 
 import pulumi
 
+from components.observers import declared_observers
 from components.route_table import RouteTable
 from components.services import SERVICES, ServiceArgs, message_flows, service_graph, service_ports
 from components.shared.admission import PlatformAdmission
@@ -15,7 +16,7 @@ configuration = load()
 platform = configuration.platform
 
 namespace = PlatformNamespace("namespace", platform.namespace, further_labels=namespace_labels(platform))
-graph = service_graph(SERVICES, platform, declared_stores(platform))
+graph = service_graph(SERVICES, platform, declared_stores(platform), declared_observers(platform))
 build_stores(configuration, message_flows(SERVICES), graph, namespace.resource)
 args = ServiceArgs(
     configuration=configuration,

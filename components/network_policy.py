@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.service_graph import ServiceGraph
+from components.service_graph import Scrape, ServiceGraph
 
 _DNS_PORT = 53
-_HTTPS_PORT = 443
+API_SERVER_PORTS = (443, 6443)
+"""Ports of the API server's Service and of its machines; which one a policy sees is the network's affair."""
+
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 _MESH_PORT = 15008
 """Port of HBONE, the tunnel in which pods of an Istio ambient mesh talk to each other."""
@@ -39,7 +41,7 @@ def deny_all() -> dict[str, Any]:
 
 
 def service_policy(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> dict[str, Any]:
-    """Spec of one service: its callers in, its callees, DNS and (if declared) the internet out.
+    """Spec of one service or observer: callers and scrapers in; callees, targets, DNS and what else is declared out.
 
     The kubelet's probes need no rule outside a mesh: Kubernetes always lets a node reach its own pods. In a mesh the
     pods' own port stays open beside the tunnel's, for probes and for the time in which pods enter the mesh.
@@ -48,7 +50,7 @@ def service_policy(name: str, graph: ServiceGraph, ingress_controller_namespace:
         "podSelector": {"matchLabels": graph.selector_of(name)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": _ingress(name, graph, ingress_controller_namespace),
-        "egress": _egress(name, graph),
+        "egress": [*_egress(name, graph), *_surroundings(name, graph, ingress_controller_namespace)],
     }
 
 
@@ -71,6 +73,9 @@ def _ingress(name: str, graph: ServiceGraph, ingress_controller_namespace: str) 
         peers.append({"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: ingress_controller_namespace}}})
     # A rule without peers would admit everybody, so without callers there is no rule.
     rules: list[Rule] = [{"from": peers, "ports": _ports_of(name, graph)}] if peers else []
+    rules += scrape_rules(name, graph)
+    if name in graph.observers and graph.observers[name].answers_api_server:
+        rules.append({"from": _api_server(graph), "ports": [_tcp(graph.ports[name])]})
     if name in graph.in_mesh:
         rules.append({"from": [{"ipBlock": {"cidr": _MESH_PROBES}}], "ports": [_tcp(graph.ports[name])]})
     return rules
@@ -80,15 +85,50 @@ def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
     rules: list[Rule] = [
         {"to": [_pods_of(callee, graph)], "ports": _ports_of(callee, graph)} for callee in graph.callees_of(name)
     ]
+    rules += [
+        {"to": [_pods_of(scrape.target, graph)], "ports": _scrape_ports(scrape, graph)}
+        for scrape in graph.scrapes_by(name)
+    ]
     rules.append(dns_rule())
-    if name in graph.reaching_internet:
-        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.private_ranges]}}
-        rules.append({"to": [block], "ports": [_tcp(_HTTPS_PORT)]})
     return rules
 
 
+def _surroundings(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> list[Rule]:
+    """Egress to what is no pod of the stack: the internet, the API server and the ingress controller."""
+    rules: list[Rule] = []
+    if ports := graph.internet_ports_of(name):
+        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.private_ranges]}}
+        rules.append({"to": [block], "ports": [_tcp(port) for port in ports]})
+    observer = graph.observers.get(name)
+    if observer and observer.reads_api_server:
+        rules.append({"to": _api_server(graph), "ports": [_tcp(port) for port in API_SERVER_PORTS]})
+    if observer and observer.ingress_port:
+        controller = {"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: ingress_controller_namespace}}}
+        rules.append({"to": [controller], "ports": [_tcp(observer.ingress_port)]})
+    return rules
+
+
+def scrape_rules(target: str, graph: ServiceGraph) -> list[dict[str, Any]]:
+    """Ingress rules that let those who read the metrics of `target` in, on the port of the metrics and no other."""
+    return [
+        {"from": [_pods_of(scrape.scraper, graph)], "ports": _scrape_ports(scrape, graph)}
+        for scrape in graph.scrapes_of(target)
+    ]
+
+
+def _scrape_ports(scrape: Scrape, graph: ServiceGraph) -> list[Rule]:
+    return [_tcp(scrape.port), *([_tcp(_MESH_PORT)] if scrape.target in graph.in_mesh else [])]
+
+
+def _api_server(graph: ServiceGraph) -> list[Rule]:
+    return [{"ipBlock": {"cidr": f"{address}/32"}} for address in graph.api_server_addresses]
+
+
 def _pods_of(name: str, graph: ServiceGraph) -> Rule:
-    return {"podSelector": {"matchLabels": graph.selector_of(name)}}
+    pods = {"podSelector": {"matchLabels": graph.selector_of(name)}}
+    if name in graph.foreign:
+        pods["namespaceSelector"] = {"matchLabels": {_NAMESPACE_LABEL: graph.foreign[name]}}
+    return pods
 
 
 def _ports_of(name: str, graph: ServiceGraph) -> list[Rule]:

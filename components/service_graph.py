@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from components.naming import selector_labels
 
+HTTPS_PORT = 443
+
 
 class ServiceGraphError(ValueError):
     """The graph names a service that does not exist, or an edge that makes no sense."""
@@ -16,6 +18,46 @@ class Call:
 
     caller: str
     callee: str
+
+
+@dataclass(frozen=True, order=True)
+class Scrape:
+    """One edge of monitoring: `scraper` reads the metrics, or the health, of `target` on a port of its pods."""
+
+    scraper: str
+    target: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observer:
+    """Pods that watch the others, or that the watching stands on.
+
+    Attributes:
+        name: Name of the pods, such as prometheus.
+        port: TCP port of the pods.
+        scrapes: What they read.
+        calls: Names of those that they call, on the callee's own port.
+        reads_api_server: Whether they ask the API server.
+        answers_api_server: Whether the API server passes requests on to them (`altlas status`).
+        in_mesh: Whether they enter the mesh where there is one: those that reach services, or are reached by such.
+        internet_ports: Ports of public addresses that they may reach.
+        ingress_port: Port of the ingress controller's pods that they may reach, or None.
+        pod_labels: Labels that select the pods where they are not ours to choose; empty for those of the name.
+        namespace: Namespace of the pods where it is not the stack's own; nothing is then made for them.
+    """
+
+    name: str
+    port: int
+    scrapes: tuple[Scrape, ...] = ()
+    calls: tuple[str, ...] = ()
+    reads_api_server: bool = False
+    answers_api_server: bool = False
+    in_mesh: bool = False
+    internet_ports: tuple[int, ...] = ()
+    ingress_port: int | None = None
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
+    namespace: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +102,9 @@ class ServiceGraph:
         reaching_internet: Services that may reach port 443 of public addresses.
         in_mesh: Services whose pods are in the mesh.
         private_ranges: Further IPv4 ranges that are not the internet.
+        observers: Pods that watch the others.
+        api_server_addresses: Addresses of the API server.
+        foreign: Namespace of those whose pods are in another one, such as a Prometheus that the cluster has anyway.
 
     Raises:
         ServiceGraphError: An edge or a marker names an unknown service, or a service calls itself.
@@ -72,10 +117,14 @@ class ServiceGraph:
     reaching_internet: frozenset[str] = frozenset()
     in_mesh: frozenset[str] = frozenset()
     private_ranges: tuple[str, ...] = ()
+    observers: Mapping[str, Observer] = field(default_factory=dict)
+    api_server_addresses: tuple[str, ...] = ()
+    foreign: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that every name is a service and that no service calls itself."""
         named = [name for call in sorted(self.calls) for name in (call.caller, call.callee)]
+        named += [name for scrape in self.scrapes for name in (scrape.scraper, scrape.target)]
         marked = sorted(self.entered_from_ingress | self.reaching_internet | self.in_mesh)
         for name in (*named, *marked):
             if name not in self.ports:
@@ -85,6 +134,25 @@ class ServiceGraph:
         for call in sorted(self.calls):
             if call.caller == call.callee:
                 raise ServiceGraphError(f"the service graph lets {call.caller} call itself; remove the call")
+
+    @property
+    def scrapes(self) -> tuple[Scrape, ...]:
+        """All edges of monitoring, in alphabetical order."""
+        return tuple(sorted(scrape for observer in self.observers.values() for scrape in observer.scrapes))
+
+    def scrapes_of(self, target: str) -> tuple[Scrape, ...]:
+        """Who reads the metrics of `target`, and on which port."""
+        return tuple(scrape for scrape in self.scrapes if scrape.target == target)
+
+    def scrapes_by(self, scraper: str) -> tuple[Scrape, ...]:
+        """Whose metrics `scraper` reads, and on which port."""
+        return tuple(scrape for scrape in self.scrapes if scrape.scraper == scraper)
+
+    def internet_ports_of(self, name: str) -> tuple[int, ...]:
+        """Ports of public addresses that a service or observer may reach; 443 for a service that may at all."""
+        if name in self.observers:
+            return self.observers[name].internet_ports
+        return (HTTPS_PORT,) if name in self.reaching_internet else ()
 
     def selector_of(self, name: str) -> dict[str, str]:
         """Labels that select the pods of a service or store."""

@@ -3,24 +3,22 @@
 import ipaddress
 from collections.abc import Iterator
 
+from components.observers import declared_observers
 from components.service_graph import ServiceGraph
 from components.services import SERVICES, service_graph
 from components.settings import PlatformSettings
 from components.shared.stores import declared_stores
-from policy.network.addresses import Address
+from policy.monitoring import monitoring_edges
 from policy.network.endpoints import (
     API_SERVER,
     DATABASE_OPERATOR,
-    DNS,
     INGRESS,
     INTERNET,
     MESH_PROBES,
     Surroundings,
 )
-from policy.reachability import Declaration, Edge
+from policy.reachability import Declaration, Edge, dns_edges
 
-_DNS_PORT = 53
-_HTTPS_PORT = 443
 _MESH_PORT = 15008
 _POSTGRES_PORT, _POSTGRES_STATUS_PORT = 5432, 8000
 _API_SERVER_PORTS = (443, 6443)
@@ -32,15 +30,16 @@ _REDIS_SERVERS = "StatefulSet/redis"
 
 def declaration_of(platform: PlatformSettings) -> Declaration:
     """What a stack declares: calls between services, entry from the ingress, DNS for all, the internet for some."""
-    graph = service_graph(SERVICES, platform, declared_stores(platform))
+    graph = service_graph(SERVICES, platform, declared_stores(platform), declared_observers(platform))
+    stores = (*_postgres_edges(platform), *_nats_edges(platform), *_redis_edges(platform))
     return Declaration(
-        frozenset((*_edges(graph), *_postgres_edges(platform), *_nats_edges(platform), *_redis_edges(platform))),
-        operator_pods=graph.pod_labels,
+        frozenset((*_edges(graph), *stores, *monitoring_edges(platform, graph))),
+        operator_pods={name: labels for name, labels in graph.pod_labels.items() if name not in graph.foreign},
         operator_namespace=platform.namespace,
         surroundings=Surroundings(
             platform.ingress.controller_namespace,
             private_ranges=platform.egress.private_ranges,
-            api_server=_api_server(platform),
+            api_server=frozenset(map(ipaddress.ip_address, platform.egress.api_server_addresses)),
             database_operator=platform.postgres.operator_namespace if platform.postgres else None,
         ),
     )
@@ -52,25 +51,16 @@ def _edges(graph: ServiceGraph) -> Iterator[Edge]:
     for name in graph.entered_from_ingress:
         yield Edge(INGRESS, name, "TCP", graph.ports[name])
     for name in graph.reaching_internet:
-        yield Edge(name, INTERNET, "TCP", _HTTPS_PORT)
+        for port in graph.internet_ports_of(name):
+            yield Edge(name, INTERNET, "TCP", port)
     for name in graph.in_mesh:
         yield Edge(MESH_PROBES, name, "TCP", graph.ports[name])
         # The tunnel carries the same calls; the mesh's own policies tell the ports inside it apart.
         for caller in (*graph.callers_of(name), *([INGRESS] if name in graph.entered_from_ingress else [])):
             yield Edge(caller, name, "TCP", _MESH_PORT)
-    # Stores keep their own labels, and only the services that are ours look up names.
+    # Stores keep their own labels, and only the services and observers that are ours look up names.
     for name in graph.ports.keys() - graph.pod_labels.keys():
-        yield from _dns_edges(name)
-
-
-def _dns_edges(name: str) -> Iterator[Edge]:
-    for protocol in ("UDP", "TCP"):
-        yield Edge(name, DNS, protocol, _DNS_PORT)
-
-
-def _api_server(platform: PlatformSettings) -> frozenset[Address]:
-    named = platform.postgres.api_server_addresses if platform.postgres else ()
-    return frozenset(ipaddress.ip_address(text) for text in named)
+        yield from dns_edges(name)
 
 
 def _postgres_edges(platform: PlatformSettings) -> Iterator[Edge]:
@@ -82,10 +72,10 @@ def _postgres_edges(platform: PlatformSettings) -> Iterator[Edge]:
         yield Edge(DATABASE_OPERATOR, "postgres", "TCP", port)
     for port in _API_SERVER_PORTS:
         yield Edge("postgres", API_SERVER, "TCP", port)
-    yield from _dns_edges("postgres")
+    yield from dns_edges("postgres")
     if platform.backup:
         yield Edge("postgres-backup", "postgres", "TCP", _POSTGRES_PORT)
-        yield from _dns_edges("postgres-backup")
+        yield from dns_edges("postgres-backup")
 
 
 def _nats_edges(platform: PlatformSettings) -> Iterator[Edge]:
@@ -93,10 +83,10 @@ def _nats_edges(platform: PlatformSettings) -> Iterator[Edge]:
     if platform.nats is None:
         return
     yield Edge("nats-streams", "nats", "TCP", _NATS_PORT)
-    yield from _dns_edges("nats-streams")
+    yield from dns_edges("nats-streams")
     if platform.nats.replicas > 1:
         yield Edge("nats", "nats", "TCP", _NATS_ROUTE_PORT)
-        yield from _dns_edges("nats")
+        yield from dns_edges("nats")
 
 
 def _redis_edges(platform: PlatformSettings) -> Iterator[Edge]:
@@ -106,5 +96,5 @@ def _redis_edges(platform: PlatformSettings) -> Iterator[Edge]:
     yield Edge("redis", _REDIS_SERVERS, "TCP", _REDIS_PORT)
     for port in (_REDIS_PORT, _SENTINEL_PORT):
         yield Edge(_REDIS_SERVERS, _REDIS_SERVERS, "TCP", port)
-    yield from _dns_edges("redis")
-    yield from _dns_edges(_REDIS_SERVERS)
+    yield from dns_edges("redis")
+    yield from dns_edges(_REDIS_SERVERS)

@@ -4,13 +4,15 @@ The kubelet of a pod's own node always reaches it, because Kubernetes exempts th
 neither declared nor judged.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from policy.manifests import Manifest, ManifestSet
-from policy.network.endpoints import Surroundings, endpoints
+from policy.network.endpoints import DNS, Surroundings, endpoints
 from policy.network.evaluator import CompiledPolicies, Evaluator, Port, representative_ports
+
+_DNS_PORT = 53
 
 
 @dataclass(frozen=True, order=True)
@@ -31,6 +33,12 @@ class Edge:
 
     def __str__(self) -> str:
         return f"{self.source} -> {self.destination} {self.protocol}/{self.port}"
+
+
+def dns_edges(node: str) -> Iterator[Edge]:
+    """What a node needs that looks up names."""
+    for protocol in ("UDP", "TCP"):
+        yield Edge(node, DNS, protocol, _DNS_PORT)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
 
-from components.service_graph import Call, MessageFlow, ServiceGraph, Store, calls_from
+from components.service_graph import Call, MessageFlow, Observer, ServiceGraph, Store, calls_from
 from components.settings import PlatformSettings, ServiceSettings
 from components.stack_configuration import StackConfiguration
 from components.workload import Workload, WorkloadArgs
@@ -118,32 +118,48 @@ def service_ports(services: Iterable[type[Service[Any]]], platform: PlatformSett
 
 
 def service_graph(
-    services: Iterable[type[Service[Any]]], platform: PlatformSettings, stores: Iterable[Store] = ()
+    services: Iterable[type[Service[Any]]],
+    platform: PlatformSettings,
+    stores: Iterable[Store] = (),
+    observers: Iterable[Observer] = (),
 ) -> ServiceGraph:
-    """The service graph: what each service declares, and the additional calls of the stack.
+    """The service graph: what each service declares, the additional calls of the stack, and who watches all this.
 
     Args:
         services: The services of the platform.
         platform: The stack's settings.
         stores: The stores that the stack runs itself; calls to others are not part of the graph.
+        observers: The pods of monitoring.
 
     Raises:
-        ServiceGraphError: A service declares a call to an unknown service or to itself.
+        ServiceGraphError: A service or observer declares an edge to somebody unknown, or a call to itself.
     """
     services, own_stores = tuple(services), {store.name: store for store in stores}
+    watching = {observer.name: observer for observer in observers}
     declared = (
         calls_from(service.service_name, (*service.calls, *(name for name in service.stores if name in own_stores)))
         for service in services
     )
+    watched = (calls_from(observer.name, observer.calls) for observer in watching.values())
     additional = frozenset(Call(call.caller, call.callee) for call in platform.additional_calls)
     settings = platform.services.by_name()
     return ServiceGraph(
         ports={service.service_name: settings[service.service_name].port for service in services}
-        | {store.name: store.port for store in own_stores.values()},
-        calls=additional.union(*declared),
-        pod_labels={store.name: store.pod_labels for store in own_stores.values()},
+        | {store.name: store.port for store in own_stores.values()}
+        | {observer.name: observer.port for observer in watching.values()},
+        calls=additional.union(*declared, *watched),
+        pod_labels={store.name: store.pod_labels for store in own_stores.values()}
+        | {name: observer.pod_labels for name, observer in watching.items() if observer.pod_labels},
         entered_from_ingress=frozenset(route.service for route in platform.ingress.routes),
         reaching_internet=frozenset(s.service_name for s in services if s.reaches_internet),
         private_ranges=platform.egress.private_ranges,
-        in_mesh=frozenset(s.service_name for s in services if platform.mesh.is_on),
+        in_mesh=_in_mesh(services, watching.values()) if platform.mesh.is_on else frozenset(),
+        observers=watching,
+        api_server_addresses=platform.egress.api_server_addresses,
+        foreign={name: observer.namespace for name, observer in watching.items() if observer.namespace},
     )
+
+
+def _in_mesh(services: Iterable[type[Service[Any]]], observers: Iterable[Observer]) -> frozenset[str]:
+    own = (service.service_name for service in services)
+    return frozenset((*own, *(observer.name for observer in observers if observer.in_mesh)))

@@ -1,14 +1,21 @@
-"""Where the services that may reach the internet must not get to although its address looks public."""
+"""Where the services that may reach the internet must not get to, and where the API server is."""
 
 from components.settings.base import Settings, setting
-from components.settings.names import NetworkRange
+from components.settings.names import NetworkAddress, NetworkRange
 
 
 class EgressSettings(Settings):
-    """What is not the internet. The ranges that never are (RFC 6890) are cut out anyway."""
+    """What is not the internet, and how the API server is reached. RFC 6890's ranges are cut out anyway."""
 
     private_ranges: tuple[NetworkRange, ...] = setting(
         "security",
         "Further IPv4 ranges that are not the internet, such as a cluster's pods or a partner's network.",
         (),
+    )
+    api_server_addresses: tuple[NetworkAddress, ...] = setting(
+        "security",
+        "Addresses of the API server for those pods that ask it (PostgreSQL's servers, monitoring): those of the "
+        "Service `kubernetes` in the default networks of kubeadm and k3s. Where the cluster's network judges "
+        "connections by their real end, name the machines of the control plane.",
+        ("10.96.0.1", "10.43.0.1"),
     )

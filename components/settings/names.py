@@ -36,6 +36,15 @@ def _network_range(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        raise ValueError("is not an IPv4 address; write one such as 10.96.0.1") from None
+    return text
+
+
 DnsLabel = Annotated[str, AfterValidator(_dns_label)]
 DnsName = Annotated[str, AfterValidator(_dns_name)]
 NetworkRange = Annotated[str, AfterValidator(_network_range)]
+NetworkAddress = Annotated[str, AfterValidator(_address)]

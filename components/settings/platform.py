@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, model_validator
 
 from components.settings.admission import AdmissionSettings
+from components.settings.alertmanager import AlertmanagerSettings
 from components.settings.backup import BackupSettings
 from components.settings.base import Settings, blocks, section, setting
 from components.settings.builds import BuildsSettings
@@ -15,6 +16,7 @@ from components.settings.mesh import MeshSettings
 from components.settings.names import DnsLabel
 from components.settings.nats import NatsSettings
 from components.settings.postgres import RESERVED_CONNECTIONS, PostgresSettings, connections_needed, major_version
+from components.settings.prometheus import PrometheusSettings
 from components.settings.redis import RedisSettings
 from components.settings.services import ServicesSettings
 from components.settings.workload import AutoscalingSettings
@@ -92,6 +94,8 @@ class PlatformSettings(Settings):
     redis: RedisSettings | None = section("Redis of the stack; null where it brings its own URL.", None)
     nats: NatsSettings | None = section("NATS of the stack; null where it brings its own URL.", None)
     backup: BackupSettings | None = section("Scheduled dumps of the stores; null for none.", None)
+    prometheus: PrometheusSettings | None = section("Metrics, objectives and alerts; null for none.", None)
+    alertmanager: AlertmanagerSettings | None = section("Who is told about alerts; null for nobody.", None)
     tombstones: tuple[str, ...] = setting(
         "data",
         "Names of objects with data that the stack gives up; all others are protected and kept when it is removed.",
@@ -167,6 +171,15 @@ class PlatformSettings(Settings):
                 f"backup.image.tag {self.backup.image.tag!r} does not begin with the server's version "
                 f"{self.postgres.major}, and a client of another version makes dumps that may not restore; use an "
                 "image with the clients of that version"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _alerts_come_from_somewhere(self) -> Self:
+        if self.alertmanager and not (self.prometheus and self.prometheus.is_managed):
+            raise ValueError(
+                "alertmanager is there, but no Prometheus of the stack's own sends it alerts; add prometheus with mode "
+                "managed, or remove alertmanager (the cluster's own Prometheus has one)"
             )
         return self
 

@@ -1,6 +1,5 @@
 """PostgreSQL of a stack: how many instances, how big, with which databases. Never a password."""
 
-import ipaddress
 import re
 from fractions import Fraction
 from typing import Annotated, Self
@@ -27,14 +26,6 @@ def _database_name(text: str) -> str:
             "is not a free database name; use lower-case letters, digits and '_', such as archive, but none of "
             f"{', '.join(_OPERATORS_OWN)}"
         )
-    return text
-
-
-def _address(text: str) -> str:
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        raise ValueError("is not an IPv4 address; write one such as 10.96.0.1") from None
     return text
 
 
@@ -113,13 +104,6 @@ class PostgresSettings(Settings):
     resources: ResourceSettings = section("What each server is guaranteed and may use.")
     parameters: PostgresParameterSettings = section("What the server is told.")
     databases: DatabasesSettings = section("The databases, by service.", DatabasesSettings())
-    api_server_addresses: tuple[Annotated[str, AfterValidator(_address)], ...] = setting(
-        "security",
-        "Addresses of the API server, in which the servers keep their state: those of the Service `kubernetes` in the "
-        "default networks of kubeadm and k3s. Where the cluster's network judges connections by their real end, name "
-        "the machines of the control plane.",
-        ("10.96.0.1", "10.43.0.1"),
-    )
     operator_namespace: str = setting("security", "Namespace of the operator CloudNativePG.", "cnpg-system")
 
     @property

@@ -121,4 +121,14 @@ SECRETS = (
         variables={},
         generated_bytes=32,
     ),
+    SecretSetting(
+        key="alertmanagerWebhookUrl",
+        description="Address of the webhook that is told about alerts, where the address itself lets anybody write.",
+        variables={},
+    ),
+    SecretSetting(
+        key="alertmanagerMailPassword",
+        description="Password of the user at the mail server that sends alerts.",
+        variables={},
+    ),
 )

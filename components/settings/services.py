@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from components.quantities import mebibytes
 from components.settings.base import Settings, section, setting
 from components.settings.image import ImageSettings
+from components.settings.slo import ServiceMetricsSettings, SloSettings
 from components.settings.workload import (
     Memory,
     ModelLoadingProbeSettings,
@@ -46,6 +47,10 @@ class ServiceSettings(Settings):
     autoscaling: ReplicaRangeSettings | None = section("Range of a HorizontalPodAutoscaler, or null for none.", None)
     probes: ProbeSettings = section("How the kubelet finds out how the service is.", ProbeSettings())
     shutdown: ShutdownSettings = section("How a pod ends.", ShutdownSettings())
+    metrics: ServiceMetricsSettings | None = section(
+        "Metrics that the image exports; null for none, and then only its health path is probed.", None
+    )
+    slo: SloSettings = section("What the service promises.", SloSettings())
     run_as_user: int = setting(
         "security", "Numeric user, group and file system group of the container.", 10001, ge=1000, le=2**31 - 1
     )
@@ -63,6 +68,15 @@ class ServiceSettings(Settings):
             raise ValueError(
                 f"exactly one of replicas and autoscaling decides the number of pods, but {found}; "
                 "set autoscaling for a range or replicas for a fixed number"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _errors_are_counted(self) -> Self:
+        if self.slo.success_percent is not None and self.metrics is None:
+            raise ValueError(
+                "slo.successPercent promises a share of requests without error, but the image exports no metrics that "
+                "count them; set metrics where the image has some, or remove the promise"
             )
         return self
 

@@ -45,21 +45,33 @@ _MUTUAL_TLS = {"mtls": {"mode": "STRICT"}}
 
 
 def _allow_callers(name: str, platform: PlatformSettings, graph: ServiceGraph) -> Manifest | None:
-    callers = [_principal(platform, platform.namespace, caller) for caller in graph.callers_of(name)]
+    admitted: dict[int, list[str]] = {}
+    for caller in graph.callers_of(name):
+        admitted.setdefault(graph.ports[name], []).append(_principal_of(caller, platform, graph))
     if name in graph.entered_from_ingress:
         controller = platform.mesh.ingress_service_account
-        callers.append(_principal(platform, platform.ingress.controller_namespace, controller))
+        principal = _principal(platform, platform.ingress.controller_namespace, controller)
+        admitted.setdefault(graph.ports[name], []).append(principal)
+    for scrape in graph.scrapes_of(name):
+        principals = admitted.setdefault(scrape.port, [])
+        principals += {_principal_of(scrape.scraper, platform, graph)} - set(principals)
     # A rule without callers would admit everybody, so without them there is no policy.
-    return _authorization(name, platform, _only(name, callers, graph)) if callers else None
+    return _authorization(name, platform, _only(name, admitted, graph)) if admitted else None
 
 
-def _only(name: str, callers: Iterable[str], graph: ServiceGraph) -> dict[str, Any]:
-    # Caller and port stand in one rule: two rules would admit every caller, and every port.
-    rule = {
-        "from": [{"source": {"principals": list(callers)}}],
-        "to": [{"operation": {"ports": [str(graph.ports[name])]}}],
-    }
-    return {"action": "ALLOW", "selector": {"matchLabels": graph.selector_of(name)}, "rules": [rule]}
+def _only(name: str, admitted: Mapping[int, Iterable[str]], graph: ServiceGraph) -> dict[str, Any]:
+    # Callers and port stand in one rule: two rules would admit every caller, and every port.
+    rules = [
+        {"from": [{"source": {"principals": list(callers)}}], "to": [{"operation": {"ports": [str(port)]}}]}
+        for port, callers in admitted.items()
+    ]
+    return {"action": "ALLOW", "selector": {"matchLabels": graph.selector_of(name)}, "rules": rules}
+
+
+def _principal_of(name: str, platform: PlatformSettings, graph: ServiceGraph) -> str:
+    if name in graph.foreign and platform.prometheus and platform.prometheus.external:
+        return _principal(platform, graph.foreign[name], platform.prometheus.external.service_account)
+    return _principal(platform, platform.namespace, name)
 
 
 def _principal(platform: PlatformSettings, namespace: str, service_account: str) -> str:

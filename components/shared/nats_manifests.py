@@ -8,6 +8,7 @@ import pulumi
 
 from components import naming
 from components.kubernetes_object import Manifest
+from components.network_policy import scrape_rules
 from components.service_graph import MessageFlow, ServiceGraph, Store
 from components.settings import PlatformSettings
 from components.settings.nats import NatsSettings
@@ -117,9 +118,10 @@ def server_policy(nats: NatsSettings, graph: ServiceGraph, platform: PlatformSet
     callers = [graph.selector_of(caller) for caller in graph.callers_of(NAME)]
     to_clients = ([*callers, *([streams(platform).selector] if nats.streams else [])], [configuration.PORT])
     if not nats.is_clustered:
-        return objects.network_policy([to_clients], [])
+        return objects.network_policy([to_clients], [], scrape_rules(NAME, graph))
     route = [configuration.ROUTE_PORT]
-    return objects.network_policy([to_clients, ([objects.selector], route)], [(objects.selector, route)])
+    callers_and_servers = [to_clients, ([objects.selector], route)]
+    return objects.network_policy(callers_and_servers, [(objects.selector, route)], scrape_rules(NAME, graph))
 
 
 def streams_policy(platform: PlatformSettings) -> Manifest:

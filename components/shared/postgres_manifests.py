@@ -7,7 +7,7 @@ import pulumi
 
 from components import naming
 from components.kubernetes_object import Manifest
-from components.network_policy import dns_rule
+from components.network_policy import API_SERVER_PORTS, dns_rule, scrape_rules
 from components.service_graph import ServiceGraph
 from components.settings.platform import ROLLOUT_SURGE, PlatformSettings
 from components.settings.postgres import PostgresSettings, connections_needed
@@ -31,7 +31,6 @@ WAL_STORE = "postgres-wal"
 
 _STATUS_PORT = 8000
 _BACKUP_CONNECTIONS = 3
-_API_SERVER_PORTS = (443, 6443)
 _POD_LABELS = {"cnpg.io/cluster": HOST}
 
 
@@ -210,7 +209,7 @@ def network_policy(graph: ServiceGraph, postgres: PostgresSettings, platform: Pl
     }
     clients = [*graph.callers_of(STORE), *([BACKUP_WORKLOAD] if platform.backup else [])]
     callers = [{"podSelector": {"matchLabels": graph.selector_of(name)}} for name in clients]
-    api_server = [{"ipBlock": {"cidr": f"{address}/32"}} for address in postgres.api_server_addresses]
+    api_server = [{"ipBlock": {"cidr": f"{address}/32"}} for address in platform.egress.api_server_addresses]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -221,11 +220,12 @@ def network_policy(graph: ServiceGraph, postgres: PostgresSettings, platform: Pl
             "ingress": [
                 {"from": callers, "ports": _tcp(PORT)},
                 {"from": [operator, own], "ports": _tcp(_STATUS_PORT, PORT)},
+                *scrape_rules(STORE, graph),
             ],
             "egress": [
                 {"to": [own], "ports": _tcp(PORT, _STATUS_PORT)},
                 # A server's instance manager keeps its state in the API server.
-                {"to": api_server, "ports": _tcp(*_API_SERVER_PORTS)},
+                {"to": api_server, "ports": _tcp(*API_SERVER_PORTS)},
                 dns_rule(),
             ],
         },

@@ -7,6 +7,8 @@ import pulumi
 
 from components import naming
 from components.kubernetes_object import Manifest
+from components.network_policy import scrape_rules
+from components.observers import REDIS_METRICS_PORT, REDIS_SERVERS
 from components.service_graph import ServiceGraph, Store
 from components.settings import PlatformSettings
 from components.settings.redis import RedisSettings
@@ -51,6 +53,11 @@ def store(redis: RedisSettings) -> Store:
     return Store(name=NAME, port=configuration.PORT, pod_labels=labels)
 
 
+def servers_store() -> Store:
+    """The servers as monitoring sees them, behind the proxies or not."""
+    return Store(name=REDIS_SERVERS, port=REDIS_METRICS_PORT, pod_labels=naming.selector_labels(NAME))
+
+
 def url(password: str) -> str:
     """How api-gateway reaches Redis, the same with one server and with several."""
     return f"redis://{CALLER}:{password}@{NAME}:{configuration.PORT}"
@@ -93,11 +100,13 @@ def server_policy(redis: RedisSettings, graph: ServiceGraph, platform: PlatformS
     """A single server talks to its callers only; several talk to each other and to the proxies."""
     objects = servers(platform)
     if not redis.is_replicated:
-        return objects.network_policy([(_callers(graph), [configuration.PORT])], [])
+        return objects.network_policy([(_callers(graph), [configuration.PORT])], [], scrape_rules(REDIS_SERVERS, graph))
     own = sorted(ports(redis).values())
     proxy = proxies(platform).selector
     return objects.network_policy(
-        [([proxy], [configuration.PORT]), ([objects.selector], own)], [(objects.selector, own)]
+        [([proxy], [configuration.PORT]), ([objects.selector], own)],
+        [(objects.selector, own)],
+        scrape_rules(REDIS_SERVERS, graph),
     )
 
 

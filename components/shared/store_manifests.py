@@ -124,12 +124,14 @@ class StoreObjects:
         self,
         callers: Sequence[tuple[Sequence[Mapping[str, str]], Sequence[int]]],
         callees: Sequence[tuple[Mapping[str, str], Sequence[int]]],
+        further: Sequence[Mapping[str, Any]] = (),
     ) -> Manifest:
         """Who may reach the pods and whom they may reach.
 
         Args:
             callers: Labels of pods, and the ports that these may reach.
             callees: Labels of pods, and the ports on which these may be reached; DNS comes with the first.
+            further: Ingress rules beside those of the callers, such as those of monitoring.
         """
         ingress = [
             {"from": [_pods(labels) for labels in peers], "ports": _tcp(ports)} for peers, ports in callers if peers
@@ -142,7 +144,7 @@ class StoreObjects:
             "spec": {
                 "podSelector": {"matchLabels": self.selector},
                 "policyTypes": ["Ingress", "Egress"],
-                "ingress": ingress,
+                "ingress": [*ingress, *further],
                 "egress": [*egress, dns_rule()] if egress else [],
             },
         }

@@ -19,6 +19,7 @@ def declared_stores(platform: PlatformSettings) -> tuple[Store, ...]:
     return (
         *([postgres_store()] if platform.postgres else ()),
         *([redis_manifests.store(platform.redis)] if platform.redis else ()),
+        *([redis_manifests.servers_store()] if platform.redis and platform.prometheus else ()),
         *([nats_manifests.store()] if platform.nats else ()),
     )
 

@@ -13,11 +13,12 @@ COMPONENTS = sorted((ROOT / "components").rglob("*.py"))
 LAYERS = (
     {"naming", "quantities", "kubernetes_object"},
     {"settings", "service_graph"},
-    {"network_policy", "route_table", "stack_configuration"},
+    {"network_policy", "observers", "route_table", "stack_configuration"},
     {"pod"},
     {"workload_manifests"},
     {"workload"},
     {"services", "shared"},
+    {"observability"},
 )
 """Modules and packages of `components`; each may import from the layers before its own, and from itself."""
 PHASE = re.compile(r"\b(alpha|beta)\b|(?<![a-z])(?<!v\d)(alpha|beta)(?![a-z])", re.IGNORECASE)
@@ -61,7 +62,7 @@ ADDONS_PROGRAM = ROOT / "cluster" / "addons" / "__main__.py"
 
 @pytest.mark.parametrize("path", COMPONENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_components_import_in_one_direction(path: Path) -> None:
-    """Naming and settings below, workload above them, services and what they share on top."""
+    """Naming and settings below, workload above them, then services and what they share, what watches them on top."""
     own = path.relative_to(ROOT / "components").parts[0].removesuffix(".py")
     for name in imports(tree(path)):
         if name.split(".")[0] == "components" and own != "__init__":

@@ -1,0 +1,97 @@
+"""Who watches whom: the pods of monitoring as the service graph sees them. Policies, mesh and proof derive from it."""
+
+from collections.abc import Iterator
+
+from components.naming import selector_labels
+from components.service_graph import Observer, Scrape
+from components.settings import PlatformSettings
+
+PROMETHEUS = "prometheus"
+EXTERNAL_PROMETHEUS = "external-prometheus"
+"""Stands for the Prometheus that the cluster has anyway, in another namespace."""
+
+ALERTMANAGER = "alertmanager"
+BLACKBOX = "blackbox-exporter"
+KUBE_STATE = "kube-state-metrics"
+REDIS_SERVERS = "redis-servers"
+"""Redis's servers, where `redis` in the service graph means the proxies in front of them."""
+
+PROMETHEUS_PORT = 9090
+ALERTMANAGER_PORT = 9093
+ALERTMANAGER_GOSSIP_PORT = 9094
+BLACKBOX_PORT = 9115
+KUBE_STATE_PORT = 8080
+POSTGRES_METRICS_PORT = 9187
+"""Port on which CloudNativePG's instance manager exports its metrics."""
+
+REDIS_METRICS_PORT = 9121
+NATS_METRICS_PORT = 7777
+
+
+def scraper_of(platform: PlatformSettings) -> str | None:
+    """Name of the Prometheus that scrapes the stack, or None where nobody does."""
+    if platform.prometheus is None:
+        return None
+    return PROMETHEUS if platform.prometheus.is_managed else EXTERNAL_PROMETHEUS
+
+
+def declared_observers(platform: PlatformSettings) -> tuple[Observer, ...]:
+    """The pods of monitoring of a stack, with all that they read and call."""
+    if platform.prometheus is None:
+        return ()
+    return tuple(_observers(platform))
+
+
+def _observers(platform: PlatformSettings) -> Iterator[Observer]:
+    settings = platform.prometheus
+    assert settings is not None, "asked for only where there is one"
+    yield _prometheus(platform, managed=settings.is_managed)
+    certificate = settings.certificate_probe
+    yield Observer(
+        name=BLACKBOX,
+        port=BLACKBOX_PORT,
+        scrapes=tuple(Scrape(BLACKBOX, name, each.port) for name, each in platform.services.by_name().items()),
+        in_mesh=True,
+        ingress_port=certificate.pod_port if certificate else None,
+    )
+    if settings.is_managed:
+        yield Observer(name=KUBE_STATE, port=KUBE_STATE_PORT, reads_api_server=True)
+    if platform.alertmanager:
+        ports = {receiver.port for receiver in platform.alertmanager.receivers}
+        yield Observer(
+            name=ALERTMANAGER,
+            port=ALERTMANAGER_PORT,
+            answers_api_server=True,
+            internet_ports=tuple(sorted(ports)),
+            pod_labels=selector_labels(ALERTMANAGER),
+        )
+
+
+def _prometheus(platform: PlatformSettings, *, managed: bool) -> Observer:
+    name = PROMETHEUS if managed else EXTERNAL_PROMETHEUS
+    targets = _exporting(platform) | ({KUBE_STATE: KUBE_STATE_PORT, PROMETHEUS: PROMETHEUS_PORT} if managed else {})
+    external = platform.prometheus.external if platform.prometheus else None
+    return Observer(
+        name=name,
+        port=PROMETHEUS_PORT,
+        scrapes=tuple(Scrape(name, target, port) for target, port in targets.items()),
+        calls=(ALERTMANAGER,) if platform.alertmanager else (),
+        reads_api_server=managed,
+        answers_api_server=managed,
+        in_mesh=managed,
+        # The operator makes the pods, with the labels that the object Prometheus gives it.
+        pod_labels=external.pod_labels if external else selector_labels(name),
+        namespace=external.namespace if external else None,
+    )
+
+
+def _exporting(platform: PlatformSettings) -> dict[str, int]:
+    """Who exports metrics in both modes, and on which port of their pods."""
+    services = {name: each.port for name, each in platform.services.by_name().items() if each.metrics}
+    return {
+        **services,
+        BLACKBOX: BLACKBOX_PORT,
+        **({"postgres": POSTGRES_METRICS_PORT} if platform.postgres else {}),
+        **({REDIS_SERVERS: REDIS_METRICS_PORT} if platform.redis else {}),
+        **({"nats": NATS_METRICS_PORT} if platform.nats else {}),
+    }
