@@ -1,7 +1,19 @@
-"""The command of the backup image: `python -m backup dump|list|check|restore|drill`.
+"""The command of the backup image, the same for every store (postgres, redis, nats).
 
-The server and its role come from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE, the key from BACKUP_KEY. Ends with
-0 when everything is done, with 1 when something failed, with 2 when the request makes no sense.
+    python -m backup dump STORE [--only PART]... [--keep N] [--days N] [--drill]
+    python -m backup list STORE
+    python -m backup check STORE [--backup ID | --at TIME]
+    python -m backup restore STORE [--backup ID | --at TIME] [--only PART]... [--into NAME] [--replace]
+    python -m backup drill STORE [--backup ID | --at TIME]
+
+A PART is a database of PostgreSQL or Redis, or a stream of NATS. `--into` names the copy of a PostgreSQL database, or
+the server that gets the data of Redis or NATS. Without `--backup` and `--at` the newest backup is taken. What is there
+is replaced with `--replace` only, and kept: PostgreSQL renames it, Redis moves it to a free database, and NATS dumps
+it first. How the stores are reached: `backup.postgres_store`, `backup.redis_store`, `backup.nats_store`. The key is in
+BACKUP_KEY, the folder of the backups in BACKUP_ROOT, and BACKUP_REPORT names the file for the report to monitoring.
+
+Prints JSON (one object for each backup with `list`). Ends with 0 when everything is done, with 1 when something failed
+or was refused (nothing live was changed), with 2 when the request makes no sense.
 """
 
 import argparse
@@ -14,14 +26,22 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from backup import metrics, postgres
+from backup import metrics, sealing
 from backup.encryption import derive_key
 from backup.errors import BackupError
-from backup.postgres_server import Server
+from backup.nats_store import NatsStore
+from backup.postgres_store import PostgresStore
+from backup.redis_store import RedisStore
 from backup.repository import STORES, Backup, Repository, choose, parse_moment
-from backup.scratch import scratch_server
+from backup.store import Request, Restored, Store
 
 Arguments = argparse.Namespace
+
+_STORES: Mapping[str, Callable[[], Store]] = {
+    "postgres": PostgresStore.from_environment,
+    "redis": RedisStore.from_environment,
+    "nats": NatsStore.from_environment,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,30 +64,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m backup", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m backup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", default=os.environ.get("BACKUP_ROOT", "/backups"), help="folder of the backups")
     commands = parser.add_subparsers(dest="command", required=True)
-    dump = _command(commands, "dump", "dump databases and delete what is older than the retention")
-    dump.add_argument("databases", nargs="+", metavar="DATABASE")
+    dump = _command(commands, "dump", "dump a store and delete what is older than the retention", parts=True)
     dump.add_argument("--keep", type=int, default=3, help="good backups that are kept whatever their age")
     dump.add_argument("--drill", action="store_true", help="restore the dump into a server of its own and compare")
     dump.add_argument("--days", type=int, default=7, help="age at which a backup may be deleted")
     _command(commands, "list", "list the backups")
-    for name, text in (("check", "prove that a backup is whole"), ("drill", "restore, compare and drop again")):
-        _chosen(_command(commands, name, text))
-    restore = _command(commands, "restore", "restore one database")
+    _chosen(_command(commands, "check", "prove that a backup is whole"))
+    _chosen(_command(commands, "drill", "restore into a server of its own, compare and remove"))
+    restore = _command(commands, "restore", "restore a backup", parts=True)
     _chosen(restore)
-    restore.add_argument("database", metavar="DATABASE")
-    restore.add_argument("--into", required=True, metavar="NAME", help="name that the copy gets")
-    restore.add_argument("--replace", action="store_true", help="put a database of that name aside")
+    restore.add_argument("--into", metavar="NAME", help="name of the copy (postgres) or of the server (redis, nats)")
+    restore.add_argument("--replace", action="store_true", help="put what is there aside")
     return parser
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str, *, parts: bool = False
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=text)
-    command.add_argument("--store", default="postgres", choices=STORES)
+    command.add_argument("store", choices=STORES)
+    if parts:
+        command.add_argument("--only", action="append", default=[], metavar="PART", help="database or stream")
     return command
 
 
@@ -77,63 +99,44 @@ def _chosen(command: argparse.ArgumentParser) -> None:
     which.add_argument("--at", metavar="TIME", help="the newest backup from before a time with its zone")
 
 
-def _server() -> Server:
-    found = os.environ
-    return Server(
-        found.get("PGHOST", "localhost"),
-        int(found.get("PGPORT", "5432")),
-        found.get("PGUSER", "backup"),
-        found.get("PGPASSWORD", ""),
-        home=found.get("PGDATABASE", "postgres"),
-    )
-
-
 def _key() -> bytes:
     if "BACKUP_KEY" not in os.environ:
         raise BackupError("BACKUP_KEY is not set; give the key from the secret backupEncryptionKey")
     return derive_key(os.environ["BACKUP_KEY"])
 
 
+def _report(repository: Repository, action: str, figures: Mapping[str, float]) -> None:
+    path = os.environ.get("BACKUP_REPORT")
+    metrics.write_report(Path(path) if path else None, repository.store, action, figures)
+
+
 def _dump(given: Arguments, repository: Repository) -> None:
-    started = time.monotonic()
+    started, store = time.monotonic(), _STORES[repository.store]()
     try:
-        identifier = postgres.dump(_server(), given.databases, repository, _key())
+        identifier = store.dump(repository, _key(), given.only)
         backup = repository.backup(identifier)
-        if given.drill:
-            _prove(repository, backup)
+        drilled = store.drill(repository, backup, _key()) if given.drill else []
     except BackupError:
-        metrics.write(repository.folder, repository.store, "dump", {"success": 0})
+        _report(repository, "dump", {metrics.DUMP_SUCCESS: 0})
         raise
     removed = repository.thin_out(given.keep, timedelta(days=given.days), datetime.now(UTC))
+    size = sum(entry["size"] for entry in backup.manifest["files"])
     figures = {
-        "success": 1,
-        "last_success_timestamp_seconds": time.time(),
-        "duration_seconds": time.monotonic() - started,
-        "size_bytes": sum(entry["size"] for entry in backup.manifest["files"]),
+        metrics.DUMP_SUCCESS: 1,
+        metrics.DUMP_LAST_SUCCESS: time.time(),
+        metrics.DUMP_DURATION: time.monotonic() - started,
+        metrics.DUMP_SIZE: size,
     }
-    metrics.write(repository.folder, repository.store, "dump", figures)
-    print(json.dumps({"backup": identifier, "removed": removed, "size_bytes": figures["size_bytes"]}))
-
-
-def _prove(repository: Repository, backup: Backup) -> None:
-    with scratch_server([entry["owner"] for entry in backup.manifest["files"]]) as server:
-        _record(repository, postgres.drill(server, repository, backup, _key()))
-
-
-def _record(repository: Repository, results: Sequence[postgres.Restored]) -> None:
-    figures = {
-        "recovery_point_seconds": max(result.recovery_point_seconds for result in results),
-        "recovery_time_seconds": max(result.recovery_time_seconds for result in results),
-        "last_success_timestamp_seconds": time.time(),
-    }
-    metrics.write(repository.folder, repository.store, "drill", figures)
-    print(json.dumps({"drill": [asdict(result) for result in results]}))
+    _report(repository, "dump", figures | _drill_figures(drilled))
+    print(json.dumps({"backup": identifier, "removed": removed, "size_bytes": size, "drill": _shown(drilled)}))
 
 
 def _list(_: Arguments, repository: Repository) -> None:
     for backup in repository.backups():
         files = backup.manifest["files"]
-        print(f"{backup.id}  {sum(entry['size'] for entry in files)} bytes  {', '.join(e['name'] for e in files)}")
+        parts = sorted({str(entry.get("database") or entry.get("stream") or entry["name"]) for entry in files})
+        size = sum(entry["size"] for entry in files)
+        print(json.dumps({"backup": backup.id, "taken_at": backup.manifest["taken_at"], "size": size, "parts": parts}))
 
 
 def _pick(given: Arguments, repository: Repository) -> Backup:
@@ -142,20 +145,40 @@ def _pick(given: Arguments, repository: Repository) -> Backup:
 
 def _check(given: Arguments, repository: Repository) -> None:
     backup = _pick(given, repository)
-    postgres.check(backup, _key())
-    print(f"backup {backup.id} is whole")
+    sealing.check(backup, _key())
+    print(json.dumps({"backup": backup.id, "whole": True}))
 
 
 def _restore(given: Arguments, repository: Repository) -> None:
     backup = _pick(given, repository)
-    done = postgres.restore(
-        _server(), repository, backup, given.database, into=given.into, key=_key(), replace=given.replace
-    )
-    print(json.dumps(asdict(done)))
+    request = Request(tuple(given.only), given.into, given.replace)
+    done = _STORES[repository.store]().restore(repository, backup, _key(), request)
+    print(json.dumps({"restored": _shown(done)}))
 
 
 def _drill(given: Arguments, repository: Repository) -> None:
-    _record(repository, postgres.drill(_server(), repository, _pick(given, repository), _key()))
+    try:
+        done = _STORES[repository.store]().drill(repository, _pick(given, repository), _key())
+    except BackupError:
+        _report(repository, "drill", {metrics.DRILL_SUCCESS: 0})
+        raise
+    _report(repository, "drill", _drill_figures(done))
+    print(json.dumps({"drill": _shown(done)}))
+
+
+def _drill_figures(done: Sequence[Restored]) -> dict[str, float]:
+    if not done:
+        return {}
+    return {
+        metrics.DRILL_SUCCESS: 1,
+        metrics.DRILL_LAST_SUCCESS: time.time(),
+        metrics.DRILL_RECOVERY_POINT: max(each.recovery_point_seconds for each in done),
+        metrics.DRILL_RECOVERY_TIME: max(each.recovery_time_seconds for each in done),
+    }
+
+
+def _shown(done: Sequence[Restored]) -> list[dict[str, object]]:
+    return [asdict(each) for each in done]
 
 
 if __name__ == "__main__":

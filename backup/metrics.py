@@ -1,28 +1,92 @@
-"""What monitoring reads about the last dump and the last drill: a file in the Prometheus text format."""
+"""The names of what monitoring knows about dumps and drills, and the report from which it knows.
 
-import os
+This module is where every name is: exporter, alerts and dashboards import it. All are gauges with the label `store`
+(postgres, redis, nats). A job writes its report as the message with which its container ends, so it needs neither
+network nor token for that; `backup.exporter` reads the messages from the API server and shows them under these names.
+"""
+
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
-FILE = "metrics.prom"
+STORE_LABEL = "store"
+
+DUMP_SUCCESS = "alt_las_backup_dump_success"
+"""1 when the last dump that ended was good, 0 when it failed."""
+
+DUMP_LAST_SUCCESS = "alt_las_backup_dump_last_success_timestamp_seconds"
+"""Unix time at which the last good dump ended. Age of the backup: `time()` minus this."""
+
+DUMP_SIZE = "alt_las_backup_dump_size_bytes"
+"""Size of the last good dump, encrypted."""
+
+DUMP_DURATION = "alt_las_backup_dump_duration_seconds"
+"""Time that the last good dump took, with its upload."""
+
+OBJECTIVE = "alt_las_backup_recovery_point_objective_seconds"
+"""Age of the newest good dump that the settings allow (recoveryPointHours)."""
+
+DRILL_SUCCESS = "alt_las_backup_drill_success"
+"""1 when the last drill that ended restored everything and found it equal, 0 when it failed."""
+
+DRILL_LAST_SUCCESS = "alt_las_backup_drill_last_success_timestamp_seconds"
+"""Unix time at which the last good drill ended."""
+
+DRILL_RECOVERY_POINT = "alt_las_backup_drill_recovery_point_seconds"
+"""Measured age of the restored data when the last good drill began."""
+
+DRILL_RECOVERY_TIME = "alt_las_backup_drill_recovery_time_seconds"
+"""Measured time of the last good drill until the copy was complete and compared."""
+
+NAMES: Mapping[str, str] = {
+    DUMP_SUCCESS: "Whether the last dump that ended was good",
+    DUMP_LAST_SUCCESS: "Unix time at which the last good dump ended",
+    DUMP_SIZE: "Size of the last good dump, encrypted",
+    DUMP_DURATION: "Time that the last good dump took",
+    OBJECTIVE: "Age of the newest good dump that the settings allow",
+    DRILL_SUCCESS: "Whether the last drill that ended was good",
+    DRILL_LAST_SUCCESS: "Unix time at which the last good drill ended",
+    DRILL_RECOVERY_POINT: "Measured age of the restored data when the last good drill began",
+    DRILL_RECOVERY_TIME: "Measured time of the last good drill until the copy was compared",
+}
+"""Every metric, with the help text that the exporter shows."""
+
+PORT = 9187
+"""Port of the exporter."""
+
+PATH = "/metrics"
+"""Path at which the exporter answers."""
+
+EXPORTER = "backup-metrics"
+"""Name of the exporter's workload, and the value of its label `app.kubernetes.io/name`."""
+
+MOST_BYTES = 4096
+"""Longest message of a container that Kubernetes keeps."""
 
 
-def write(folder: Path, store: str, action: str, figures: Mapping[str, float]) -> Path:
-    """Write the figures of an action, replacing those of the one before.
+def write_report(path: Path | None, store: str, action: str, figures: Mapping[str, float]) -> None:
+    """Leave what a job came to where the kubelet picks it up.
 
     Args:
-        folder: Folder of the store.
+        path: File of the container's message; None where nobody reads it.
         store: Name of the store.
         action: What was done: dump or drill.
-        figures: Value by name, which ends in its unit.
+        figures: Value by name of the metric.
+    """
+    if path is not None:
+        path.write_text(json.dumps({"store": store, "action": action, "figures": dict(figures)}), encoding="utf-8")
+
+
+def exposition(series: Mapping[tuple[str, str], float]) -> str:
+    """Metrics in Prometheus' text format.
+
+    Args:
+        series: Value by name of the metric and store.
     """
     lines = []
-    for name, value in sorted(figures.items()):
-        metric = f"alt_las_backup_{action}_{name}"
-        lines += [f"# TYPE {metric} gauge", f'{metric}{{store="{store}"}} {value:g}']
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{action}-{FILE}"
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    unfinished.replace(path)
-    return path
+    for name, text in NAMES.items():
+        values = {store: value for (found, store), value in sorted(series.items()) if found == name}
+        if values:
+            lines += [f"# HELP {name} {text}.", f"# TYPE {name} gauge"]
+            lines += [f'{name}{{{STORE_LABEL}="{store}"}} {value:.15g}' for store, value in values.items()]
+    return "".join(f"{line}\n" for line in lines)

@@ -4,38 +4,19 @@ import itertools
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Any
 
-from backup import encryption
+from backup import sealing
 from backup.errors import BackupError
 from backup.postgres_server import Content, Server, quoted, read_content
-from backup.repository import Backup, Repository, file_entry, write_manifest
+from backup.repository import Backup, Repository
+from backup.store import Restored, stopwatch
 
 _DUMP = ("pg_dump", "--format=custom", "--no-password", "--lock-wait-timeout=60s")
 _RESTORE = ("pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password", "--single-transaction")
 
 _OWNER = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
-
-
-@dataclass(frozen=True)
-class Restored:
-    """What a restore came to.
-
-    Attributes:
-        backup: Id of the backup.
-        database: The database that was restored, and its name now.
-        rows: Rows in all its tables.
-        recovery_point_seconds: Age of the data when the restore began: what would have been lost.
-        recovery_time_seconds: Time from the beginning until the copy was complete and compared.
-    """
-
-    backup: str
-    database: str
-    rows: int
-    recovery_point_seconds: float
-    recovery_time_seconds: float
 
 
 def dump(server: Server, databases: Sequence[str], repository: Repository, key: bytes) -> str:
@@ -53,39 +34,27 @@ def dump(server: Server, databases: Sequence[str], repository: Repository, key: 
         taken_at = repository.free_second()
         with repository.new(taken_at) as folder:
             files = [_dump_one(server, database, folder.joinpath(f"{database}.dump"), key) for database in databases]
-            content = {
-                "store": repository.store,
-                "taken_at": taken_at.isoformat(),
-                "finished_at": datetime.now(UTC).isoformat(),
-                "server_major": server.major(),
-                "client_version": client,
-                "key_id": encryption.key_id(key),
-                "files": files,
-            }
-            write_manifest(folder, content)
+            versions = {"server_major": server.major(), "client_version": client}
+            sealing.finish(folder, taken_at, key, files, versions)
     return repository.backups()[-1].id
 
 
-def _dump_one(server: Server, database: str, path: Any, key: bytes) -> dict[str, Any]:
+def _dump_one(server: Server, database: str, path: Path, key: bytes) -> dict[str, Any]:
     # The figures are of the very moment that the dump sees.
     with server.snapshot(database) as (moment, ask):
         command = [*_DUMP, f"--snapshot={moment}", database]
-        with (
-            path.open("wb") as file,
-            subprocess.Popen(
-                command, env=server.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            ) as client,
-        ):
+        with subprocess.Popen(
+            command, env=server.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as client:
             try:
-                size, checksum = encryption.written(encryption.encrypt(_pipe(client.stdout), key), file)
+                entry = sealing.seal(_pipe(client.stdout), path, key, {"database": database, "owner": ask(_OWNER)})
             except OSError:
                 client.terminate()
                 raise
             said = _pipe(client.stderr).read().decode(errors="replace")
         if client.returncode:
             raise BackupError(f"pg_dump of {database} failed: {' '.join(said.split())}")
-        details = {"database": database, "owner": ask(_OWNER), "content": read_content(ask)}
-    return file_entry(path.name, size, checksum, details)
+        return entry | {"content": read_content(ask)}
 
 
 def restore(
@@ -116,10 +85,10 @@ def restore(
         BackupError: The backup is damaged, the key is wrong, the name is taken, or the copy differs. Live data is
             untouched.
     """
-    started, began_at = time.monotonic(), datetime.now(UTC)
+    result = stopwatch(backup)
     with repository.locked("restore"):
         entry = _entry(backup, database)
-        check(backup, key)
+        sealing.check(backup, key)
         taken = into in server.databases()
         if taken and not replace:
             raise BackupError(f"there is a database {into}; restore under another name, or replace it with --replace")
@@ -127,15 +96,8 @@ def restore(
         if taken and copy in server.databases():
             raise BackupError(f"{copy} is left over from a restore that ended early; look at it, then drop it")
         rows = _restore_copy(server, backup, entry, copy, key)
-        if taken:
-            _swap(server, copy, into, backup.id)
-    return Restored(
-        backup=backup.id,
-        database=into,
-        rows=rows,
-        recovery_point_seconds=round((began_at - backup.taken_at).total_seconds(), 3),
-        recovery_time_seconds=round(time.monotonic() - started, 3),
-    )
+        aside = _swap(server, copy, into, backup.id) if taken else None
+    return result(database, into, rows, aside)
 
 
 def _restore_copy(server: Server, backup: Backup, entry: Mapping[str, Any], copy: str, key: bytes) -> int:
@@ -147,24 +109,6 @@ def _restore_copy(server: Server, backup: Backup, entry: Mapping[str, Any], copy
     except BackupError:
         server.query(server.home, f"DROP DATABASE {quoted(copy)} WITH (FORCE)")
         raise
-
-
-def check(backup: Backup, key: bytes) -> None:
-    """Make sure that a backup is whole and that the key opens every file of it.
-
-    Raises:
-        BackupError: It is damaged, or the key is another one.
-    """
-    backup.verify()
-    wanted, given = backup.manifest["key_id"], encryption.key_id(key)
-    if wanted != given:
-        raise BackupError(
-            f"backup {backup.id} was encrypted with the key {wanted}, not with {given}; give the key of that time"
-        )
-    for entry in backup.manifest["files"]:
-        with (backup.folder / entry["name"]).open("rb") as file:
-            for _ in encryption.decrypt(file, key):
-                pass
 
 
 def drill(server: Server, repository: Repository, backup: Backup, key: bytes) -> list[Restored]:
@@ -186,16 +130,13 @@ def _entry(backup: Backup, database: str) -> Mapping[str, Any]:
 
 
 def _load(server: Server, backup: Backup, entry: Mapping[str, Any], into: str, key: bytes) -> None:
-    with (
-        (backup.folder / entry["name"]).open("rb") as file,
-        subprocess.Popen(
-            [*_RESTORE, f"--role={entry['owner']}", "-d", into],
-            env=server.environment(),
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as client,
-    ):
-        _feed(encryption.decrypt(file, key), _pipe(client.stdin))
+    with subprocess.Popen(
+        [*_RESTORE, f"--role={entry['owner']}", "-d", into],
+        env=server.environment(),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as client:
+        _feed(sealing.opened(backup, entry["name"], key), _pipe(client.stdin))
         said = _pipe(client.stderr).read().decode(errors="replace")
     if client.returncode:
         raise BackupError(f"pg_restore into {into} failed: {' '.join(said.split())}")
@@ -224,7 +165,7 @@ def _compare(wanted: Content, found: Content) -> int:
     return sum(table["rows"] for table in found["tables"].values())
 
 
-def _swap(server: Server, copy: str, into: str, identifier: str) -> None:
+def _swap(server: Server, copy: str, into: str, identifier: str) -> str:
     aside, literal = f"{into}_before_{identifier.lower()}_{int(time.time())}", into.replace("'", "''")
     server.query(
         server.home,
@@ -233,6 +174,7 @@ def _swap(server: Server, copy: str, into: str, identifier: str) -> None:
         f"BEGIN;\nALTER DATABASE {quoted(into)} RENAME TO {quoted(aside)};\n"
         f"ALTER DATABASE {quoted(copy)} RENAME TO {quoted(into)};\nCOMMIT;\n",
     )
+    return aside
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -4,7 +4,6 @@ Below the root each store has a folder, in it one folder for each backup, named 
 another name and gets its own when everything is on disk, so that whatever has the name of a backup is a whole one.
 """
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from backup.errors import BackupError
+from backup.volume import room
 
 MANIFEST = "manifest.json"
 STORES = ("postgres", "redis", "nats")
@@ -170,18 +170,12 @@ class Repository:
         for left_over in self.folder.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(left_over)
         try:
-            unfinished.mkdir(parents=True)
-            yield unfinished
-            _flush(unfinished)
-            unfinished.rename(final)
-            _flush_folder(self.folder)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            raise BackupError(
-                f"the volume of the backups is full ({error.strerror}); enlarge it or keep fewer backups. The earlier "
-                "backups are untouched"
-            ) from None
+            with room("of the backups", "enlarge it or keep fewer backups. The earlier backups are untouched"):
+                unfinished.mkdir(parents=True)
+                yield unfinished
+                _flush(unfinished)
+                unfinished.rename(final)
+                _flush_folder(self.folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -1,5 +1,6 @@
 """A PostgreSQL server of its own for a drill: nothing in it is kept, and no live server is burdened or needed."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 from backup.errors import BackupError
 from backup.postgres_server import Server, quoted
 
+_NOBODY = 65534
 _START_SECONDS = 60
 _PORT = 5432
 _SETTINGS = {
@@ -33,13 +35,14 @@ def scratch_server(
     Args:
         owners: Roles that the databases to restore belong to.
         folder: Where to keep it meanwhile; a temporary folder of its own when left out.
-        process: How to start its processes, such as under which user.
+        process: How to start its processes, such as under which user; PostgreSQL refuses to run as root, so root
+            starts them as nobody when left out.
 
     Raises:
         BackupError: It does not start; holds what it said.
     """
     home = folder or Path(tempfile.mkdtemp(prefix="drill-"))
-    options = dict(process or {}) | {"cwd": home}
+    options = dict(_nobody(home) if process is None else process) | {"cwd": home}
     try:
         _prepare(home, options)
         settings = [f"-c{name}={value}" for name, value in (_SETTINGS | {"unix_socket_directories": str(home)}).items()]
@@ -55,6 +58,13 @@ def scratch_server(
                 server.send_signal(signal.SIGQUIT)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _nobody(home: Path) -> dict[str, Any]:
+    if os.geteuid():
+        return {}
+    os.chown(home, _NOBODY, _NOBODY)
+    return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
 
 
 def _prepare(home: Path, options: Mapping[str, Any]) -> None:

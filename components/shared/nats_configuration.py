@@ -23,6 +23,7 @@ MONITORING_PORT = 8222
 CLUSTER_USER = "cluster"
 STREAMS_USER = "streams"
 BACKUP_USER = "backup"
+RESTORE_USER = "restore"
 SYSTEM_USER = "system"
 
 _BYTES_PER_MEBIBYTE = 1024 * 1024
@@ -106,6 +107,7 @@ def accounts_file(settings: NatsSettings, flows: Sequence[MessageFlow], password
     """
     permissions = {flow.service: _service_permissions(flow, settings.streams) for flow in flows}
     permissions |= {STREAMS_USER: _stream_permissions(), BACKUP_USER: _backup_permissions()}
+    permissions[RESTORE_USER] = _restore_permissions()
     accounts = {
         "PLATFORM": {
             "jetstream": "enabled",
@@ -175,6 +177,12 @@ def _stream_permissions() -> dict[str, Any]:
 def _backup_permissions() -> dict[str, Any]:
     api = ["STREAM.NAMES", "STREAM.LIST", "STREAM.INFO.*", "STREAM.SNAPSHOT.*", "CONSUMER.NAMES.*", "CONSUMER.LIST.*"]
     publish = ["$JS.API.INFO", *(f"$JS.API.{each}" for each in api), "$JS.API.CONSUMER.INFO.*.*", "$JS.SNAPSHOT.>"]
+    return {"publish": {"allow": publish}, "subscribe": {"allow": [_INBOX]}}
+
+
+def _restore_permissions() -> dict[str, Any]:
+    api = [f"$JS.API.STREAM.{verb}.*" for verb in ("INFO", "RESTORE", "DELETE")]
+    publish = ["$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", *api, "$JS.SNAPSHOT.RESTORE.>"]
     return {"publish": {"allow": publish}, "subscribe": {"allow": [_INBOX]}}
 
 

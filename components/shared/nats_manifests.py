@@ -31,6 +31,7 @@ _INTERNAL_USERS = (
     configuration.CLUSTER_USER,
     configuration.STREAMS_USER,
     configuration.BACKUP_USER,
+    configuration.RESTORE_USER,
     configuration.SYSTEM_USER,
 )
 _STREAMS_PASSWORD_KEY = "streams-password"  # noqa: S105  # the name of a key in a Secret

@@ -21,6 +21,7 @@ ENCRYPTION_KEY = "backupEncryptionKey"
 OBJECT_STORE_SECRET = "postgres-wal-credentials"  # noqa: S105  # the name of a Secret
 _USER = 10001
 _FOLDER = "/backups"
+_COMMAND = ("python", "-m", "backup", "--root", _FOLDER)
 _SCRATCH = "/tmp"  # noqa: S108  # a mount path
 _HISTORY = 3
 _START_SECONDS = 600
@@ -115,7 +116,7 @@ def connection() -> dict[str, str]:
 
 
 def _pod(backup: BackupSettings, postgres: PostgresSettings, secret: pulumi.Input[str]) -> PodArgs:
-    databases = [database.name for database in postgres.databases.by_service().values()]
+    parts = [word for each in postgres.databases.by_service().values() for word in ("--only", each.name)]
     retention = ["--keep", str(backup.retention_count), "--days", str(backup.retention_days)]
     secrets = {
         name: {"valueFrom": {"secretKeyRef": {"name": secret, "key": name}}} for name in ("PGPASSWORD", "BACKUP_KEY")
@@ -128,7 +129,7 @@ def _pod(backup: BackupSettings, postgres: PostgresSettings, secret: pulumi.Inpu
                 ContainerArgs(
                     name="dump",
                     image=backup.image.reference,
-                    command=["python", "-m", "backup", "--root", _FOLDER, "dump", "--drill", *retention, *databases],
+                    command=[*_COMMAND, "dump", "postgres", "--drill", *retention, *parts],
                     resources=backup.resources,
                     environment={**connection(), **secrets},
                     mounts={_FOLDER: "backups", _SCRATCH: "scratch"},

@@ -25,6 +25,8 @@ ACL_RULES: Mapping[str, str] = {
     "api-gateway": "~* &* +@all -@admin -@dangerous +info",
     "exporter": "resetkeys resetchannels -@all +ping +info +dbsize +slowlog|get +slowlog|len +latency|latest",
     "backup": "resetkeys resetchannels -@all +ping +info +psync +sync +replconf +bgsave +lastsave",
+    # Fills a free database and lets it change places with the live one; reads nothing.
+    "restore": "~* resetchannels -@all +ping +info +select +restore +swapdb +flushdb +multi +exec",
     "replication": "resetkeys resetchannels -@all +ping +psync +replconf",
     # What redis.io names for Sentinel; +replicaof is the newer name of +slaveof.
     "sentinel": (

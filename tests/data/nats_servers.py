@@ -1,19 +1,26 @@
 """Real NATS servers with the program's own configuration."""
 
+import asyncio
 import functools
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import nats
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import StreamInfo
 
 from components.services import SERVICES, message_flows
 from components.settings import PlatformSettings
 from components.settings.nats import NatsSettings
 from components.shared import nats_configuration as configuration
 from components.shared import nats_manifests as manifests
-from tests.data.loopback import Process, addresses, answers, fresh, program, wait_until
+from tests.data.loopback import Process, addresses, answers, fresh, platform_settings, program, wait_until
 
 PASSWORDS = {
     "runner-service": "3e5-runner-password-of-43-random-characters",
@@ -96,3 +103,31 @@ def check(file: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+async def quiet(_: Exception) -> None:
+    """Servers come and go here; what matters is asserted."""
+
+
+async def connect(servers: NatsServers, user: str) -> Client:
+    """A client that stays connected to any of the servers."""
+    return await nats.connect(
+        servers.url(user), error_cb=quiet, max_reconnect_attempts=-1, reconnect_time_wait=0.05, connect_timeout=2
+    )
+
+
+async def make_streams(servers: NatsServers, stack: str) -> StreamInfo:
+    """The streams of a stack, made by the user of the Job that makes them."""
+    (stream,) = nats_of(platform_settings(stack)).streams
+    client = await connect(servers, configuration.STREAMS_USER)
+    deadline = time.monotonic() + 30
+    request = nats.js.api.StreamConfig.from_response(configuration.stream_configuration(stream))
+    while True:
+        try:
+            made = await client.jetstream(timeout=5).add_stream(config=request)
+        except (NatsError, TimeoutError):
+            assert time.monotonic() < deadline, "the servers elect no leader"
+            await asyncio.sleep(0.3)
+        else:
+            await client.close()
+            return made

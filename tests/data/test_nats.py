@@ -14,16 +14,24 @@ from pathlib import Path
 
 import nats
 import pytest
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.api import StreamInfo
 
 import tools
 from components.shared import nats_configuration as configuration
 from components.shared import nats_manifests as manifests
 from tests.data.figures import Figures
 from tests.data.loopback import STACKS, platform_settings, wait_until
-from tests.data.nats_servers import PASSWORDS, NatsServers, check, nats_of, running, write_files
+from tests.data.nats_servers import (
+    PASSWORDS,
+    NatsServers,
+    check,
+    connect,
+    make_streams,
+    nats_of,
+    quiet,
+    running,
+    write_files,
+)
 
 pytestmark = pytest.mark.data
 
@@ -37,34 +45,6 @@ def healthy(host: str) -> bool:
     address = f"http://{host}:{configuration.MONITORING_PORT}/healthz"
     with urllib.request.urlopen(address, timeout=2) as answer:  # loopback
         return bool(answer.status == HTTPStatus.OK)
-
-
-async def quiet(_: Exception) -> None:
-    """Servers come and go here; what matters is asserted."""
-
-
-async def connect(servers: NatsServers, user: str) -> Client:
-    """A client that stays connected to any of the servers."""
-    return await nats.connect(
-        servers.url(user), error_cb=quiet, max_reconnect_attempts=-1, reconnect_time_wait=0.05, connect_timeout=2
-    )
-
-
-async def make_streams(servers: NatsServers, stack: str) -> StreamInfo:
-    """The streams of a stack, made by the user of the Job that makes them."""
-    (stream,) = nats_of(platform_settings(stack)).streams
-    client = await connect(servers, configuration.STREAMS_USER)
-    deadline = time.monotonic() + 30
-    request = nats.js.api.StreamConfig.from_response(configuration.stream_configuration(stream))
-    while True:
-        try:
-            made = await client.jetstream(timeout=5).add_stream(config=request)
-        except (NatsError, TimeoutError):
-            assert time.monotonic() < deadline, "the servers elect no leader"
-            await asyncio.sleep(0.3)
-        else:
-            await client.close()
-            return made
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backup import postgres
+from backup import metrics, postgres, sealing
 from backup.encryption import derive_key
 from backup.errors import BackupError
 from backup.postgres_server import Content
@@ -67,6 +67,7 @@ def live(server: Postgres) -> Content:
 def command(server: Postgres, root: Path, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     """Run the command of the backup image against the server."""
     connection = {"PGHOST": str(server.folder), "PGPORT": str(server.port), "PGUSER": "postgres", "BACKUP_KEY": SECRET}
+    connection |= {"BACKUP_REPORT": str(root / "report")}
     return subprocess.run(
         [sys.executable, "-m", "backup", "--root", str(root), *arguments],
         cwd=ROOT,
@@ -76,6 +77,11 @@ def command(server: Postgres, root: Path, *arguments: str, **options: Any) -> "s
         check=False,
         **options,
     )
+
+
+def report(repository: Repository) -> Any:
+    """What the last job left for monitoring."""
+    return json.loads((repository.root / "report").read_text())
 
 
 @pytest.mark.parametrize(("role", "other"), [("segmentation", "archive"), ("archive", "segmentation")])
@@ -113,14 +119,16 @@ def test_a_restored_database_is_identical(
 ) -> None:
     """Every table by count and checksum, every sequence, and what the role may do with it."""
     done = postgres.restore(server.admin, repository, backup, "archive", into="copy", key=KEY)
-    assert done.rows == 40000
+    assert done.items == 40000
     assert server.admin.content("copy") == live(server)
     assert server.admin.content("copy")["sequences"] == {"public.tasks_id_seq": 20000}
     owner = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
     assert server.admin.query("copy", owner) == "archive"
     server.admin.query("postgres", "DROP DATABASE copy")
     with capsys.disabled():
-        print(f"\nrestore of {done.rows} rows: RPO {done.recovery_point_seconds} s, RTO {done.recovery_time_seconds} s")
+        print(
+            f"\nrestore of {done.items} rows: RPO {done.recovery_point_seconds} s, RTO {done.recovery_time_seconds} s"
+        )
 
 
 def test_a_dump_holds_no_clear_text(backup: Backup) -> None:
@@ -174,7 +182,8 @@ def test_a_name_that_is_taken_is_replaced_only_on_demand(
 def test_the_second_of_two_restores_is_refused(server: Postgres, repository: Repository, backup: Backup) -> None:
     """Two people in need, one database."""
     with repository.locked("restore"):
-        done = command(server, repository.root, "restore", "archive", "--into", "second", "--backup", backup.id)
+        request = ("restore", "postgres", "--only", "archive", "--into", "second", "--backup", backup.id)
+        done = command(server, repository.root, *request)
     assert done.returncode == 1
     assert done.stderr == "error: another restore of postgres is at work; wait until it has ended\n"
     assert "second" not in server.admin.databases()
@@ -188,13 +197,13 @@ def test_a_full_volume_fails_the_dump_and_leaves_the_earlier_ones(
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    done = command(server, repository.root, "dump", "archive", preexec_fn=small)
+    done = command(server, repository.root, "dump", "postgres", "--only", "archive", preexec_fn=small)
     assert done.returncode == 1
     assert "the volume of the backups is full (File too large); enlarge it or keep fewer backups" in done.stderr
     assert [each.id for each in repository.backups()] == [backup.id]
-    postgres.check(backup, KEY)
+    sealing.check(backup, KEY)
     assert sorted(path.name for path in repository.folder.iterdir() if path.is_dir()) == [backup.id]
-    assert 'alt_las_backup_dump_success{store="postgres"} 0' in (repository.folder / "dump-metrics.prom").read_text()
+    assert report(repository) == {"store": "postgres", "action": "dump", "figures": {metrics.DUMP_SUCCESS: 0}}
 
 
 def test_a_failed_client_fails_the_dump(
@@ -235,7 +244,7 @@ def test_a_dump_is_of_one_moment_while_rows_are_written(server: Postgres, reposi
     writer.communicate()
     found = repository.backup(identifier)
     done = postgres.restore(server.admin, repository, found, "segmentation", into="calm", key=KEY)
-    assert done.rows == sum(t["rows"] for t in found.manifest["files"][0]["content"]["tables"].values())
+    assert done.items == sum(t["rows"] for t in found.manifest["files"][0]["content"]["tables"].values())
     server.admin.query("postgres", "DROP DATABASE calm")
 
 
@@ -244,13 +253,17 @@ def test_a_drill_restores_compares_and_leaves_nothing(
 ) -> None:
     """The figures are measured, and monitoring can read them."""
     before = server.admin.databases()
-    done = command(server, repository.root, "drill", "--backup", backup.id)
+    done = command(server, repository.root, "drill", "postgres", "--backup", backup.id)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)["drill"]
-    assert [(each["backup"], each["rows"]) for each in results] == [(backup.id, 40000), (backup.id, results[1]["rows"])]
+    assert [(each["backup"], each["items"]) for each in results] == [
+        (backup.id, 40000),
+        (backup.id, results[1]["items"]),
+    ]
     assert server.admin.databases() == before
-    metric = (repository.folder / "drill-metrics.prom").read_text()
-    assert 'alt_las_backup_drill_recovery_time_seconds{store="postgres"}' in metric
+    figures = report(repository)["figures"]
+    assert figures[metrics.DRILL_SUCCESS] == 1
+    assert figures[metrics.DRILL_RECOVERY_TIME] == max(each["recovery_time_seconds"] for each in results)
     with capsys.disabled():
         worst = max(each["recovery_time_seconds"] for each in results)
         print(f"\ndrill of 2 databases: RPO {results[0]['recovery_point_seconds']} s, worst RTO {worst} s")
@@ -264,7 +277,7 @@ def test_a_drill_on_a_server_of_its_own_needs_no_live_one(folder: Path, reposito
     with scratch_server(["archive", "segmentation"], folder=home, process=unprivileged()) as scratch:
         results = postgres.drill(scratch, repository, backup, KEY)
         assert scratch.databases() == ("postgres",)
-    assert {each.rows for each in results} >= {40000}
+    assert {each.items for each in results} >= {40000}
     assert not home.exists()
 
 
@@ -273,10 +286,10 @@ def test_a_moment_before_the_first_backup_and_an_unknown_id_are_refused(
 ) -> None:
     """Each with what there is."""
     early = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    done = command(server, repository.root, "check", "--at", early)
+    done = command(server, repository.root, "check", "postgres", "--at", early)
     assert done.returncode == 1
     assert f"postgres has no backup from before {early}; the oldest is {backup.id}" in done.stderr
-    done = command(server, repository.root, "check", "--backup", "20000101T000000Z")
+    done = command(server, repository.root, "check", "postgres", "--backup", "20000101T000000Z")
     assert f"postgres has no backup '20000101T000000Z'; there are: {backup.id}" in done.stderr
-    done = command(server, repository.root, "check", "--at", "yesterday")
+    done = command(server, repository.root, "check", "postgres", "--at", "yesterday")
     assert "'yesterday' is not a time with its zone" in done.stderr

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from backup.errors import BackupError
-from backup.metrics import write
 from backup.repository import Repository, choose, file_entry, parse_moment, write_manifest
 
 NOW = datetime(2026, 6, 10, 1, tzinfo=UTC)
@@ -126,16 +125,3 @@ def test_one_user_at_a_time(repository: Repository) -> None:
             pass
     with repository.locked("restore"):
         pass
-
-
-def test_metrics_are_written_in_the_format_of_prometheus(tmp_path: Path) -> None:
-    """One line for the type, one for the value; the file is replaced as a whole."""
-    write(tmp_path, "postgres", "dump", {"success": 0})
-    path = write(tmp_path, "postgres", "dump", {"success": 1, "size_bytes": 1024})
-    assert path.read_text() == (
-        "# TYPE alt_las_backup_dump_size_bytes gauge\n"
-        'alt_las_backup_dump_size_bytes{store="postgres"} 1024\n'
-        "# TYPE alt_las_backup_dump_success gauge\n"
-        'alt_las_backup_dump_success{store="postgres"} 1\n'
-    )
-    assert [each.name for each in tmp_path.iterdir()] == ["dump-metrics.prom"]

@@ -42,8 +42,8 @@ def test_each_dump_is_restored_and_compared_before_old_ones_go(schedule: dict[st
     """Every database of the stack, by name."""
     (container,) = schedule["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert container["command"] == [
-        *("python", "-m", "backup", "--root", "/backups", "dump", "--drill", "--keep", "3", "--days", "7"),
-        *("segmentation", "archive"),
+        *("python", "-m", "backup", "--root", "/backups", "dump", "postgres", "--drill", "--keep", "3", "--days", "7"),
+        *("--only", "segmentation", "--only", "archive"),
     ]
 
 

@@ -130,7 +130,7 @@ def test_a_service_gets_permissions_for_what_it_declares(programs: Mapping[str, 
     text = find(programs["alpha"].objects, "Secret", "nats-secrets")["stringData"]["accounts.conf"]
     accounts = json.loads(text.removeprefix("accounts: ").rpartition("system_account")[0])
     users = {each["user"]: each["permissions"] for each in accounts["PLATFORM"]["users"]}
-    assert users.keys() == {"runner-service", "archive-service", "streams", "backup"}
+    assert users.keys() == {"runner-service", "archive-service", "streams", "backup", "restore"}
     assert users["runner-service"] == {
         "publish": {"allow": ["last.files"]},
         "subscribe": {"allow": ["_INBOX.>"]},
