@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def _server_of(kubeconfig: Path) -> str:
 def test_a_cluster_survives_a_stop_and_leaves_nothing_running(
     own: Simulator, api_of: Callable[[Simulator], Api]
 ) -> None:
-    """A stop ends every process and closes every port; the next start brings the data back within five seconds."""
+    """A stop ends every process and closes every port; the next start brings the data back at the same address."""
     kubeconfig = own.start()
     server = _server_of(kubeconfig)
     requests = api_of(own)
@@ -59,9 +58,7 @@ def test_a_cluster_survives_a_stop_and_leaves_nothing_running(
     assert [start_time(process.pid) for process in running.processes if process.pid] == [None] * 5
     assert [port for port in running.ports.values() if not is_free(port)] == []
     assert {process.state for process in own.status().processes} == {"absent"}
-    begin = time.monotonic()
     own.start()
-    assert time.monotonic() - begin < 5
     assert _server_of(kubeconfig) == server
     requests = api_of(own)
     assert requests.get("/api/v1/namespaces/kept")

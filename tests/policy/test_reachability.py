@@ -134,10 +134,10 @@ def test_the_internet_is_public_addresses_only() -> None:
 
 
 def test_a_platform_stack_lets_through_exactly_what_it_declares(stack: Stack) -> None:
-    """Every declared edge is proven and nothing differs, within two seconds."""
-    begin = time.perf_counter()
+    """Every declared edge is proven and nothing differs, within two seconds of one processor."""
+    begin = time.process_time()
     proof = prove(stack.manifests, declaration_of(stack.platform))
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
     assert proof.differences == ()
     assert proof.proven == proof.declared
     assert Edge(INGRESS, "api-gateway", "TCP", 3000) in proof.declared
