@@ -31,6 +31,12 @@ def is_label_value(text: str) -> bool:
     return len(text) <= DNS_LABEL_MAXIMUM and _LABEL_VALUE.fullmatch(text) is not None
 
 
+def is_label_key(text: str) -> bool:
+    """Tell whether `text` may stand as the key of a Kubernetes label, with or without a prefix such as example.com/."""
+    prefix, slash, name = text.rpartition("/")
+    return is_label_value(name) and (is_dns_name(prefix) if slash else True)
+
+
 def selector_labels(name: str) -> dict[str, str]:
     """Labels that select the pods of `name`. They never change, because selectors are immutable."""
     return {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": PLATFORM}

@@ -1,6 +1,7 @@
 """NetworkPolicies from the service graph: what a service may receive and send, and nothing else."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from components.service_graph import Scrape, ServiceGraph
@@ -40,7 +41,20 @@ def deny_all() -> dict[str, Any]:
     return {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
-def service_policy(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class IngressController:
+    """The pods that bring requests from outside.
+
+    Attributes:
+        namespace: Their namespace.
+        labels: Labels that all of them have; others in that namespace are let in nowhere.
+    """
+
+    namespace: str
+    labels: Mapping[str, str]
+
+
+def service_policy(name: str, graph: ServiceGraph, controller: IngressController) -> dict[str, Any]:
     """Spec of one service or observer: callers and scrapers in; callees, targets, DNS and what else is declared out.
 
     The kubelet's probes need no rule outside a mesh: Kubernetes always lets a node reach its own pods. In a mesh the
@@ -49,28 +63,31 @@ def service_policy(name: str, graph: ServiceGraph, ingress_controller_namespace:
     return {
         "podSelector": {"matchLabels": graph.selector_of(name)},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": _ingress(name, graph, ingress_controller_namespace),
-        "egress": [*_egress(name, graph), *_surroundings(name, graph, ingress_controller_namespace)],
+        "ingress": _ingress(name, graph, controller),
+        "egress": [*_egress(name, graph), *_surroundings(name, graph, controller)],
     }
 
 
 def dns_rule() -> dict[str, Any]:
     """Egress rule that lets pods ask the cluster's DNS."""
     return {
-        "to": [
-            {
-                "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: "kube-system"}},
-                "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-            }
-        ],
+        "to": [pods_elsewhere("kube-system", {"k8s-app": "kube-dns"})],
         "ports": [{"protocol": "UDP", "port": _DNS_PORT}, _tcp(_DNS_PORT)],
     }
 
 
-def _ingress(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> list[Rule]:
+def pods_elsewhere(namespace: str, labels: Mapping[str, str]) -> Rule:
+    """Peer: pods with some labels in another namespace."""
+    return {
+        "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: namespace}},
+        "podSelector": {"matchLabels": dict(labels)},
+    }
+
+
+def _ingress(name: str, graph: ServiceGraph, controller: IngressController) -> list[Rule]:
     peers: list[Rule] = [_pods_of(caller, graph) for caller in graph.callers_of(name)]
     if name in graph.entered_from_ingress:
-        peers.append({"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: ingress_controller_namespace}}})
+        peers.append(pods_elsewhere(controller.namespace, controller.labels))
     # A rule without peers would admit everybody, so without callers there is no rule.
     rules: list[Rule] = [{"from": peers, "ports": _ports_of(name, graph)}] if peers else []
     rules += scrape_rules(name, graph)
@@ -93,7 +110,7 @@ def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
     return rules
 
 
-def _surroundings(name: str, graph: ServiceGraph, ingress_controller_namespace: str) -> list[Rule]:
+def _surroundings(name: str, graph: ServiceGraph, controller: IngressController) -> list[Rule]:
     """Egress to what is no pod of the stack: the internet, the API server and the ingress controller."""
     rules: list[Rule] = []
     if ports := graph.internet_ports_of(name):
@@ -103,8 +120,8 @@ def _surroundings(name: str, graph: ServiceGraph, ingress_controller_namespace: 
     if observer and observer.reads_api_server:
         rules.append({"to": _api_server(graph), "ports": [_tcp(port) for port in API_SERVER_PORTS]})
     if observer and observer.ingress_port:
-        controller = {"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: ingress_controller_namespace}}}
-        rules.append({"to": [controller], "ports": [_tcp(observer.ingress_port)]})
+        peer = pods_elsewhere(controller.namespace, controller.labels)
+        rules.append({"to": [peer], "ports": [_tcp(observer.ingress_port)]})
     return rules
 
 
@@ -125,10 +142,9 @@ def _api_server(graph: ServiceGraph) -> list[Rule]:
 
 
 def _pods_of(name: str, graph: ServiceGraph) -> Rule:
-    pods = {"podSelector": {"matchLabels": graph.selector_of(name)}}
     if name in graph.foreign:
-        pods["namespaceSelector"] = {"matchLabels": {_NAMESPACE_LABEL: graph.foreign[name]}}
-    return pods
+        return pods_elsewhere(graph.foreign[name], graph.selector_of(name))
+    return {"podSelector": {"matchLabels": graph.selector_of(name)}}
 
 
 def _ports_of(name: str, graph: ServiceGraph) -> list[Rule]:

@@ -99,7 +99,9 @@ class RouteTable:
     # Gateway API
 
     def _gateway_objects(self) -> dict[str, Manifest]:
-        routes = {f"routes-{host}": self._http_route(host, routes) for host, routes in self.by_host().items()}
+        # Not named after the stack's own host, which each phase decides for itself.
+        names = {host: "routes" if host == self.settings.host else f"routes-{host}" for host in self.by_host()}
+        routes = {names[host]: self._http_route(host, routes) for host, routes in self.by_host().items()}
         return {"gateway": self._gateway(), "redirect": self._redirect_route(), **routes}
 
     def _gateway(self) -> Manifest:

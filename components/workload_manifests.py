@@ -8,7 +8,7 @@ import pulumi
 
 from components import naming
 from components.kubernetes_object import Manifest
-from components.network_policy import service_policy
+from components.network_policy import IngressController, service_policy
 from components.pod import PodArgs, pod_template
 from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings, ServiceSettings
@@ -74,12 +74,13 @@ def secret(name: str, args: WorkloadArgs) -> Manifest:
 
 def network_policy(name: str, args: WorkloadArgs) -> Manifest:
     """What the pods may receive and send."""
-    spec = service_policy(name, args.graph, args.platform.ingress.controller_namespace)
+    ingress = args.platform.ingress
+    controller = IngressController(ingress.controller_namespace, ingress.controller_labels)
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": _metadata(name, args),
-        "spec": spec,
+        "spec": service_policy(name, args.graph, controller),
     }
 
 

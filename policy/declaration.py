@@ -38,6 +38,7 @@ def declaration_of(platform: PlatformSettings) -> Declaration:
         operator_namespace=platform.namespace,
         surroundings=Surroundings(
             platform.ingress.controller_namespace,
+            platform.ingress.controller_labels,
             private_ranges=platform.egress.private_ranges,
             api_server=frozenset(map(ipaddress.ip_address, platform.egress.api_server_addresses)),
             database_operator=platform.postgres.operator_namespace if platform.postgres else None,

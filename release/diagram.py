@@ -4,7 +4,7 @@ What is drawn is therefore what a cluster would let through, not what somebody r
 components; the picture itself is made by `release.picture`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,8 @@ def drawing_of(stack: str, objects: Sequence[Manifest]) -> Drawing:
     policies = [each for each in objects if each["kind"] == "NetworkPolicy" and each["spec"]["podSelector"]]
     selectors = {policy["metadata"]["name"]: _labels(policy["spec"]) for policy in policies}
     routes = tuple(sorted(_routes(objects)))
-    arrows = {arrow for policy in policies for arrow in _arrows(policy, selectors)}
+    entered = {service for _, service in routes}
+    arrows = {arrow for policy in policies for arrow in _arrows(policy, selectors, entered)}
     if routes:
         arrows.add(Arrow(CLIENTS, CONTROLLER, "443"))
     namespace = next(each["metadata"]["name"] for each in objects if each["kind"] == "Namespace")
@@ -92,15 +93,16 @@ def _nodes(policies: Iterable[Manifest], arrows: Iterable[Arrow]) -> Iterator[No
             yield Node(name, "outside")
 
 
-def _arrows(policy: Manifest, selectors: Mapping[str, Mapping[str, str]]) -> Iterator[Arrow]:
+def _arrows(policy: Manifest, selectors: Mapping[str, Mapping[str, str]], entered: Collection[str]) -> Iterator[Arrow]:
+    """Arrows out of a policy's pods, and from the ingress controller to them where a route leads there."""
     own = policy["metadata"]["name"]
     for rule in policy["spec"].get("egress") or ():
         for peer in rule.get("to") or ():
             target = _peer(peer, selectors)
-            if target not in (None, own, CONTROLLER):
+            if target not in (None, own):
                 yield Arrow(own, str(target), _ports(rule))
     for rule in policy["spec"].get("ingress") or ():
-        if any(_peer(peer, selectors) == CONTROLLER for peer in rule.get("from") or ()):
+        if own in entered and any("namespaceSelector" in peer for peer in rule.get("from") or ()):
             yield Arrow(CONTROLLER, own, _ports(rule))
 
 
@@ -109,7 +111,7 @@ def _peer(peer: Mapping[str, Any], selectors: Mapping[str, Mapping[str, str]]) -
     if peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0":
         return INTERNET
     if "namespaceSelector" in peer:
-        return None if "podSelector" in peer else CONTROLLER
+        return None
     wanted = _labels(peer) if "podSelector" in peer else {}
     return next((name for name, labels in selectors.items() if labels == wanted), None)
 

@@ -11,18 +11,24 @@ STACK_LABEL = "app.kubernetes.io/instance"
 
 _GATEWAY = ("gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io")
 _MIDDLEWARE = ("middlewares.traefik.io",)
+_POSTGRES = ("clusters.postgresql.cnpg.io", "databases.postgresql.cnpg.io")
 _ISTIO = ("authorizationpolicies.security.istio.io", "peerauthentications.security.istio.io")
+
+_INSTALL = "altlas addons install"
 
 
 def needed_definitions(platform: PlatformSettings) -> dict[str, tuple[Sequence[str], str]]:
     """CustomResourceDefinitions that settings need, by the setting's path: their names, and what to do without."""
     needed: dict[str, tuple[Sequence[str], str]] = {}
     if platform.ingress.api == "gateway":
-        needed["ingress.api"] = (_GATEWAY, "install the Gateway API, or write `api: ingress`")
+        needed["ingress.api"] = (_GATEWAY, f"install the Gateway API ({_INSTALL}), or write `api: ingress`")
     if platform.ingress.traefik:
         needed["ingress.traefik"] = (_MIDDLEWARE, "install Traefik's CRDs, or remove `traefik`")
     if platform.mesh.is_on:
         needed["mesh.mode"] = (_ISTIO, "install Istio with its CRDs, or write `mode: off`")
+    if platform.postgres:
+        cure = f"install CloudNativePG ({_INSTALL}), or remove `postgres` and bring URLs of your own"
+        needed["postgres"] = (_POSTGRES, cure)
     return needed
 
 

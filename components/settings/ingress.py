@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, model_validator
 
 from components.settings.base import Settings, section, setting
-from components.settings.names import DnsLabel, DnsName
+from components.settings.names import DnsLabel, DnsName, PodLabels
 
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 _HIGHEST_PORT = 65535
@@ -71,10 +71,13 @@ class TlsSettings(Settings):
 
 
 class ListenerSettings(Settings):
-    """Ports of the Gateway. An implementation may want those of its own pods: Traefik's entry points."""
+    """Ports of the Gateway. Traefik wants those of its own pods here, which are 8000 and 8443 in its chart.
 
-    http: int = setting("identity", "Port for plain HTTP, which is only redirected.", 80, ge=1, le=_HIGHEST_PORT)
-    https: int = setting("identity", "Port for HTTPS.", 443, ge=1, le=_HIGHEST_PORT)
+    People still use 80 and 443: the redirect names no port, and Traefik's Service leads from these to its pods'.
+    """
+
+    http: int = setting("identity", "Port for plain HTTP, which is only redirected.", 8000, ge=1, le=_HIGHEST_PORT)
+    https: int = setting("identity", "Port for HTTPS.", 8443, ge=1, le=_HIGHEST_PORT)
 
 
 class RateLimitSettings(Settings):
@@ -95,8 +98,12 @@ class IngressSettings(Settings):
     """Where the platform is reached from outside. Always by TLS."""
 
     host: DnsName = setting("identity", "DNS name under which api-gateway is reached.")
-    controller_namespace: DnsLabel = setting(
-        "security", "Namespace whose pods may send requests to api-gateway (the ingress controller's).", "kube-system"
+    controller_namespace: DnsLabel = setting("security", "Namespace of the ingress controller's pods.", "kube-system")
+    controller_labels: PodLabels = setting(
+        "security",
+        "Labels of the ingress controller's pods: only pods with all of them, in its namespace, may send requests.",
+        {"app.kubernetes.io/name": "traefik"},
+        min_length=1,
     )
     api: Literal["ingress", "gateway"] = setting(
         "feature",

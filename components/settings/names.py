@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from components.naming import DNS_LABEL_MAXIMUM, is_dns_label, is_dns_name
+from components.naming import DNS_LABEL_MAXIMUM, is_dns_label, is_dns_name, is_label_key, is_label_value
 
 
 def _dns_label(text: str) -> str:
@@ -44,7 +44,24 @@ def _address(text: str) -> str:
     return text
 
 
+def _label_key(text: str) -> str:
+    if not is_label_key(text):
+        raise ValueError("is not the key of a label; write one such as app.kubernetes.io/name")
+    return text
+
+
+def _label_value(text: str) -> str:
+    if not is_label_value(text):
+        raise ValueError(
+            f"is not the value of a label; use 1 to {DNS_LABEL_MAXIMUM} letters, digits, '-', '_' or '.', with a "
+            "letter or digit at both ends"
+        )
+    return text
+
+
 DnsLabel = Annotated[str, AfterValidator(_dns_label)]
 DnsName = Annotated[str, AfterValidator(_dns_name)]
 NetworkRange = Annotated[str, AfterValidator(_network_range)]
 NetworkAddress = Annotated[str, AfterValidator(_address)]
+PodLabels = dict[Annotated[str, AfterValidator(_label_key)], Annotated[str, AfterValidator(_label_value)]]
+"""Labels that select pods: key and value of each."""

@@ -7,7 +7,7 @@ import pulumi
 
 from components import naming
 from components.kubernetes_object import Manifest
-from components.network_policy import API_SERVER_PORTS, dns_rule, scrape_rules
+from components.network_policy import API_SERVER_PORTS, dns_rule, pods_elsewhere, scrape_rules
 from components.service_graph import ServiceGraph
 from components.settings.platform import ROLLOUT_SURGE, PlatformSettings
 from components.settings.postgres import PostgresSettings, connections_needed
@@ -203,10 +203,7 @@ def database(name: str, platform: PlatformSettings) -> Manifest:
 def network_policy(graph: ServiceGraph, postgres: PostgresSettings, platform: PlatformSettings) -> Manifest:
     """Who may connect to the servers, and whom they call: each other, the API server and DNS."""
     own = {"podSelector": {"matchLabels": pod_labels()}}
-    operator = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": postgres.operator_namespace}},
-        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "cloudnative-pg"}},
-    }
+    operator = pods_elsewhere(postgres.operator_namespace, {"app.kubernetes.io/name": "cloudnative-pg"})
     clients = [*graph.callers_of(STORE), *([BACKUP_WORKLOAD] if platform.backup else [])]
     callers = [{"podSelector": {"matchLabels": graph.selector_of(name)}} for name in clients]
     api_server = [{"ipBlock": {"cidr": f"{address}/32"}} for address in platform.egress.api_server_addresses]

@@ -55,7 +55,8 @@ class Surroundings:
     """Where the cluster keeps what the stack talks to.
 
     Attributes:
-        ingress_namespace: Namespace of the ingress controller. All its pods count as the controller.
+        ingress_namespace: Namespace of the ingress controller.
+        ingress_labels: Labels of the ingress controller's pods.
         dns_namespace: Namespace of the cluster's DNS.
         private_ranges: Ranges that are not the internet although they look like it.
         api_server: Addresses of the API server, as far as a stack names them.
@@ -63,6 +64,7 @@ class Surroundings:
     """
 
     ingress_namespace: str = "kube-system"
+    ingress_labels: Labels = field(default_factory=lambda: {"app.kubernetes.io/name": "traefik"})
     dns_namespace: str = "kube-system"
     private_ranges: tuple[str, ...] = ()
     api_server: frozenset[Address] = frozenset()
@@ -206,18 +208,22 @@ def _lookalikes(manifests: ManifestSet) -> Iterator[Endpoint]:
 def _pods_around(
     manifests: ManifestSet, surroundings: Surroundings, operator_pods: Mapping[tuple[str, str], Labels]
 ) -> Iterator[Endpoint]:
-    def foreign(name: str, namespace: str, labels: Mapping[str, str], groups: Iterable[str] = ()) -> Endpoint:
-        of_namespace = {INGRESS} if namespace == surroundings.ingress_namespace else {OTHERS}
+    def foreign(name: str, namespace: str, labels: Labels, groups: Iterable[str] = (OTHERS,)) -> Endpoint:
         return Endpoint(
             name,
-            frozenset(of_namespace | set(groups)),
+            frozenset(groups),
             _FIRST_POD_ADDRESS,
             namespace,
             labels,
             {NAMESPACE_NAME: namespace},
         )
 
-    yield foreign("the ingress controller", surroundings.ingress_namespace, {"app.kubernetes.io/name": "traefik"})
+    yield foreign("the ingress controller", surroundings.ingress_namespace, surroundings.ingress_labels, [INGRESS])
+    yield foreign("a pod beside the ingress controller", surroundings.ingress_namespace, {})
+    for label in surroundings.ingress_labels.items() if len(surroundings.ingress_labels) > 1 else ():
+        name = f"a pod beside the ingress controller with only the label {label[0]}={label[1]}"
+        yield foreign(name, surroundings.ingress_namespace, dict([label]))
+    yield foreign("a pod elsewhere with the labels of the ingress controller", "elsewhere", surroundings.ingress_labels)
     yield foreign("the cluster DNS", surroundings.dns_namespace, _DNS_LABELS, [DNS])
     yield foreign("a pod in another namespace", "elsewhere", {})
     if surroundings.database_operator:
@@ -229,10 +235,14 @@ def _pods_around(
         yield foreign(f"a pod elsewhere with the labels of {name_of(pod.owner)}", "elsewhere", pod.labels)
     for (_, node), labels in operator_pods.items():
         yield foreign(f"a pod elsewhere with the labels of {node}", "elsewhere", labels)
+    known = [
+        (surroundings.ingress_namespace, surroundings.ingress_labels),
+        (surroundings.dns_namespace, _DNS_LABELS),
+        (surroundings.database_operator, _OPERATOR_LABELS),
+    ]
     for namespace, labels in _named_in_peers(manifests):
         node = f"{namespace}/{'+'.join(labels.values())}"
-        # The two that stand above have names of their own.
-        if labels not in (_DNS_LABELS, _OPERATOR_LABELS):
+        if (namespace, labels) not in known:
             yield foreign(node, namespace, labels, [node])
 
 

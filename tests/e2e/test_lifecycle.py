@@ -40,6 +40,12 @@ def ready(project: Project, namespace: str) -> dict[str, int]:
     }
 
 
+def way_in(project: Project, namespace: str) -> list[str]:
+    """Kind and name of the objects that say what can be reached from outside."""
+    kinds = "ingresses,gateways.gateway.networking.k8s.io,httproutes.gateway.networking.k8s.io"
+    return sorted(f"{each['kind']}/{each['metadata']['name']}" for each in project.objects(kinds, namespace))
+
+
 def test_up_ends_with_a_table_of_five_ready_services(project: Project) -> None:
     """One command from nothing to the whole alpha platform."""
     done = project.altlas("up", "--stack", "alpha")
@@ -74,6 +80,10 @@ def test_beta_runs_beside_alpha_on_the_same_cluster(project: Project) -> None:
     expected = {"ai-orchestrator": 2, "api-gateway": 3, "archive-service": 2, "runner-service": 3}
     assert ready(project, "alt-las-beta") == expected | {"segmentation-service": 3}
     assert ready(project, "alt-las") == dict.fromkeys(SERVICES, 2)
+    host = "beta-api.atlas.example.com"
+    gateway = ["Gateway/platform", f"HTTPRoute/platform-{host}", "HTTPRoute/platform-redirect"]
+    assert way_in(project, "alt-las-beta") == gateway
+    assert way_in(project, "alt-las") == ["Ingress/platform"]
 
 
 def test_alpha_takes_the_settings_of_beta_and_goes_back(project: Project) -> None:
@@ -101,11 +111,14 @@ def test_alpha_takes_the_settings_of_beta_and_goes_back(project: Project) -> Non
     assert images[1:3] == ["frozen68/api-gateway:beta.v9", "frozen68/archive-service:beta"]
     assert set(ready(project, "alt-las")) == set(SERVICES)
     assert before.items() <= identities(project, "alt-las").items()
+    gateway = ["Gateway/platform", "HTTPRoute/platform-alt-las.local", "HTTPRoute/platform-redirect"]
+    assert way_in(project, "alt-las") == gateway
 
     project.stack_file("alpha").write_text(original)
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
     assert identities(project, "alt-las") == before
+    assert way_in(project, "alt-las") == ["Ingress/platform"]
     serving = {e["metadata"]["name"] for e in project.objects("replicasets", "alt-las") if e["spec"]["replicas"]}
     assert serving == replica_sets, "going back runs the very ReplicaSets from before, not new ones"
     assert project.pulumi("preview", "--stack", "alpha", "--expect-no-changes").code == 0

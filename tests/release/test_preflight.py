@@ -1,16 +1,19 @@
 """What is asked of a cluster before anything is written to it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.settings import SettingsError
+from components.settings import SettingsError, parse_platform
 from components.settings.errors import PLATFORM_KEY
-from release.preflight import check_cluster
+from release.deployer import plural
+from release.preflight import check_cluster, needed_definitions
+from release.program import record
 from release.rollout import Kubectl
-from tests.stacks.documents import alpha_settings
+from tests.stacks.documents import STACKS, alpha_settings, alpha_with, platform_of
 
 SCRIPT = """#!/bin/sh
 echo "$@" >> "$(dirname "$0")/calls"
@@ -19,7 +22,12 @@ cat "$(dirname "$0")/$2.json" 2>/dev/null || true
 """
 GATEWAY = ["gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io"]
 ISTIO = ["authorizationpolicies.security.istio.io", "peerauthentications.security.istio.io"]
+DATABASE = ["clusters.postgresql.cnpg.io", "databases.postgresql.cnpg.io"]
+NO_DATABASE = {"postgres": None, "backup": None}
 BOTH = {"ingress.api": "gateway", "mesh.mode": "ambient"}
+EVERYTHING = BOTH | {"ingress.traefik": {"maxBodyMebibytes": 10}}
+BUILT_IN = re.compile(r"v1|[a-z0-9]+/v\d+|(\w+\.)+k8s\.io/v\d+")
+"""API versions that every API server serves; `gateway.networking.k8s.io` is the one of that form that is not."""
 
 
 @pytest.fixture
@@ -53,29 +61,31 @@ def problems(kubectl: Kubectl, changes: dict[str, Any]) -> list[str]:
 
 def test_an_empty_cluster_takes_a_stack_without_custom_resources(kubectl: Kubectl) -> None:
     """One question about the namespace and none about definitions."""
-    assert problems(kubectl, {}) == []
+    assert problems(kubectl, NO_DATABASE) == []
     (call,) = (kubectl.program.parent / "calls").read_text().splitlines()
     assert "get namespace alt-las --ignore-not-found" in call
 
 
 def test_definitions_that_are_missing_are_named_with_the_setting_that_needs_them(kubectl: Kubectl) -> None:
     """All at once, each with its cure, by one question."""
-    assert problems(kubectl, BOTH | {"ingress.traefik": {}}) == [
-        f"ingress.api: needs what the cluster does not have: {', '.join(GATEWAY)}; install the Gateway API, or write "
-        "`api: ingress`",
+    assert problems(kubectl, EVERYTHING) == [
+        f"ingress.api: needs what the cluster does not have: {', '.join(GATEWAY)}; install the Gateway API (altlas "
+        "addons install), or write `api: ingress`",
         "ingress.traefik: needs what the cluster does not have: middlewares.traefik.io; install Traefik's CRDs, or "
         "remove `traefik`",
         f"mesh.mode: needs what the cluster does not have: {', '.join(ISTIO)}; install Istio with its CRDs, or write "
         "`mode: off`",
+        f"postgres: needs what the cluster does not have: {', '.join(DATABASE)}; install CloudNativePG (altlas addons "
+        "install), or remove `postgres` and bring URLs of your own",
     ]
     assert (kubectl.program.parent / "calls").read_text().count("customresourcedefinitions") == 1
 
 
 def test_definitions_that_are_there_are_not_missed(kubectl: Kubectl) -> None:
     """One that is there does not stand for the other."""
-    put(kubectl, "customresourcedefinitions", *named(*GATEWAY, *ISTIO))
+    put(kubectl, "customresourcedefinitions", *named(*GATEWAY, *ISTIO, *DATABASE))
     assert problems(kubectl, BOTH) == []
-    put(kubectl, "customresourcedefinitions", *named(*GATEWAY[:1]))
+    put(kubectl, "customresourcedefinitions", *named(*GATEWAY[:1], *DATABASE))
     (problem,) = problems(kubectl, {"ingress.api": "gateway"})
     assert GATEWAY[1] in problem
     assert GATEWAY[0] not in problem
@@ -90,7 +100,7 @@ def test_somebody_else_s_namespace_is_refused_with_the_way_to_take_it_over(
 ) -> None:
     """The stack would own it, and delete it one day."""
     put(kubectl, "namespace", {"metadata": {"name": "alt-las", "labels": labels}})
-    assert problems(kubectl, {}) == [
+    assert problems(kubectl, NO_DATABASE) == [
         f"namespace: is alt-las, which is on the cluster already and {whose}; choose another name, or hand it over "
         "with all that is in it: kubectl label --overwrite namespace alt-las app.kubernetes.io/instance=alpha"
     ]
@@ -99,4 +109,25 @@ def test_somebody_else_s_namespace_is_refused_with_the_way_to_take_it_over(
 def test_the_stack_s_own_namespace_is_taken(kubectl: Kubectl) -> None:
     """Every update after the first finds it."""
     put(kubectl, "namespace", {"metadata": {"name": "alt-las", "labels": {"app.kubernetes.io/instance": "alpha"}}})
-    assert problems(kubectl, {}) == []
+    assert problems(kubectl, NO_DATABASE) == []
+
+
+def custom_kinds(document: dict[str, Any]) -> set[str]:
+    """Definitions of everything that a document renders and that no API server has of itself."""
+    found = set()
+    for each in record("alpha", document).objects:
+        if not BUILT_IN.fullmatch(each["apiVersion"]) or each["apiVersion"].startswith("gateway."):
+            group = each["apiVersion"].partition("/")[0]
+            found.add(f"{plural(each['kind'])}.{group}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("document", "fewest"), [*((platform_of(stack), 2) for stack in STACKS), (alpha_with(EVERYTHING), 7)]
+)
+def test_every_custom_resource_that_is_rendered_is_looked_for(document: dict[str, Any], fewest: int) -> None:
+    """A kind that is forgotten here fails in the middle of an update; one too many refuses a cluster for nothing."""
+    needed = needed_definitions(parse_platform(document)).values()
+    looked_for = {name for names, _ in needed for name in names}
+    assert custom_kinds(document) == looked_for
+    assert len(looked_for) >= fewest

@@ -52,10 +52,11 @@ def test_the_difference_of_alpha_and_beta_is_the_one_on_record() -> None:
 
 
 def test_only_the_settings_that_a_phase_decides_differ() -> None:
-    """How many pods, how big, which release, and where; of data only on how many servers a message is kept."""
+    """Pods, sizes, releases, where, and the API of the way in; of data only on how many servers a message is kept."""
     alpha, beta = (parse_platform(platform_of(stack)) for stack in STACKS)
     differences = compare(alpha, beta)
     assert {d.field_class for d in differences} == {"identity", "capacity", "feature", "data"}
     assert {d.field for d in differences if d.field_class == "data"} == {"nats.streams"}
     assert {d.field for d in differences if d.field_class == "identity"} == {"namespace", "ingress.host"}
-    assert all(d.field.endswith(".image.tag") for d in differences if d.field_class == "feature")
+    features = [d.field for d in differences if d.field_class == "feature" and not d.field.endswith(".image.tag")]
+    assert features == ["ingress.api", "ingress.requestTimeoutSeconds"]

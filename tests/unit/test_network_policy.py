@@ -5,7 +5,7 @@ import ipaddress
 
 import pytest
 
-from components.network_policy import NOT_INTERNET, deny_all, service_policy
+from components.network_policy import NOT_INTERNET, IngressController, deny_all, service_policy
 from components.service_graph import Call, ServiceGraph
 
 GRAPH = ServiceGraph(
@@ -14,6 +14,8 @@ GRAPH = ServiceGraph(
     entered_from_ingress=frozenset({"web"}),
     reaching_internet=frozenset({"store"}),
 )
+LABELS = {"app.kubernetes.io/name": "traefik", "app.kubernetes.io/instance": "outside"}
+CONTROLLER = IngressController("kube-system", LABELS)
 DNS = {
     "to": [
         {
@@ -43,7 +45,7 @@ def test_the_namespace_policy_selects_all_pods_and_allows_nothing() -> None:
 
 def test_a_service_in_the_middle_admits_its_callers_and_reaches_its_callees() -> None:
     """Only on the port of the pods, not of the Service; DNS is for all."""
-    assert service_policy("worker", GRAPH, "kube-system") == {
+    assert service_policy("worker", GRAPH, CONTROLLER) == {
         **pods("worker"),
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"from": [pods("web")], "ports": tcp(8080)}],
@@ -51,10 +53,15 @@ def test_a_service_in_the_middle_admits_its_callers_and_reaches_its_callees() ->
     }
 
 
-def test_the_service_behind_the_ingress_admits_its_controller_s_namespace() -> None:
-    """The namespace is a setting, because clusters differ in where the controller runs."""
-    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "traefik"}}}
-    assert service_policy("web", GRAPH, "traefik")["ingress"] == [{"from": [peer], "ports": tcp(3000)}]
+def test_the_service_behind_the_ingress_admits_its_controller_and_nobody_beside_it() -> None:
+    """Namespace and labels are settings, because clusters differ in which controller runs where."""
+    peer = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "edge"}},
+        "podSelector": {"matchLabels": LABELS},
+    }
+    assert service_policy("web", GRAPH, IngressController("edge", LABELS))["ingress"] == [
+        {"from": [peer], "ports": tcp(3000)}
+    ]
 
 
 def test_in_a_mesh_callers_also_use_the_tunnel_and_probes_have_an_address_of_their_own() -> None:
@@ -62,25 +69,27 @@ def test_in_a_mesh_callers_also_use_the_tunnel_and_probes_have_an_address_of_the
     meshed = dataclasses.replace(GRAPH, in_mesh=frozenset({"web", "worker"}))
     tunnel = {"protocol": "TCP", "port": 15008}
     probes = {"from": [{"ipBlock": {"cidr": "169.254.7.127/32"}}], "ports": tcp(8080)}
-    policy = service_policy("worker", meshed, "kube-system")
+    policy = service_policy("worker", meshed, CONTROLLER)
     assert policy["ingress"] == [{"from": [pods("web")], "ports": [*tcp(8080), tunnel]}, probes]
     assert policy["egress"] == [{"to": [pods("store")], "ports": tcp(9000)}, DNS], "the store is not in the mesh"
-    assert {"to": [pods("worker")], "ports": [*tcp(8080), tunnel]} in service_policy("web", meshed, "any")["egress"]
+    assert {"to": [pods("worker")], "ports": [*tcp(8080), tunnel]} in service_policy("web", meshed, CONTROLLER)[
+        "egress"
+    ]
 
 
 def test_a_service_that_nobody_calls_has_no_ingress_rule() -> None:
     """A rule without peers would admit everybody."""
     lonely = ServiceGraph(ports={"web": 3000}, calls=frozenset())
-    policy = service_policy("web", lonely, "kube-system")
+    policy = service_policy("web", lonely, CONTROLLER)
     assert (policy["ingress"], policy["egress"]) == ([], [DNS])
 
 
 def test_only_the_declared_service_reaches_the_internet_and_only_by_https() -> None:
     """Public addresses only: a cluster's own networks and cloud metadata are cut out."""
     rule = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(NOT_INTERNET)}}], "ports": tcp(443)}
-    assert service_policy("store", GRAPH, "kube-system")["egress"] == [DNS, rule]
+    assert service_policy("store", GRAPH, CONTROLLER)["egress"] == [DNS, rule]
     for name in ("web", "worker"):
-        assert rule not in service_policy(name, GRAPH, "kube-system")["egress"]
+        assert rule not in service_policy(name, GRAPH, CONTROLLER)["egress"]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_the_longest_path_comes_first_and_every_host_has_its_certificate() -> No
         {"hosts": ["alt-las.local"], "secretName": "own"},
         {"hosts": [OTHER], "secretName": "others"},
     ]
-    route = objects(TWO_HOSTS | {"ingress.api": "gateway"})["routes-alt-las.local"]
+    route = objects(TWO_HOSTS | {"ingress.api": "gateway"})["routes"]
     assert [
         (rule["matches"][0]["path"]["value"], rule["backendRefs"][0]["name"], rule["backendRefs"][0]["port"])
         for rule in route["spec"]["rules"]
@@ -150,7 +150,7 @@ def test_clear_text_reaches_the_redirect_and_nothing_else() -> None:
 def test_a_gateway_s_routes_keep_the_timeout_and_the_limits() -> None:
     """The redirect is the Gateway API's own there."""
     found = objects({"ingress.api": "gateway", "ingress.requestTimeoutSeconds": 60, "ingress.traefik": LIMITS})
-    (rule,) = found["routes-alt-las.local"]["spec"]["rules"]
+    (rule,) = found["routes"]["spec"]["rules"]
     assert rule["timeouts"] == {"request": "60s"}
     assert [each["extensionRef"]["name"] for each in rule["filters"]] == ["platform-body", "platform-rate"]
     assert {each["metadata"]["name"] for each in found.values() if each["kind"] == "Middleware"} == {
@@ -161,5 +161,5 @@ def test_a_gateway_s_routes_keep_the_timeout_and_the_limits() -> None:
 
 def test_without_limits_a_rule_has_neither_filters_nor_timeouts() -> None:
     """An empty list would differ from what the API server keeps."""
-    (rule,) = objects({"ingress.api": "gateway"})["routes-alt-las.local"]["spec"]["rules"]
+    (rule,) = objects({"ingress.api": "gateway"})["routes"]["spec"]["rules"]
     assert rule.keys() == {"matches", "backendRefs"}

@@ -92,10 +92,13 @@ def test_policies_admit_the_declared_callers_only(programs: Programs, stack: str
     spec = find(programs[stack].objects, "NetworkPolicy", service)["spec"]
     (rule,) = spec["ingress"]
     callers = [
-        peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in rule["from"] if "podSelector" in peer
+        peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
+        for peer in rule["from"]
+        if "namespaceSelector" not in peer
     ]
     assert callers == figures.CALLERS[service]
-    assert any("namespaceSelector" in peer for peer in rule["from"]) is (service == "api-gateway")
+    outside = [peer["podSelector"]["matchLabels"] for peer in rule["from"] if "namespaceSelector" in peer]
+    assert outside == ([{"app.kubernetes.io/name": "traefik"}] if service == "api-gateway" else [])
     assert rule["ports"] == [{"protocol": "TCP", "port": figures.PORTS[service][0]}]
     internet = [to for egress in spec["egress"] for to in egress["to"] if "ipBlock" in to]
     assert bool(internet) is (service == "ai-orchestrator")
