@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/installed
 ALTLAS := $(BIN)/altlas
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy status addons diff env tools install format check test test-data images test-images prove matrix
+.PHONY: help up down destroy status addons diff env tools install format check test test-data images test-images prove matrix regressions
 .PHONY: benchmark schema lock clean
 
 help: ## List what make can do
@@ -67,6 +67,9 @@ test-data: $(INSTALLED) ## The drills of the data tier with real servers: failov
 
 prove: $(INSTALLED) ## Prove that exactly the declared traffic is possible, in both stacks
 	@$(BIN)/python -m policy.prove
+
+regressions: $(INSTALLED) ## Show which gates catch hundreds of security regressions, and false alarms
+	@$(BIN)/python -m policy.regressions
 
 matrix: $(INSTALLED) ## Show the hardening matrix of both stacks
 	@$(BIN)/python -m policy.matrix

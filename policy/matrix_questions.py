@@ -6,6 +6,7 @@ from typing import Any
 from policy.manifests import LONG_RUNNING, Manifest, ManifestSet, Pod, kind_of, labels_of, name_of, namespace_of
 from policy.paths import read
 from policy.quantities import amount
+from policy.rules import Parameters
 from policy.rules.availability import replica_range
 from policy.rules.images import split_image
 from policy.rules.secret_values import names_a_secret
@@ -84,14 +85,15 @@ def _isolated(direction: str) -> Question:
     return lambda pod, manifests: any(direction in policy_directions(p) for p in _policies(pod, manifests))
 
 
-def _account(pod: Pod, manifests: ManifestSet) -> Manifest:
+def account_of(pod: Pod, manifests: ManifestSet) -> Manifest:
+    """The ServiceAccount of a pod; empty where the set has none."""
     return manifests.find("ServiceAccount", pod.namespace, str(pod.spec.get("serviceAccountName"))) or {}
 
 
 def _own_account(pod: Pod, manifests: ManifestSet) -> bool:
     name = pod.spec.get("serviceAccountName")
     sharing = [other for other in manifests.pods if other.spec.get("serviceAccountName") == name]
-    return name not in (None, "default") and len(sharing) == 1 and bool(_account(pod, manifests))
+    return name not in (None, "default") and len(sharing) == 1 and bool(account_of(pod, manifests))
 
 
 def _namespace_label(label: str, start: str) -> Question:
@@ -204,7 +206,7 @@ QUESTIONS: dict[str, Question] = {
     "A ServiceAccount of its own": _own_account,
     "The pod mounts no token": _pod_has("automountServiceAccountToken", False),
     "The ServiceAccount hands out no token": lambda pod, manifests: (
-        _account(pod, manifests).get("automountServiceAccountToken") is False
+        account_of(pod, manifests).get("automountServiceAccountToken") is False
     ),
     "No addresses of Services in the environment": _pod_has("enableServiceLinks", False),
     "No plain secret in a variable": _no_plain_environment,
@@ -241,3 +243,20 @@ QUESTIONS: dict[str, Question] = {
     "Its Services stay inside": _inside_only,
 }
 """Every question with its way to find the answer."""
+
+
+def _digests(_: Pod, parameters: Parameters) -> str | None:
+    return None if parameters.require_digests else "admission.requireDigests is false"
+
+
+def _token(pod: Pod, parameters: Parameters) -> str | None:
+    account = f"{pod.namespace}/{pod.spec.get('serviceAccountName')}"
+    return f"a token for {account}" if account in parameters.token_service_accounts else None
+
+
+OPT_OUTS: dict[str, Callable[[Pod, Parameters], str | None]] = {
+    "The image is held to a digest": _digests,
+    "The pod mounts no token": _token,
+    "The ServiceAccount hands out no token": _token,
+}
+"""Questions that a stack may opt a workload out of, with what opts it out by name, or None where nothing does."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from policy.manifests import Manifest, ManifestSet
-from policy.network.endpoints import DNS, Surroundings, endpoints
+from policy.network.endpoints import DNS, Endpoint, Surroundings, endpoints
 from policy.network.evaluator import CompiledPolicies, Evaluator, Port, representative_ports
 
 _DNS_PORT = 53
@@ -105,6 +105,21 @@ class Proof:
         return tuple(difference for difference in self.differences if difference.kind == kind)
 
 
+class CompiledFor:
+    """What provers have compiled, so that stacks that differ in one object compile only that one."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[tuple[Endpoint, ...], CompiledPolicies]] = []
+
+    def endpoints(self, endpoints: tuple[Endpoint, ...]) -> CompiledPolicies:
+        """The compiled policies over exactly these endpoints."""
+        for known, compiled in self._known:
+            if known == endpoints:
+                return compiled
+        self._known.append((endpoints, {}))
+        return self._known[-1][1]
+
+
 class Prover:
     """Judges policies against a declaration, over everybody and every port that the policies can tell apart.
 
@@ -112,17 +127,24 @@ class Prover:
         manifests: All objects of the stack.
         declaration: What must be possible.
         also: Further policies whose addresses and ports are looked at, so that two versions can be compared.
+        compiled: What other provers have compiled; is added to.
     """
 
-    def __init__(self, manifests: Sequence[Manifest], declaration: Declaration, also: Sequence[Manifest] = ()) -> None:
+    def __init__(
+        self,
+        manifests: Sequence[Manifest],
+        declaration: Declaration,
+        also: Sequence[Manifest] = (),
+        compiled: CompiledFor | None = None,
+    ) -> None:
         of_set = ManifestSet(manifests)
         policies = [*of_set.of("NetworkPolicy"), *also]
         self.declaration = declaration
-        self._compiled: CompiledPolicies = {}
         made_by_operators = {
             (declaration.operator_namespace, node): labels for node, labels in declaration.operator_pods.items()
         }
         self.endpoints = endpoints(of_set, declaration.surroundings, policies, made_by_operators)
+        self._compiled = (compiled or CompiledFor()).endpoints(self.endpoints)
         named: list[Port] = [port for endpoint in self.endpoints for port in endpoint.named_ports.values()]
         declared = [(edge.protocol, edge.port) for edge in declaration.edges]
         self.ports = representative_ports(policies, [*named, *declared])
@@ -144,9 +166,8 @@ class Prover:
             is_possible, is_wanted = possible.get(pair, 0), wanted.get(pair, 0)
             missing = is_wanted & ~is_possible
             surplus = evaluator.granted(*pair) & ~is_wanted & ~is_possible
-            differences += self._difference("extra", pair, is_possible & ~is_wanted, evaluator)
-            differences += self._difference("missing", pair, missing, evaluator)
-            differences += self._difference("surplus", pair, surplus, evaluator)
+            masks: dict[Kind, int] = {"extra": is_possible & ~is_wanted, "missing": missing, "surplus": surplus}
+            differences += [self._difference(kind, pair, mask, evaluator) for kind, mask in masks.items() if mask]
             unproven |= self._edges_of(pair, missing, evaluator) if missing else set()
         untested = self._untested()
         differences += [
@@ -184,17 +205,16 @@ class Prover:
             and mask & evaluator.mask([(edge.protocol, edge.port)])
         }
 
-    def _difference(self, kind: Kind, pair: tuple[int, int], mask: int, evaluator: Evaluator) -> tuple[Difference, ...]:
-        if not mask:
-            return ()
+    def _difference(self, kind: Kind, pair: tuple[int, int], mask: int, evaluator: Evaluator) -> Difference:
         source, destination = (self.endpoints[index].name for index in pair)
         causes = evaluator.causes(*pair, mask)
-        return (Difference(kind, source, destination, _port_names(self.ports, mask), causes),)
+        return Difference(kind, source, destination, _port_names(self.ports, mask), causes)
 
 
-def prove(manifests: Sequence[Manifest], declaration: Declaration) -> Proof:
+def prove(manifests: Sequence[Manifest], declaration: Declaration, compiled: CompiledFor | None = None) -> Proof:
     """Compare what the NetworkPolicies of a stack allow with what is declared."""
-    return Prover(manifests, declaration).prove(ManifestSet(manifests).of("NetworkPolicy"))
+    prover = Prover(manifests, declaration, compiled=compiled)
+    return prover.prove(ManifestSet(manifests).of("NetworkPolicy"))
 
 
 def _port_names(ports: Iterable[Port], mask: int) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """What all tests share: the program as it registers itself for each stack, recorded once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import settings
 
 from release.program import Recorder, record
+from tests.data.figures import PROPERTY, Figures
 from tests.stacks.documents import STACKS, platform_of
 
 # The same examples in every run: a test fails because of the code, never because of the day.
@@ -17,3 +18,19 @@ settings.load_profile("suite")
 def programs() -> Mapping[str, Recorder]:
     """What the whole program registers, by stack. Read-only: all tests share it."""
     return {stack: record(stack, platform_of(stack)) for stack in STACKS}
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Figures:
+    """Where a test puts the figures that it has measured."""
+    return Figures(record_property)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures of all tests in one table."""
+    passed = terminalreporter.stats.get("passed", ())
+    lines = sorted(str(value) for report in passed for name, value in report.user_properties if name == PROPERTY)
+    if lines:
+        terminalreporter.section("figures")
+    for line in lines:
+        terminalreporter.write_line(line)

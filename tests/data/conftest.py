@@ -3,12 +3,11 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.data.figures import PROPERTY, Figures
 from tests.data.postgres_servers import own, programs
 
 
@@ -27,19 +26,3 @@ def postgres_clients() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{programs()}{os.pathsep}{os.environ['PATH']}")
         yield
-
-
-@pytest.fixture
-def figures(record_property: Callable[[str, object], None]) -> Figures:
-    """Where a test puts the figures that it has measured."""
-    return Figures(record_property)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures of all tests in one table."""
-    passed = terminalreporter.stats.get("passed", ())
-    lines = sorted(str(value) for report in passed for name, value in report.user_properties if name == PROPERTY)
-    if lines:
-        terminalreporter.section("figures of real servers")
-    for line in lines:
-        terminalreporter.write_line(line)

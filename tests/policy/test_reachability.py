@@ -156,7 +156,8 @@ def test_the_prover_notices_every_mutant_of_the_platforms_policies(stack: Stack)
 
 def test_a_prover_that_looks_away_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the mutation test: without its differences no mutant counts as noticed."""
-    monkeypatch.setattr("policy.reachability.Prover._difference", lambda *_: ())
+    blind = Proof(frozenset(), frozenset(), ())
+    monkeypatch.setattr("policy.reachability.Prover.judge", lambda *_: blind)
     result = judge_prover(shop(), Declaration(frozenset({EDGE})))
     assert result.noticed == ()
     assert len(result.unnoticed) > 10
