@@ -1,19 +1,25 @@
 """The ALT_LAS platform, one stack per phase: reads the settings, composes the components, exports where they are."""
 
+from pathlib import Path
+
 import pulumi
 
 from components.observers import declared_observers
 from components.route_table import RouteTable
 from components.services import SERVICES, ServiceArgs, message_flows, service_graph, service_ports
 from components.shared.admission import PlatformAdmission
+from components.shared.images import service_images
 from components.shared.ingress import PlatformIngress
 from components.shared.mesh import PlatformMesh, namespace_labels
 from components.shared.namespace import PlatformNamespace
 from components.shared.stores import build_stores, declared_stores, store_environment
 from components.stack_configuration import load
 
-configuration = load()
+root = Path(__file__).resolve().parent
+configuration = load(root)
 platform = configuration.platform
+# First: what cannot be built is said before anything is registered.
+images = service_images(platform, root)
 
 namespace = PlatformNamespace("namespace", platform.namespace, further_labels=namespace_labels(platform))
 graph = service_graph(SERVICES, platform, declared_stores(platform), declared_observers(platform))
@@ -23,6 +29,7 @@ args = ServiceArgs(
     graph=graph,
     namespace=namespace.resource,
     store_environment=store_environment(configuration),
+    images=images,
 )
 services = [service(args) for service in SERVICES]
 routes = RouteTable(

@@ -5,7 +5,6 @@ Owns clusters that this project starts itself; a cluster named by a kubeconfig i
 
 from __future__ import annotations
 
-from cluster.docker import docker_answers
 from cluster.errors import ClusterError
 from cluster.interface import Cluster, ClusterStatus
 from cluster.opening import open_target, required_programs
@@ -20,7 +19,6 @@ __all__ = [
     "Simulator",
     "Target",
     "choose_target",
-    "docker_answers",
     "open_target",
     "required_programs",
 ]

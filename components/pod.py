@@ -23,6 +23,7 @@ class PodArgs:
         name: Name of the workload, its container and its ServiceAccount.
         labels: Labels of the pod.
         settings: What the stack file says about the service.
+        image: Image that runs, with its digest where that is known.
         config_map: Name of the ConfigMap that holds the plain environment.
         secret: Name of the Secret that holds the secret environment, or None without one.
         writable_paths: Directories that the container may write; all else is read-only.
@@ -32,6 +33,7 @@ class PodArgs:
     name: str
     labels: Mapping[str, str]
     settings: ServiceSettings
+    image: pulumi.Input[str]
     config_map: str
     secret: pulumi.Input[str] | None
     writable_paths: tuple[str, ...]
@@ -102,7 +104,7 @@ def _container(args: PodArgs) -> dict[str, Any]:
         environment.append({"secretRef": {"name": args.secret}})
     container = {
         "name": args.name,
-        "image": settings.image.reference,
+        "image": args.image,
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"name": _PORT_NAME, "containerPort": settings.port, "protocol": "TCP"}],
         "envFrom": environment,

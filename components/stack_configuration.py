@@ -4,12 +4,14 @@ import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
 
 from components.settings import PlatformSettings, SettingsError, parse_platform
 from components.settings.errors import PLATFORM_KEY, PROJECT, Problem
+from components.settings.loading import with_lock
 from components.settings.secrets import SECRETS
 
 
@@ -35,8 +37,11 @@ class StackConfiguration:
         }
 
 
-def load() -> StackConfiguration:
+def load(root: Path) -> StackConfiguration:
     """Read and check the configuration of the running stack.
+
+    Args:
+        root: The project's root, which holds the image lock.
 
     Raises:
         pulumi.RunError: Names everything that is wrong; raised before any object is registered and
@@ -50,7 +55,7 @@ def load() -> StackConfiguration:
         problems.insert(0, Problem(PLATFORM_KEY, f"is missing from the stack file Pulumi.{pulumi.get_stack()}.yaml"))
     else:
         try:
-            platform = parse_platform(_as_document(text))
+            platform = parse_platform(with_lock(_as_document(text), root))
         except SettingsError as error:
             problems = [*error.problems, *problems]
     if problems or platform is None:

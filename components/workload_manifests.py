@@ -23,6 +23,7 @@ class WorkloadArgs:
     Attributes:
         component: Role in the platform, the value of `app.kubernetes.io/component`.
         settings: What the stack file says about the service.
+        image: Image that runs; None for the one of the settings.
         platform: What the stack file says about the whole platform.
         graph: Who may call whom.
         environment: Plain environment variables.
@@ -43,6 +44,7 @@ class WorkloadArgs:
     service_port: int
     namespace: pulumi.Resource
     working_directory: str | None = None
+    image: pulumi.Input[str] | None = None
 
 
 def _metadata(name: str, args: WorkloadArgs, owner: str | None = None) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def deployment(name: str, args: WorkloadArgs, secret_name: pulumi.Input[str] | N
         name=name,
         labels=labels,
         settings=args.settings,
+        image=args.settings.image.reference if args.image is None else args.image,
         config_map=naming.content_name(name, args.environment),
         secret=secret_name,
         writable_paths=args.writable_paths,

@@ -15,6 +15,9 @@ from components.settings.secrets import SECRETS
 from release.workspace import ROOT
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"  # how the engine marks a wrapped value on the wire
+_BUILT_IMAGE = "docker:index/remoteImage:RemoteImage"
+_PUSHED_IMAGE = "docker:index/registryImage:RegistryImage"
+_REGISTRY_LOOKUP = "docker:index/getRegistryImage:getRegistryImage"
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,16 @@ class Recorder(Mocks):
         if args.typ.startswith("kubernetes:"):
             inputs["metadata"] = {"name": args.name} | dict(inputs.get("metadata", {}))
         self.registrations.append(Registration(args.typ, args.name, inputs))
-        return f"{args.name}-id", inputs
+        return f"{args.name}-id", inputs | _learned(args.typ, inputs)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        """Refuse calls: the program makes none.
+        """Answer for the registry, which nobody asks here, with a placeholder.
 
         Raises:
-            NotImplementedError: Always.
+            NotImplementedError: The program calls something else.
         """
+        if args.token == _REGISTRY_LOOKUP:
+            return _digest_of(args.args), []
         raise NotImplementedError(f"the program calls {args.token}, which no recording answers")
 
     @property
@@ -87,6 +92,17 @@ def record(stack: str, platform: object, secrets: Mapping[str, str] | None = Non
 def run_program(root: Path) -> None:
     """Run the program in this process, the way the language host does."""
     runpy.run_path(str(root / "__main__.py"))
+
+
+def _learned(token: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What only a Docker engine or a registry could say of a resource, as placeholders."""
+    if token == _PUSHED_IMAGE:
+        return _digest_of(inputs)
+    return {"imageId": f"<image {inputs['name']}>"} if token == _BUILT_IMAGE else {}
+
+
+def _digest_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": inputs["name"], "sha256Digest": f"<digest of {inputs['name']}>"}
 
 
 def _plain(value: Any) -> Any:  # Any: the tree of a manifest

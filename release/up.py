@@ -8,7 +8,9 @@ from pathlib import Path
 
 import cluster
 import tools
+from components.docker_engine import docker_answers
 from components.settings import PlatformSettings
+from components.settings.image_build import image_builds
 from components.settings.loading import read_platform
 from release import data_guard, preflight, rollout
 from release import secrets as stack_secrets
@@ -60,7 +62,7 @@ def choose_target(workspace: Workspace, target: str | None = None) -> cluster.Ta
     if outside.get("KUBECONFIG") == str(workspace.kubeconfig("sim")):
         # Set by `altlas env`: it is our own cluster, not one that the user brought.
         del outside["KUBECONFIG"]
-    return cluster.choose_target(outside, lambda: cluster.docker_answers(outside), target=target)
+    return cluster.choose_target(outside, lambda: docker_answers(outside), target=target)
 
 
 def open_cluster(workspace: Workspace, target: cluster.Target, report: Report) -> tuple[cluster.Cluster, tools.Toolbox]:
@@ -104,6 +106,7 @@ def up(
     """
     stack_file = workspace.stack_file(stack)
     platform = read_platform(stack_file)
+    image_builds(platform, workspace.root, lambda: docker_answers(os.environ))
     stack_secrets.check_passphrase(workspace, stack_file, os.environ)
     target = choose_target(workspace, target_name)
     report(str(target))

@@ -24,12 +24,14 @@ class ServiceArgs:
         namespace: The namespace as a resource.
         store_environment: How each service reaches the stores that the stack runs itself: secret variables by service.
             They win over what the stack file gives.
+        images: Images of services whose digest the update itself learns, by service.
     """
 
     configuration: StackConfiguration
     graph: ServiceGraph
     namespace: pulumi.Resource
     store_environment: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
+    images: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
 
 
 class Service(pulumi.ComponentResource, Generic[SettingsType]):
@@ -85,6 +87,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
                 working_directory=self.working_directory,
                 service_port=self.service_port or settings.port,
                 namespace=args.namespace,
+                image=args.images.get(name),
             ),
             pulumi.ResourceOptions(parent=self),
         )

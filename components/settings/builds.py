@@ -1,8 +1,9 @@
-"""What new images are built with and from. Not which image runs: that is each service's own decision."""
+"""What new images are built with and from, and whose word on a tag's digest counts. Not which tag runs."""
 
 from components.settings.base import Settings, section, setting
 
 _VERSION = r"^\d+(\.\d+){0,2}$"
+_BASE = r"^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$"
 
 
 class RuntimesSettings(Settings):
@@ -12,6 +13,37 @@ class RuntimesSettings(Settings):
     rust: str = setting("feature", "Rust, the compiler only.", "1.95", pattern=_VERSION)
     python: str = setting("feature", "Python, in build and image.", "3.14", pattern=_VERSION)
     go: str = setting("feature", "Go, the compiler only.", "1.26", pattern=_VERSION)
+
+
+class BaseImagesSettings(Settings):
+    """The two base images of a runtime, each with its digest: a tag alone could be another image tomorrow."""
+
+    build: str = setting("security", "Base with the compiler, as repository@sha256:....", pattern=_BASE)
+    run: str = setting("security", "Base of the result, as repository@sha256:....", pattern=_BASE)
+
+
+class BasesSettings(Settings):
+    """The base images of all runtimes."""
+
+    node: BaseImagesSettings = section("Bases of Node.js.")
+    rust: BaseImagesSettings = section("Bases of Rust.")
+    python: BaseImagesSettings = section("Bases of Python.")
+    go: BaseImagesSettings = section("Bases of Go.")
+
+
+class SourceBuildSettings(Settings):
+    """From which source images are built. The name they are pushed under is each service's own `image`."""
+
+    checkout: str = setting(
+        "feature",
+        "Folder of the source, with one folder for each service by its name; relative to the project's root.",
+        min_length=1,
+    )
+    revision: str = setting("feature", "Commit of the source, 40 hexadecimal digits.", pattern=r"^[0-9a-f]{40}$")
+    committed_at: int = setting(
+        "feature", "Time of that commit, which every file of the images bears.", ge=0, unit="seconds since 1970"
+    )
+    bases: BasesSettings = section("Base images.")
 
 
 class BuildsSettings(Settings):
@@ -24,3 +56,15 @@ class BuildsSettings(Settings):
         pattern=r"^https://\S+$",
     )
     runtimes: RuntimesSettings = section("Versions of the runtimes.", RuntimesSettings())
+    from_source: SourceBuildSettings | None = section(
+        "Source from which each update builds and pushes the services' images with a Docker engine; null builds none.",
+        None,
+    )
+    ask_registry: bool = setting(
+        "security", "Let each update ask the registry which digest a service's tag has, and deploy that.", False
+    )
+
+    @property
+    def give_digests(self) -> bool:
+        """Whether an update itself learns the digests of the services' images."""
+        return self.from_source is not None or self.ask_registry

@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from components.settings.errors import PLATFORM_KEY, Problem, SettingsError, settings_error
+from components.settings.image_lock import LOCK_NAME, ImageLockError, with_locked_digests
 from components.settings.platform import PlatformSettings
 
 
@@ -62,4 +63,20 @@ def read_platform(path: Path) -> PlatformSettings:
     if not isinstance(configuration, dict) or PLATFORM_KEY not in configuration:
         message = f"has no settings; write them below 'config:' under the key {PLATFORM_KEY!r}"
         raise SettingsError((Problem(path.name, message),))
-    return parse_platform(configuration[PLATFORM_KEY])
+    return parse_platform(with_lock(configuration[PLATFORM_KEY], path.parent))
+
+
+def with_lock(document: object, folder: Path) -> object:
+    """A document with the digests of the image lock, where it requires digests.
+
+    Args:
+        document: What stands below `alt-las:platform`.
+        folder: The project's root, which holds the lock.
+
+    Raises:
+        SettingsError: The lock is not usable, or does not fit the document.
+    """
+    try:
+        return with_locked_digests(document, folder / LOCK_NAME)
+    except ImageLockError as error:
+        raise SettingsError((Problem(PLATFORM_KEY, str(error)),)) from None

@@ -121,11 +121,29 @@ class PlatformSettings(Settings):
 
     @model_validator(mode="after")
     def _digests_are_there_where_they_are_required(self) -> Self:
-        without = [path for path, image in self.images() if image.digest is None]
+        services = tuple(f"services.{name}.image" for name in self.services.by_name())
+        learned = services if self.builds.give_digests else ()
+        without = [path for path, image in self.images() if image.digest is None and path not in learned]
         if self.admission.require_digests and without:
             raise ValueError(
                 f"admission.requireDigests is true, but these images have no digest: {', '.join(without)}; add the "
-                "digest of each (sha256:...) or set it to false"
+                "digest of each (sha256:...), lock those of the services with `altlas images lock`, or set it to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _digests_come_from_one_place(self) -> Self:
+        if self.builds.from_source and self.builds.ask_registry:
+            raise ValueError(
+                "builds.fromSource and builds.askRegistry both decide the services' digests; a build learns its own, "
+                "so set builds.askRegistry to false"
+            )
+        given = [name for name, service in self.services.by_name().items() if service.image.digest]
+        if self.builds.give_digests and given:
+            key = "fromSource" if self.builds.from_source else "askRegistry"
+            raise ValueError(
+                f"builds.{key} lets each update learn the digests, but these images name one already: "
+                f"{', '.join(f'services.{name}.image' for name in given)}; remove their digests, or builds.{key}"
             )
         return self
 

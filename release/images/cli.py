@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
+from components.settings.image_lock import LOCK_NAME, ImageLock, read_lock
 from components.settings.loading import read_platform
 from release.errors import CommandError
 from release.images.findings import read_exceptions
-from release.images.lock import LOCK_NAME, ImageLock, read_lock, write_lock
+from release.images.lock import refused, write_lock
 from release.images.locking import Candidate, check_stack, lock_image, pinned, verify
-from release.images.pipeline import Build, steps
+from release.images.pipeline import Build, GivenSource, steps
 from release.images.registry import digest_of_tag
 from release.images.retire import RECORD_NAME, record, retirement
 from release.images.runtimes import runtime_reports
 from release.workspace import Workspace
 
 EXCEPTIONS_NAME = "images.exceptions.yaml"
+_REVISION = "Commit of the source, 40 hexadecimal digits."
+_STACK = "Without it the stack file's, see builds.fromSource."
 
 
 images_app = typer.Typer(no_args_is_help=True, help="The images of the services: runtimes, lock, retirement.")
@@ -43,31 +46,23 @@ def lock(
     *,
     repository: Annotated[str, typer.Option(help="Repository without tag.")],
     tag: Annotated[str, typer.Option(help="Tag of the release.")],
-    digest: Annotated[str, typer.Option(help="Digest that the build has reported (sha256:...).")],
-    revision: Annotated[str, typer.Option(help="Commit of the source, 40 hexadecimal digits.")],
+    digest: Annotated[str | None, typer.Option(help="What the build has reported; without it the registry's.")] = None,
+    revision: Annotated[str, typer.Option(help=_REVISION)],
     built_at: Annotated[str, typer.Option(help="Time of the build in UTC, such as 2026-01-31T12:00:00Z.")],
     sbom: Annotated[Path, typer.Option(help="SPDX or CycloneDX file in JSON, below the project's root.")],
     report: Annotated[list[Path], typer.Option(help="Report of Trivy or Grype in JSON; both are needed.")],
 ) -> None:
     """Put a built and scanned image into the lock, if its registry has it and nothing speaks against it."""
     here = _here()
-    candidate = Candidate(
-        service=service,
-        repository=repository,
-        tag=tag,
-        digest=digest,
-        revision=revision,
-        built_at=built_at,
-        sbom=sbom,
-        reports=report,
-        root=here.root,
-    )
-    with here.only_one(f"images lock {service}"):
+    release = {"repository": repository, "tag": tag, "revision": revision, "built_at": built_at}
+    found = digest or digest_of_tag(repository, tag)
+    candidate = Candidate(service=service, digest=found, sbom=sbom, reports=report, root=here.root, **release)
+    with here.only_one(f"images lock {service}"), refused():
         file = here.root / LOCK_NAME
         exceptions = read_exceptions(here.root / EXCEPTIONS_NAME)
         today = datetime.now(UTC).date()
         write_lock(file, lock_image(read_lock(file) or ImageLock(), candidate, exceptions, digest_of_tag, today))
-    typer.echo(f"{service} is locked to {repository}:{tag}@{digest}.", err=True)
+    typer.echo(f"{service} is locked to {repository}:{tag}@{found}.", err=True)
 
 
 @images_app.command(name="verify")
@@ -104,7 +99,7 @@ def retire(
     """Record that an image is out of use, and print the commands that archive and remove it in its registry."""
     here = _here()
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with here.only_one(f"images retire {image}"):
+    with here.only_one(f"images retire {image}"), refused():
         retired = retirement(image, replaced_by, read_lock(here.root / LOCK_NAME), now)
         record(here.root / RECORD_NAME, retired)
     typer.echo("\n".join(retired.commands(archive)))
@@ -115,20 +110,20 @@ def retire(
 def pipeline(
     stack: Annotated[str, typer.Argument(help="Name of a stack; its settings decide ports and health paths.")],
     *,
-    source: Annotated[Path, typer.Option(help="Folder that holds the source of each service.")],
+    source: Annotated[Path | None, typer.Option(help=f"Folder that holds the source of each service. {_STACK}")] = None,
     registry: Annotated[str, typer.Option(help="Repository prefix to push to.")],
-    revision: Annotated[str, typer.Option(help="Commit of the source, 40 hexadecimal digits.")],
-    epoch: Annotated[int, typer.Option(help="Time of that commit, seconds since 1970.")],
+    revision: Annotated[str | None, typer.Option(help=f"{_REVISION} {_STACK}")] = None,
+    epoch: Annotated[int | None, typer.Option(help=f"Time of that commit, seconds since 1970. {_STACK}")] = None,
     out: Annotated[Path, typer.Option(help="Folder for bake file, SBOMs and reports.")],
-    base: Annotated[list[str], typer.Option(help="NAME=REPOSITORY@sha256:..., such as go-build=...")],
+    base: Annotated[list[str] | None, typer.Option(help="NAME=REPOSITORY@sha256:..., such as go-build=...")] = None,
     run: Annotated[bool, typer.Option("--run", help="Run the commands instead of printing them.")] = False,
 ) -> None:
     """Write the bake file and print, or run, the commands that build, list, scan, sign and attest the images."""
     here = _here()
     platform = read_platform(here.stack_file(stack))
-    build = Build(
-        source=source, registry=registry, revision=revision, epoch=epoch, out=out, bases=_pairs(base), root=here.root
-    )
+    bases = dict(text.partition("=")[::2] for text in base or ())
+    given = GivenSource(checkout=source, revision=revision, committed_at=epoch, bases=bases)
+    build = Build(source=given.over(platform.builds.from_source), registry=registry, out=out, root=here.root)
     for step in steps(build, platform):
         typer.echo(step.as_text())
         if run:
@@ -136,17 +131,14 @@ def pipeline(
 
 
 def _existing_lock() -> ImageLock:
-    lock = read_lock(_here().root / LOCK_NAME)
+    with refused():
+        lock = read_lock(_here().root / LOCK_NAME)
     if lock is None or not lock.images:
         raise CommandError(
             f"there is no {LOCK_NAME} with images in it yet, so the stacks deploy by tag; lock the images that a "
             "registry has with `altlas images lock`"
         )
     return lock
-
-
-def _pairs(texts: list[str]) -> dict[str, str]:
-    return dict(text.partition("=")[::2] for text in texts)
 
 
 def compose(

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from components.settings import PlatformSettings
+from components.settings.image_build import RUNTIME_OF
 from components.settings.secrets import SECRETS
 from components.settings.workload import QuantitySettings
 from release.images import compose_stores as stores
-from release.images.runtimes import RUNTIME_OF
 
 _NAME_LABEL = "app.kubernetes.io/name"
 _PLACEHOLDER = re.compile(r"<(\w+)>")

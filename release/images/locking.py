@@ -13,10 +13,10 @@ import yaml
 
 from components.settings import PlatformSettings
 from components.settings.errors import PLATFORM_KEY
+from components.settings.image_lock import ImageLock, LockedImage, LockedSbom, LockedScan, parse_lock
 from components.settings.loading import parse_platform
 from release.images.errors import ImageRefusedError
 from release.images.findings import FindingException, check_findings, read_report
-from release.images.lock import ImageLock, LockedImage, LockedSbom, LockedScan, parse_lock
 from release.images.registry import Resolver
 
 _SCANNERS = ("trivy", "grype")
@@ -56,6 +56,7 @@ def lock_image(
 
     Raises:
         ImageRefusedError: The candidate must not be released; says why.
+        ImageLockError: The lock cannot hold it.
     """
     sbom = read_sbom(candidate.sbom, candidate.root)
     scans = _scans(candidate.reports, tuple(exceptions), today)

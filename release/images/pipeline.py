@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from components.settings import PlatformSettings
+from components.settings.builds import SourceBuildSettings
+from components.settings.image_build import RUNTIME_OF, SHARED_CONTEXT, image_build
 from release.errors import CommandError, ExitCode
-from release.images.catalogue import Release, UnpinnedBaseError, build_arguments, dockerfile
-from release.images.checks import check_context, check_dockerfile
 from release.images.errors import ImageRefusedError
-from release.images.runtimes import RUNTIME_OF
+from release.images.lock import refused
 
 BASE_NAMES = tuple(f"{runtime}-{stage}" for runtime in dict.fromkeys(RUNTIME_OF.values()) for stage in ("build", "run"))
 """Base images that a build must be given: for each runtime one with the compiler and one for the result."""
+
 
 _REVISION = re.compile(r"[0-9a-f]{40}")
 
@@ -29,32 +32,72 @@ class Build:
     """What is released, from where, to where.
 
     Attributes:
-        source: Folder with one folder for each service.
+        source: Source and base images; its commit is also the tag.
         registry: Repository prefix.
-        revision: Commit of the source; also the tag.
-        epoch: Time of the commit in seconds since 1970.
         out: Folder for what the commands write.
-        bases: Base images by name, each with its digest.
         root: The project's root.
     """
 
-    source: Path
+    source: SourceBuildSettings
     registry: str
-    revision: str
-    epoch: int
     out: Path
-    bases: Mapping[str, str]
     root: Path
 
+    def reference(self, service: str) -> str:
+        """Repository and tag of a service's image."""
+        return f"{self.registry}/{service}:{self.source.revision}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenSource:
+    """What a command line says about the source; what it leaves out is the stack file's `builds.fromSource`.
+
+    Attributes:
+        checkout: Folder with one folder for each service.
+        revision: Commit of the source.
+        committed_at: Time of the commit in seconds since 1970.
+        bases: Base images by name, such as go-build.
+    """
+
+    checkout: Path | None
+    revision: str | None
+    committed_at: int | None
+    bases: Mapping[str, str]
+
     def __post_init__(self) -> None:
-        """Check what a command line can get wrong.
+        """Check the commit, of which a branch's name would be none.
+
+        Raises:
+            ImageRefusedError: It is no commit.
+        """
+        if self.revision is not None and not _REVISION.fullmatch(self.revision):
+            raise ImageRefusedError(f"{self.revision!r} is no commit; write its 40 hexadecimal digits")
+
+    def over(self, settings: SourceBuildSettings | None) -> SourceBuildSettings:
+        """The source to build from.
 
         Raises:
             ImageRefusedError: Names what is missing or wrong.
         """
-        if not _REVISION.fullmatch(self.revision):
-            raise ImageRefusedError(f"{self.revision!r} is no commit; write its 40 hexadecimal digits")
-        missing = [name for name in BASE_NAMES if name not in self.bases]
+        document: dict[str, Any] = settings.model_dump(mode="json", by_alias=True) if settings else {"bases": {}}
+        checkout = str(self.checkout.absolute()) if self.checkout else None
+        given = {"checkout": checkout, "revision": self.revision, "committedAt": self.committed_at}
+        document |= {key: value for key, value in given.items() if value is not None}
+        for name, image in self._checked_bases(document["bases"]).items():
+            runtime, _, stage = name.rpartition("-")
+            document["bases"].setdefault(runtime, {})[stage] = image
+        try:
+            return SourceBuildSettings.model_validate_json(json.dumps(document))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            key = ".".join(map(str, problem["loc"]))
+            raise ImageRefusedError(
+                f"the source's {key} is not usable ({problem['msg']}); give it with --source, --revision, --epoch and "
+                "--base, or write it to builds.fromSource in the stack file"
+            ) from None
+
+    def _checked_bases(self, known: Mapping[str, Any]) -> Mapping[str, str]:
+        missing = [name for name in BASE_NAMES if name not in self.bases and name.rpartition("-")[0] not in known]
         unknown = [name for name in self.bases if name not in BASE_NAMES]
         if missing or unknown:
             problem = f"lacks {', '.join(missing)}" if missing else f"does not know {', '.join(unknown)}"
@@ -62,10 +105,13 @@ class Build:
                 f"--base {problem}; give each of {', '.join(BASE_NAMES)} as NAME=REPOSITORY@sha256:..., with the "
                 "digest that its registry shows today; none is written here, because nobody checked it"
             )
-
-    def reference(self, service: str) -> str:
-        """Repository and tag of a service's image."""
-        return f"{self.registry}/{service}:{self.revision}"
+        for name, image in self.bases.items():
+            if "@sha256:" not in image:
+                raise ImageRefusedError(
+                    f"the base image {image!r} for {name} has no digest, so two builds could differ; write it as "
+                    "repository@sha256:... with the digest that its registry shows"
+                )
+        return self.bases
 
 
 @dataclass(frozen=True)
@@ -107,22 +153,15 @@ def bake_file(build: Build, platform: PlatformSettings) -> dict[str, Any]:
     Raises:
         ImageRefusedError: A build context holds secrets or history, a base has no digest, or an image ends as root.
     """
-    release = Release(version=build.revision[:12], revision=build.revision, epoch=build.epoch)
     targets = {}
-    for service, runtime in RUNTIME_OF.items():
-        context = build.source / service
-        check_context(context)
-        check_dockerfile(build.root / dockerfile(service))
-        bases = {stage: build.bases[f"{runtime}-{stage}"] for stage in ("build", "run")}
-        try:
-            arguments = build_arguments(service, platform, release, build_image=bases["build"], run_image=bases["run"])
-        except UnpinnedBaseError as error:
-            raise ImageRefusedError(str(error)) from None
+    for service in RUNTIME_OF:
+        with refused():
+            inputs = image_build(service, platform, build.source, build.root)
         targets[service] = {
-            "context": str(context.resolve()),
-            "contexts": {"platform": str(build.root / "images")},
-            "dockerfile": str(build.root / dockerfile(service)),
-            "args": arguments,
+            "context": str(inputs.context),
+            "contexts": {SHARED_CONTEXT: str(inputs.shared)},
+            "dockerfile": str(inputs.dockerfile),
+            "args": dict(inputs.arguments),
             "tags": [build.reference(service)],
             "platforms": ["linux/amd64", "linux/arm64"],
             "output": ["type=registry,rewrite-timestamp=true,oci-mediatypes=true"],

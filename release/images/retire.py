@@ -10,8 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from components.settings.image import RETIRED_IMAGES, ImageSettings
+from components.settings.image_lock import ImageLock
 from release.images.errors import ImageRefusedError
-from release.images.lock import ImageLock
 
 RECORD_NAME = "images.retired.yaml"
 _HEADER = "# Written by `altlas images retire`: images that are out of use, and what replaced them.\n"

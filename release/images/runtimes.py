@@ -5,15 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from components.settings import PlatformSettings
-
-RUNTIME_OF: Mapping[str, str] = {
-    "api-gateway": "node",
-    "runner-service": "rust",
-    "segmentation-service": "python",
-    "ai-orchestrator": "python",
-    "archive-service": "go",
-}
-"""Runtime by service."""
+from components.settings.image_build import RUNTIME_OF
 
 RECORDED: Mapping[str, str] = {
     "frozen68/api-gateway:beta.v9": "18",

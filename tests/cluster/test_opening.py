@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import docker_answers, open_target, required_programs
+from cluster import open_target, required_programs
 from cluster.control_plane import PROGRAMS
 from cluster.errors import ClusterError
 from cluster.existing import ExistingCluster
@@ -19,6 +19,7 @@ from cluster.k3d import K3dCluster
 from cluster.opening import SimulatedCluster
 from cluster.ports import LOOPBACK, choose_free_port
 from cluster.target import Target
+from components.docker_engine import docker_answers
 
 
 class _Refusing(BaseHTTPRequestHandler):

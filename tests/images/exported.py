@@ -21,15 +21,20 @@ class ExportedImage:
 
     Attributes:
         folder: Holds one file for each layer.
-        digest: Digest of the manifest.
+        manifest: The manifest, byte for byte.
         configuration: User, entry point, health check, labels and layers.
         layers: Files of the layers, the lowest first.
     """
 
     folder: Path
-    digest: str
+    manifest: bytes
     configuration: Mapping[str, Any]
     layers: tuple[Path, ...]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the manifest, by which registries name the image."""
+        return _digest(self.manifest)
 
     @property
     def size(self) -> int:
@@ -42,6 +47,20 @@ class ExportedImage:
         into.mkdir(parents=True)
         for layer in self.layers:
             subprocess.run(["tar", "--extract", "--file", str(layer), "--directory", str(into)], check=True)
+
+    def as_layout(self, into: Path) -> Path:
+        """Write the image as an OCI layout, from which it can be pushed without a change of its digest."""
+        blobs = into / "blobs" / "sha256"
+        blobs.mkdir(parents=True)
+        for layer in self.layers:
+            (blobs / layer.name).symlink_to(layer)
+        for content in (self.manifest, _encoded(self.configuration)):
+            (blobs / _file_of(_digest(content))).write_bytes(content)
+        kind = json.loads(self.manifest)["mediaType"]
+        entry = {"mediaType": kind, "digest": self.digest, "size": len(self.manifest)}
+        (into / "index.json").write_bytes(_encoded({"schemaVersion": 2, "manifests": [entry]}))
+        (into / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+        return into
 
 
 def export(builder: Buildah, tag: str, folder: Path) -> ExportedImage:
@@ -56,11 +75,17 @@ def export(builder: Buildah, tag: str, folder: Path) -> ExportedImage:
     configuration["config"].pop("Hostname", None)
     for step in configuration["history"]:
         step.pop("comment", None)
-    text = json.dumps(configuration, sort_keys=True, separators=(",", ":")).encode()
-    manifest["config"] |= {"digest": f"sha256:{hashlib.sha256(text).hexdigest()}", "size": len(text)}
-    whole = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    manifest["config"] |= {"digest": _digest(_encoded(configuration)), "size": len(_encoded(configuration))}
     layers = tuple(folder / _file_of(layer["digest"]) for layer in manifest["layers"])
-    return ExportedImage(folder, f"sha256:{hashlib.sha256(whole).hexdigest()}", configuration, layers)
+    return ExportedImage(folder, _encoded(manifest), configuration, layers)
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _file_of(digest: str) -> str:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from components.services import SERVICES
+from components.settings.builds import SourceBuildSettings
+from components.settings.image_build import RUNTIME_OF, SHARED_CONTEXT, image_build
 from components.settings.loading import read_platform
-from release.images.catalogue import Release, build_arguments, dockerfile
-from release.images.runtimes import RUNTIME_OF
 from tests.images.bases import ensure_bases
 from tests.images.builder import ROOT, Buildah, find_builder
 from tests.images.container import Specification
 from tests.images.debian import PackageCache
 from tests.images.exported import ExportedImage, export
 
-RELEASE = Release(version="0.0.0-stand-in", revision="0" * 40, epoch=1_700_000_000)
+REVISION, COMMITTED_AT = "0" * 40, 1_700_000_000
+"""Of the stand-ins, which have no commit of their own."""
 PLATFORM = read_platform(ROOT / "Pulumi.alpha.yaml")
 WRITABLE = {service.service_name: service.writable_paths for service in SERVICES}
 _START_SECONDS = 30
@@ -88,37 +90,75 @@ def prove(cache: Path) -> tuple[str, list[Seen]]:
     Raises:
         NoBuilderError: Images cannot be built here.
     """
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(cache):
         return _prove(cache)
 
 
-def _prove(cache: Path) -> tuple[str, list[Seen]]:
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _builder_and_source(cache: Path) -> tuple[Buildah, SourceBuildSettings]:
     builder = find_builder(cache)
     bases = ensure_bases(builder, PackageCache(cache / "apt"), builder.storage / "scratch")
+    return builder, stand_in_source(builder.storage / "source", bases)
+
+
+def built_once(cache: Path) -> dict[str, ExportedImage]:
+    """The images as `prove` builds them, by service; layers that are there already are not built anew.
+
+    Raises:
+        NoBuilderError: Images cannot be built here.
+    """
+    with _locked(cache):
+        builder, source = _builder_and_source(cache)
+        return {name: _built(name, builder, source, 1, further=()) for name in RUNTIME_OF}
+
+
+def _prove(cache: Path) -> tuple[str, list[Seen]]:
+    builder, source = _builder_and_source(cache)
     with ThreadPoolExecutor(_BUILDERS) as pool:
-        twice = list(pool.map(lambda name: _built_twice(name, builder, bases), RUNTIME_OF))
+        twice = list(pool.map(lambda name: _built_twice(name, builder, source), RUNTIME_OF))
     return builder.version, [
         _seen(name, images, builder.storage / "running" / name) for name, images in zip(RUNTIME_OF, twice, strict=True)
     ]
 
 
-def _built_twice(service: str, builder: Buildah, bases: dict[str, str]) -> tuple[ExportedImage, ExportedImage]:
-    first, second = (_built(service, builder, bases, number) for number in (1, 2))
+def stand_in_source(checkout: Path, bases: dict[str, str]) -> SourceBuildSettings:
+    """A checkout as `builds.fromSource` names it: a folder for each service, with the stand-in of its runtime."""
+    shutil.rmtree(checkout, ignore_errors=True)
+    for service, runtime in RUNTIME_OF.items():
+        shutil.copytree(ROOT / "tests/images/standins" / runtime, checkout / service)
+    pairs = {
+        runtime: {stage: bases[f"{runtime}-{stage}"] for stage in ("build", "run")} for runtime in RUNTIME_OF.values()
+    }
+    return SourceBuildSettings.model_validate(
+        {"checkout": str(checkout), "revision": REVISION, "committedAt": COMMITTED_AT, "bases": pairs}
+    )
+
+
+def _built_twice(service: str, builder: Buildah, source: SourceBuildSettings) -> tuple[ExportedImage, ExportedImage]:
+    first, second = (_built(service, builder, source, number) for number in (1, 2))
     return first, second
 
 
-def _built(service: str, builder: Buildah, bases: dict[str, str], number: int) -> ExportedImage:
-    runtime = RUNTIME_OF[service]
-    arguments = build_arguments(
-        service, PLATFORM, RELEASE, build_image=bases[f"{runtime}-build"], run_image=bases[f"{runtime}-run"]
-    )
+def _built(
+    service: str,
+    builder: Buildah,
+    source: SourceBuildSettings,
+    number: int,
+    further: tuple[str, ...] = ("--no-cache",),
+) -> ExportedImage:
+    inputs = image_build(service, PLATFORM, source, ROOT)
     tag = f"localhost/alt-las/{service}:build-{number}"
-    images = ROOT / "images"
-    options = ("--no-cache", "--ignorefile", f"{images}/.dockerignore", "--build-context", f"platform={images}")
-    context = ROOT / "tests/images/standins" / runtime
-    builder.build(ROOT / dockerfile(service), context, tag, arguments, further=options, epoch=RELEASE.epoch)
+    shared = ("--ignorefile", f"{inputs.shared}/.dockerignore", "--build-context", f"{SHARED_CONTEXT}={inputs.shared}")
+    builder.build(
+        inputs.dockerfile, inputs.context, tag, inputs.arguments, further=(*further, *shared), epoch=COMMITTED_AT
+    )
     return export(builder, tag, builder.storage / "exported" / f"{service}-{number}")
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.images.debian import NoBuilderError
-from tests.images.proof import METRICS_PATHS, RELEASE, WRITABLE, Seen, default_cache, prove
+from tests.images.proof import METRICS_PATHS, REVISION, WRITABLE, Seen, default_cache, prove
 
 pytestmark = pytest.mark.e2e
 
@@ -100,7 +100,7 @@ def test_every_image_says_what_it_was_built_from(images: list[Seen]) -> None:
     for image in images:
         labels = {name.removeprefix("org.opencontainers.image."): text for name, text in image.labels.items()}
         assert labels["title"] == image.service
-        assert (labels["version"], labels["revision"]) == (RELEASE.version, RELEASE.revision)
+        assert (labels["version"], labels["revision"]) == (REVISION[:12], REVISION)
         assert labels["created"] == "2023-11-14T22:13:20Z"
         assert labels["source"].startswith("https://")
         assert "@sha256:" in labels["base.name"]

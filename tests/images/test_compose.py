@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 import tools
+from components.settings.image_build import RUNTIME_OF
 from components.settings.loading import read_platform
 from release.images.compose import compose
-from release.images.runtimes import RUNTIME_OF
 from release.program import Recorder
 from tests.images.conftest import Altlas
 from tests.stacks.documents import ROOT, STACKS

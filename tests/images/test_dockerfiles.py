@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from release.images.checks import check_context, check_dockerfile
-from release.images.errors import ImageRefusedError
-from release.images.runtimes import RUNTIME_OF
+from components.settings.image_build import RUNTIME_OF, BuildInputError, check_context, check_dockerfile
 from tests.stacks.documents import ROOT
 
 IMAGES = ROOT / "images"
@@ -89,7 +87,7 @@ def test_a_dockerfile_that_ends_as_root_is_refused(tmp_path: Path, text: str, re
     """The last user of the last stage counts."""
     file = tmp_path / "Dockerfile"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(ImageRefusedError, match=reason):
+    with pytest.raises(BuildInputError, match=reason):
         check_dockerfile(file)
 
 
@@ -98,7 +96,7 @@ def test_a_build_context_with_secrets_or_history_is_refused(tmp_path: Path, name
     """What was found is named."""
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).touch()
-    with pytest.raises(ImageRefusedError, match=f"holds {name}, which must never"):
+    with pytest.raises(BuildInputError, match=f"holds {name}, which must never"):
         check_context(tmp_path)
 
 
@@ -111,5 +109,5 @@ def test_a_clean_build_context_passes(tmp_path: Path) -> None:
 
 def test_a_build_context_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """An empty image would be the result."""
-    with pytest.raises(ImageRefusedError, match="is not a folder"):
+    with pytest.raises(BuildInputError, match="is not a folder"):
         check_context(tmp_path / "missing")

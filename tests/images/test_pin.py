@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.settings.image_build import RUNTIME_OF
+from components.settings.image_lock import ImageLock, parse_lock
 from components.settings.loading import read_platform
 from release.images.errors import ImageRefusedError
-from release.images.lock import ImageLock, parse_lock, write_lock
+from release.images.lock import write_lock
 from release.images.locking import check_stack
-from release.images.runtimes import RUNTIME_OF
 from release.program import record
 from tests.images.conftest import REVISION, Altlas
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from components.settings.image_build import RUNTIME_OF
 from release.images.pipeline import BASE_NAMES
-from release.images.runtimes import RUNTIME_OF
 from tests.images.conftest import REVISION, Altlas
 from tests.stacks.documents import ROOT
 

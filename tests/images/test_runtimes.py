@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from components.settings.image_build import RUNTIME_OF
 from components.settings.loading import read_platform
-from release.images.runtimes import RUNTIME_OF, end_of_life, runtime_reports
+from release.images.runtimes import end_of_life, runtime_reports
 from tests.images.conftest import Altlas
 from tests.stacks.documents import ROOT
 

@@ -11,7 +11,7 @@ from tests.stacks.documents import ROOT
 
 COMPONENTS = sorted((ROOT / "components").rglob("*.py"))
 LAYERS = (
-    {"naming", "quantities", "kubernetes_object"},
+    {"naming", "quantities", "kubernetes_object", "docker_engine"},
     {"settings", "service_graph"},
     {"network_policy", "observers", "route_table", "stack_configuration"},
     {"pod"},
@@ -89,7 +89,7 @@ def test_around_the_program_only_its_settings_are_known(package: str) -> None:
     assert paths
     for path in paths:
         # The addons are a program of their own, which registers objects in the same way.
-        known = {"settings", "kubernetes_object"} if path == ADDONS_PROGRAM else {"settings"}
+        known = {"settings", "kubernetes_object" if path == ADDONS_PROGRAM else "docker_engine"}
         inner = [name for name in outer_imports(path, {"components"}) if part_of_components(name) not in known]
         assert inner == [], path.name
 

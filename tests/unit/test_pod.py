@@ -17,6 +17,7 @@ def pod(changes: dict[str, Any] | None = None, **args: Any) -> dict[str, Any]:
         "name": "runner",
         "labels": {"app.kubernetes.io/name": "runner"},
         "settings": settings.services.runner_service,
+        "image": settings.services.runner_service.image.reference,
         "config_map": "runner-1",
         "secret": None,
         "writable_paths": ("/data/alt_files", "/tmp"),  # noqa: S108  # mount paths inside the container

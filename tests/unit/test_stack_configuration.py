@@ -45,7 +45,7 @@ def refusal(values: Mapping[str, str]) -> str:
 def test_a_usable_configuration_gives_settings_and_the_secrets_that_are_set() -> None:
     """A secret that nobody set is absent, not empty."""
     configure(configuration(platform_of("alpha")))
-    loaded = load()
+    loaded = load(ROOT)
     assert loaded.platform.namespace == "alt-las"
     assert set(loaded.secrets) == set(REQUIRED)
 
@@ -78,7 +78,7 @@ def test_an_unknown_key_unlike_any_other_gets_no_suggestion() -> None:
 def test_a_key_of_another_project_or_provider_is_not_ours_to_judge() -> None:
     """Providers read their own keys from the same file."""
     configure(configuration(platform_of("alpha")) | {"kubernetes:context": "x", "alt-lass:platform": "y"})
-    assert load().platform.namespace == "alt-las"
+    assert load(ROOT).platform.namespace == "alt-las"
 
 
 @pytest.mark.parametrize("missing", TOKENS)

@@ -95,6 +95,7 @@ def test_every_writable_path_makes_a_volume_name_of_its_own(service: type[Servic
         name=service.service_name,
         labels={},
         settings=settings,
+        image="any:1",
         config_map="any",
         secret=None,
         writable_paths=service.writable_paths,

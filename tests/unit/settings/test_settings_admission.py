@@ -12,7 +12,10 @@ def test_digests_that_are_required_and_missing_are_named_by_path() -> None:
     assert message.startswith("admission.requireDigests is true, but these images have no digest: ")
     for service in alpha_settings().services.by_name():
         assert f"services.{service}.image" in message
-    assert message.endswith("; add the digest of each (sha256:...) or set it to false")
+    cure = (
+        "add the digest of each (sha256:...), lock those of the services with `altlas images lock`, or set it to false"
+    )
+    assert message.endswith(f"; {cure}")
 
 
 @pytest.mark.parametrize("repository", ["team/app:1", "Team/app", "https://team/app", ""])
