@@ -1,7 +1,7 @@
 """Asks the guards before an update or a removal, and refuses with what they found."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.settings import PlatformSettings
@@ -11,19 +11,33 @@ from release.errors import CommandError, ExitCode
 
 
 def check_update(engine: Engine, stack: str, platform: PlatformSettings) -> None:
-    """Make sure that the program as it is now takes no data that is deployed.
+    """Make sure that neither the settings nor the engine's own plan takes data that is deployed.
 
     Raises:
-        CommandError: It would; names every object and what to do instead. Nothing was changed.
+        CommandError: It would; names every object and what to do instead. Or there is no plan; holds what the engine
+            said. Nothing was changed.
     """
-    from release.program import record  # noqa: PLC0415  # costs half a second, and most stacks need it only now
-
     deployed = guards.deployed_data(exported_state(engine, stack))
     if not deployed:
         return
+    _refuse(_changes(stack, platform, deployed.values()))
+    plan = engine.preview(stack)
+    _refuse(guards.planned_losses(plan, deployed, platform.tombstones))
+    if errors := guards.plan_errors(plan):
+        said = "".join(f"\n  {str(each['message']).removeprefix('error: ').strip()}" for each in errors)
+        raise CommandError(f"the update cannot be planned, nothing was changed:{said}")
+
+
+def _changes(stack: str, platform: PlatformSettings, deployed: Iterable[guards.Deployed]) -> tuple[guards.Danger, ...]:
+    """What the settings alone would do, which costs nothing to know and is named with the way to do it."""
+    from release.program import record  # noqa: PLC0415  # costs half a second, and most stacks need it only now
+
     registrations = record(stack, platform.model_dump(mode="json", by_alias=True)).registrations
     program = {(each.type, each.name): each.inputs for each in registrations}
-    found = guards.dangers(deployed, program, platform.tombstones)
+    return guards.dangers(deployed, program, platform.tombstones)
+
+
+def _refuse(found: tuple[guards.Danger, ...]) -> None:
     if found:
         lines = "".join(f"\n  {danger}" for danger in found)
         raise CommandError(f"the update would endanger data, nothing was changed:{lines}", ExitCode.BAD_INPUT)
@@ -49,7 +63,7 @@ def check_removal(engine: Engine, stack: str, given_up: str | None) -> bool:
             "Nothing was changed",
             ExitCode.BAD_INPUT,
         )
-    held = [each.title for each in guards.deployed_data(exported_state(engine, stack))]
+    held = [each.title for each in guards.deployed_data(exported_state(engine, stack)).values()]
     if held and given_up is None:
         raise CommandError(
             f"the stack {stack} holds data that cannot be made again: {', '.join(held)}. Nothing was changed. Make a "

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 from components.settings.errors import PROJECT
@@ -62,7 +63,27 @@ class Engine:
         Raises:
             CommandError: The command failed; holds what it said.
         """
-        done = subprocess.run(
+        done = self._quietly(arguments, text)
+        if done.returncode:
+            raise _failure(arguments, done)
+        return done.stdout
+
+    def preview(self, stack: str) -> Mapping[str, Any]:
+        """What an update would do, also where the engine refuses it: then its diagnostics say why.
+
+        Raises:
+            CommandError: The engine printed no plan; holds what it said.
+        """
+        arguments = self.arguments("preview", stack, ("--json",))
+        done = self._quietly(arguments, None)
+        try:
+            plan: Mapping[str, Any] = json.loads(done.stdout)
+        except json.JSONDecodeError:
+            raise _failure(arguments, done) from None
+        return plan
+
+    def _quietly(self, arguments: Sequence[str], text: str | None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=self.root,
             env=self.environment,
@@ -72,10 +93,6 @@ class Engine:
             text=True,
             check=False,
         )
-        if done.returncode:
-            said = (done.stderr or done.stdout).strip()
-            raise CommandError(f"`pulumi {' '.join(arguments)}` failed: {said}")
-        return done.stdout
 
     def stack_exists(self, stack: str) -> bool:
         """Tell whether the backend knows the stack."""
@@ -94,3 +111,7 @@ class Engine:
     def arguments(self, command: str, stack: str, options: Sequence[str] = ()) -> tuple[str, ...]:
         """Command line of a command on a stack."""
         return (command, "--stack", stack, *options)
+
+
+def _failure(arguments: Sequence[str], done: subprocess.CompletedProcess[str]) -> CommandError:
+    return CommandError(f"`pulumi {' '.join(arguments)}` failed: {(done.stderr or done.stdout).strip()}")

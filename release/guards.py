@@ -4,6 +4,7 @@ Pure functions over Pulumi's state and the program's objects. Plain `pulumi` is 
 objects carry; this names the cause earlier, and catches what Kubernetes or the operator would only refuse half-way.
 """
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,11 @@ _IMMUTABLE = {
     "Database": ("name", "cluster"),
 }
 _SIZES = {"PersistentVolumeClaim": "resources.requests.storage", "Cluster": "storage.size"}
+_TEMPLATES = "volumeClaimTemplates"
+_TEMPLATE_SIZE = "spec.resources.requests.storage"
+_LOSING = ("delete", "replace", "create-replacement", "discard")
+"""Beginnings of the operations of a plan that take an object away."""
+
 _NEW_OBJECT = (
     "it cannot be changed in place: make a new one beside it under another name, restore a backup into it, let the "
     "services use it, then name the old one in tombstones"
@@ -76,15 +82,17 @@ class Danger:
         return f"{self.title}{': ' + self.path if self.path else ''}: {self.problem}"
 
 
-def deployed_data(state: Mapping[str, Any]) -> tuple[Deployed, ...]:
-    """Objects with data in what `pulumi stack export` prints."""
+def deployed_data(state: Mapping[str, Any]) -> dict[str, Deployed]:
+    """Objects with data in what `pulumi stack export` prints, by URN."""
     resources = state.get("deployment", {}).get("resources") or ()
-    found = (
-        Deployed(each["type"], each["urn"].rpartition("::")[2], each.get("inputs", {}), bool(each.get("protect")))
+    found = {
+        each["urn"]: Deployed(
+            each["type"], each["urn"].rpartition("::")[2], each.get("inputs", {}), bool(each.get("protect"))
+        )
         for each in resources
         if each["type"].startswith("kubernetes:") and not each.get("delete")
-    )
-    return tuple(each for each in found if each.protected or each.kind in STATEFUL_KINDS)
+    }
+    return {urn: each for urn, each in found.items() if each.protected or each.kind in STATEFUL_KINDS}
 
 
 def dangers(
@@ -110,17 +118,36 @@ def dangers(
     return tuple(found)
 
 
-def planned_losses(steps: Iterable[Mapping[str, Any]], tombstones: Iterable[str]) -> tuple[Danger, ...]:
-    """Deletions and replacements of objects with data among the steps of `pulumi preview --json`."""
+def planned_losses(
+    plan: Mapping[str, Any], deployed: Mapping[str, Deployed], tombstones: Iterable[str]
+) -> tuple[Danger, ...]:
+    """Deletions and replacements of objects with data in what `pulumi preview --json` prints.
+
+    The engine leaves out steps after the first that it refuses, so its refusals count as well.
+
+    Args:
+        plan: What was printed.
+        deployed: Objects with data as they are, by URN.
+        tombstones: Names of objects whose data the stack gives up.
+    """
     given_up = set(tombstones)
-    found = []
-    for step in steps:
-        old = step.get("oldState") or {}
-        if step["op"].startswith(("delete", "replace", "create-replacement", "discard")) and old:
-            (*_, data) = (*deployed_data({"deployment": {"resources": [old]}}), None)[:1]
-            if data and data.name not in given_up:
-                found.append(Danger(data.title, "", f"the plan would {step['op']} it; {_how_to_give_up(data.name)}"))
-    return tuple(found)
+    losses: dict[str, str] = {}
+    for step in plan.get("steps") or ():
+        if step["op"].startswith(_LOSING):
+            losses.setdefault(step["urn"], f"the plan would {step['op']} it")
+    for each in plan_errors(plan):
+        if "protect" in str(each["message"]):
+            losses.setdefault(each.get("urn", ""), "the plan would replace or delete it")
+    return tuple(
+        Danger(deployed[urn].title, "", f"{problem}; {_how_to_give_up(deployed[urn].name)}")
+        for urn, problem in losses.items()
+        if urn in deployed and deployed[urn].name not in given_up
+    )
+
+
+def plan_errors(plan: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Why the engine could not finish a plan."""
+    return tuple(each for each in plan.get("diagnostics") or () if each.get("severity") == "error")
 
 
 def without_protection(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,11 +178,43 @@ def _changes(old: Deployed, new: Mapping[str, Any]) -> Iterator[Danger]:
     before, after = old.manifest.get("spec", {}), new.get("spec", {})
     for path in _IMMUTABLE.get(old.kind, ()):
         if _read(before, path) != _read(after, path):
-            yield Danger(old.title, f"spec.{path}", f"is immutable; {_NEW_OBJECT}")
+            yield from _templates(old, new) if path == _TEMPLATES else (_immutable(old, path),)
     if size := _SIZES.get(old.kind):
         yield from _shrinking(old, f"spec.{size}", _read(before, size), _read(after, size))
     if old.kind == "Cluster":
         yield from _version(old, str(before.get("imageName", "")), str(after.get("imageName", "")))
+
+
+def _immutable(old: Deployed, path: str) -> Danger:
+    return Danger(old.title, f"spec.{path}", f"is immutable; {_NEW_OBJECT}")
+
+
+def _templates(old: Deployed, new: Mapping[str, Any]) -> Iterator[Danger]:
+    """Changed templates of volumes: growing by hand is possible, shrinking is not, and the rest needs a new object."""
+    path = f"spec.{_TEMPLATES}"
+    before, after = (_template_sizes(manifest) for manifest in (old.manifest, new))
+    if not before or not after or _without_sizes(old.manifest) != _without_sizes(new):
+        yield _immutable(old, _TEMPLATES)
+        return
+    for name, size in before.items():
+        if volume_mebibytes(after[name]) > volume_mebibytes(size):
+            change = f"{name} grows from {size} to {after[name]}, which the API server takes for the volumes only"
+            yield Danger(old.title, path, f"{change}; grow them first, as docs/operating.md#growing-a-volume")
+        yield from _shrinking(old, path, size, after[name])
+
+
+def _template_sizes(manifest: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        str(_read(each, "metadata.name")): str(_read(each, _TEMPLATE_SIZE))
+        for each in _read(manifest, f"spec.{_TEMPLATES}") or ()
+    }
+
+
+def _without_sizes(manifest: Mapping[str, Any]) -> Any:
+    templates = copy.deepcopy(_read(manifest, f"spec.{_TEMPLATES}"))
+    for each in templates:
+        each["spec"]["resources"]["requests"].pop("storage")
+    return templates
 
 
 def _identity(old: Deployed, new: Mapping[str, Any]) -> Iterator[Danger]:

@@ -1,17 +1,16 @@
 """The data tier on a real API server: what is there, what no command takes by mistake, and no secret in the open."""
 
 import base64
-import gzip
-import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from components.settings.secrets import SECRETS
-from tests.e2e.conftest import Project
+from components.settings.errors import PLATFORM_KEY
+from tests.e2e.conftest import Done, Project
+from tests.e2e.secret_places import files, hits, objects_in_the_open, secret_values
 
 pytestmark = pytest.mark.e2e
 STATEFUL = "clusters.postgresql.cnpg.io,databases.postgresql.cnpg.io,statefulsets,persistentvolumeclaims"
@@ -69,6 +68,21 @@ def test_a_dump_s_pod_is_admitted_and_its_volume_bound(project: Project) -> None
             "PersistentVolumeClaim postgres-backup-dumps: spec.resources.requests.storage: shrinks from 20Gi to 19Gi",
         ),
         ("namespace: alt-las", "namespace: other", "Cluster postgres-db: metadata.namespace: changes from alt-las to"),
+        (
+            "storageSize: 2Gi",
+            "storageSize: 1536Mi",
+            "StatefulSet redis: spec.volumeClaimTemplates: shrinks from 2Gi to 1536Mi, and no volume can shrink",
+        ),
+        (
+            "    postgres:\n",
+            "    postgres:\n      image: {repository: ghcr.io/cloudnative-pg/postgresql, tag: 17.6-system-trixie}\n",
+            "Cluster postgres-db: spec.imageName: goes back from version 18 to 17, which cannot read the files of 18",
+        ),
+        (
+            "    nats:\n",
+            "    nats:\n      storageClass: fast\n",
+            "StatefulSet nats: spec.volumeClaimTemplates: is immutable; it cannot be changed in place",
+        ),
     ],
 )
 def test_a_change_that_no_volume_survives_is_refused_before_the_update(
@@ -84,6 +98,65 @@ def test_a_change_that_no_volume_survives_is_refused_before_the_update(
     assert message in done.error
     assert "Traceback" not in done.error
     assert identities(project) == before
+
+
+def test_an_even_number_of_voters_is_refused_before_anything_is_asked(project: Project) -> None:
+    """Two voters survive no loss; the setting and what would be right are named."""
+    original = change(project, "    nats:\n      replicas: 1", "    nats:\n      replicas: 2")
+    done = project.altlas("up", "--stack", "alpha")
+    project.stack_file("alpha").write_text(original)
+    assert done.code == 2, done.text
+    assert "alt-las:platform.nats.replicas is 2, but an even number of voters survives no more losses" in done.error
+
+
+def test_a_plan_of_the_engine_that_would_take_data_is_refused_before_the_first_write(project: Project) -> None:
+    """The program itself names the servers otherwise, so that the provider would replace both sets of servers."""
+    before = identities(project)
+    services = {each["metadata"]["name"] for each in project.objects("services", "alt-las")}
+    source = project.root / "components/shared/store_manifests.py"
+    original = source.read_text()
+    assert original.count('f"{self.name}-servers"') == 1
+    source.write_text(original.replace('f"{self.name}-servers"', 'f"{self.name}-hosts"'))
+    done = project.altlas("up", "--stack", "alpha")
+    source.write_text(original)
+    assert done.code == 2, done.text
+    assert "the update would endanger data, nothing was changed:" in done.error
+    for store in ("redis", "nats"):
+        assert f"StatefulSet {store}: the plan would replace" in done.error
+        assert f"to give up its data, add {store} to alt-las:platform.tombstones" in done.error
+    assert identities(project) == before
+    assert {each["metadata"]["name"] for each in project.objects("services", "alt-las")} == services
+
+
+def test_a_volume_of_a_server_grows_as_the_guide_says(project: Project) -> None:
+    """Refused first; after the steps of docs/operating.md the same pod runs on the same, larger volume."""
+    before, pods = identities(project), {p["metadata"]["name"]: p["metadata"]["uid"] for p in redis_pods(project)}
+    change(project, "storageSize: 2Gi", "storageSize: 3Gi")
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 2, done.text
+    assert "data grows from 2Gi to 3Gi" in done.error
+    assert "docs/operating.md#growing-a-volume" in done.error
+    size = '{"spec": {"resources": {"requests": {"storage": "3Gi"}}}}'
+    set_urn = "urn:pulumi:alpha::alt-las::alt-las:shared:Redis$kubernetes:apps/v1:StatefulSet::redis"
+    for command in (
+        ("kubectl", "--namespace", "alt-las", "patch", "persistentvolumeclaim", "data-redis-0", "--patch", size),
+        ("kubectl", "--namespace", "alt-las", "delete", "statefulset", "redis", "--cascade=orphan"),
+        ("pulumi", "refresh", "--stack", "alpha", "--yes", "--skip-preview", "--target", set_urn),
+    ):
+        done = project.run(*command, **project.variables())
+        assert done.code == 0, done.text
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert {p["metadata"]["name"]: p["metadata"]["uid"] for p in redis_pods(project)} == pods
+    after = identities(project)
+    assert {name for name in before if after[name] != before[name]} == {"StatefulSet/redis"}
+    (claim,) = (c for c in project.objects("persistentvolumeclaims", "alt-las") if "redis" in c["metadata"]["name"])
+    assert claim["spec"]["resources"]["requests"]["storage"] == "3Gi"
+
+
+def redis_pods(project: Project) -> list[dict[str, Any]]:
+    """The servers of Redis."""
+    return [p for p in project.objects("pods", "alt-las") if p["metadata"]["name"].startswith("redis-")]
 
 
 def test_a_transition_and_the_way_back_replace_and_delete_no_object_with_data(project: Project) -> None:
@@ -126,46 +199,6 @@ def test_a_rotation_rolls_the_pods_that_use_the_secret_and_no_other(project: Pro
     (rotated,) = (s for s in project.objects("secrets", "alt-las") if s["metadata"]["name"] == "postgres-db-archive")
     assert rotated["data"]["password"] != role["data"]["password"]
     assert identities(project) == uids
-
-
-def secret_values(project: Project) -> list[str]:
-    """The generated secrets of alpha, in clear text."""
-    values = json.loads(project.pulumi("config", "--stack", "alpha", "--json", "--show-secrets").out)
-    generated = [f"alt-las:{secret.key}" for secret in SECRETS if secret.required]
-    return [values[key]["value"] for key in generated]
-
-
-def forms(value: str) -> set[bytes]:
-    """How a value could be written."""
-    plain = value.encode()
-    return {plain, base64.b64encode(plain), base64.urlsafe_b64encode(plain), plain.hex().encode()}
-
-
-def hits(values: Iterable[str], places: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Places in which one of the values stands."""
-    wanted = [form for value in values for form in forms(value)]
-    return [name for name, content in places if any(form in content for form in wanted)]
-
-
-def files(*folders: Path) -> Iterable[tuple[str, bytes]]:
-    """Every file below some folders, unpacked."""
-    for folder in folders:
-        for path in folder.rglob("*"):
-            if path.is_file():
-                content = path.read_bytes()
-                yield str(path), gzip.decompress(content) if path.suffix == ".gz" else content
-
-
-def objects_in_the_open(project: Project) -> list[tuple[str, bytes]]:
-    """Everything in the namespace that is no Secret, as the API server has it."""
-    kinds = project.kubectl("api-resources", "--verbs=list", "--namespaced", "--output=name").out.split()
-    found: list[tuple[str, bytes]] = []
-    for kind in kinds:
-        if kind != "secrets":
-            done = project.kubectl("get", kind, "--namespace", "alt-las", "--output", "json", "--show-managed-fields")
-            items: list[dict[str, Any]] = json.loads(done.out or "{}").get("items", [])
-            found += [(f"{kind}/{each['metadata']['name']}", json.dumps(each).encode()) for each in items]
-    return found
 
 
 def test_no_generated_secret_stands_anywhere_but_in_secrets(project: Project, tmp_path: Path) -> None:
@@ -213,11 +246,40 @@ def test_neither_altlas_nor_plain_pulumi_destroys_data_by_mistake(project: Proje
     assert "--with-data names 'beta', but the stack is 'alpha'" in done.error
     done = project.pulumi("destroy", "--stack", "alpha", "--yes", "--skip-preview")
     assert done.code != 0
-    assert "protect" in done.text
+    assert "cannot be deleted\nbecause it is protected" in done.text
+    assert "remove the `protect` flag" in done.text
     assert identities(project) == before
+    assert len(project.objects("deployments", "alt-las")) == 5, "nothing else was taken either"
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
     assert identities(project) == before
+
+
+def test_an_object_with_data_goes_after_its_tombstone_was_deployed_and_its_volume_stays(project: Project) -> None:
+    """Without a tombstone, and with one that is not deployed, the update is refused; then Redis goes and no other."""
+    before, path = identities(project), project.stack_file("alpha")
+    document = yaml.safe_load(path.read_text())
+    platform = document["config"][PLATFORM_KEY]
+
+    def up(redis: dict[str, Any] | None, *tombstones: str) -> Done:
+        platform.update({"redis": redis, "tombstones": list(tombstones)})
+        path.write_text(yaml.safe_dump(document))
+        return project.altlas("up", "--stack", "alpha")
+
+    redis = platform["redis"]
+    for tombstones, message in (
+        ((), "StatefulSet redis: the program no longer has it, and it holds data; to give up its data, add redis to"),
+        (("redis",), "StatefulSet redis: its tombstone is not deployed yet"),
+    ):
+        done = up(None, *tombstones)
+        assert done.code == 2, done.text
+        assert message in done.error
+        assert identities(project) == before
+    for settings in (redis, None):
+        done = up(settings, "redis")
+        assert done.code == 0, done.text
+    after = identities(project)
+    assert {name: uid for name, uid in before.items() if name != "StatefulSet/redis"} == after
 
 
 def test_with_the_stack_s_name_typed_everything_goes(project: Project) -> None:
