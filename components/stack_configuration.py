@@ -12,7 +12,32 @@ from pulumi.runtime import config as pulumi_config
 from components.settings import PlatformSettings, SettingsError, parse_platform
 from components.settings.errors import PLATFORM_KEY, PROJECT, Problem
 from components.settings.loading import with_lock
-from components.settings.secrets import SECRETS
+from components.settings.secrets import NOTES, SECOND_IN_USE, SECRETS, noted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passwords:
+    """The two passwords of a user of a store. The store accepts both, and pods are given the one that is in use.
+
+    Attributes:
+        first: The first.
+        second: The second.
+        second_in_use: Whether pods are given the second.
+    """
+
+    first: pulumi.Output[str]
+    second: pulumi.Output[str]
+    second_in_use: bool
+
+    @property
+    def in_use(self) -> pulumi.Output[str]:
+        """The password that pods are given."""
+        return self.second if self.second_in_use else self.first
+
+    @property
+    def both(self) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+        """Both, first and second."""
+        return self.first, self.second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +47,19 @@ class StackConfiguration:
     Attributes:
         platform: The checked settings.
         secrets: Secret values by configuration key; only those that are set.
+        second_in_use: Keys of the doubled secrets whose second password is in use.
     """
 
     platform: PlatformSettings
     secrets: Mapping[str, pulumi.Output[str]]
+    second_in_use: frozenset[str] = frozenset()
+
+    def passwords(self, key: str) -> Passwords:
+        """Both passwords of a doubled secret."""
+        (secret,) = (secret for secret in SECRETS if secret.key == key)
+        return Passwords(
+            first=self.secrets[key], second=self.secrets[secret.second_key], second_in_use=key in self.second_in_use
+        )
 
     def secret_environment(self, service: str) -> dict[str, pulumi.Output[str]]:
         """Secret environment variables of a service."""
@@ -61,7 +95,9 @@ def load(root: Path) -> StackConfiguration:
     if problems or platform is None:
         raise pulumi.RunError(str(SettingsError(tuple(problems))))
     secrets = {secret.key: value for secret in SECRETS if (value := config.get_secret(secret.key)) is not None}
-    return StackConfiguration(platform=platform, secrets=secrets)
+    return StackConfiguration(
+        platform=platform, secrets=secrets, second_in_use=frozenset(noted(config.get(SECOND_IN_USE)))
+    )
 
 
 def _as_document(text: str) -> object:
@@ -73,7 +109,7 @@ def _as_document(text: str) -> object:
 
 
 def _unknown_keys() -> list[Problem]:
-    known = {name: f"{PROJECT}:{name}" for name in ("platform", *(secret.key for secret in SECRETS))}
+    known = {name: f"{PROJECT}:{name}" for name in ("platform", *(secret.key for secret in SECRETS), *NOTES)}
     problems = []
     for key in {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}:
         project, _, name = key.partition(":")

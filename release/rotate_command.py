@@ -6,27 +6,32 @@ import typer
 
 
 def rotate(
-    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Generated secrets, such as apiGatewayJwtSecret.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Generated secrets, such as natsRunnerPassword.")],
     stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")] = "alpha",
     target: Annotated[str | None, typer.Option(envvar="TARGET", help="Cluster to work on.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing a cluster.")] = False,
+    addons: Annotated[
+        bool, typer.Option("--addons/--no-addons", envvar="ALT_LAS_ADDONS", help="Look after the cluster's addons.")
+    ] = True,
 ) -> None:
-    """Generate secrets anew in the stack file; the next `altlas up` rolls exactly the pods that use them."""
-    import os  # noqa: PLC0415
-
-    from components.settings.loading import read_platform  # noqa: PLC0415
-    from release import secrets as stack_secrets  # noqa: PLC0415
-    from release import up as flow  # noqa: PLC0415
+    """Change secrets of a running stack and roll exactly the pods that use them; none of them is refused meanwhile."""
+    from release import rotation  # noqa: PLC0415
     from release.cli import report, workspace  # noqa: PLC0415
+    from release.secrets import ROTATION_WARNINGS  # noqa: PLC0415
 
     here = workspace()
-    stack_file = here.stack_file(stack)
-    read_platform(stack_file)
-    stack_secrets.check_rotation(keys)
-    stack_secrets.check_passphrase(here, stack_file, os.environ)
+    request = rotation.Request(
+        workspace=here,
+        stack=stack,
+        target=target,
+        keys=tuple(keys),
+        pulumi_options=("--yes",) if yes else (),
+        with_addons=addons,
+        report=report,
+    )
     with here.only_one(f"secrets rotate --stack {stack}"):
-        session = flow.engine_session(here, flow.choose_target(here, target), report)
-        stack_secrets.rotate_secrets(session.engine, stack, keys)
-    report(f"Generated anew in {stack_file.name}: {', '.join(keys)}. Deploy with `altlas up --stack {stack}`.")
+        rotation.rotate(request)
+    report(f"Rotated: {', '.join(keys)}.")
     for key in keys:
-        if warning := stack_secrets.ROTATION_WARNINGS.get(key):
+        if warning := ROTATION_WARNINGS.get(key):
             report(f"{key}: {warning}")

@@ -14,16 +14,20 @@ from release.engine import Engine
 from release.errors import CommandError, ExitCode
 from release.workspace import Workspace
 
-_ROLE = (
-    "the server takes the new password at once and open connections stay, but a pod that is not rolled yet cannot open "
-    "a new one; rotate when few are opened"
+_TOKENS = "tokens that were signed before are refused, because the gateway knows one key at a time; users log in anew"
+_SERVERS = (
+    "the servers themselves were restarted: a single one was away for some seconds, and of several each one until it "
+    "and the others knew the new passwords"
 )
 ROTATION_WARNINGS = {
-    "postgresSegmentationPassword": _ROLE,
-    "postgresArchivePassword": _ROLE,
+    "apiGatewayJwtSecret": _TOKENS,
+    "apiGatewayJwtRefreshSecret": _TOKENS,
+    "redisInternalSecret": _SERVERS,
+    "natsInternalSecret": _SERVERS,
+    "postgresBackupPassword": "a dump that ran meanwhile may have failed; the next one has the new password",
     "backupEncryptionKey": "earlier dumps still need the earlier key; keep a copy of it as long as you keep them",
 }
-"""What a person must know about the rotation of some secrets."""
+"""What a person must know about the rotation of the secrets that no server knows two of."""
 
 
 def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
@@ -61,10 +65,11 @@ def check_rotation(keys: Sequence[str]) -> None:
     Raises:
         CommandError: One is unknown, or only a person can supply it.
     """
-    generated = [secret.key for secret in SECRETS if secret.required]
+    seconds = {secret.second_key for secret in SECRETS if secret.is_doubled}
+    generated = [secret.key for secret in SECRETS if secret.required and secret.key not in seconds]
     for key in keys:
         if key not in generated:
-            supplied = any(secret.key == key for secret in SECRETS)
+            supplied = any(secret.key == key and not secret.required for secret in SECRETS)
             why = "is supplied by a person; set it with `pulumi config set --secret`" if supplied else "is unknown"
             raise CommandError(
                 f"{key!r} cannot be rotated: it {why}. Generated are: {', '.join(generated)}", ExitCode.BAD_INPUT

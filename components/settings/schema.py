@@ -4,7 +4,7 @@ from typing import Any
 
 from components.settings.errors import PLATFORM_KEY, PROJECT
 from components.settings.platform import PlatformSettings
-from components.settings.secrets import SECRETS
+from components.settings.secrets import NOTES, SECRETS
 
 _SECURE = {
     "type": "object",
@@ -19,6 +19,9 @@ def stack_file_schema() -> dict[str, Any]:
     platform = PlatformSettings.model_json_schema(by_alias=True)
     definitions = platform.pop("$defs")
     secrets = {f"{PROJECT}:{secret.key}": _SECURE | {"description": secret.description} for secret in SECRETS}
+    notes = {
+        f"{PROJECT}:{key}": {"type": "string", "description": "Written by `altlas secrets rotate`."} for key in NOTES
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ALT_LAS stack file",
@@ -28,7 +31,7 @@ def stack_file_schema() -> dict[str, Any]:
             "config": {
                 "type": "object",
                 "required": [PLATFORM_KEY],
-                "properties": {PLATFORM_KEY: platform} | secrets,
+                "properties": {PLATFORM_KEY: platform} | secrets | notes,
                 "patternProperties": {f"^(?!{PROJECT}:)": True},
                 "additionalProperties": False,
             },

@@ -3,7 +3,7 @@
 Each is a `secure:` key of its own in the stack file, beside `alt-las:platform`, so that no settings model holds one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,12 +16,20 @@ class SecretSetting:
         variables: Environment variables that carry it, by service: every name that is documented or read by the code.
         generated_bytes: Random bytes that `altlas secrets init` makes it of; None where only a person can supply it.
             What is generated is required; what a person supplies may be absent, and then its variables are too.
+        is_doubled: Whether the store knows a second password beside this one, which nobody uses until a rotation
+            takes the one in use out of use: so no pod is refused, whichever of the two it was given.
     """
 
     key: str
     description: str
     variables: dict[str, tuple[str, ...]]
     generated_bytes: int | None = None
+    is_doubled: bool = False
+
+    @property
+    def second_key(self) -> str:
+        """Configuration key of the second password."""
+        return f"{self.key}Second"
 
     @property
     def required(self) -> bool:
@@ -29,7 +37,7 @@ class SecretSetting:
         return self.generated_bytes is not None
 
 
-SECRETS = (
+_SINGLE = (
     SecretSetting(
         key="apiGatewayJwtSecret",
         description="Signs the gateway's access tokens; without it the gateway ends at start.",
@@ -72,12 +80,14 @@ SECRETS = (
         description="Password of segmentation-service's role in the stack's own PostgreSQL.",
         variables={},
         generated_bytes=32,
+        is_doubled=True,
     ),
     SecretSetting(
         key="postgresArchivePassword",
         description="Password of archive-service's role in the stack's own PostgreSQL.",
         variables={},
         generated_bytes=32,
+        is_doubled=True,
     ),
     SecretSetting(
         key="postgresBackupPassword",
@@ -96,6 +106,7 @@ SECRETS = (
         description="Password of api-gateway's user in the stack's own Redis.",
         variables={},
         generated_bytes=32,
+        is_doubled=True,
     ),
     SecretSetting(
         key="redisInternalSecret",
@@ -108,12 +119,14 @@ SECRETS = (
         description="Password of runner-service's user in the stack's own NATS.",
         variables={},
         generated_bytes=32,
+        is_doubled=True,
     ),
     SecretSetting(
         key="natsArchivePassword",
         description="Password of archive-service's user in the stack's own NATS.",
         variables={},
         generated_bytes=32,
+        is_doubled=True,
     ),
     SecretSetting(
         key="natsInternalSecret",
@@ -132,3 +145,31 @@ SECRETS = (
         variables={},
     ),
 )
+
+_SECOND = tuple(
+    replace(
+        secret,
+        key=secret.second_key,
+        description=f"What `altlas secrets rotate {secret.key}` changes to and fro with it.",
+        is_doubled=False,
+    )
+    for secret in _SINGLE
+    if secret.is_doubled
+)
+
+SECRETS = (*_SINGLE, *_SECOND)
+"""Every secret of a stack."""
+
+SECOND_IN_USE = "secondInUse"
+"""Configuration key, no secret: keys of the doubled secrets whose second password is in use, separated by spaces."""
+
+ROTATING = "rotating"
+"""Configuration key, no secret: keys of the secrets whose rotation has begun and is not finished."""
+
+NOTES = (SECOND_IN_USE, ROTATING)
+"""Configuration keys in which a rotation keeps how far it is."""
+
+
+def noted(text: str | None) -> tuple[str, ...]:
+    """The keys in one of the notes of a rotation."""
+    return tuple((text or "").split())

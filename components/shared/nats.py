@@ -8,9 +8,9 @@ import pulumi
 from components.service_graph import MessageFlow, ServiceGraph
 from components.settings.nats import NatsSettings
 from components.shared import nats_manifests as manifests
-from components.shared.nats_configuration import PORT
+from components.shared.nats_configuration import PORT, user_of
 from components.shared.store_component import StoreComponent
-from components.stack_configuration import StackConfiguration
+from components.stack_configuration import Passwords, StackConfiguration
 
 PASSWORD_KEYS = {
     "runner-service": "natsRunnerPassword",
@@ -24,9 +24,13 @@ INTERNAL_SECRET_KEY = "natsInternalSecret"  # noqa: S105  # the name of a config
 def nats_environment(configuration: StackConfiguration) -> dict[str, Mapping[str, pulumi.Input[str]]]:
     """How each service with a user reaches NATS: secret environment variables by service."""
     return {
-        service: {"NATS_URL": configuration.secrets[key].apply(functools.partial(manifests.url, service))}
-        for service, key in PASSWORD_KEYS.items()
+        service: {"NATS_URL": _url(service, configuration.passwords(key))} for service, key in PASSWORD_KEYS.items()
     }
+
+
+def _url(service: str, passwords: Passwords) -> pulumi.Output[str]:
+    user = user_of(service, second=passwords.second_in_use)
+    return passwords.in_use.apply(functools.partial(manifests.url, user))
 
 
 class Nats(StoreComponent):
@@ -46,12 +50,19 @@ class Nats(StoreComponent):
         super().__init__("alt-las:shared:Nats", manifests.NAME, configuration.platform, namespace)
         platform, servers = configuration.platform, manifests.servers(configuration.platform)
         internal = configuration.secrets[INTERNAL_SECRET_KEY].apply(manifests.internal_passwords)
-        services = {service: configuration.secrets[key] for service, key in PASSWORD_KEYS.items()}
-        passwords = pulumi.Output.all(internal, services)
-        secret = passwords.apply(lambda both: manifests.secret_content(nats, platform, flows, {**both[0], **both[1]}))
+        services = {
+            user_of(service, second=bool(second)): password
+            for service, key in PASSWORD_KEYS.items()
+            for second, password in enumerate(configuration.passwords(key).both)
+        }
+        users = pulumi.Output.all(internal, services).apply(
+            lambda both: manifests.users_content(nats, flows, {**both[0], **both[1]})
+        )
         name = manifests.NAME
+        secret = internal.apply(lambda passwords: manifests.secret_content(nats, platform, passwords))
         secret_name = self._register(f"{name}-secrets", servers.secret(secret)).metadata["name"]
         before = [
+            self._register(manifests.USERS, servers.secret(users, manifests.USERS)),
             self._register(name, servers.service_account()),
             self._register(f"{name}-configuration", servers.config_map(manifests.configuration_content(nats))),
             self._register(name, manifests.server_policy(nats, graph, platform)),

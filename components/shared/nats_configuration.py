@@ -97,15 +97,24 @@ def routes_file(servers: Sequence[str], password: str) -> str:
     return _text((f'authorization {{ user: {CLUSTER_USER}, password: "{password}" }}', "routes: [", *routes, "]"))
 
 
+def user_of(service: str, *, second: bool) -> str:
+    """User name of a service: a user has one password only, so the second password has a user of its own."""
+    return f"{service}-2" if second else service
+
+
 def accounts_file(settings: NatsSettings, flows: Sequence[MessageFlow], passwords: Mapping[str, str]) -> str:
-    """One account for the platform with a user for each service, and one for those who look after the servers.
+    """One account for the platform with two users for each service, and one for those who look after the servers.
 
     Args:
         settings: Names the streams.
         flows: What each service publishes and consumes.
-        passwords: Password by user: the services of `flows`, and the users of this module.
+        passwords: Password by user: both users of each service of `flows`, and the users of this module.
     """
-    permissions = {flow.service: _service_permissions(flow, settings.streams) for flow in flows}
+    permissions = {
+        user_of(flow.service, second=second): _service_permissions(flow, settings.streams)
+        for flow in flows
+        for second in (False, True)
+    }
     permissions |= {STREAMS_USER: _stream_permissions(), BACKUP_USER: _backup_permissions()}
     permissions[RESTORE_USER] = _restore_permissions()
     accounts = {

@@ -18,6 +18,8 @@ from components.shared.store_pods import ClaimArgs, ContainerArgs, PodArgs, cont
 
 NAME = "nats"
 STREAMS = "nats-streams"
+USERS = "nats-users"
+"""Secret with the users. Its name stays when they change, so that running servers get them without a restart."""
 
 _COMPONENT = "queue"
 _USER = 1000
@@ -35,6 +37,24 @@ _INTERNAL_USERS = (
     configuration.SYSTEM_USER,
 )
 _STREAMS_PASSWORD_KEY = "streams-password"  # noqa: S105  # the name of a key in a Secret
+
+START = """\
+#!/bin/sh
+# Starts the server, and lets it read its users again when they change. The kubelet swaps the mounted file and tells
+# nobody. A file that the server refuses changes nothing: it says so in its log and goes on with the users of before.
+set -eu
+users="$CONFIGURATION/accounts.conf"
+follow() {
+    taken=$(cat "$users")
+    while sleep "${FOLLOW_SECONDS:-5}"; do
+        found=$(cat "$users") || continue
+        if [ "$found" = "$taken" ]; then continue; fi
+        if nats-server --signal "reload=$RUN/nats.pid"; then taken=$found; fi
+    done
+}
+follow &
+exec nats-server --config "$CONFIGURATION/nats.conf"
+"""
 
 APPLY_STREAMS = """\
 #!/bin/sh
@@ -67,9 +87,9 @@ def store() -> Store:
     return Store(name=NAME, port=configuration.PORT, pod_labels=naming.selector_labels(NAME))
 
 
-def url(service: str, password: str) -> str:
-    """How a service reaches NATS, the same with one server and with several."""
-    return f"nats://{service}:{password}@{NAME}:{configuration.PORT}"
+def url(user: str, password: str) -> str:
+    """How a user reaches NATS, the same with one server and with several."""
+    return f"nats://{user}:{password}@{NAME}:{configuration.PORT}"
 
 
 def internal_passwords(internal: str) -> dict[str, str]:
@@ -77,15 +97,15 @@ def internal_passwords(internal: str) -> dict[str, str]:
     return {user: derived_password(internal, user) for user in _INTERNAL_USERS}
 
 
-def secret_content(
-    nats: NatsSettings, platform: PlatformSettings, flows: Sequence[MessageFlow], passwords: Mapping[str, str]
-) -> dict[str, str]:
-    """What the Secret of the servers holds."""
-    content = {"accounts.conf": configuration.accounts_file(nats, flows, passwords)}
-    if nats.is_clustered:
-        hosts = servers(platform).hosts(nats.replicas)
-        content["routes.conf"] = configuration.routes_file(hosts, passwords[configuration.CLUSTER_USER])
-    return content
+def users_content(nats: NatsSettings, flows: Sequence[MessageFlow], passwords: Mapping[str, str]) -> dict[str, str]:
+    """What the Secret of the users holds."""
+    return {"accounts.conf": configuration.accounts_file(nats, flows, passwords)}
+
+
+def secret_content(nats: NatsSettings, platform: PlatformSettings, passwords: Mapping[str, str]) -> dict[str, str]:
+    """What the Secret of the servers holds: how several know each other."""
+    hosts = servers(platform).hosts(nats.replicas)
+    return {"routes.conf": configuration.routes_file(hosts, passwords[configuration.CLUSTER_USER])}
 
 
 def streams_secret_content(passwords: Mapping[str, str]) -> dict[str, str]:
@@ -95,7 +115,7 @@ def streams_secret_content(passwords: Mapping[str, str]) -> dict[str, str]:
 
 def configuration_content(nats: NatsSettings) -> dict[str, str]:
     """What the ConfigMap of the servers holds."""
-    return {"nats.conf": configuration.server_configuration(nats, _PLACE)}
+    return {"nats.conf": configuration.server_configuration(nats, _PLACE), "start.sh": START}
 
 
 def streams_content(nats: NatsSettings) -> dict[str, str]:
@@ -135,7 +155,7 @@ def stateful_set(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.
     objects = servers(platform)
     config_map = objects.configuration_name(configuration_content(nats))
     # One directory, because a file can include only what lies beside it.
-    sources = [{"configMap": {"name": config_map}}, {"secret": {"name": secret}}]
+    sources = [{"configMap": {"name": config_map}}, *({"secret": {"name": name}} for name in (USERS, secret))]
     pod = PodArgs(
         version=nats.image.tag,
         user=_USER,
@@ -194,11 +214,13 @@ def _server(nats: NatsSettings) -> dict[str, Any]:
         ContainerArgs(
             name=NAME,
             image=nats.image.reference,
-            command=("nats-server", "--config", f"{_CONFIGURATION}/nats.conf"),
+            command=("/bin/sh", f"{_CONFIGURATION}/start.sh"),
             resources=nats.resources,
             ports=ports(nats),
             environment={
                 "SERVER_NAME": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                "CONFIGURATION": _CONFIGURATION,
+                "RUN": _PLACE.run,
                 "GOMEMLIMIT": f"{nats.memory_target_mebibytes}MiB",
             },
             mounts={_PLACE.data: DATA_VOLUME, _CONFIGURATION: "configuration:ro", _PLACE.run: "run"},

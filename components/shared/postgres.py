@@ -9,7 +9,7 @@ from components.service_graph import ServiceGraph, Store
 from components.settings.postgres import PostgresSettings
 from components.shared import postgres_manifests as manifests
 from components.shared.store_component import StoreComponent
-from components.stack_configuration import StackConfiguration
+from components.stack_configuration import Passwords, StackConfiguration
 
 PASSWORD_KEYS = {
     "segmentation-service": "postgresSegmentationPassword",
@@ -30,9 +30,13 @@ def postgres_environment(
 ) -> dict[str, Mapping[str, pulumi.Input[str]]]:
     """How each service with a database reaches it: secret environment variables by service."""
     return {
-        service: manifests.environment(database.name, configuration.secrets[PASSWORD_KEYS[service]])
+        service: _environment(database.name, configuration.passwords(PASSWORD_KEYS[service]))
         for service, database in postgres.databases.by_service().items()
     }
+
+
+def _environment(database: str, passwords: Passwords) -> Mapping[str, pulumi.Input[str]]:
+    return manifests.environment(database, passwords.in_use, second=passwords.second_in_use)
 
 
 class Postgres(StoreComponent):
@@ -50,19 +54,25 @@ class Postgres(StoreComponent):
         namespace: pulumi.Resource,
     ) -> None:
         super().__init__("alt-las:shared:Postgres", manifests.HOST, configuration.platform, namespace)
-        platform, passwords = configuration.platform, configuration.secrets
-        names = {service: database.name for service, database in postgres.databases.by_service().items()}
-        keys = {names[service]: PASSWORD_KEYS[service] for service in names}
-        keys[manifests.BACKUP_ROLE] = BACKUP_PASSWORD_KEY
+        platform = configuration.platform
+        databases = postgres.databases.by_service()
+        connections = manifests.connections(postgres, platform)
+        passwords = {manifests.BACKUP_ROLE: configuration.secrets[BACKUP_PASSWORD_KEY]}
+        for service, database in databases.items():
+            first, second = configuration.passwords(PASSWORD_KEYS[service]).both
+            passwords |= {
+                manifests.login_of(database.name, second=False): first,
+                manifests.login_of(database.name, second=True): second,
+            }
         # Not guarded as data: a new password replaces the Secret, and the stack file holds what it is made of.
         before: list[pulumi.Resource] = [
-            self._register(manifests.role_secret_name(role), manifests.role_secret(role, passwords[key], platform))
-            for role, key in keys.items()
+            self._register(manifests.role_secret_name(role), manifests.role_secret(role, password, platform))
+            for role, password in passwords.items()
         ]
         before.append(self._register(manifests.HOST, manifests.network_policy(graph, postgres, platform)))
         cluster = self._keep(manifests.cluster(postgres, platform), *before)
-        for name in names.values():
-            self._keep(manifests.database(name, platform), cluster)
+        for service, database in databases.items():
+            self._keep(manifests.database(database.name, platform, connections[service]), cluster)
         self.register_outputs({})
 
     def _keep(self, manifest: Manifest, *after: pulumi.Resource) -> KubernetesObject:

@@ -1,5 +1,7 @@
 """The objects of PostgreSQL as manifests: the operator's Cluster and Databases, role Secrets, and who may connect."""
 
+import functools
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +51,11 @@ def database_object_name(database: str) -> str:
     return f"{HOST}-{database.replace('_', '-')}"
 
 
+def login_of(role: str, *, second: bool) -> str:
+    """Role that a service logs in with. A role has one password only, so the second password has a role of its own."""
+    return f"{role}_2" if second else role
+
+
 def host_based_authentication(postgres: PostgresSettings) -> list[str]:
     """Who may connect to which database: each role to its own, the backup to each of them, nobody to anything else.
 
@@ -58,7 +65,7 @@ def host_based_authentication(postgres: PostgresSettings) -> list[str]:
     """
     names = [database.name for database in postgres.databases.by_service().values()]
     return [
-        *(f"hostssl {name} {name} all scram-sha-256" for name in names),
+        *(f"hostssl {name} {name},{login_of(name, second=True)} all scram-sha-256" for name in names),
         f"hostssl {','.join((HOME_DATABASE, *names))} {BACKUP_ROLE} all scram-sha-256",
         "host all all all reject",
     ]
@@ -81,7 +88,7 @@ def role_secret(role: str, password: pulumi.Input[str], platform: PlatformSettin
     }
 
 
-def _role(name: str, connections: int, groups: tuple[str, ...] = ()) -> dict[str, Any]:
+def _role(name: str, limit: int, groups: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
         "name": name,
         "ensure": "present",
@@ -93,15 +100,27 @@ def _role(name: str, connections: int, groups: tuple[str, ...] = ()) -> dict[str
         "bypassrls": False,
         "inherit": True,
         "inRoles": list(groups),
-        "connectionLimit": connections,
+        "connectionLimit": limit,
         "passwordSecret": {"name": role_secret_name(name)},
     }
 
 
+def connections(postgres: PostgresSettings, platform: PlatformSettings) -> Mapping[str, int]:
+    """Connections that each service may have at its largest scale, by service."""
+    return connections_needed(postgres, platform.most_pods(), ROLLOUT_SURGE)
+
+
 def roles(postgres: PostgresSettings, platform: PlatformSettings) -> list[dict[str, Any]]:
-    """One role for each database, held to the connections of its service, and one that may read all for the backup."""
-    needed = connections_needed(postgres, platform.most_pods(), ROLLOUT_SURGE)
-    own = [_role(database.name, needed[service]) for service, database in postgres.databases.by_service().items()]
+    """Two roles for each database, held to the connections of its service, and one that reads all for the backup.
+
+    The second works as the first, which owns the database: it is a member of it and takes its place on login.
+    """
+    needed = connections(postgres, platform)
+    own = [
+        _role(login_of(database.name, second=second), needed[service], (database.name,) if second else ())
+        for service, database in postgres.databases.by_service().items()
+        for second in (False, True)
+    ]
     return [*own, _role(BACKUP_ROLE, _BACKUP_CONNECTIONS, ("pg_read_all_data",))]
 
 
@@ -183,8 +202,14 @@ def _zone_spread() -> dict[str, Any]:
     }
 
 
-def database(name: str, platform: PlatformSettings) -> Manifest:
-    """A database that belongs to the role of the same name and stays when this object goes."""
+def database(name: str, platform: PlatformSettings, limit: int) -> Manifest:
+    """A database that belongs to the role of the same name and stays when this object goes.
+
+    Args:
+        name: The database.
+        platform: The stack's settings.
+        limit: Connections of its service, which both of its roles share while one takes the place of the other.
+    """
     return {
         "apiVersion": "postgresql.cnpg.io/v1",
         "kind": "Database",
@@ -192,6 +217,7 @@ def database(name: str, platform: PlatformSettings) -> Manifest:
         "spec": {
             "name": name,
             "owner": name,
+            "connectionLimit": limit + _BACKUP_CONNECTIONS,
             "ensure": "present",
             "cluster": {"name": HOST},
             "databaseReclaimPolicy": "retain",
@@ -233,16 +259,33 @@ def _tcp(*ports: int) -> list[dict[str, Any]]:
     return [{"protocol": "TCP", "port": port} for port in ports]
 
 
-def environment(database_name: str, password: pulumi.Input[str]) -> Mapping[str, pulumi.Input[str]]:
-    """How a service reaches its database, under every name that is documented or read by the code."""
-    url = pulumi.Output.concat(
-        f"postgresql://{database_name}:", password, f"@{HOST}:{PORT}/{database_name}?sslmode=require"
-    )
+def url(database_name: str, password: str, *, second: bool) -> str:
+    """How a service reaches its database; see `environment`."""
+    options = f"&options={urllib.parse.quote(_works_as(database_name))}" if second else ""
+    login = login_of(database_name, second=second)
+    return f"postgresql://{login}:{password}@{HOST}:{PORT}/{database_name}?sslmode=require{options}"
+
+
+def _works_as(role: str) -> str:
+    return f"-c role={role}"
+
+
+def environment(
+    database_name: str, password: pulumi.Input[str], *, second: bool = False
+) -> Mapping[str, pulumi.Input[str]]:
+    """How a service reaches its database, under every name that is documented or read by the code.
+
+    Args:
+        database_name: The database, and the role that owns it.
+        password: Password of the role that logs in.
+        second: Whether that is the second role, which then works as the first, so that all objects have one owner.
+    """
     return {
-        "DATABASE_URL": url,
+        **({"PGOPTIONS": _works_as(database_name)} if second else {}),
+        "DATABASE_URL": pulumi.Output.from_input(password).apply(functools.partial(url, database_name, second=second)),
         "DB_HOST": HOST,
         "DB_PORT": str(PORT),
         "DB_NAME": database_name,
-        "DB_USER": database_name,
+        "DB_USER": login_of(database_name, second=second),
         "DB_PASSWORD": password,
     }

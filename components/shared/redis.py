@@ -17,7 +17,7 @@ INTERNAL_SECRET_KEY = "redisInternalSecret"  # noqa: S105  # the name of a confi
 
 def redis_environment(configuration: StackConfiguration) -> dict[str, Mapping[str, pulumi.Input[str]]]:
     """How api-gateway reaches Redis: secret environment variables by service."""
-    return {manifests.CALLER: {"REDIS_URL": configuration.secrets[CALLER_PASSWORD_KEY].apply(manifests.url)}}
+    return {manifests.CALLER: {"REDIS_URL": configuration.passwords(CALLER_PASSWORD_KEY).in_use.apply(manifests.url)}}
 
 
 class Redis(StoreComponent):
@@ -35,13 +35,14 @@ class Redis(StoreComponent):
     ) -> None:
         super().__init__("alt-las:shared:Redis", manifests.NAME, configuration.platform, namespace)
         platform, servers = configuration.platform, manifests.servers(configuration.platform)
-        secrets = configuration.secrets
-        content = pulumi.Output.all(secrets[CALLER_PASSWORD_KEY], secrets[INTERNAL_SECRET_KEY]).apply(
-            lambda both: manifests.secret_content(manifests.passwords(*both))
-        )
+        internal = configuration.secrets[INTERNAL_SECRET_KEY]
+        callers = configuration.passwords(CALLER_PASSWORD_KEY).both
+        users = pulumi.Output.all(*callers, internal).apply(lambda all_: manifests.users_content(all_[:2], all_[2]))
         name = manifests.NAME
-        secret_name = self._register(f"{name}-secrets", servers.secret(content)).metadata["name"]
+        secret = servers.secret(internal.apply(manifests.secret_content))
+        secret_name = self._register(f"{name}-secrets", secret).metadata["name"]
         before = [
+            self._register(manifests.USERS, servers.secret(users, manifests.USERS)),
             self._register(name, servers.service_account()),
             self._register(f"{name}-configuration", servers.config_map(manifests.configuration_content(redis))),
             self._register(name, manifests.server_policy(redis, graph, platform)),

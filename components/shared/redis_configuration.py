@@ -34,6 +34,8 @@ ACL_RULES: Mapping[str, str] = {
         "+client|setname +client|kill +script|kill"
     ),
     "health": "resetkeys resetchannels -@all +ping +info",
+    # Tells its own server to read the users again, see `redis_scripts.FOLLOW_USERS`.
+    "keeper": "resetkeys resetchannels -@all +ping +acl|load",
 }
 """What each user may do, as Redis 6.2 and later write it. The user `default`, whom everybody is, is off."""
 
@@ -116,13 +118,21 @@ def sentinel_primary_configuration(settings: RedisSettings) -> str:
     )
 
 
-def acl_file(passwords: Mapping[str, str]) -> str:
-    """The users, by SHA-256 of their passwords, so that the file tells nobody how to log in."""
+def acl_file(passwords: Mapping[str, Sequence[str]]) -> str:
+    """The users, by SHA-256 of their passwords, so that the file tells nobody how to log in.
+
+    Args:
+        passwords: Every password that a user may log in with, by user.
+    """
     users = (
-        f"user {name} on #{hashlib.sha256(passwords[name].encode()).hexdigest()} {rules}"
+        f"user {name} on {' '.join(f'#{_digest(password)}' for password in passwords[name])} {rules}"
         for name, rules in ACL_RULES.items()
     )
     return _text(("user default off resetkeys resetchannels -@all", *users))
+
+
+def _digest(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()
 
 
 def proxy_configuration(servers: Sequence[str], *, bind: str = "", resolve: bool = True) -> str:

@@ -1,6 +1,6 @@
 """The objects of Redis as manifests: servers with their sentinels, the proxy in front of them, and who may connect."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -30,10 +30,14 @@ _PROXY_GRACE_SECONDS = 30
 _PLACE = configuration.RedisPlace()
 _SERVER_PORTS = {"redis": configuration.PORT}
 _SENTINEL_PORTS = {"sentinel": configuration.SENTINEL_PORT}
+USERS = "redis-users"
+"""Secret with the users. Its name stays when they change, so that running servers get them without a restart."""
+
 _PASSWORD_VARIABLES = {
     "REDIS_REPLICATION_PASSWORD": "replication",
     "REDIS_SENTINEL_PASSWORD": "sentinel",
     "REDIS_HEALTH_PASSWORD": "health",
+    "REDIS_KEEPER_PASSWORD": "keeper",
 }
 
 
@@ -63,15 +67,26 @@ def url(password: str) -> str:
     return f"redis://{CALLER}:{password}@{NAME}:{configuration.PORT}"
 
 
-def passwords(caller: str, internal: str) -> dict[str, str]:
-    """Password of each user: the service's own, and those that derive from the store's internal secret."""
-    return {user: caller if user == CALLER else derived_password(internal, user) for user in configuration.ACL_RULES}
+def internal_passwords(internal: str) -> dict[str, str]:
+    """Password of each user that is no service, from the store's internal secret."""
+    return {user: derived_password(internal, user) for user in configuration.ACL_RULES if user != CALLER}
 
 
-def secret_content(users: Mapping[str, str]) -> dict[str, str]:
+def users_content(caller: Sequence[str], internal: str) -> dict[str, str]:
+    """What the Secret of the users holds.
+
+    Args:
+        caller: Both passwords of the service's user.
+        internal: The store's internal secret.
+    """
+    others = {user: (password,) for user, password in internal_passwords(internal).items()}
+    return {"users.acl": configuration.acl_file({CALLER: caller, **others})}
+
+
+def secret_content(internal: str) -> dict[str, str]:
     """What the Secret of the servers and the proxies holds."""
-    variables = {variable: users[user] for variable, user in _PASSWORD_VARIABLES.items()}
-    return {"users.acl": configuration.acl_file(users), **variables}
+    users = internal_passwords(internal)
+    return {variable: users[user] for variable, user in _PASSWORD_VARIABLES.items()}
 
 
 def configuration_content(redis: RedisSettings) -> dict[str, str]:
@@ -131,11 +146,7 @@ def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulum
         {"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}},
         {
             "name": "secrets",
-            "secret": {
-                "secretName": secret,
-                "defaultMode": 0o440,
-                "items": [{"key": "users.acl", "path": "users.acl"}],
-            },
+            "secret": {"secretName": USERS, "defaultMode": 0o440},
         },
     ]
     pod = PodArgs(
@@ -192,6 +203,7 @@ def _environment(redis: RedisSettings, platform: PlatformSettings, secret: pulum
         "QUORUM": str(redis.quorum),
         "DATA": _PLACE.data,
         "CONFIGURATION": _PLACE.configuration,
+        "USERS": f"{_PLACE.secrets}/users.acl",
     } | {variable: secret_value(secret, variable) for variable in _PASSWORD_VARIABLES}
 
 

@@ -1,8 +1,8 @@
 """How a Redis pod starts, hands over and answers probes: shell scripts, the same for every stack and every test.
 
 They read their surroundings from the environment: SELF (own host name), FIRST (host of the first server), PEERS (hosts
-of all servers, separated by spaces; empty for a single server), DATA, CONFIGURATION, QUORUM, and the passwords
-REDIS_REPLICATION_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_HEALTH_PASSWORD.
+of all servers, separated by spaces; empty for a single server), DATA, CONFIGURATION, QUORUM, USERS (file of the users),
+and the passwords REDIS_REPLICATION_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_HEALTH_PASSWORD, REDIS_KEEPER_PASSWORD.
 """
 
 from components.shared.redis_configuration import PORT, PRIMARY, SENTINEL_PORT
@@ -44,7 +44,22 @@ fi
     if [ -n "$primary" ] && [ "$primary" != "$SELF" ]; then echo "replicaof $primary {PORT}"; fi
 }} > "$own.new"
 mv "$own.new" "$own"
+sh "$CONFIGURATION/follow-users.sh" &
 exec redis-server "$own"
+"""
+
+FOLLOW_USERS = f"""\
+#!/bin/sh
+# Lets the server read its users again when they change. The kubelet swaps the mounted file and tells nobody.
+# A file that the server refuses is tried again; until then the users of before go on.
+taken=$(cat "$USERS")
+while sleep "${{FOLLOW_SECONDS:-5}}"; do
+    found=$(cat "$USERS") || continue
+    if [ "$found" = "$taken" ]; then continue; fi
+    answer=$(REDISCLI_AUTH="$REDIS_KEEPER_PASSWORD" redis-cli -h "$SELF" -p {PORT} --user keeper acl load 2>&1)
+    if [ "$answer" = "OK" ]; then taken=$found; fi
+    echo "The users have changed. The server said: $answer"
+done
 """
 
 START_SENTINEL = f"""\
@@ -106,6 +121,7 @@ answer=$(REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$SELF" -p {PORT} -
 
 SCRIPTS = {
     "start-server.sh": START_SERVER,
+    "follow-users.sh": FOLLOW_USERS,
     "start-sentinel.sh": START_SENTINEL,
     "hand-over.sh": HAND_OVER,
     "is-ready.sh": IS_READY,

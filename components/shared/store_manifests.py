@@ -82,9 +82,9 @@ class StoreObjects:
         metadata = self.metadata(self.configuration_name(content))
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(content)}
 
-    def secret(self, content: pulumi.Input[Mapping[str, str]]) -> Manifest:
-        """The secret configuration. It has no name of ours, see `unnamed_metadata`."""
-        metadata = self.unnamed_metadata()
+    def secret(self, content: pulumi.Input[Mapping[str, str]], name: str | None = None) -> Manifest:
+        """The secret configuration. Without a name it rolls the pods when it changes, see `unnamed_metadata`."""
+        metadata = self.metadata(name) if name else self.unnamed_metadata()
         return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": content}
 
     def client_service(self, ports: Mapping[str, int], selector: Mapping[str, str] | None = None) -> Manifest:

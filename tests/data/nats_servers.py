@@ -24,7 +24,9 @@ from tests.data.loopback import Process, addresses, answers, fresh, platform_set
 
 PASSWORDS = {
     "runner-service": "3e5-runner-password-of-43-random-characters",
+    "runner-service-2": "second-runner-password-of-43-characters____",
     "archive-service": "archive-password-of-forty-three-characters_",
+    "archive-service-2": "second-archive-password-of-43-characters___",
     **manifests.internal_passwords("internal-secret-of-forty-three-characters__"),
 }
 
@@ -71,6 +73,7 @@ def write_files(folder: Path, platform: PlatformSettings, hosts: tuple[str, ...]
     (own / "nats.conf").write_text(configuration.server_configuration(nats, place))
     flows = message_flows(SERVICES)
     (own / "accounts.conf").write_text(configuration.accounts_file(nats, flows, PASSWORDS))
+    (own / "start.sh").write_text(manifests.START)
     (own / "routes.conf").write_text(configuration.routes_file(hosts, PASSWORDS[configuration.CLUSTER_USER]))
     return own / "nats.conf"
 
@@ -84,8 +87,14 @@ def running(folder: Path, platform: PlatformSettings) -> Iterator[NatsServers]:
     for index in range(len(hosts)):
         own = folder / f"nats-{index}"
         file = write_files(own, platform, hosts, index)
-        command = [program("nats-server"), "--config", str(file)]
-        processes.append(Process(command, own, "server", {"SERVER_NAME": f"nats-{index}"}))
+        environment = {
+            "PATH": f"{Path(program('nats-server')).parent}:/usr/bin:/bin",
+            "SERVER_NAME": f"nats-{index}",
+            "CONFIGURATION": str(file.parent),
+            "RUN": str(own),
+            "FOLLOW_SECONDS": "0.2",
+        }
+        processes.append(Process(["sh", str(file.parent / "start.sh")], own, "server", environment))
     servers = NatsServers(hosts, tuple(processes))
     try:
         servers.start()

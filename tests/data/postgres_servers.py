@@ -27,6 +27,7 @@ from tests.unit.data_documents import postgres_platform
 _UNPRIVILEGED = 65534
 _START_SECONDS = 30
 PASSWORDS = {"segmentation": "s" * 43, "archive": "a" * 43, "backup": "b" * 43, "postgres": "p" * 43}
+PASSWORDS |= {"segmentation_2": "t" * 43, "archive_2": "c" * 43}
 
 
 @functools.cache

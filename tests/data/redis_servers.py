@@ -17,9 +17,9 @@ from components.shared.redis_scripts import SCRIPTS
 from tests.data.debian import haproxy
 from tests.data.loopback import Process, addresses, fresh, platform_settings, program, wait_until
 
-PASSWORDS = manifests.passwords(
-    "api-gateway-password-of-43-characters______", "internal-secret-of-43-characters___________"
-)
+INTERNAL = "internal-secret-of-43-characters___________"
+CALLER_PASSWORDS = ("api-gateway-password-of-43-characters______", "second-password-of-43-characters___________")
+PASSWORDS = {manifests.CALLER: CALLER_PASSWORDS[0], **manifests.internal_passwords(INTERNAL)}
 
 
 def redis_of(stack: str) -> RedisSettings:
@@ -132,6 +132,9 @@ def scripts_environment(settings: RedisSettings, folder: Path, hosts: tuple[str,
         "REDIS_REPLICATION_PASSWORD": PASSWORDS["replication"],
         "REDIS_SENTINEL_PASSWORD": PASSWORDS["sentinel"],
         "REDIS_HEALTH_PASSWORD": PASSWORDS["health"],
+        "REDIS_KEEPER_PASSWORD": PASSWORDS["keeper"],
+        "USERS": str(folder / "etc/users.acl"),
+        "FOLLOW_SECONDS": "0.2",
     }
 
 
@@ -144,7 +147,7 @@ def write_files(folder: Path, settings: RedisSettings, host: str) -> configurati
         "redis.conf": configuration.server_configuration(settings, place),
         "sentinel.conf": configuration.sentinel_configuration(place),
         "sentinel-primary.conf": configuration.sentinel_primary_configuration(settings),
-        "users.acl": configuration.acl_file(PASSWORDS),
+        **manifests.users_content(CALLER_PASSWORDS, INTERNAL),
         **SCRIPTS,
     }
     for name, content in files.items():

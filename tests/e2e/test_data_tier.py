@@ -74,11 +74,6 @@ def test_a_dump_s_pod_is_admitted_and_its_volume_bound(project: Project) -> None
             "StatefulSet redis: spec.volumeClaimTemplates: shrinks from 2Gi to 1536Mi, and no volume can shrink",
         ),
         (
-            "    postgres:\n",
-            "    postgres:\n      image: {repository: ghcr.io/cloudnative-pg/postgresql, tag: 17.6-system-trixie}\n",
-            "Cluster postgres-db: spec.imageName: goes back from version 18 to 17, which cannot read the files of 18",
-        ),
-        (
             "    nats:\n",
             "    nats:\n      storageClass: fast\n",
             "StatefulSet nats: spec.volumeClaimTemplates: is immutable; it cannot be changed in place",
@@ -100,13 +95,26 @@ def test_a_change_that_no_volume_survives_is_refused_before_the_update(
     assert identities(project) == before
 
 
+def test_an_older_version_of_the_server_is_refused_before_the_update(project: Project) -> None:
+    """Its files cannot be read by it; the way is a dump and a new server. The clients of the dumps are as old."""
+    before = identities(project)
+    image = "      image: {repository: ghcr.io/cloudnative-pg/postgresql, tag: 17.6-system-trixie}\n"
+    original = change(project, "    postgres:\n", f"    postgres:\n{image}")
+    change(project, "tag: 18.4-1", "tag: 17.6-1")
+    done = project.altlas("up", "--stack", "alpha")
+    project.stack_file("alpha").write_text(original)
+    assert done.code == 2, done.text
+    assert "Cluster postgres-db: spec.imageName: goes back from version 18 to 17, which cannot read" in done.error
+    assert identities(project) == before
+
+
 def test_an_even_number_of_voters_is_refused_before_anything_is_asked(project: Project) -> None:
     """Two voters survive no loss; the setting and what would be right are named."""
     original = change(project, "    nats:\n      replicas: 1", "    nats:\n      replicas: 2")
     done = project.altlas("up", "--stack", "alpha")
     project.stack_file("alpha").write_text(original)
     assert done.code == 2, done.text
-    assert "alt-las:platform.nats.replicas is 2, but an even number of voters survives no more losses" in done.error
+    assert "alt-las:platform.nats.replicas: is 2, but an even number of voters survives no more losses" in done.error
 
 
 def test_a_plan_of_the_engine_that_would_take_data_is_refused_before_the_first_write(project: Project) -> None:
@@ -126,37 +134,6 @@ def test_a_plan_of_the_engine_that_would_take_data_is_refused_before_the_first_w
         assert f"to give up its data, add {store} to alt-las:platform.tombstones" in done.error
     assert identities(project) == before
     assert {each["metadata"]["name"] for each in project.objects("services", "alt-las")} == services
-
-
-def test_a_volume_of_a_server_grows_as_the_guide_says(project: Project) -> None:
-    """Refused first; after the steps of docs/operating.md the same pod runs on the same, larger volume."""
-    before, pods = identities(project), {p["metadata"]["name"]: p["metadata"]["uid"] for p in redis_pods(project)}
-    change(project, "storageSize: 2Gi", "storageSize: 3Gi")
-    done = project.altlas("up", "--stack", "alpha")
-    assert done.code == 2, done.text
-    assert "data grows from 2Gi to 3Gi" in done.error
-    assert "docs/operating.md#growing-a-volume" in done.error
-    size = '{"spec": {"resources": {"requests": {"storage": "3Gi"}}}}'
-    set_urn = "urn:pulumi:alpha::alt-las::alt-las:shared:Redis$kubernetes:apps/v1:StatefulSet::redis"
-    for command in (
-        ("kubectl", "--namespace", "alt-las", "patch", "persistentvolumeclaim", "data-redis-0", "--patch", size),
-        ("kubectl", "--namespace", "alt-las", "delete", "statefulset", "redis", "--cascade=orphan"),
-        ("pulumi", "refresh", "--stack", "alpha", "--yes", "--skip-preview", "--target", set_urn),
-    ):
-        done = project.run(*command, **project.variables())
-        assert done.code == 0, done.text
-    done = project.altlas("up", "--stack", "alpha")
-    assert done.code == 0, done.text
-    assert {p["metadata"]["name"]: p["metadata"]["uid"] for p in redis_pods(project)} == pods
-    after = identities(project)
-    assert {name for name in before if after[name] != before[name]} == {"StatefulSet/redis"}
-    (claim,) = (c for c in project.objects("persistentvolumeclaims", "alt-las") if "redis" in c["metadata"]["name"])
-    assert claim["spec"]["resources"]["requests"]["storage"] == "3Gi"
-
-
-def redis_pods(project: Project) -> list[dict[str, Any]]:
-    """The servers of Redis."""
-    return [p for p in project.objects("pods", "alt-las") if p["metadata"]["name"].startswith("redis-")]
 
 
 def test_a_transition_and_the_way_back_replace_and_delete_no_object_with_data(project: Project) -> None:
@@ -246,13 +223,42 @@ def test_neither_altlas_nor_plain_pulumi_destroys_data_by_mistake(project: Proje
     assert "--with-data names 'beta', but the stack is 'alpha'" in done.error
     done = project.pulumi("destroy", "--stack", "alpha", "--yes", "--skip-preview")
     assert done.code != 0
-    assert "cannot be deleted\nbecause it is protected" in done.text
-    assert "remove the `protect` flag" in done.text
+    assert "it is protected" in done.text or "marked for protection" in done.text, done.text
     assert identities(project) == before
-    assert len(project.objects("deployments", "alt-las")) == 5, "nothing else was taken either"
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
     assert identities(project) == before
+
+
+def test_a_volume_of_a_server_grows_as_the_guide_says(project: Project) -> None:
+    """Refused first; after the steps of docs/operating.md the same pod runs on the same, larger volume."""
+    before, pods = identities(project), {p["metadata"]["name"]: p["metadata"]["uid"] for p in redis_pods(project)}
+    change(project, "storageSize: 2Gi", "storageSize: 3Gi")
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 2, done.text
+    assert "data grows from 2Gi to 3Gi" in done.error
+    assert "docs/operating.md#growing-a-volume" in done.error
+    size = '{"spec": {"resources": {"requests": {"storage": "3Gi"}}}}'
+    set_urn = "urn:pulumi:alpha::alt-las::alt-las:shared:Redis$kubernetes:apps/v1:StatefulSet::redis"
+    for command in (
+        ("kubectl", "--namespace", "alt-las", "patch", "persistentvolumeclaim", "data-redis-0", "--patch", size),
+        ("kubectl", "--namespace", "alt-las", "delete", "statefulset", "redis", "--cascade=orphan"),
+        ("pulumi", "refresh", "--stack", "alpha", "--yes", "--skip-preview", "--target", set_urn),
+    ):
+        done = project.run(*command, **project.variables())
+        assert done.code == 0, done.text
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert {p["metadata"]["name"]: p["metadata"]["uid"] for p in redis_pods(project)} == pods
+    after = identities(project)
+    assert {name for name in before if after[name] != before[name]} == {"StatefulSet/redis"}
+    (claim,) = (c for c in project.objects("persistentvolumeclaims", "alt-las") if "redis" in c["metadata"]["name"])
+    assert claim["spec"]["resources"]["requests"]["storage"] == "3Gi"
+
+
+def redis_pods(project: Project) -> list[dict[str, Any]]:
+    """The servers of Redis."""
+    return [p for p in project.objects("pods", "alt-las") if p["metadata"]["name"].startswith("redis-")]
 
 
 def test_an_object_with_data_goes_after_its_tombstone_was_deployed_and_its_volume_stays(project: Project) -> None:

@@ -93,8 +93,16 @@ def promise_problems(objects: Objects) -> list[str]:
     number = {name: int(text.removesuffix("MB")) for name, text in parameters.items()}
     limits = {role["name"]: role["connectionLimit"] for role in spec["managed"]["roles"]}
     problems = []
-    if sum(limits.values()) > number["max_connections"]:
-        problems.append("the roles may open more connections than the server accepts")
+    databases = {
+        each["spec"]["name"]: each["spec"]["connectionLimit"] for each in objects if each["kind"] == "Database"
+    }
+    if sum(databases.values()) > number["max_connections"]:
+        problems.append("the databases let more connections in than the server accepts")
+    problems += [
+        f"{role} may open more connections than its database lets in"
+        for role, limit in limits.items()
+        if role.removesuffix("_2") in databases and limit > databases[role.removesuffix("_2")]
+    ]
     used = number["shared_buffers"] + number["max_connections"] * number["work_mem"] + number["maintenance_work_mem"]
     if used > mebibytes(spec["resources"]["limits"]["memory"]):
         problems.append("the server may use more memory than its pod has")

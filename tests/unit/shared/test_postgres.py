@@ -73,8 +73,8 @@ def test_one_server_commits_alone_and_three_wait_for_a_second(small: Program) ->
 def test_a_role_reaches_its_own_database_and_no_other(small: Program) -> None:
     """In this order; the last line shuts the door."""
     assert cluster(small)["postgresql"]["pg_hba"] == [
-        "hostssl segmentation segmentation all scram-sha-256",
-        "hostssl archive archive all scram-sha-256",
+        "hostssl segmentation segmentation,segmentation_2 all scram-sha-256",
+        "hostssl archive archive,archive_2 all scram-sha-256",
         "hostssl platform,segmentation,archive backup all scram-sha-256",
         "host all all all reject",
     ]
@@ -85,12 +85,16 @@ def test_no_role_has_more_rights_or_connections_than_it_needs(small: Program) ->
     roles = {role["name"]: role for role in cluster(small)["managed"]["roles"]}
     assert {name: role["connectionLimit"] for name, role in roles.items()} == {
         "segmentation": 30,
+        "segmentation_2": 30,
         "archive": 30,
+        "archive_2": 30,
         "backup": 3,
     }
     assert {name: role["inRoles"] for name, role in roles.items()} == {
         "segmentation": [],
+        "segmentation_2": ["segmentation"],
         "archive": [],
+        "archive_2": ["archive"],
         "backup": ["pg_read_all_data"],
     }
     for role in roles.values():
@@ -110,6 +114,22 @@ def test_services_get_their_own_database_under_every_documented_name(small: Prog
         "DB_USER": "archive",
         "DB_PASSWORD": password,
     }
+
+
+def test_the_second_password_has_a_role_that_works_as_the_first() -> None:
+    """So that what it makes belongs to the first, and both may change it."""
+    values = full_configuration("alpha") | {"alt-las:secondInUse": "postgresArchivePassword"}
+    configure(values, [key for key in values if key not in (PLATFORM_KEY, "alt-las:secondInUse")])
+    objects = build(lambda: run_program(ROOT)).recorder.objects
+    secret = find(objects, "Secret", "archive-service-secrets")["stringData"]
+    password = "value-of-postgresArchivePasswordSecond"
+    assert secret["DATABASE_URL"] == (
+        f"postgresql://archive_2:{password}@postgres-db:5432/archive?sslmode=require&options=-c%20role%3Darchive"
+    )
+    assert (secret["DB_USER"], secret["DB_PASSWORD"]) == ("archive_2", password)
+    assert secret["PGOPTIONS"] == "-c role=archive"
+    other = find(objects, "Secret", "segmentation-service-secrets")["stringData"]
+    assert other["DB_USER"] == "segmentation"
 
 
 def test_a_password_stands_in_secrets_only(small: Program) -> None:

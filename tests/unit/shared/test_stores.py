@@ -86,23 +86,28 @@ def test_servers_keep_their_volumes_and_stand_apart_where_they_vote(
     assert host["whenUnsatisfiable"] == ("DoNotSchedule" if spec["replicas"] > 1 else "ScheduleAnyway")
 
 
+NATS_USERS = {"runner-service": "r1", "runner-service-2": "r2", "archive-service": "a1", "archive-service-2": "a2"}
+
+
 def test_passwords_stand_in_secrets_only_and_there_as_hashes_where_the_server_can() -> None:
     """The users' files tell nobody how to log in."""
     platform = settings("beta")
     assert platform.nats is not None
-    users = redis_manifests.passwords("of-the-gateway", "internal")
-    acl = redis_configuration.acl_file(users)
-    assert not [password for password in users.values() if password in acl]
-    passwords = nats_manifests.internal_passwords("internal") | {"runner-service": "r", "archive-service": "a"}
-    content = nats_manifests.secret_content(platform.nats, platform, message_flows(SERVICES), passwords)
-    assert not [password for password in passwords.values() if f'"{password}"' in content["accounts.conf"]]
-    assert passwords["cluster"] in content["routes.conf"], "each server presents it to the others"
+    callers = ("of-the-gateway", "of-the-gateway-too")
+    acl = redis_manifests.users_content(callers, "internal")["users.acl"]
+    internal = redis_manifests.internal_passwords("internal")
+    assert not [password for password in (*callers, *internal.values()) if password in acl]
+    passwords = nats_manifests.internal_passwords("internal") | NATS_USERS
+    accounts = nats_manifests.users_content(platform.nats, message_flows(SERVICES), passwords)["accounts.conf"]
+    assert not [password for password in passwords.values() if f'"{password}"' in accounts]
+    routes = nats_manifests.secret_content(platform.nats, platform, passwords)["routes.conf"]
+    assert passwords["cluster"] in routes, "each server presents it to the others"
 
 
 def test_every_user_has_a_password_of_its_own() -> None:
     """One that leaks opens one door."""
-    users = redis_manifests.passwords("of-the-gateway", "internal")
-    assert users.keys() == redis_configuration.ACL_RULES.keys()
+    users = redis_manifests.internal_passwords("internal")
+    assert {*users, redis_manifests.CALLER} == redis_configuration.ACL_RULES.keys()
     assert len(set(users.values())) == len(users)
     assert derived_password("internal", "backup") != derived_password("other", "backup")
 
@@ -127,10 +132,11 @@ def test_the_job_has_another_name_for_another_declaration_only() -> None:
 
 def test_a_service_gets_permissions_for_what_it_declares(programs: Mapping[str, Recorder]) -> None:
     """The runner publishes; the archive takes part in its queue group and may acknowledge."""
-    text = find(programs["alpha"].objects, "Secret", "nats-secrets")["stringData"]["accounts.conf"]
+    text = find(programs["alpha"].objects, "Secret", "nats-users")["stringData"]["accounts.conf"]
     accounts = json.loads(text.removeprefix("accounts: ").rpartition("system_account")[0])
     users = {each["user"]: each["permissions"] for each in accounts["PLATFORM"]["users"]}
-    assert users.keys() == {"runner-service", "archive-service", "streams", "backup", "restore"}
+    assert users.keys() == {*NATS_USERS, "streams", "backup", "restore"}
+    assert all(users[f"{service}-2"] == users[service] for service in ("runner-service", "archive-service"))
     assert users["runner-service"] == {
         "publish": {"allow": ["last.files"]},
         "subscribe": {"allow": ["_INBOX.>"]},
