@@ -15,7 +15,6 @@ from components.settings import PlatformSettings
 from components.settings.errors import PROJECT
 from components.settings.loading import read_platform, read_stack_document
 from components.settings.secrets import ROTATING, SECOND_IN_USE, SECRETS, noted
-from components.shared import nats_manifests, postgres_manifests, redis_manifests
 from release import secrets as stack_secrets
 from release import up as flow
 from release.errors import CommandError, ExitCode
@@ -25,7 +24,9 @@ FOLLOW_SECONDS = 150
 """Age of a Secret at which every server has read it: the kubelet looks once a minute at what it mounts (its
 syncFrequency) and may be as late again by its cache; the servers look every five seconds."""
 
-_STORES = (redis_manifests.NAME, nats_manifests.NAME, postgres_manifests.HOST)
+_STORES = ("redis", "nats", "postgres-db")
+"""The stores, as their Secrets are labelled."""
+
 _POLL_SECONDS = 1.0
 
 

@@ -10,25 +10,10 @@ import yaml
 
 from components.settings.errors import PLATFORM_KEY
 from tests.e2e.conftest import Done, Project
+from tests.e2e.data_objects import change, data_of, generations, identities, pods_of_stores, redis_pods
 from tests.e2e.secret_places import files, hits, objects_in_the_open, secret_values
 
 pytestmark = pytest.mark.e2e
-STATEFUL = "clusters.postgresql.cnpg.io,databases.postgresql.cnpg.io,statefulsets,persistentvolumeclaims"
-
-
-def identities(project: Project) -> dict[str, str]:
-    """UID of every object with data, by kind and name."""
-    found = project.objects(STATEFUL, "alt-las")
-    return {f"{each['kind']}/{each['metadata']['name']}": each["metadata"]["uid"] for each in found}
-
-
-def change(project: Project, old: str, new: str) -> str:
-    """Change alpha's stack file in one place and return what it was."""
-    path = project.stack_file("alpha")
-    original = path.read_text()
-    assert original.count(old) >= 1, old
-    path.write_text(original.replace(old, new, 1))
-    return original
 
 
 def test_up_brings_the_data_tier(project: Project) -> None:
@@ -152,30 +137,36 @@ def test_a_transition_and_the_way_back_replace_and_delete_no_object_with_data(pr
         assert {name: found.get(name) for name in before} == before
 
 
-def generations(project: Project) -> dict[str, str]:
-    """Which Secret each Deployment's pods read, by the Deployment's name."""
-    found = {}
-    for each in project.objects("deployments", "alt-las"):
-        container = each["spec"]["template"]["spec"]["containers"][0]
-        names = [source["secretRef"]["name"] for source in container.get("envFrom", ()) if "secretRef" in source]
-        found[each["metadata"]["name"]] = ",".join(names)
-    return found
-
-
-def test_a_rotation_rolls_the_pods_that_use_the_secret_and_no_other(project: Project) -> None:
-    """The role's Secret keeps its name for the operator and gets the new password."""
-    before, uids = generations(project), identities(project)
-    (role,) = (s for s in project.objects("secrets", "alt-las") if s["metadata"]["name"] == "postgres-db-archive")
-    done = project.altlas("secrets", "rotate", "postgresArchivePassword", "--stack", "alpha")
-    assert done.code == 0, done.text
-    assert "a pod that is not rolled yet cannot open a new one" in done.error
-    done = project.altlas("up", "--stack", "alpha")
+def test_a_rotation_rolls_the_pods_that_use_the_secrets_and_no_other(project: Project) -> None:
+    """To the password that the servers knew before; then the old one is no longer any. No server is restarted."""
+    before, uids, servers = generations(project), identities(project), pods_of_stores(project)
+    roles = {name: data_of(project, name) for name in ("postgres-db-archive", "postgres-db-archive-2")}
+    keys = ("postgresArchivePassword", "redisApiGatewayPassword")
+    done = project.altlas("secrets", "rotate", *keys, "--stack", "alpha")
     assert done.code == 0, done.text
     after = generations(project)
-    assert [name for name in after if after[name] != before[name]] == ["archive-service"]
-    (rotated,) = (s for s in project.objects("secrets", "alt-las") if s["metadata"]["name"] == "postgres-db-archive")
-    assert rotated["data"]["password"] != role["data"]["password"]
-    assert identities(project) == uids
+    assert {name for name in after if after[name] != before[name]} == {"archive-service", "api-gateway"}
+    assert base64.b64decode(data_of(project, after["archive-service"])["DB_USER"]) == b"archive_2"
+    assert data_of(project, after["archive-service"])["DB_PASSWORD"] == roles["postgres-db-archive-2"]["password"]
+    assert data_of(project, "postgres-db-archive-2") == roles["postgres-db-archive-2"]
+    assert data_of(project, "postgres-db-archive")["password"] != roles["postgres-db-archive"]["password"]
+    assert (identities(project), pods_of_stores(project)) == (uids, servers)
+    notes = yaml.safe_load(project.stack_file("alpha").read_text())["config"]
+    assert notes["alt-las:secondInUse"] == " ".join(sorted(keys))
+    assert "alt-las:rotating" not in notes
+
+
+def test_a_rotation_that_was_interrupted_is_finished_by_the_same_command_and_no_other(project: Project) -> None:
+    """It has begun for one secret: another is refused, and the same one does not go back to the old password."""
+    project.pulumi("config", "set", "--stack", "alpha", "alt-las:rotating", "natsRunnerPassword")
+    done = project.altlas("secrets", "rotate", "natsArchivePassword", "--stack", "alpha")
+    assert done.code == 2, done.text
+    assert "the rotation of natsRunnerPassword is not finished; finish it first with `altlas secrets" in done.error
+    before = generations(project)
+    done = project.altlas("secrets", "rotate", "natsRunnerPassword", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert generations(project) == before
+    assert "alt-las:rotating" not in project.stack_file("alpha").read_text()
 
 
 def test_no_generated_secret_stands_anywhere_but_in_secrets(project: Project, tmp_path: Path) -> None:
@@ -252,13 +243,8 @@ def test_a_volume_of_a_server_grows_as_the_guide_says(project: Project) -> None:
     assert {p["metadata"]["name"]: p["metadata"]["uid"] for p in redis_pods(project)} == pods
     after = identities(project)
     assert {name for name in before if after[name] != before[name]} == {"StatefulSet/redis"}
-    (claim,) = (c for c in project.objects("persistentvolumeclaims", "alt-las") if "redis" in c["metadata"]["name"])
-    assert claim["spec"]["resources"]["requests"]["storage"] == "3Gi"
-
-
-def redis_pods(project: Project) -> list[dict[str, Any]]:
-    """The servers of Redis."""
-    return [p for p in project.objects("pods", "alt-las") if p["metadata"]["name"].startswith("redis-")]
+    claims = {c["metadata"]["name"]: c for c in project.objects("persistentvolumeclaims", "alt-las")}
+    assert claims["data-redis-0"]["spec"]["resources"]["requests"]["storage"] == "3Gi"
 
 
 def test_an_object_with_data_goes_after_its_tombstone_was_deployed_and_its_volume_stays(project: Project) -> None:

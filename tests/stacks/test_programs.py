@@ -138,7 +138,7 @@ def test_a_new_tag_changes_one_deployment(programs: Mapping[str, Recorder]) -> N
     ("changes", "expected"),
     [
         ({"services.ai-orchestrator.logLevel": "debug"}, {"ConfigMap", "Deployment"}),
-        ({"services.archive-service.autoscaling.maxReplicas": 6}, {"HorizontalPodAutoscaler", "Cluster"}),
+        ({"services.archive-service.autoscaling.maxReplicas": 6}, {"HorizontalPodAutoscaler", "Cluster", "Database"}),
         ({"ingress.controllerNamespace": "traefik"}, {"NetworkPolicy"}),
         ({"services.archive-service.runAsUser": 2000}, {"Deployment"}),
     ],
