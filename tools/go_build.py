@@ -131,7 +131,7 @@ def _compile(
         "-ldflags",
         f"-s -w {module.ldflags}".strip(),
     ]
-    toolchain.ask(["build", *options, "-o", target, *(step.package for step in steps)], source)
+    toolchain.ask(["build", *options, "-o", target, *(step.package for step in steps)], source, module.experiments)
 
 
 def _copy_module_file(toolchain: GoToolchain, item: ModuleFile, source: Path, target: Path) -> None:

@@ -69,8 +69,13 @@ class GoToolchain:
         if _numbers(self.version) < _numbers(needed):
             raise WayFailedError(f"{self.program} is Go {self.version}, but at least Go {needed} is needed")
 
-    def ask(self, arguments: Sequence[str], folder: Path) -> str:
+    def ask(self, arguments: Sequence[str], folder: Path, experiments: Sequence[str] = ()) -> str:
         """Run a short `go` command in a folder and return its standard output.
+
+        Args:
+            arguments: what follows `go`.
+            folder: where it runs.
+            experiments: experiments of the toolchain that are switched on; none but these.
 
         Raises:
             WayFailedError: it does not start, or ends with an error; the text holds the last lines of its message.
@@ -79,7 +84,7 @@ class GoToolchain:
             answer = subprocess.run(
                 [self.program, *arguments],
                 cwd=folder,
-                env={**os.environ, **_FIXED_SETTINGS},
+                env={**os.environ, **_FIXED_SETTINGS, "GOEXPERIMENT": ",".join(experiments)},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -87,6 +87,7 @@ class GoModule:
     Attributes:
         folder: holds go.mod and go.sum, and main.go where the upstream module has no buildable one.
         ldflags: linker flags beside those that every build gets.
+        experiments: experiments of the Go toolchain that its source needs, such as `jsonv2`.
         inputs: files that must lie in the module's folder before the build.
     """
 
@@ -94,12 +95,13 @@ class GoModule:
     folder: Path
     ldflags: str
     inputs: tuple[ModuleFile, ...]
+    experiments: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, name: str, entry: Mapping[str, Any], folder: Path) -> Self:
         """Read one entry of the manifest."""
         inputs = tuple(ModuleFile.parse(item, name) for item in entry.get("inputs", ()))
-        return cls(name, folder, entry.get("ldflags", ""), inputs)
+        return cls(name, folder, entry.get("ldflags", ""), inputs, tuple(entry.get("experiments", ())))
 
     def go_version(self) -> str:
         """Return the oldest Go version that may build this module, as its go.mod says."""
