@@ -11,8 +11,8 @@ INSTALLED := $(VENV)/installed
 ALTLAS := $(BIN)/altlas
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy status addons diff env tools install format check test test-data images test-images prove matrix regressions
-.PHONY: benchmark schema lock clean
+.PHONY: help up down destroy status addons diff env tools install format check test test-data images test-images
+.PHONY: prove matrix regressions scan benchmark schema lock clean
 
 help: ## List what make can do
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ format: $(INSTALLED) ## Format the code
 check: $(INSTALLED) ## Format, lint, types and the fast tests
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q -m "not sim and not e2e and not data and not gate" -n $(WORKERS)
+	@$(BIN)/pytest -q -m "not sim and not e2e and not data and not gate and not scan" -n $(WORKERS)
 
 test: $(INSTALLED) tools ## Everything: check, then every test on the simulated cluster
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
@@ -74,6 +74,9 @@ regressions: $(INSTALLED) ## Show which gates catch hundreds of security regress
 matrix: $(INSTALLED) ## Show the hardening matrix of both stacks
 	@$(BIN)/python -m policy.matrix
 
+scan: $(INSTALLED) ## Run the scanners over both stacks, the workflows and the pinned packages
+	@$(BIN)/python -m policy.scan
+
 benchmark: $(INSTALLED) tools ## Compare with kubectl in one run
 	@$(BIN)/python -m benchmarks.platform
 
@@ -83,10 +86,12 @@ schema: $(INSTALLED) ## Write the JSON Schema of the stack files
 lock: $(INSTALLED) ## Pin the Python packages anew, with checksums (needs uv)
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
 		--python-version 3.11 requirements/development.in --output-file requirements/development.txt
+	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
+		--python-version 3.11 requirements/scanners.in --output-file requirements/scanners.txt
 
 clean: ## Remove what make has installed and made here; a running cluster is stopped first
 	@if [ -x $(ALTLAS) ] && [ -d .altlas ]; then TARGET=sim $(ALTLAS) down --delete; fi
-	@rm -rf .altlas $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .altlas scan-results $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 $(INSTALLED): requirements/development.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,18 +1,20 @@
 """The one place where pods are described: hardened by default, with probes, spread and an orderly end."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
 from components.naming import selector_labels
+from components.quantities import mebibytes
 from components.settings import ServiceSettings
 from components.settings.workload import ProbeSettings, ResourceSettings
 
 _STARTUP_PERIOD_SECONDS = 5
 _PORT_NAME = "http"
+_EPHEMERAL = "ephemeral-storage"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class PodArgs:
         secret: Name of the Secret that holds the secret environment, or None without one.
         writable_paths: Directories that the container may write; all else is read-only.
         working_directory: Directory in which the container starts, or None for the image's own.
+        image_pull_policy: When the node asks the registry for the image.
     """
 
     name: str
@@ -38,6 +41,7 @@ class PodArgs:
     secret: pulumi.Input[str] | None
     writable_paths: tuple[str, ...]
     working_directory: str | None
+    image_pull_policy: str = "Always"
 
     def __post_init__(self) -> None:
         """Check that no directory is mounted twice."""
@@ -73,12 +77,45 @@ def container_security_context() -> dict[str, Any]:
 
 
 def resources(settings: ResourceSettings) -> dict[str, Any]:
-    """Requests and limits of a container."""
-    return {"requests": settings.requests.model_dump(), "limits": settings.limits.model_dump()}
+    """Requests and limits of a container, but for the scratch directories of its pod, see `with_scratch`."""
+    disk = settings.ephemeral_storage
+    return {
+        "requests": settings.requests.model_dump() | {_EPHEMERAL: disk.request},
+        "limits": settings.limits.model_dump() | {_EPHEMERAL: disk.limit},
+    }
+
+
+def with_scratch(
+    containers: Sequence[Mapping[str, Any]], volumes: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The containers of a pod, the first of which may fill the pod's scratch directories beside its own share.
+
+    The kubelet evicts a pod that uses more disk than its containers may together, scratch directories included.
+    """
+    first, *others = containers
+    directories = [volume["emptyDir"] for volume in volumes if "emptyDir" in volume]
+    scratch = sum(mebibytes(each["sizeLimit"]) for each in directories if each.get("medium") != "Memory")
+    limits = first["resources"]["limits"]
+    limit = int(mebibytes(limits[_EPHEMERAL]) + scratch)
+    return [{**first, "resources": {**first["resources"], "limits": {**limits, _EPHEMERAL: f"{limit}Mi"}}}, *others]
+
+
+def apart_from(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Affinity of a pod that avoids the nodes of its like, where another node has room."""
+    term = {"labelSelector": {"matchLabels": dict(labels)}, "topologyKey": "kubernetes.io/hostname"}
+    return {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]
+        }
+    }
 
 
 def _pod_spec(args: PodArgs) -> dict[str, Any]:
     user = args.settings.run_as_user
+    volumes = [
+        {"name": _volume_name(path), "emptyDir": {"sizeLimit": args.settings.scratch_size}}
+        for path in args.writable_paths
+    ]
     return {
         "serviceAccountName": args.name,
         "automountServiceAccountToken": False,
@@ -89,11 +126,9 @@ def _pod_spec(args: PodArgs) -> dict[str, Any]:
             _spread(args.name, "topology.kubernetes.io/zone"),
             _spread(args.name, "kubernetes.io/hostname"),
         ],
-        "containers": [_container(args)],
-        "volumes": [
-            {"name": _volume_name(path), "emptyDir": {"sizeLimit": args.settings.scratch_size}}
-            for path in args.writable_paths
-        ],
+        "affinity": apart_from(selector_labels(args.name)),
+        "containers": with_scratch([_container(args)], volumes),
+        "volumes": volumes,
     }
 
 
@@ -105,7 +140,7 @@ def _container(args: PodArgs) -> dict[str, Any]:
     container = {
         "name": args.name,
         "image": args.image,
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": args.image_pull_policy,
         "ports": [{"name": _PORT_NAME, "containerPort": settings.port, "protocol": "TCP"}],
         "envFrom": environment,
         "resources": resources(settings.resources),

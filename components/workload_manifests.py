@@ -98,6 +98,7 @@ def deployment(name: str, args: WorkloadArgs, secret_name: pulumi.Input[str] | N
         secret=secret_name,
         writable_paths=args.writable_paths,
         working_directory=args.working_directory,
+        image_pull_policy=args.platform.rollout.image_pull_policy,
     )
     spec = {
         "revisionHistoryLimit": args.platform.rollout.revision_history_limit,

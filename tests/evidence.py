@@ -13,6 +13,7 @@ import pytest
 TARGETS = {
     "sim": "sim: the real engine, provider, API server, controllers and scheduler; nodes and containers are simulated",
     "process": "process: the real servers as processes on this machine, with the configuration that the program makes",
+    "scan": "scan: other projects' scanners, on what the program renders",
     "mock": "mock: the program and the tools alone, without engine, cluster or servers",
 }
 """Where a claim can be proven, strongest first."""
@@ -24,12 +25,13 @@ NOT_PROVEN = (
     "downloads from the official release sites: exercised against a local server only",
     "operators: their custom resources are accepted by the real API; no operator acts on them",
     "published images: no registry was there; the images that are built here stand in for the services",
+    "known vulnerabilities of Python packages: `make scan` says whether a service could be asked",
     "TLS and S3: no connection of the stores is encrypted, no object store was reached",
     "linux/arm64: neither built nor run",
 )
 """What no test here can show."""
 
-_MARKERS = {"sim": "sim", "e2e": "sim", "data": "process"}
+_MARKERS = {"sim": "sim", "e2e": "sim", "data": "process", "scan": "scan"}
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The whole of `alt-las:platform` in a stack file."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
@@ -51,6 +51,12 @@ class RolloutSettings(Settings):
         "feature", "Time after which an update stops waiting for a rollout.", 900, ge=6, le=7200, unit="seconds"
     )
     revision_history_limit: int = setting("feature", "Old ReplicaSets kept for a rollback.", 5, ge=1, le=50)
+    image_pull_policy: Literal["Always", "IfNotPresent"] = setting(
+        "security",
+        "When a node asks the registry for an image: at each start, which also checks that the pod may have it, or "
+        "only for an image that it does not have. The latter where images are put onto the nodes by hand.",
+        "Always",
+    )
 
     @model_validator(mode="after")
     def _deadline_comes_before_timeout(self) -> Self:

@@ -16,7 +16,6 @@ from components.settings.workload import (
     ResourceSettings,
     RunnerProbeSettings,
     ShutdownSettings,
-    TcpLivenessProbeSettings,
 )
 
 LogLevel = Literal["debug", "info", "warn", "error"]
@@ -85,9 +84,6 @@ class ApiGatewaySettings(ServiceSettings):
     """The only service that is reached from outside (Node.js)."""
 
     port: int = _port(3000)
-    probes: TcpLivenessProbeSettings = section(
-        "How the kubelet finds out how the service is.", TcpLivenessProbeSettings()
-    )
     log_level: LogLevel = setting("feature", "Least severe log line that is written.", "info")
 
 

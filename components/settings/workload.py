@@ -39,11 +39,29 @@ class QuantitySettings(Settings):
         return int(mebibytes(self.memory))
 
 
+class EphemeralStorageSettings(Settings):
+    """Disk of the node that a container may fill beside its scratch directories: its log, until the node rotates it."""
+
+    request: Memory = setting("capacity", "What the scheduler reserves.", "64Mi", unit="Mi or Gi")
+    limit: Memory = setting("capacity", "Use at which the pod is evicted.", "256Mi", unit="Mi or Gi")
+
+    @model_validator(mode="after")
+    def _request_fits_limit(self) -> Self:
+        if mebibytes(self.request) > mebibytes(self.limit):
+            raise ValueError(
+                f"the request ({self.request}) is above the limit ({self.limit}); lower the request or raise the limit"
+            )
+        return self
+
+
 class ResourceSettings(Settings):
     """What a container is guaranteed (requests) and what it may use at most (limits)."""
 
     requests: QuantitySettings = section("What the scheduler reserves for each pod.")
     limits: QuantitySettings = section("What each pod may use at most.")
+    ephemeral_storage: EphemeralStorageSettings = section(
+        "Disk of the node beside the scratch directories, whose size limits are added.", EphemeralStorageSettings()
+    )
 
     @model_validator(mode="after")
     def _requests_fit_limits(self) -> Self:
@@ -109,6 +127,9 @@ class AutoscalingSettings(Settings):
 class ProbeSettings(Settings):
     """How the kubelet finds out whether a container has started, is ready and is alive.
 
+    No service answers a path of its own for liveness yet. With the path of readiness, an outage of a store, or load,
+    would restart every pod that it makes slow; so liveness only asks whether the port is open until there is one.
+
     Subclasses below hold the paths that each service's code really answers and the time that its runtime needs.
     """
 
@@ -116,7 +137,7 @@ class ProbeSettings(Settings):
         "feature", "HTTP path of the readiness and startup probes.", "/health", pattern=r"^/\S*$"
     )
     liveness_path: str | None = setting(
-        "feature", "HTTP path of the liveness probe; null probes the TCP port.", "/health", pattern=r"^/\S*$"
+        "feature", "HTTP path of the liveness probe; null probes the TCP port.", None, pattern=r"^/\S*$"
     )
     startup_seconds: int = setting(
         "feature", "How long a container may take to start before it is restarted.", 60, ge=5, le=1800, unit="seconds"
@@ -135,25 +156,11 @@ class ProbeSettings(Settings):
         return self
 
 
-class TcpLivenessProbeSettings(ProbeSettings):
-    """Probes of a service whose health answer depends on other services: liveness only asks whether the port is open.
-
-    With its health path as liveness, an outage of a store would restart every pod of the service.
-    """
-
-    liveness_path: str | None = setting(
-        "feature", "HTTP path of the liveness probe; null probes the TCP port.", None, pattern=r"^/\S*$"
-    )
-
-
 class RunnerProbeSettings(ProbeSettings):
     """Probes of the runner, whose API is versioned and answers 404 on /health."""
 
     readiness_path: str = setting(
         "feature", "HTTP path of the readiness and startup probes.", "/api/v1/health", pattern=r"^/\S*$"
-    )
-    liveness_path: str | None = setting(
-        "feature", "HTTP path of the liveness probe; null probes the TCP port.", "/api/v1/health", pattern=r"^/\S*$"
     )
     startup_seconds: int = setting(
         "feature", "How long a container may take to start.", 90, ge=5, le=1800, unit="seconds"

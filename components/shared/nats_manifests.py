@@ -22,7 +22,8 @@ USERS = "nats-users"
 """Secret with the users. Its name stays when they change, so that running servers get them without a restart."""
 
 _COMPONENT = "queue"
-_USER = 1000
+# Above 10000, so that no user of a node has the number of ours; the images run as any.
+_USER = 10004
 _GRACE_SECONDS = 60
 _JOB_SECONDS = 600
 _JOB_RETRIES = 6

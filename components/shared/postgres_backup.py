@@ -60,7 +60,8 @@ class PostgresBackup(StoreComponent):
 
 def backup_objects(platform: PlatformSettings) -> StoreObjects:
     """Names and labels of the dumps' objects."""
-    return StoreObjects(name=NAME, component="backup", namespace=platform.namespace)
+    policy = platform.rollout.image_pull_policy
+    return StoreObjects(name=NAME, component="backup", namespace=platform.namespace, image_pull_policy=policy)
 
 
 def claim(objects: StoreObjects, backup: BackupSettings, postgres: PostgresSettings) -> Manifest:

@@ -138,7 +138,7 @@ def cluster(postgres: PostgresSettings, platform: PlatformSettings) -> Manifest:
     spec = {
         "instances": postgres.instances,
         "imageName": postgres.image.reference,
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": platform.rollout.image_pull_policy,
         "enableSuperuserAccess": False,
         "enablePDB": True,
         "primaryUpdateStrategy": "unsupervised",

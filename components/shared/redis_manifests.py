@@ -23,8 +23,9 @@ CALLER = "api-gateway"
 """The service that has a user of its own."""
 
 _COMPONENT = "cache"
-_SERVER_USER = 999
-_PROXY_USER = 99
+# Above 10000, so that no user of a node has the number of one of ours; the images run as any.
+_SERVER_USER = 10002
+_PROXY_USER = 10003
 _GRACE_SECONDS = 60
 _PROXY_GRACE_SECONDS = 30
 _PLACE = configuration.RedisPlace()
@@ -238,7 +239,8 @@ def _server(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Inp
 
 
 def _sentinel(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
-    is_open = {"tcpSocket": {"port": "sentinel"}, "periodSeconds": 5, "timeoutSeconds": 3}
+    often = {"periodSeconds": 5, "timeoutSeconds": 3}
+    is_open = {"tcpSocket": {"port": "sentinel"}, **often}
     return container(
         ContainerArgs(
             name="sentinel",
@@ -250,7 +252,11 @@ def _sentinel(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.I
             mounts={_PLACE.data: DATA_VOLUME, _PLACE.configuration: "configuration:ro"},
             further={
                 "startupProbe": {**is_open, "failureThreshold": 24},
-                "readinessProbe": {**is_open, "failureThreshold": 3},
+                "readinessProbe": {
+                    "exec": {"command": _script("is-sentinel-ready.sh")},
+                    **often,
+                    "failureThreshold": 3,
+                },
                 "livenessProbe": {**is_open, "failureThreshold": 6},
                 # It stays until the server beside it has handed over.
                 "lifecycle": {"preStop": {"sleep": {"seconds": 25}}},
@@ -276,7 +282,7 @@ def _proxy(redis: RedisSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
                 "startupProbe": check("/health", 12),
                 # Without a primary no proxy can serve; taking all of them away would only change the error.
                 "readinessProbe": check("/health", 3),
-                "livenessProbe": check("/health", 6),
+                "livenessProbe": {"tcpSocket": {"port": "health"}, "periodSeconds": 5, "failureThreshold": 6},
                 "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
             },
         )

@@ -119,11 +119,19 @@ answer=$(REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$SELF" -p {PORT} -
 [ "$answer" = "PONG" ]
 """
 
+IS_SENTINEL_READY = f"""\
+#!/bin/sh
+# A sentinel that hangs still has its port open, but it answers nobody.
+answer=$(REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" redis-cli -h "$SELF" -p {SENTINEL_PORT} ping)
+[ "$answer" = "PONG" ]
+"""
+
 SCRIPTS = {
     "start-server.sh": START_SERVER,
     "follow-users.sh": FOLLOW_USERS,
     "start-sentinel.sh": START_SENTINEL,
     "hand-over.sh": HAND_OVER,
     "is-ready.sh": IS_READY,
+    "is-sentinel-ready.sh": IS_SENTINEL_READY,
 }
 """The scripts by file name."""

@@ -11,7 +11,7 @@ import pulumi
 from components import naming
 from components.kubernetes_object import Manifest
 from components.network_policy import dns_rule
-from components.pod import pod_security_context
+from components.pod import apart_from, pod_security_context, with_scratch
 from components.settings import PlatformSettings
 from components.shared.mesh import opt_out_labels
 from components.shared.store_pods import ClaimArgs, PodArgs
@@ -33,12 +33,14 @@ class StoreObjects:
         component: Role in the platform, the value of `app.kubernetes.io/component`.
         namespace: Namespace of all objects.
         pod_labels: Further labels of the pods.
+        image_pull_policy: When a node asks the registry for an image.
     """
 
     name: str
     component: str
     namespace: str
     pod_labels: Mapping[str, str] = field(default_factory=dict)
+    image_pull_policy: str = "Always"
 
     @property
     def selector(self) -> dict[str, str]:
@@ -168,7 +170,11 @@ class StoreObjects:
                     self._spread("topology.kubernetes.io/zone", "ScheduleAnyway"),
                     self._spread("kubernetes.io/hostname", "DoNotSchedule" if args.apart else "ScheduleAnyway"),
                 ],
-                "containers": list(args.containers),
+                "affinity": apart_from(self.selector),
+                "containers": [
+                    {**each, "imagePullPolicy": self.image_pull_policy}
+                    for each in with_scratch(args.containers, args.volumes)
+                ],
                 "volumes": list(args.volumes),
                 **({"restartPolicy": args.restart_policy} if args.restart_policy else {}),
             },
@@ -227,5 +233,9 @@ def _tcp(ports: Sequence[int]) -> list[dict[str, Any]]:
 def store_objects(platform: PlatformSettings, name: str, component: str) -> StoreObjects:
     """The maker of one store's objects in a stack; its pods stay outside the mesh."""
     return StoreObjects(
-        name=name, component=component, namespace=platform.namespace, pod_labels=opt_out_labels(platform)
+        name=name,
+        component=component,
+        namespace=platform.namespace,
+        pod_labels=opt_out_labels(platform),
+        image_pull_policy=platform.rollout.image_pull_policy,
     )

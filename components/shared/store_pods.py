@@ -78,7 +78,6 @@ def container(args: ContainerArgs) -> dict[str, Any]:
     return {
         "name": args.name,
         "image": args.image,
-        "imagePullPolicy": "IfNotPresent",
         **({"command": list(args.command)} if args.command else {}),
         **({"ports": ports} if ports else {}),
         "env": [

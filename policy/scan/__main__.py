@@ -52,8 +52,15 @@ def stack_jobs(programs: Programs, stack: Stack, folder: Path) -> Iterator[Job]:
     yield partial(kube_score.scan, programs, stack.name, objects, minors[-1]), settings
     for minor in minors:
         yield partial(kubeconform.scan, programs, stack.name, objects, stack.manifests, minor), settings
-    yield partial(trivy.scan, programs, stack.name, objects), settings
+    yield partial(trivy.scan, programs, stack.name, objects, registries=_registries(stack)), settings
     yield partial(inline.scan, stack.name, {file.name: file for file in files}), settings
+
+
+def _registries(stack: Stack) -> set[str]:
+    """First parts of the repositories that the stack admits; an official image of the default registry has none."""
+    repositories = {image.repository for _, image in stack.platform.images()}
+    repositories |= set(stack.platform.admission.additional_repositories)
+    return {repository.split("/")[0] for repository in repositories if "/" in repository}
 
 
 def repository_jobs(programs: Programs, root: Path) -> Iterator[Job]:

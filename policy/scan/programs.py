@@ -76,7 +76,8 @@ def run(command: Sequence[str | Path], folder: Path, good: Collection[int] = (0,
         )
     except subprocess.TimeoutExpired as error:
         raise ScannerError(f"{name} did not end within {_LONGEST_SECONDS} seconds") from error
-    if answer.returncode not in good:
+    # Having found something, a scanner says what; without a word it has failed.
+    if answer.returncode not in good or (answer.returncode and not answer.stdout.strip()):
         last = "\n".join((answer.stderr or answer.stdout).strip().splitlines()[-_SHOWN_LINES:])
         raise ScannerError(f"{name} ended with status {answer.returncode}:\n{last}")
     return answer.stdout

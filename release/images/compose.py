@@ -13,7 +13,6 @@ import yaml
 from components.settings import PlatformSettings
 from components.settings.image_build import RUNTIME_OF
 from components.settings.secrets import SECRETS
-from components.settings.workload import QuantitySettings
 from release.images import compose_stores as stores
 
 _NAME_LABEL = "app.kubernetes.io/name"
@@ -77,7 +76,6 @@ def _service(
     probes = settings.probes
     user = pod["securityContext"]["runAsUser"]
     size = stores.memory(settings.scratch_size)
-    limits, requests = container["resources"]["limits"], container["resources"]["requests"]
     health_url = f"http://127.0.0.1:{settings.port}{probes.readiness_path}"
     is_outside = name == _PUBLISHED or _reaches_internet(name, objects)
     networks = [*_networks(name, calls), *(["outside"] if is_outside else [])]
@@ -105,8 +103,8 @@ def _service(
         ],
         "deploy": {
             "resources": {
-                "limits": stores.resources(QuantitySettings(**limits)) | {"pids": stores.PROCESSES},
-                "reservations": stores.resources(QuantitySettings(**requests)),
+                "limits": stores.resources(settings.resources.limits) | {"pids": stores.PROCESSES},
+                "reservations": stores.resources(settings.resources.requests),
             }
         },
         **stores.HARDENED,

@@ -102,7 +102,8 @@ def test_the_project_pins_this_version(program: str, version: str) -> None:
     assert tools.pinned_version(program) == version
 
 
-ONLY_BUILT = {"compose-go", "nats", "promtool", "prometheus", "alertmanager"}
+SCANNERS = {"kube-score", "kubeconform", "actionlint", "trivy"}
+ONLY_BUILT = {"compose-go", "nats", "promtool", "prometheus", "alertmanager", *SCANNERS}
 """Programs that only tests need and of whose releases no trusted checksum is known to us."""
 
 

@@ -108,11 +108,12 @@ def test_image_port_and_resources_are_the_settings() -> None:
     digest = "sha256:" + "0" * 64
     made = container({"image.digest": digest, "port": 8090})
     assert made["image"] == f"frozen68/runner-service:1.0.0-alpha@{digest}"
-    assert made["imagePullPolicy"] == "IfNotPresent"
+    assert made["imagePullPolicy"] == "Always"
     assert made["ports"] == [{"name": "http", "containerPort": 8090, "protocol": "TCP"}]
     assert made["resources"] == {
-        "requests": {"cpu": "100m", "memory": "128Mi"},
-        "limits": {"cpu": "500m", "memory": "512Mi"},
+        "requests": {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
+        # The share beside the scratch directories, and two directories of 256Mi.
+        "limits": {"cpu": "500m", "memory": "512Mi", "ephemeral-storage": "768Mi"},
     }
 
 

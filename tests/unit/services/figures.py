@@ -50,15 +50,13 @@ WRITABLE_PATHS = {
     "archive-service": ["/app/logs", TMP],
 }
 
-# Section 1.1: paths that really exist, timings of the beta requirements; liveness of the gateway asks the port only.
+# Section 1.1: paths that really exist, timings of the beta requirements; liveness asks the port only.
 PROBES = {
     "api-gateway": Probes(readiness="/health", liveness=None, period=10, timeout=5, startup_failures=12),
-    "runner-service": Probes(
-        readiness="/api/v1/health", liveness="/api/v1/health", period=15, timeout=10, startup_failures=18
-    ),
-    "segmentation-service": Probes(readiness="/health", liveness="/health", period=15, timeout=10, startup_failures=24),
-    "ai-orchestrator": Probes(readiness="/health", liveness="/health", period=15, timeout=10, startup_failures=24),
-    "archive-service": Probes(readiness="/health", liveness="/health", period=10, timeout=5, startup_failures=12),
+    "runner-service": Probes(readiness="/api/v1/health", liveness=None, period=15, timeout=10, startup_failures=18),
+    "segmentation-service": Probes(readiness="/health", liveness=None, period=15, timeout=10, startup_failures=24),
+    "ai-orchestrator": Probes(readiness="/health", liveness=None, period=15, timeout=10, startup_failures=24),
+    "archive-service": Probes(readiness="/health", liveness=None, period=10, timeout=5, startup_failures=12),
 }
 
 # Section 1: alpha as it ran, beta as the full beta profile requires.
