@@ -33,9 +33,9 @@ def write_schemas(programs: Programs, minor: str, manifests: Iterable[Manifest],
         manifests: What will be judged.
         folder: Where the schemas go.
     """
-    package = programs.environment.packages / _PACKAGE_FOLDER / f"v{minor}.0-local-strict"
+    package = _package(programs, minor)
     kinds = {(str(manifest["apiVersion"]), kind_of(manifest)) for manifest in manifests}
-    definitions = json.loads((package / "_definitions.json").read_text("utf-8"))["$defs"]
+    definitions = definitions_of(programs, minor)
     for api_version, kind in kinds:
         source = package / f"{kind.lower()}-{_suffix(api_version)}.json"
         if source.is_file():
@@ -43,6 +43,15 @@ def write_schemas(programs: Programs, minor: str, manifests: Iterable[Manifest],
     own = custom_resources()
     for api_version, kind in kinds & own.keys():
         _write(folder, api_version, kind, strict(own[api_version, kind]))
+
+
+def definitions_of(programs: Programs, minor: str) -> dict[str, Any]:
+    """Everything that Kubernetes defines in a minor version, by the name in its OpenAPI document."""
+    return dict(json.loads((_package(programs, minor) / "_definitions.json").read_text("utf-8"))["$defs"])
+
+
+def _package(programs: Programs, minor: str) -> Path:
+    return programs.environment.packages / _PACKAGE_FOLDER / f"v{minor}.0-local-strict"
 
 
 def _suffix(api_version: str) -> str:
