@@ -12,6 +12,9 @@ import pulumi
 PROVIDER_VERSION = "4.25.0"
 """Version of the Kubernetes provider (plugin and PyPI package) that registers all objects."""
 
+DATA_ANNOTATION = "alt-las/data"
+"""Marks an object that Pulumi refuses to delete, so that people and gates see it on the object itself."""
+
 Manifest = Mapping[str, Any]
 """A Kubernetes object: apiVersion, kind, metadata and the rest. Leaves may be Pulumi outputs."""
 
@@ -33,4 +36,10 @@ class KubernetesObject(pulumi.CustomResource):
 
     def __init__(self, name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> None:
         opts.version = PROVIDER_VERSION
-        super().__init__(resource_type(manifest), name, dict(manifest), opts)
+        super().__init__(resource_type(manifest), name, _marked(manifest) if opts.protect else dict(manifest), opts)
+
+
+def _marked(manifest: Manifest) -> dict[str, Any]:
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), DATA_ANNOTATION: "protected"}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}

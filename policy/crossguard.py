@@ -21,14 +21,17 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
+from components.kubernetes_object import DATA_ANNOTATION
 from components.settings.loading import read_platform
 from policy.manifests import UNKNOWN, Manifest, ManifestSet
 from policy.parameters import parameters_of
+from policy.paths import ABSENT, join, read, write
 from policy.rules import RULES, ObjectRule, Parameters, Rule, SetRule
 
 _ROOT = Path(__file__).resolve().parent.parent
 _KUBERNETES = "kubernetes:"
-_LISTS = ("allowed_repositories", "token_service_accounts", "exposed_services", "secret_readers")
+_DATA_MARK = join("metadata.annotations", DATA_ANNOTATION)
+_LISTS = ("allowed_repositories", "token_service_accounts", "exposed_services", "secret_readers", "given_up")
 _SCHEMA = PolicyConfigSchema(
     properties={
         "require_digests": {"type": "boolean", "default": False},
@@ -76,6 +79,14 @@ def plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _manifest(properties: Mapping[str, Any], *, protected: bool) -> Manifest:
+    """The object, without the mark of a protected one where Pulumi does not protect it."""
+    manifest: Manifest = plain(properties)
+    if not protected and read(manifest, _DATA_MARK, ABSENT) is not ABSENT:
+        write(manifest, _DATA_MARK, ABSENT)
+    return manifest
+
+
 def _known(container: Any, key: Any) -> Any:
     try:
         return plain(container[key])
@@ -87,7 +98,7 @@ def _resource_policy(rule: ObjectRule) -> Policy:
     def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
         if args.resource_type.startswith(_KUBERNETES):
             parameters = parameters_from(args.get_config(), stack_of(args.urn))
-            _report(rule, [plain(args.props)], parameters, report_violation)
+            _report(rule, [_manifest(args.props, protected=args.opts.protect)], parameters, report_violation)
 
     return ResourceValidationPolicy(validate=validate, **_description(rule))
 
@@ -97,7 +108,8 @@ def _stack_policy(rule: SetRule) -> Policy:
         of_kubernetes = [resource for resource in args.resources if resource.resource_type.startswith(_KUBERNETES)]
         if of_kubernetes:
             parameters = parameters_from(args.get_config(), stack_of(of_kubernetes[0].urn))
-            _report(rule, [plain(resource.props) for resource in of_kubernetes], parameters, report_violation)
+            objects = [_manifest(resource.props, protected=resource.opts.protect) for resource in of_kubernetes]
+            _report(rule, objects, parameters, report_violation)
 
     return StackValidationPolicy(validate=validate, **_description(rule))
 

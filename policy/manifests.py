@@ -79,6 +79,12 @@ def labels_of(manifest: Manifest) -> dict[str, str]:
     return dict(read(manifest, "metadata.labels") or {})
 
 
+def group_of(manifest: Manifest) -> str:
+    """API group of an object; empty for the core one."""
+    group, slash, _ = str(manifest.get("apiVersion", "")).partition("/")
+    return group if slash else ""
+
+
 @dataclass(frozen=True)
 class Container:
     """One container of a pod.

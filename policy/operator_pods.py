@@ -5,7 +5,7 @@ What an operator adds of its own (users, capabilities, probes) stands in no mani
 
 from collections.abc import Callable
 
-from policy.manifests import Manifest, Pod, kind_of, name_of
+from policy.manifests import Container, Manifest, Pod, group_of, kind_of, name_of
 from policy.paths import read
 
 _CONTEXT = "securityContext"
@@ -51,6 +51,9 @@ def _monitoring_server(manifest: Manifest) -> Pod:
     return Pod(manifest, "spec", labels | dict(read(spec, "podMetadata.labels", {})), pod)
 
 
+IMAGE_FIELDS = {"Cluster": "imageName", "Prometheus": "image", "Alertmanager": "image"}
+"""Where below `spec` a custom resource names the image of its pods."""
+
 OPERATOR_KINDS: dict[tuple[str, str], Callable[[Manifest], Pod]] = {
     ("postgresql.cnpg.io", "Cluster"): _database_server,
     ("monitoring.coreos.com", "Prometheus"): _monitoring_server,
@@ -59,13 +62,14 @@ OPERATOR_KINDS: dict[tuple[str, str], Callable[[Manifest], Pod]] = {
 """API group and kind of every custom resource of which an operator makes pods."""
 
 
-def group_of(manifest: Manifest) -> str:
-    """API group of an object; empty for the core one."""
-    group, slash, _ = str(manifest.get("apiVersion", "")).partition("/")
-    return group if slash else ""
-
-
 def operator_pod_of(manifest: Manifest) -> Pod | None:
     """The pods that an operator makes of a custom resource, or None for an object that is none of those."""
     make = OPERATOR_KINDS.get((group_of(manifest), kind_of(manifest)))
     return make(manifest) if make else None
+
+
+def described_container(manifest: Manifest) -> Container | None:
+    """What a custom resource says of its pods' main container, at the path where it says it; None for other objects."""
+    if (group_of(manifest), kind_of(manifest)) not in OPERATOR_KINDS:
+        return None
+    return Container("spec", manifest.get("spec") or {}, "containers")

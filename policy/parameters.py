@@ -16,5 +16,6 @@ def parameters_of(stack: str | None, platform: PlatformSettings, *, require_dige
     return Parameters(
         stack=stack,
         require_digests=require_digests or platform.admission.require_digests,
+        given_up=frozenset(platform.tombstones),
         allowed_repositories=tuple(sorted(own | {*platform.admission.additional_repositories})),
     )

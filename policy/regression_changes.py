@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from components.kubernetes_object import DATA_ANNOTATION
 from policy.manifests import Manifest
 from policy.paths import ABSENT, join, read
 
@@ -14,6 +15,7 @@ _RESOURCES = f"{CONTAINER}.resources"
 _END = "[99]"  # a list position behind the end appends
 _DIGEST = "sha256:" + "0" * 64
 _LABELS = tuple(f"app.kubernetes.io/{name}" for name in ("name", "component", "part-of", "managed-by"))
+_DATA_MARK = join("metadata.annotations", DATA_ANNOTATION)
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 PLAIN_SECRETS = {
     "DATABASE_PASSWORD": "hunter2hunter2",
@@ -171,6 +173,48 @@ OTHER_CHANGES: dict[tuple[str, str], tuple[Change, ...]] = {
     ("Secret", "empty secret"): (
         ("stringData", {"JWT_SECRET": ""}),
         ("stringData.JWT_SECRET", " "),
+    ),
+    **{
+        (kind, "guard of data lost"): ((_DATA_MARK, ABSENT),)
+        for kind in ("PersistentVolumeClaim", "StatefulSet", "Cluster", "Database")
+    },
+    ("Database", "data lost with its object"): (
+        ("spec.databaseReclaimPolicy", "delete"),
+        ("spec.cluster.name", "gone"),
+    ),
+    ("Cluster", "database opened"): (
+        ("spec.enableSuperuserAccess", True),
+        *((f"spec.managed.roles[0].{right}", True) for right in ("superuser", "replication", "bypassrls")),
+        ("spec.postgresql.pg_hba", ABSENT),
+        ("spec.postgresql.pg_hba[0]", "host all all all trust"),
+        ("spec.postgresql.pg_hba[0]", "host all all all scram-sha-256"),
+        ("spec.managed.roles[0].passwordSecret.name", "gone"),
+    ),
+    ("Cluster", "pods of an operator"): (
+        ("spec.imageName", "ghcr.io/cloudnative-pg/postgresql:latest"),
+        ("spec.imageName", "registry.example/postgresql:18.4"),
+        ("spec.resources", ABSENT),
+        ("spec.resources.limits", ABSENT),
+        ("spec.seccompProfile", ABSENT),
+        ("spec.env", [{"name": "PGPASSWORD", "value": "hunter2"}]),
+    ),
+    ("Gateway", "TLS of the Gateway"): (
+        ("spec.listeners[1].tls", ABSENT),
+        ("spec.listeners[1].tls.mode", "Passthrough"),
+        ("spec.listeners[1].hostname", ABSENT),
+        ("spec.listeners[1].protocol", "HTTP"),
+        ("spec.listeners[1].allowedRoutes.namespaces.from", "All"),
+    ),
+    ("HTTPRoute", "route in the clear or elsewhere"): (
+        ("spec.parentRefs[0].sectionName", ABSENT),
+        ("spec.hostnames", ABSENT),
+        ("spec.rules[0].backendRefs", [{"name": "gone", "port": 80}]),
+        ("spec.rules[0].backendRefs", [{"name": "api-gateway", "namespace": "default", "port": 80}]),
+    ),
+    ("Ingress", "route in the clear or elsewhere"): (
+        ("spec.tls", ABSENT),
+        ("spec.rules[0].host", ABSENT),
+        ("spec.defaultBackend", {"service": {"name": "api-gateway", "port": {"number": 80}}}),
     ),
     ("Namespace", "Pod Security of the namespace"): (
         (join("metadata.labels", _ENFORCE), ABSENT),

@@ -62,7 +62,7 @@ def additions(stack: str, namespace: str) -> dict[str, list[Manifest]]:
     return {
         "role with too many rights": [
             *(_role(kind, stack, namespace, rule) for kind in ("Role", "ClusterRole") for rule in rules),
-            _role("ClusterRole", stack, namespace, secrets),
+            *(_role(kind, stack, namespace, secrets) for kind in ("Role", "ClusterRole")),
         ],
         "binding to too many rights": [
             _binding(stack, "cluster-admin", account),

@@ -131,7 +131,7 @@ def _regression(stack: Stack, theme: str, change: str, others: Sequence[Manifest
     names = " ".join(f"{kind_of(each)} {name_of(each)}" for each in changed)
     kinds = {kind_of(each) for each in changed} or {theme.split(maxsplit=1)[0]}
     concerns_traffic = bool(kinds & {"NetworkPolicy", "Namespace"}) or (
-        "Deployment" in kinds and any(word in change for word in _TRAFFIC)
+        bool(kinds & {"Deployment", "StatefulSet"}) and any(word in change for word in _TRAFFIC)
     )
     result = Stack(stack.name, stack.platform, [*others, *changed], stack.parameters)
     return Regression(theme, f"{stack.name}: {names} {change}", result, changed, concerns_traffic)
@@ -139,7 +139,7 @@ def _regression(stack: Stack, theme: str, change: str, others: Sequence[Manifest
 
 def _changes(manifest: Manifest) -> Iterator[tuple[str, Change]]:
     kind = kind_of(manifest)
-    if kind == "Deployment":
+    if kind in ("Deployment", "StatefulSet"):
         for theme, changes in DEPLOYMENT_CHANGES.items():
             yield from ((theme, change) for change in changes)
         yield from (("image", change) for change in image_changes(manifest))

@@ -10,8 +10,9 @@ from typing import Any
 
 Manifest = dict[str, Any]
 
-_CHANGE = ("create", "delete", "get", "list", "patch", "update", "watch")
-_READ = ("get", "list", "watch")
+_CHANGE = ("create", "delete", "get", "list", "patch", "watch")
+"""Pulumi writes by server-side apply, which is a patch; the API server asks for `create` besides where it makes one."""
+
 _WATCH = ("list", "watch")
 _RBAC = "rbac.authorization.k8s.io"
 _WATCHED = (
@@ -19,7 +20,6 @@ _WATCHED = (
     ("", "persistentvolumeclaims"),
     ("", "pods"),
     ("apps", "replicasets"),
-    ("events.k8s.io", "events"),
 )
 """What an update and `altlas status` read to tell how a rollout goes, by API group."""
 
@@ -68,7 +68,7 @@ def _local_rules(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:
         groups.setdefault(_group(each), set()).add(plural(each["kind"]))
     rules = [_rule(group, sorted(kinds), _CHANGE) for group, kinds in sorted(groups.items())]
     watched = [(group, kind) for group, kind in _WATCHED if kind not in groups.get(group, ())]
-    return [*rules, *(_rule(group, [kind], _READ) for group, kind in watched)]
+    return [*rules, *(_rule(group, [kind], _WATCH) for group, kind in watched)]
 
 
 def _passed_on(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:
@@ -82,7 +82,9 @@ def _cluster_rules(manifest: Mapping[str, Any]) -> tuple[Manifest, Manifest]:
     Pulumi's provider watches a whole kind until the object is gone; without that right a deletion would never end.
     """
     group, kinds = _group(manifest), [plural(manifest["kind"])]
-    change = [verb for verb in _CHANGE if verb not in _WATCH]
+    # The administrator makes the namespace, because the rights in it must be there before.
+    made_elsewhere = ("create",) if manifest["kind"] == "Namespace" else ()
+    change = [verb for verb in _CHANGE if verb not in (*_WATCH, *made_elsewhere)]
     return _rule(group, kinds, change, [manifest["metadata"]["name"]]), _rule(group, kinds, _WATCH)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from policy.manifests import Manifest, ManifestSet
 from policy.rules import (
     availability,
+    custom_resources,
+    data,
     identity,
     images,
     jobs,
@@ -32,6 +34,8 @@ RULES: tuple[ObjectRule | SetRule, ...] = (
     *traffic.RULES,
     *references.RULES,
     *jobs.RULES,
+    *data.RULES,
+    *custom_resources.RULES,
 )
 """Every rule, by theme."""
 

@@ -19,7 +19,8 @@ class Parameters:
         retired_images: Images that must not run, each with its replacement.
         token_service_accounts: ServiceAccounts (`namespace/name`) whose pods may hold a token of the API server.
         exposed_services: Services (`namespace/name`) that may be reached from outside the cluster.
-        secret_readers: ClusterRoles that may read Secrets of every namespace.
+        secret_readers: Roles and ClusterRoles that may read Secrets that they do not name.
+        given_up: Names of objects whose data the stack gives up.
     """
 
     stack: str | None = None
@@ -29,6 +30,7 @@ class Parameters:
     token_service_accounts: frozenset[str] = frozenset()
     exposed_services: frozenset[str] = frozenset()
     secret_readers: frozenset[str] = frozenset()
+    given_up: frozenset[str] = frozenset()
 
 
 class Finding(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from policy.manifests import Container, Manifest, Pod, pod_of
+from policy.operator_pods import described_container
 from policy.rules.base import Finding, ObjectCheck, Parameters
 
 Problem = tuple[str, str]
@@ -30,6 +31,20 @@ def each_container(check: Callable[[Container], Iterator[Problem]]) -> ObjectChe
                 yield f"{container.path}.{path}", problem
 
     return each_pod(of_pod)
+
+
+def each_described_container(check: Callable[[Container], Iterator[Problem]]) -> ObjectCheck:
+    """The same, and of what custom resources say of the containers that an operator makes of them."""
+    of_containers = each_container(check)
+
+    def of_object(manifest: Manifest, parameters: Parameters) -> Iterator[Finding]:
+        yield from of_containers(manifest, parameters)
+        described = described_container(manifest)
+        if described:
+            for path, problem in check(described):
+                yield Finding(manifest, f"{described.path}.{path}", problem)
+
+    return of_object
 
 
 def each_security_context(check: Callable[[Manifest], Iterator[Problem]]) -> ObjectCheck:

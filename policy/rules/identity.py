@@ -11,6 +11,7 @@ _APPLICATION = "app.kubernetes.io/name"
 _ROLES = ("Role", "ClusterRole")
 _BINDINGS = ("RoleBinding", "ClusterRoleBinding")
 _READING_VERBS = {"get", "list", "watch", "*"}
+_LISTING_VERBS = {"list", "watch"}
 _ESCALATING_VERBS = {"escalate", "bind", "impersonate"}
 _ESCALATING_RESOURCES = {
     "pods/exec": "runs commands in pods",
@@ -94,6 +95,20 @@ def _secret_readers(manifest: Manifest, parameters: Parameters) -> Iterator[Find
             yield Finding(manifest, f"{path}.resources", "lets it read the Secrets of every namespace")
 
 
+def _unnamed_secrets(manifest: Manifest, parameters: Parameters) -> Iterator[Finding]:
+    if name_of(manifest) in parameters.secret_readers:
+        return
+    for path, rule in _rules_of(manifest):
+        if not {"secrets", "*"} & set(rule.get("resources") or ()) or "" not in (rule.get("apiGroups") or ()):
+            continue
+        verbs = set(rule.get("verbs") or ())
+        # A list returns what is in the Secrets, and names do not limit it.
+        for verb in sorted(_LISTING_VERBS & verbs):
+            yield Finding(manifest, f"{path}.verbs", f"holds {verb}, which returns the content of all Secrets")
+        if "get" in verbs and not rule.get("resourceNames"):
+            yield Finding(manifest, f"{path}.resourceNames", "is not set, so every Secret may be read")
+
+
 def _escalation(manifest: Manifest, _: Parameters) -> Iterator[Finding]:
     for path, rule in _rules_of(manifest):
         verbs = _ESCALATING_VERBS & set(rule.get("verbs") or ())
@@ -162,6 +177,13 @@ RULES = (
         reason="One stolen token would open every stack of the cluster.",
         fix="use a Role, name the Secrets in resourceNames, or put the role on secret_readers",
         check=_secret_readers,
+    ),
+    ObjectRule(
+        id="secrets-are-read-by-name",
+        title="A role reads Secrets one by one and by name, or not at all, unless it is on the list.",
+        reason="Whoever takes over one workload would know the passwords of all.",
+        fix="name the Secrets in resourceNames with the verb get only, or put the role on secret_readers",
+        check=_unnamed_secrets,
     ),
     ObjectRule(
         id="no-escalation-in-roles",

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
-from policy.manifests import Manifest, pod_of
+from policy.manifests import Manifest, kind_of, pod_of
+from policy.operator_pods import IMAGE_FIELDS, described_container
 from policy.rules.base import Finding, ObjectCheck, ObjectRule, Parameters
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
@@ -24,13 +25,23 @@ def _without_default_registry(repository: str) -> str:
     return repository
 
 
+def _images(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Every image of an object with its path: of its containers, or the one that it tells an operator to run."""
+    pod = pod_of(manifest)
+    for container in pod.containers if pod else ():
+        yield f"{container.path}.image", str(container.spec.get("image") or "")
+    described = described_container(manifest)
+    if described:
+        field = IMAGE_FIELDS[kind_of(manifest)]
+        yield f"{described.path}.{field}", str(described.spec.get(field) or "")
+
+
 def _each_image(problem_of: Callable[[str, Parameters], str | None]) -> ObjectCheck:
     def check(manifest: Manifest, parameters: Parameters) -> Iterator[Finding]:
-        pod = pod_of(manifest)
-        for container in pod.containers if pod else ():
-            problem = problem_of(str(container.spec.get("image") or ""), parameters)
+        for path, image in _images(manifest):
+            problem = problem_of(image, parameters)
             if problem:
-                yield Finding(manifest, f"{container.path}.image", problem)
+                yield Finding(manifest, path, problem)
 
     return check
 

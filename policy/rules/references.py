@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from policy.manifests import UNKNOWN, Manifest, ManifestSet, Pod, kind_of, name_of, namespace_of
+from policy.manifests import UNKNOWN, Manifest, ManifestSet, Pod, group_of, kind_of, name_of, namespace_of
 from policy.paths import read
 from policy.rules.availability import SCALABLE, replica_range
 from policy.rules.base import Finding, Parameters, SetRule
@@ -56,12 +56,25 @@ def _of_pod(pod: Pod) -> Iterator[Reference]:
         yield from _of_source(f"{pod.path}.imagePullSecrets[{index}]", secret, "Secret")
 
 
+def _of_custom_resource(manifest: Manifest) -> Iterator[Reference]:
+    """What a custom resource tells its operator to read or to use."""
+    if group_of(manifest) == "postgresql.cnpg.io":
+        for index, role in enumerate(read(manifest, "spec.managed.roles", [])):
+            path = f"spec.managed.roles[{index}].passwordSecret"
+            yield from _of_source(path, role.get("passwordSecret"), "Secret")
+        if kind_of(manifest) == "Database":
+            yield "spec.cluster.name", "Cluster", str(read(manifest, "spec.cluster.name"))
+    elif group_of(manifest) == "monitoring.coreos.com" and read(manifest, "spec.serviceAccountName"):
+        yield "spec.serviceAccountName", "ServiceAccount", str(read(manifest, "spec.serviceAccountName"))
+
+
 def _lost_references(manifests: ManifestSet, _: Parameters) -> Iterator[Finding]:
-    for pod in manifests.pods:
-        for path, kind, name in _of_pod(pod):
-            # Before its first update an auto-named object has no name yet.
-            if name != UNKNOWN and manifests.find(kind, pod.namespace, name) is None:
-                yield Finding(pod.owner, path, f"is {name or 'empty'}, and the set has no such {kind}")
+    references = [(pod.owner, reference) for pod in manifests.pods for reference in _of_pod(pod)]
+    references += [(each, reference) for each in manifests.manifests for reference in _of_custom_resource(each)]
+    for owner, (path, kind, name) in references:
+        # Before its first update an auto-named object has no name yet.
+        if name != UNKNOWN and manifests.find(kind, namespace_of(owner), name) is None:
+            yield Finding(owner, path, f"is {name or 'empty'}, and the set has no such {kind}")
 
 
 def _lost_mounts(manifests: ManifestSet, _: Parameters) -> Iterator[Finding]:
@@ -102,8 +115,8 @@ def _overlapping_rollouts(manifests: ManifestSet, _: Parameters) -> Iterator[Fin
 RULES = (
     SetRule(
         id="references-resolve",
-        title="Every ConfigMap, Secret, ServiceAccount and PersistentVolumeClaim that a pod names exists.",
-        reason="The pod would wait for ever.",
+        title="Everything that a pod or a custom resource names exists.",
+        reason="The pod or its operator would wait for ever.",
         fix="correct the name, add the object, or mark the reference optional",
         check=_lost_references,
     ),

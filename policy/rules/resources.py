@@ -6,7 +6,7 @@ from policy.manifests import LONG_RUNNING, Container, Manifest, kind_of, pod_of
 from policy.paths import read
 from policy.quantities import amount
 from policy.rules.base import Finding, ObjectCheck, ObjectRule, Parameters
-from policy.rules.checks import Problem, each_container
+from policy.rules.checks import Problem, each_described_container
 
 _RESOURCES = ("cpu", "memory")
 
@@ -62,21 +62,21 @@ RULES = (
         title="Every container requests CPU and memory.",
         reason="The scheduler would put it on a full node, where it is the first to be evicted.",
         fix="set resources.requests.cpu and resources.requests.memory",
-        check=each_container(_without_requests),
+        check=each_described_container(_without_requests),
     ),
     ObjectRule(
         id="limits-are-set",
         title="Every container has limits for CPU and memory.",
         reason="One leak or one loop would starve every other pod of the node.",
         fix="set resources.limits.cpu and resources.limits.memory",
-        check=each_container(_without_limits),
+        check=each_described_container(_without_limits),
     ),
     ObjectRule(
         id="requests-fit-limits",
         title="No request is above its limit.",
         reason="The API server refuses the pods, so the rollout never ends.",
         fix="lower the request or raise the limit",
-        check=each_container(_requests_above_limits),
+        check=each_described_container(_requests_above_limits),
     ),
     ObjectRule(
         id="readiness-is-probed",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from policy.manifests import UNKNOWN, Container, Manifest, kind_of, pod_of
 from policy.paths import join, leaves, read
 from policy.rules.base import Finding, ObjectRule, Parameters
-from policy.rules.checks import Problem, each_container
+from policy.rules.checks import Problem, each_container, each_described_container
 
 _SECRET_NAME = re.compile(
     r"PASSW(OR)?D|PASSPHRASE|SECRET|TOKEN(?!S|IZ)|CREDENTIAL|(API|ACCESS|PRIVATE|SIGNING)[_-]?KEY"
@@ -84,7 +84,7 @@ RULES = (
         title="No environment variable holds a plain secret.",
         reason="Whoever may read Deployments would read it, and it stays in the history of every rollout.",
         fix="put the value into a Secret and refer to it with secretKeyRef or secretRef",
-        check=each_container(_plain_variables),
+        check=each_described_container(_plain_variables),
     ),
     ObjectRule(
         id="no-secret-in-arguments",

@@ -52,9 +52,9 @@ class Project:
         """Run `altlas`."""
         return self.run(str(Path(sys.executable).parent / "altlas"), *arguments, **variables)
 
-    def variables(self) -> dict[str, str]:
-        """What `altlas env` prints, as a shell would read it."""
-        printed = self.altlas("env").out
+    def variables(self, **chosen: str) -> dict[str, str]:
+        """What `altlas env` prints, as a shell would read it; `chosen` may name another target."""
+        printed = self.altlas("env", **chosen).out
         shell = subprocess.run(
             ["sh", "-c", f"{printed}\nenv -0"],
             capture_output=True,

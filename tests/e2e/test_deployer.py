@@ -1,109 +1,221 @@
-"""The deployer of a stack: enough rights for its whole life, and none beyond."""
+"""The deployer of a stack: enough rights for its whole life, and none beyond. What a preview needs: none at all."""
 
+import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from cluster.certificates import CertificateAuthority, CertificateRequest
 from cluster.kubeconfig import read_server, render_kubeconfig
+from tests.data.figures import Figures
 from tests.e2e.conftest import Done, Project
-from tests.e2e.stack_files import change, without_stores
+from tests.e2e.stack_files import change
 
 pytestmark = pytest.mark.e2e
 
-USER = "alpha-deployer"
+STRANGER = "somebody"
+NAMESPACES = {"alpha": "alt-las", "beta": "alt-las-beta"}
+FORBIDDEN = (
+    ("list", "secrets", "--all-namespaces"),
+    ("get", "secrets", "--namespace", "kube-system"),
+    ("get", "namespaces/kube-system"),
+    ("create", "namespaces"),
+    ("delete", "namespaces/kube-system"),
+    ("create", "clusterroles"),
+    ("create", "clusterrolebindings"),
+    ("create", "rolebindings", "--namespace", "NAMESPACE"),
+    ("patch", "validatingadmissionpolicies/other"),
+    ("create", "pods", "--namespace", "NAMESPACE"),
+    ("create", "pods/exec", "--namespace", "NAMESPACE"),
+    ("create", "deployments", "--namespace", "default"),
+    ("create", "customresourcedefinitions"),
+    ("get", "nodes"),
+    ("impersonate", "users"),
+    ("escalate", "clusterroles"),
+)
 
 
-@pytest.fixture(scope="module")
-def kubeconfig(project: Project) -> Path:
-    """The deployer's own kubeconfig, with a certificate of the cluster's authority; the rights are applied."""
-    done = project.run(sys.executable, "-m", "cluster", "start")
-    assert done.code == 0, done.text
-    without_stores(project, "alpha")
-    # A right that is missing shows as a wait without end, so the wait is short.
-    change(project, "alpha", {"rollout": {"progressDeadlineSeconds": 40, "timeoutSeconds": 60}})
+@dataclass(frozen=True)
+class Deployer:
+    """The deployer of one stack, who has no rights until they are applied."""
+
+    project: Project
+    stack: str
+    kubeconfig: Path
+
+    @property
+    def name(self) -> str:
+        """Name of the user."""
+        return f"{self.stack}-deployer"
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What makes commands work as the deployer."""
+        return {"TARGET": "kubeconfig", "KUBECONFIG": str(self.kubeconfig)}
+
+    def altlas(self, *arguments: str) -> Done:
+        """Run `altlas` as the deployer."""
+        return self.project.altlas(*arguments, "--stack", self.stack, **self.chosen)
+
+    def preview(self, *options: str, kubeconfig: Path | None = None) -> Done:
+        """Run plain `pulumi preview` as the deployer, or as somebody else."""
+        chosen = self.chosen | ({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {})
+        variables = self.project.variables(**chosen)
+        return self.project.run("pulumi", "preview", "--stack", self.stack, "--non-interactive", *options, **variables)
+
+    def may(self, *question: str) -> bool:
+        """Ask the API server whether the deployer may do something."""
+        asked = [part.replace("NAMESPACE", NAMESPACES[self.stack]) for part in question]
+        done = self.project.kubectl("--kubeconfig", str(self.kubeconfig), "auth", "can-i", *asked)
+        assert done.out.strip() in {"yes", "no"}, done.text
+        return done.out.strip() == "yes"
+
+    def roles(self) -> list[dict[str, Any]]:
+        """What an administrator applies."""
+        return list(yaml.safe_load_all(self.project.altlas("deployer-role", self.stack, "--user", self.name).out))
+
+    def receive(self, manifests: list[dict[str, Any]]) -> None:
+        """Let the administrator apply rights."""
+        path = self.project.root / f"{self.stack}-roles.yaml"
+        path.write_text(yaml.safe_dump_all(manifests))
+        done = self.project.kubectl("apply", "--filename", str(path))
+        assert done.code == 0, done.text
+
+
+def kubeconfig_of(project: Project, user: str) -> Path:
+    """A kubeconfig with a certificate of the cluster's authority, which gives a name and no right."""
     simulated = project.root / ".altlas" / "sim"
-    pki = next(simulated.rglob("ca.crt")).parent
-    authority = CertificateAuthority(pki, "ca", "alt-las-sim-ca")
-    user = authority.ensure(CertificateRequest("deployer", USER))
+    authority = CertificateAuthority(next(simulated.rglob("ca.crt")).parent, "ca", "alt-las-sim-ca")
+    certificate = authority.ensure(CertificateRequest(user, user))
     server = read_server(simulated / "kubeconfig").url
-    path = project.root / "deployer.kubeconfig"
-    path.write_text(render_kubeconfig("deployer", server, authority.files.certificate, user))
-    roles = project.root / "roles.yaml"
-    roles.write_text(project.altlas("deployer-role", "alpha", "--user", USER).out)
-    done = project.kubectl("apply", "--filename", str(roles))
-    assert done.code == 0, done.text
+    path = project.root / f"{user}.kubeconfig"
+    path.write_text(render_kubeconfig(user, server, authority.files.certificate, certificate))
     return path
 
 
-def as_deployer(project: Project, kubeconfig: Path, *arguments: str) -> Done:
-    """Run `altlas` as the deployer."""
-    return project.altlas(*arguments, TARGET="kubeconfig", KUBECONFIG=str(kubeconfig))
+@pytest.fixture(scope="module")
+def cluster(project: Project) -> Project:
+    """A cluster with the pinned addons that writes down who asks for what."""
+    done = project.altlas("addons", "install")
+    assert done.code == 0, done.text
+    for command in (["stop"], ["--audit-log", "start"]):
+        done = project.run(sys.executable, "-m", "cluster", *command)
+        assert done.code == 0, done.text
+    # A right that is missing shows as a wait without end, so the wait is short.
+    for stack in NAMESPACES:
+        change(project, stack, {"rollout": {"progressDeadlineSeconds": 90, "timeoutSeconds": 120}})
+    return project
 
 
-def may(project: Project, kubeconfig: Path, *question: str) -> bool:
-    """Ask the API server whether the deployer may do something."""
-    done = project.kubectl("--kubeconfig", str(kubeconfig), "auth", "can-i", *question)
-    assert done.out.strip() in {"yes", "no"}, done.text
-    return done.out.strip() == "yes"
+@pytest.fixture(scope="module", params=NAMESPACES)
+def deployer(request: pytest.FixtureRequest, cluster: Project) -> Deployer:
+    """The deployer of each stack, with stores and the way in of the phase."""
+    return Deployer(cluster, request.param, kubeconfig_of(cluster, f"{request.param}-deployer"))
 
 
-def test_the_deployer_brings_the_stack_up(project: Project, kubeconfig: Path) -> None:
-    """From the first object to the last, without one refusal."""
-    done = as_deployer(project, kubeconfig, "up", "--stack", "alpha", "--yes", "--no-addons")
+def assert_nothing_was_refused(done: Done) -> None:
+    """The command ended well and met no missing right."""
     assert done.code == 0, done.text
     assert "forbidden" not in (done.out + done.error).lower(), done.text
+
+
+def test_with_one_right_less_the_update_fails_and_names_it(deployer: Deployer) -> None:
+    """The control of what follows: the rights are not more than enough by accident."""
+    manifests = deployer.roles()
+    (role,) = (each for each in manifests if each["kind"] == "Role")
+    role["rules"] = [rule for rule in role["rules"] if "poddisruptionbudgets" not in rule["resources"]]
+    deployer.receive(manifests)
+    done = deployer.altlas("up", "--yes", "--no-addons")
+    assert done.code != 0, done.text
+    assert "poddisruptionbudgets.policy" in done.out + done.error
+    assert f'"{deployer.name}" cannot' in done.out + done.error
+
+
+def test_the_deployer_brings_the_stack_up_with_its_stores_and_its_way_in(deployer: Deployer) -> None:
+    """From the first object to the last, without one refusal; then there is nothing left to do."""
+    deployer.receive(deployer.roles())
+    done = deployer.altlas("up", "--yes", "--no-addons")
+    assert_nothing_was_refused(done)
     assert len([line for line in done.out.splitlines() if "frozen68/" in line]) == 5
-    assert as_deployer(project, kubeconfig, "status", "--stack", "alpha").code == 0
+    namespace = NAMESPACES[deployer.stack]
+    stores = deployer.project.objects("statefulsets,clusters.postgresql.cnpg.io", namespace)
+    assert {each["metadata"]["name"] for each in stores} >= {"nats", "redis", "postgres-db"}
+    way_in = deployer.project.objects("ingresses,gateways.gateway.networking.k8s.io", namespace)
+    assert [each["kind"] for each in way_in] == [{"alpha": "Ingress", "beta": "Gateway"}[deployer.stack]]
+    assert_nothing_was_refused(deployer.preview("--expect-no-changes"))
+    assert_nothing_was_refused(deployer.altlas("status"))
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        ("list", "secrets", "--all-namespaces"),
-        ("get", "secrets", "--namespace", "kube-system"),
-        ("get", "namespaces/kube-system"),
-        ("create", "namespaces"),
-        ("delete", "namespaces/kube-system"),
-        ("create", "clusterroles"),
-        ("create", "clusterrolebindings"),
-        ("create", "rolebindings", "--namespace", "alt-las"),
-        ("patch", "validatingadmissionpolicies/other"),
-        ("create", "pods/exec", "--namespace", "alt-las"),
-        ("create", "deployments", "--namespace", "default"),
-        ("create", "customresourcedefinitions"),
-        ("get", "nodes"),
-        ("impersonate", "users"),
-        ("escalate", "clusterroles"),
-    ],
-    ids=" ".join,
-)
-def test_the_deployer_may_do_nothing_else(project: Project, kubeconfig: Path, question: tuple[str, ...]) -> None:
-    """Asked of the API server itself."""
-    assert not may(project, kubeconfig, *question)
+def test_a_preview_needs_no_right_at_all(deployer: Deployer) -> None:
+    """What a pull request needs is a name that the API server knows; it sees the very steps that the deployer sees."""
+    stack_file = deployer.project.stack_file(deployer.stack)
+    original = stack_file.read_text()
+    change(deployer.project, deployer.stack, {"rollout": {"progressDeadlineSeconds": 80, "timeoutSeconds": 120}})
+    stranger = kubeconfig_of(deployer.project, STRANGER)
+    asked = deployer.project.kubectl("--kubeconfig", str(stranger), "auth", "can-i", "get", "configmaps")
+    done = [deployer.preview("--json", kubeconfig=each) for each in (stranger, None)]
+    stack_file.write_text(original)
+    assert asked.out.strip() == "no"
+    assert [each.code for each in done] == [0, 0], done[0].text
+    seen = [sorted((step["op"], step["urn"]) for step in json.loads(each.out)["steps"]) for each in done]
+    assert seen[0] == seen[1]
+    assert sum(operation == "update" for operation, _ in seen[0]) >= 5
 
 
-def test_the_questions_can_be_answered_with_yes(project: Project, kubeconfig: Path) -> None:
-    """The control of the refusals above."""
-    for question in (("create", "deployments", "--namespace", "alt-las"), ("delete", "namespaces/alt-las")):
-        assert may(project, kubeconfig, *question)
+def test_the_deployer_may_do_nothing_else(deployer: Deployer) -> None:
+    """Asked of the API server itself, which answers yes where it should."""
+    assert [question for question in FORBIDDEN if deployer.may(*question)] == []
+    assert deployer.may("create", "deployments", "--namespace", "NAMESPACE")
+    assert deployer.may("delete", "namespaces/NAMESPACE")
 
 
-def test_every_right_is_by_name_or_inside_the_namespace(project: Project) -> None:
+def test_every_right_is_by_name_or_inside_the_namespace(deployer: Deployer) -> None:
     """No wildcard; what is cluster-wide names its objects, but for seeing which of a harmless kind there are."""
-    for role in yaml.safe_load_all(project.altlas("deployer-role", "alpha").out):
+    for role in deployer.roles():
         for rule in role.get("rules", ()):
             assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
             assert role["kind"] == "Role" or rule.get("resourceNames") or set(rule["verbs"]) == {"list", "watch"}
             assert role["kind"] == "Role" or "secrets" not in rule["resources"]
 
 
-def test_the_deployer_removes_the_stack(project: Project, kubeconfig: Path) -> None:
-    """With the namespace goes the right to work in it."""
-    done = as_deployer(project, kubeconfig, "destroy", "--stack", "alpha", "--yes")
-    assert done.code == 0, done.text
-    assert "forbidden" not in (done.out + done.error).lower(), done.text
-    assert "namespace/alt-las" not in project.kubectl("get", "namespaces", "--output", "name").out.split()
-    assert not may(project, kubeconfig, "create", "deployments", "--namespace", "alt-las")
+def test_the_deployer_removes_the_stack_and_has_used_every_right(deployer: Deployer, figures: Figures) -> None:
+    """With the namespace goes the right to work in it. The API server's audit log names what was used."""
+    granted = rights(deployer.roles())
+    done = deployer.altlas("destroy", "--with-data", deployer.stack, "--yes")
+    assert_nothing_was_refused(done)
+    namespace = NAMESPACES[deployer.stack]
+    assert f"namespace/{namespace}" not in deployer.project.kubectl("get", "namespaces", "--output", "name").out.split()
+    assert not deployer.may("create", "deployments", "--namespace", "NAMESPACE")
+    unused = granted - used_rights(deployer)
+    share = 100 * (len(granted) - len(unused)) / len(granted)
+    figures.add(f"rights of the deployer of {deployer.stack}", f"{len(granted)}, of which {share:.1f} % were used")
+    assert unused == set()
+
+
+Right = tuple[str, str, str]
+"""API group, resource and verb."""
+
+
+def rights(roles: list[dict[str, Any]]) -> set[Right]:
+    """Every right that some roles give."""
+    rules = [rule for role in roles for rule in role.get("rules", ())]
+    return {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
+
+
+def used_rights(deployer: Deployer) -> set[Right]:
+    """What the deployer asked for with success. An apply that made its object has used `create`, too."""
+    log = deployer.project.root / ".altlas" / "sim" / "logs" / "audit.jsonl"
+    found = set()
+    for line in log.read_text().splitlines():
+        event = json.loads(line)
+        code = event.get("responseStatus", {}).get("code")
+        if event["user"].get("username") != deployer.name or code not in (200, 201, 404):
+            continue
+        subject = event.get("objectRef", {})
+        right = subject.get("apiGroup", ""), subject.get("resource", ""), event["verb"]
+        found |= {right} | ({(*right[:2], "create")} if code == 201 else set())
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from components.kubernetes_object import DATA_ANNOTATION
 from policy.manifests import Manifest
 from policy.rules import Parameters
 
@@ -41,6 +42,12 @@ def of(api_version: str, kind: str, name: str, application: str | None = None, *
     """An object in the namespace of the set."""
     metadata = {"name": name, "namespace": NAMESPACE, "labels": labels(application or name)}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
+
+
+def guarded(manifest: Manifest) -> Manifest:
+    """The object with the mark of one that Pulumi protects."""
+    manifest["metadata"]["annotations"] = {DATA_ANNOTATION: "protected"}
+    return manifest
 
 
 def cluster_scoped(api_version: str, kind: str, name: str, **body: Any) -> Manifest:
@@ -148,7 +155,7 @@ def store() -> list[Manifest]:
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     return [
         of("apps/v1", "Deployment", "store", spec=spec),
-        of("v1", "PersistentVolumeClaim", "data", "store", spec=claim),
+        guarded(of("v1", "PersistentVolumeClaim", "data", "store", spec=claim)),
     ]
 
 
@@ -170,6 +177,85 @@ def jobs() -> list[Manifest]:
     return [
         of("batch/v1", "Job", "once", spec={**job, "template": pods["once"]}),
         of("batch/v1", "CronJob", "nightly", spec=schedule),
+    ]
+
+
+def database() -> list[Manifest]:
+    """A database cluster of an operator with one database."""
+    role = {"name": "web", "login": True, "superuser": False, "passwordSecret": {"name": "db-web"}}
+    spec = {
+        "instances": 3,
+        "imageName": f"team/postgresql:18.4@{DIGEST}",
+        "enableSuperuserAccess": False,
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "managed": {"roles": [role]},
+        "postgresql": {"pg_hba": ["hostssl web web all scram-sha-256", "host all all all reject"]},
+    }
+    databases = {"name": "web", "owner": "web", "cluster": {"name": "db"}, "databaseReclaimPolicy": "retain"}
+    return [
+        guarded(of("postgresql.cnpg.io/v1", "Cluster", "db", spec=spec)),
+        guarded(of("postgresql.cnpg.io/v1", "Database", "db-web", spec=databases)),
+        of("v1", "Secret", "db-web", "db", stringData={"username": "web", "password": "x"}),
+    ]
+
+
+def monitoring() -> list[Manifest]:
+    """A monitoring server of an operator."""
+    spec = {
+        "image": f"team/prometheus:3.0.0@{DIGEST}",
+        "serviceAccountName": "web",
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "runAsGroup": 1000,
+            "fsGroup": 1000,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
+        "containers": [{"name": "prometheus"}],
+    }
+    return [of("monitoring.coreos.com/v1", "Prometheus", "watcher", spec=spec)]
+
+
+def edge() -> list[Manifest]:
+    """A Gateway with a route to the web pods, a redirect, and the mesh's policies."""
+    group = "gateway.networking.k8s.io"
+    listeners = [
+        {"name": "http", "hostname": "shop.example", "port": 80, "protocol": "HTTP"},
+        {
+            "name": "https",
+            "hostname": "shop.example",
+            "port": 443,
+            "protocol": "HTTPS",
+            "allowedRoutes": {"namespaces": {"from": "Same"}},
+            "tls": {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", "name": "shop-tls"}]},
+        },
+    ]
+    parts = {
+        "shop": ("https", {"backendRefs": [{"name": "web", "port": 8080}]}),
+        "redirect": ("http", {"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}]}),
+    }
+    routes = [
+        of(
+            f"{group}/v1",
+            "HTTPRoute",
+            name,
+            spec={
+                "parentRefs": [{"kind": "Gateway", "name": "shop", "sectionName": listener}],
+                "hostnames": ["shop.example"],
+                "rules": [rule],
+            },
+        )
+        for name, (listener, rule) in parts.items()
+    ]
+    caller = {"source": {"principals": ["cluster.local/ns/shop/sa/web"]}}
+    allow = {"action": "ALLOW", "rules": [{"from": [caller], "to": [{"operation": {"ports": ["8080"]}}]}]}
+    return [
+        of(f"{group}/v1", "Gateway", "shop", spec={"gatewayClassName": "any", "listeners": listeners}),
+        *routes,
+        of("security.istio.io/v1", "PeerAuthentication", "default", spec={"mtls": {"mode": "STRICT"}}),
+        of("security.istio.io/v1", "AuthorizationPolicy", "store", spec=allow),
     ]
 
 
@@ -196,4 +282,18 @@ def good_manifests() -> list[Manifest]:
     names = ("web", "store", "once", "nightly")
     around = [make(name) for name in names for make in (account, network_policy)]
     # Copies, because a test that changes one object must not change another one that was built from the same part.
-    return [copy.deepcopy(each) for each in (namespace, deny, *around, *web(), *store(), *jobs(), *rights())]
+    return [
+        copy.deepcopy(each)
+        for each in (
+            namespace,
+            deny,
+            *around,
+            *web(),
+            *store(),
+            *jobs(),
+            *database(),
+            *monitoring(),
+            *edge(),
+            *rights(),
+        )
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policy.paths import ABSENT
+from tests.policy.custom_rule_cases import CUSTOM_CASES
 from tests.policy.manifests import account, selector
 from tests.policy.pod_rule_cases import POD_CASES
 from tests.policy.rule_case import ENFORCE, MAIN, NAME, POD, WEB, Case
@@ -99,6 +100,25 @@ OTHER_CASES = (
     Case("no-token-in-service-accounts", "ServiceAccount/web", "automountServiceAccountToken", False, ABSENT),
     Case("no-wildcard-in-roles", "Role/watcher", f"{RULES_OF}.verbs", ["get"], ["*"]),
     Case("no-cluster-wide-secrets", "ClusterRole/gamma-watcher", f"{RULES_OF}.resources", ["pods"], ["secrets"]),
+    Case(
+        "secrets-are-read-by-name",
+        "Role/watcher",
+        RULES_OF,
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["web-secrets"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
+        f"{RULES_OF}.resourceNames",
+    ),
+    *(
+        Case(
+            "secrets-are-read-by-name",
+            "Role/watcher",
+            RULES_OF,
+            {"apiGroups": [""], "resources": ["configmaps"], "verbs": [verb]},
+            {"apiGroups": [""], "resources": ["secrets"], "verbs": [verb], "resourceNames": ["web-secrets"]},
+            f"{RULES_OF}.verbs",
+        )
+        for verb in ("list", "watch")
+    ),
     Case("no-escalation-in-roles", "Role/watcher", f"{RULES_OF}.verbs", ["get"], ["impersonate"]),
     Case("no-escalation-in-roles", "Role/watcher", f"{RULES_OF}.resources", ["pods/log"], ["pods/exec"]),
     Case("no-administrator-bindings", "RoleBinding/watcher", "roleRef.name", "gamma-reader", "cluster-admin"),
@@ -155,5 +175,5 @@ OTHER_CASES = (
     Case("namespaces-enforce-restricted", "Namespace/shop", ENFORCE, "restricted", "baseline"),
 )
 
-CASES = (*POD_CASES, *AVAILABILITY_CASES, *OTHER_CASES)
+CASES = (*POD_CASES, *AVAILABILITY_CASES, *OTHER_CASES, *CUSTOM_CASES)
 """All rows."""

@@ -26,15 +26,21 @@ from policy.manifests import UNKNOWN
 from policy.rules import RULES, Parameters
 from tests.policy.manifests import good_manifests
 
-OPTIONS = PolicyResourceOptions(
-    protect=False,
-    ignore_changes=[],
-    delete_before_replace=None,
-    aliases=[],
-    custom_timeouts=PolicyCustomTimeouts(0, 0, 0),
-    additional_secret_outputs=[],
-    parent="",
-)
+
+def options(*, protect: bool = False) -> PolicyResourceOptions:
+    """Options of a resource as the engine hands them over."""
+    return PolicyResourceOptions(
+        protect=protect,
+        ignore_changes=[],
+        delete_before_replace=None,
+        aliases=[],
+        custom_timeouts=PolicyCustomTimeouts(0, 0, 0),
+        additional_secret_outputs=[],
+        parent="",
+    )
+
+
+OPTIONS = options()
 SERVICE = {
     "apiVersion": "v1",
     "kind": "Service",
@@ -105,12 +111,30 @@ def test_what_a_preview_cannot_know_is_no_violation() -> None:
     """Before its first update an auto-named Secret has no name yet, and the pods that use it are fine."""
     manifests = good_manifests()
     (web,) = (m for m in manifests if (m["kind"], m["metadata"]["name"]) == ("Deployment", "web"))
-    (secret,) = (m for m in manifests if m["kind"] == "Secret")
+    (secret,) = (m for m in manifests if (m["kind"], m["metadata"]["name"]) == ("Secret", "web-secrets"))
     web["spec"]["template"]["spec"]["containers"][0]["envFrom"][1]["secretRef"]["name"] = UNKNOWN_STRING_VALUE
     secret["metadata"]["name"] = UNKNOWN_STRING_VALUE
     twins = [*manifests, secret]
     assert said_about_all("references-resolve", manifests) == []
     assert said_about_all("objects-are-unique", twins) == []
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_the_mark_of_data_counts_only_where_pulumi_really_protects(protected: bool) -> None:
+    """In the engine the options are known, so a mark that somebody wrote by hand guards nothing."""
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "namespace": "shop", "annotations": {"alt-las/data": "protected"}},
+        "spec": {},
+    }
+    (policy,) = (each for each in policies() if each.name == "data-is-guarded")
+    assert isinstance(policy, ResourceValidationPolicy)
+    listener = Listener()
+    token, given = "kubernetes:core/v1:PersistentVolumeClaim", options(protect=protected)
+    args = ResourceValidationArgs(token, unknown_checking_proxy(claim), "urn", "data", given, None, {})
+    policy.validate(args, listener)
+    assert bool(listener.said) is not protected
 
 
 def test_values_arrive_as_plain_data() -> None:

@@ -16,28 +16,14 @@ from policy.rules import Parameters
 from policy.settings_variations import repeatable, with_digests
 from policy.stacks import Stack, load_stack, read_document, stack_names
 from tests.data.figures import Figures
-from tests.policy.manifests import NAMESPACE, of
+from tests.policy.manifests import NAMESPACE, labels, of
+from tests.policy.manifests import monitoring as hardened_monitoring
 
-MONITORING_SPEC: dict[str, Any] = {
+MONITORING_SPEC: dict[str, Any] = hardened_monitoring()[0]["spec"] | {
     "image": "team/prometheus:3.0.0",
     "imagePullPolicy": "IfNotPresent",
     "serviceAccountName": "watcher",
-    "securityContext": {
-        "runAsNonRoot": True,
-        "runAsUser": 1000,
-        "runAsGroup": 1000,
-        "fsGroup": 1000,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    },
-    "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
-    "podMetadata": {
-        "labels": {
-            "app.kubernetes.io/component": "monitoring",
-            "app.kubernetes.io/part-of": "shop",
-            "app.kubernetes.io/managed-by": "pulumi",
-            "app.kubernetes.io/version": "3.0.0",
-        }
-    },
+    "podMetadata": {"labels": labels("prometheus") | {"app.kubernetes.io/version": "3.0.0"}},
     "topologySpreadConstraints": [
         {"topologyKey": key, "labelSelector": {"matchLabels": {"prometheus": "watcher"}}}
         for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")

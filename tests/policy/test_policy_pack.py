@@ -29,6 +29,14 @@ KubernetesObject("door", {
     "spec": {"type": "LoadBalancer", "selector": {"app": "nobody"}, "ports": [{"port": 80}]},
 }, pulumi.ResourceOptions())
 """
+UNGUARDED_CLAIM = """
+from components.kubernetes_object import KubernetesObject
+KubernetesObject("attic", {
+    "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "attic", "namespace": "alt-las", "annotations": {"alt-las/data": "protected"}},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}, pulumi.ResourceOptions())
+"""
 OWN_VARIABLES = ("KUBECONFIG", "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "TARGET")
 
 
@@ -75,17 +83,29 @@ def test_the_platform_passes_the_policy_pack(engine: Engine) -> None:
     assert "[mandatory]" not in done.stdout
 
 
-def test_a_violating_resource_stops_the_preview_with_rule_and_fix(engine: Engine) -> None:
-    """A Service for the whole world is refused by rules about one object and by rules about all of them."""
+def said_about(engine: Engine, addition: str) -> str:
+    """What a preview of the program with an addition says; it must fail."""
     program = engine.root / "__main__.py"
     good = program.read_text(encoding="utf-8")
-    program.write_text(good + EXPOSED_SERVICE, encoding="utf-8")
+    program.write_text(good + addition, encoding="utf-8")
     try:
         done = preview(engine)
     finally:
         program.write_text(good, encoding="utf-8")
-    said = " ".join(done.stdout.split())
     assert done.returncode != 0, done.stdout
+    return " ".join(done.stdout.split())
+
+
+def test_data_that_pulumi_does_not_protect_stops_the_preview(engine: Engine) -> None:
+    """The mark on the object was written by hand; the engine knows better."""
+    said = said_about(engine, UNGUARDED_CLAIM)
+    assert "data-is-guarded: PersistentVolumeClaim alt-las/attic" in said
+    assert "register it with stateful_options, or name it in tombstones" in said
+
+
+def test_a_violating_resource_stops_the_preview_with_rule_and_fix(engine: Engine) -> None:
+    """A Service for the whole world is refused by rules about one object and by rules about all of them."""
+    said = said_about(engine, EXPOSED_SERVICE)
     assert "services-stay-inside: Service alt-las/door: spec.type is LoadBalancer" in said
     assert "use ClusterIP, or put the Service on exposed_services" in said
     assert "services-select-pods: Service alt-las/door: spec.selector selects no pod" in said

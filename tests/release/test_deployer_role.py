@@ -9,7 +9,7 @@ from release.deployer import deployer_manifests, plural
 from release.program import Recorder
 from tests.stacks.documents import STACKS, platform_of
 
-ALLOWED = {"create", "delete", "get", "list", "patch", "update", "watch"}
+ALLOWED = {"create", "delete", "get", "list", "patch", "watch"}
 
 
 def manifests(programs: Mapping[str, Recorder], stack: str, *definitions: str) -> list[dict[str, Any]]:

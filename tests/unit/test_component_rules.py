@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pulumi
 import pytest
 
+from components.kubernetes_object import DATA_ANNOTATION
 from components.services import SERVICES
 from components.settings.errors import PLATFORM_KEY
 from components.shared.admission import PlatformAdmission
@@ -76,6 +77,18 @@ def test_every_child_is_named_after_its_parent(program: Program) -> None:
         if request.type.startswith("kubernetes:") or request.type == "alt-las:platform:Workload":
             assert request.name == parent or request.name.startswith(f"{parent}-")
         assert not {"alpha", "beta"} & set(request.name.split("-"))
+
+
+def test_exactly_the_protected_objects_carry_the_mark_of_data(program: Program) -> None:
+    """What the policy rules read on the objects is what Pulumi does."""
+    protected = {request.name for request in program.requests if request.protect}
+    marked = {
+        each.name
+        for each in program.recorder.registrations
+        if DATA_ANNOTATION in each.inputs.get("metadata", {}).get("annotations", {})
+    }
+    assert marked == protected
+    assert {"postgres-db", "postgres-backup-dumps", "redis", "nats"} <= protected
 
 
 def test_the_program_consists_of_the_known_components(program: Program) -> None:

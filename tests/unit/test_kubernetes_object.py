@@ -5,7 +5,7 @@ from importlib.metadata import version
 import pulumi
 import pytest
 
-from components.kubernetes_object import PROVIDER_VERSION, KubernetesObject, resource_type
+from components.kubernetes_object import DATA_ANNOTATION, PROVIDER_VERSION, KubernetesObject, resource_type
 from tests.unit.program import build
 
 MANIFEST = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 2}}
@@ -30,6 +30,15 @@ def test_a_manifest_is_registered_as_it_is() -> None:
     (registration,) = program.recorder.registrations
     assert (registration.type, registration.name) == ("kubernetes:apps/v1:Deployment", "web")
     assert registration.inputs == MANIFEST
+
+
+def test_a_protected_object_says_so_and_the_manifest_of_the_caller_stays_as_it_was() -> None:
+    """The mark comes from Pulumi's own protection, so that the two cannot differ."""
+    manifest = MANIFEST | {"metadata": {"name": "web", "annotations": {"note": "mine"}}}
+    program = build(lambda: KubernetesObject("web", manifest, pulumi.ResourceOptions(protect=True)))
+    (registration,) = program.recorder.registrations
+    assert registration.inputs["metadata"]["annotations"] == {"note": "mine", DATA_ANNOTATION: "protected"}
+    assert manifest["metadata"] == {"name": "web", "annotations": {"note": "mine"}}
 
 
 def test_every_object_is_pinned_to_one_provider_version() -> None:
