@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pulumi
 
-from components.observers import declared_observers
+from components.observability.building import build_logs_and_dashboards, telemetry_environment
+from components.observers import GRAFANA, GRAFANA_PORT, declared_observers
 from components.route_table import RouteTable
 from components.services import SERVICES, ServiceArgs, message_flows, service_graph, service_ports
 from components.shared.admission import PlatformAdmission
@@ -24,16 +25,20 @@ images = service_images(platform, root)
 namespace = PlatformNamespace("namespace", platform.namespace, further_labels=namespace_labels(platform))
 graph = service_graph(SERVICES, platform, declared_stores(platform), declared_observers(platform))
 build_stores(configuration, message_flows(SERVICES), graph, namespace.resource)
+build_logs_and_dashboards(configuration, graph, namespace.resource)
 args = ServiceArgs(
     configuration=configuration,
     graph=graph,
     namespace=namespace.resource,
     store_environment=store_environment(configuration),
     images=images,
+    further_environment=telemetry_environment(platform),
 )
 services = [service(args) for service in SERVICES]
 routes = RouteTable(
-    settings=platform.ingress, namespace=platform.namespace, service_ports=service_ports(SERVICES, platform)
+    settings=platform.entry,
+    namespace=platform.namespace,
+    service_ports={**service_ports(SERVICES, platform), GRAFANA: GRAFANA_PORT},
 )
 ingress = PlatformIngress("ingress", routes, namespace.resource)
 PlatformMesh("mesh", platform, graph, namespace.resource)

@@ -148,7 +148,7 @@ def _pods_of(name: str, graph: ServiceGraph) -> Rule:
 
 
 def _ports_of(name: str, graph: ServiceGraph) -> list[Rule]:
-    return [_tcp(graph.ports[name]), *([_tcp(_MESH_PORT)] if name in graph.in_mesh else [])]
+    return [_tcp(port) for port in (*graph.ports_of(name), *([_MESH_PORT] if name in graph.in_mesh else []))]
 
 
 def _tcp(port: int) -> Rule:

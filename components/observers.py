@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components.naming import selector_labels
-from components.service_graph import Observer, Scrape
+from components.service_graph import HTTPS_PORT, Observer, Scrape
 from components.settings import PlatformSettings
 
 PROMETHEUS = "prometheus"
@@ -16,6 +16,9 @@ KUBE_STATE = "kube-state-metrics"
 REDIS_SERVERS = "redis-servers"
 """Redis's servers, where `redis` in the service graph means the proxies in front of them."""
 
+PROMETHEUS_SERVICE = "prometheus-operated"
+"""The Service that Prometheus Operator makes in the namespace of every Prometheus."""
+
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093
 ALERTMANAGER_GOSSIP_PORT = 9094
@@ -24,6 +27,10 @@ KUBE_STATE_PORT = 8080
 POSTGRES_METRICS_PORT = 9187
 """Port on which CloudNativePG's instance manager exports its metrics."""
 
+LOKI, LOKI_PORT = "loki", 3100
+ALLOY = "alloy"
+OTLP_GRPC_PORT, OTLP_HTTP_PORT = 4317, 4318
+GRAFANA, GRAFANA_PORT = "grafana", 3000
 REDIS_METRICS_PORT = 9121
 NATS_METRICS_PORT = 7777
 
@@ -37,9 +44,41 @@ def scraper_of(platform: PlatformSettings) -> str | None:
 
 def declared_observers(platform: PlatformSettings) -> tuple[Observer, ...]:
     """The pods of monitoring of a stack, with all that they read and call."""
-    if platform.prometheus is None:
-        return ()
-    return tuple(_observers(platform))
+    metrics = _observers(platform) if platform.prometheus else ()
+    return (*metrics, *_logs(platform), *_dashboards(platform))
+
+
+def _logs(platform: PlatformSettings) -> Iterator[Observer]:
+    if platform.loki:
+        # A bucket is reached over the internet.
+        yield Observer(name=LOKI, port=LOKI_PORT, internet_ports=(HTTPS_PORT,) if platform.loki.object_store else ())
+    if platform.alloy:
+        yield Observer(
+            name=ALLOY,
+            port=OTLP_HTTP_PORT,
+            further_ports=(OTLP_GRPC_PORT,),
+            calls=(LOKI, *([PROMETHEUS] if takes_metrics(platform) else [])),
+            called_by_services=True,
+            reads_api_server=True,
+            in_mesh=True,
+        )
+
+
+def takes_metrics(platform: PlatformSettings) -> bool:
+    """Whether there is a Prometheus of the stack's own, which takes the metrics that services send."""
+    return platform.prometheus is not None and platform.prometheus.is_managed
+
+
+def _dashboards(platform: PlatformSettings) -> Iterator[Observer]:
+    scraper = scraper_of(platform)
+    if platform.grafana and scraper:
+        yield Observer(
+            name=GRAFANA,
+            port=GRAFANA_PORT,
+            calls=(scraper, *([LOKI] if platform.loki else [])),
+            from_ingress=platform.grafana.host is not None,
+            in_mesh=True,
+        )
 
 
 def _observers(platform: PlatformSettings) -> Iterator[Observer]:

@@ -45,6 +45,9 @@ class Observer:
         ingress_port: Port of the ingress controller's pods that they may reach, or None.
         pod_labels: Labels that select the pods where they are not ours to choose; empty for those of the name.
         namespace: Namespace of the pods where it is not the stack's own; nothing is then made for them.
+        further_ports: Further TCP ports that its callers reach.
+        called_by_services: Whether every service may call it, without declaring it.
+        from_ingress: Whether the ingress controller may reach it.
     """
 
     name: str
@@ -58,6 +61,9 @@ class Observer:
     ingress_port: int | None = None
     pod_labels: Mapping[str, str] = field(default_factory=dict)
     namespace: str | None = None
+    further_ports: tuple[int, ...] = ()
+    called_by_services: bool = False
+    from_ingress: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +159,11 @@ class ServiceGraph:
         if name in self.observers:
             return self.observers[name].internet_ports
         return (HTTPS_PORT,) if name in self.reaching_internet else ()
+
+    def ports_of(self, name: str) -> tuple[int, ...]:
+        """All TCP ports that the callers of `name` reach."""
+        further = self.observers[name].further_ports if name in self.observers else ()
+        return (self.ports[name], *further)
 
     def selector_of(self, name: str) -> dict[str, str]:
         """Labels that select the pods of a service or store."""

@@ -92,6 +92,8 @@ def load(root: Path) -> StackConfiguration:
             platform = parse_platform(with_lock(_as_document(text), root))
         except SettingsError as error:
             problems = [*error.problems, *problems]
+    if platform is not None:
+        problems += _missing_keys(config, platform)
     if problems or platform is None:
         raise pulumi.RunError(str(SettingsError(tuple(problems))))
     secrets = {secret.key: value for secret in SECRETS if (value := config.get_secret(secret.key)) is not None}
@@ -128,3 +130,24 @@ def _missing_secrets(config: pulumi.Config) -> list[Problem]:
         for secret in SECRETS
         if secret.required and config.get_secret(secret.key) is None
     ]
+
+
+def _missing_keys(config: pulumi.Config, platform: PlatformSettings) -> list[Problem]:
+    """Secrets that only a person can supply, and that a block of the settings cannot do without."""
+    command = f"pulumi config set --secret --stack {pulumi.get_stack()}"
+    return [
+        Problem(
+            f"{PROJECT}:{secret.key}",
+            f"is missing, and {secret.needed_by} needs it; set it with `{command} {PROJECT}:{secret.key}`, "
+            f"or remove {secret.needed_by}. {secret.description}",
+        )
+        for secret in SECRETS
+        if secret.needed_by and _has(platform, secret.needed_by) and config.get_secret(secret.key) is None
+    ]
+
+
+def _has(platform: PlatformSettings, path: str) -> bool:
+    block: object = platform.model_dump(mode="json", by_alias=True)
+    for key in path.split("."):
+        block = block.get(key) if isinstance(block, dict) else None
+    return block is not None

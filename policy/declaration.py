@@ -47,8 +47,7 @@ def declaration_of(platform: PlatformSettings) -> Declaration:
 
 
 def _edges(graph: ServiceGraph) -> Iterator[Edge]:
-    for call in graph.calls:
-        yield Edge(call.caller, call.callee, "TCP", graph.ports[call.callee])
+    yield from (Edge(e.caller, e.callee, "TCP", port) for e in graph.calls for port in graph.ports_of(e.callee))
     for name in graph.entered_from_ingress:
         yield Edge(INGRESS, name, "TCP", graph.ports[name])
     for name in graph.reaching_internet:

@@ -17,6 +17,9 @@ Question = Callable[[Pod, ManifestSet], bool | None]
 """Yes, no, or None where the question makes no sense for the kind of workload."""
 
 _STATELESS = ("Deployment",)
+_WATCHING = ("dashboards", "logs", "metrics", "monitoring")
+"""Components that serve no request: without them the platform works on, unseen."""
+
 _LABELS = ("name", "component", "part-of", "managed-by", "version")
 
 
@@ -130,7 +133,9 @@ def _drainable(pod: Pod, manifests: ManifestSet) -> bool:
     return len(budgets) == 1 and (read(budgets[0], "spec.maxUnavailable", 0) >= 1 or fewest == 1)
 
 
-def _survives_a_node(pod: Pod, manifests: ManifestSet) -> bool:
+def _survives_a_node(pod: Pod, manifests: ManifestSet) -> bool | None:
+    if pod.labels.get("app.kubernetes.io/component") in _WATCHING:
+        return None
     return replica_range(pod.owner, manifests)[0] > 1
 
 

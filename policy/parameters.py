@@ -1,5 +1,6 @@
 """What a stack's settings allow by name, for the rules."""
 
+from components.observers import declared_observers
 from components.settings import PlatformSettings
 from policy.rules import Parameters
 
@@ -13,9 +14,12 @@ def parameters_of(stack: str | None, platform: PlatformSettings, *, require_dige
         require_digests: Require digests whatever the settings say.
     """
     own = {image.repository for _, image in platform.images()}
+    # Those that ask the API server, and no others.
+    asking = {each.name for each in declared_observers(platform) if each.reads_api_server and each.namespace is None}
     return Parameters(
         stack=stack,
         require_digests=require_digests or platform.admission.require_digests,
         given_up=frozenset(platform.tombstones),
+        token_service_accounts=frozenset(f"{platform.namespace}/{name}" for name in asking),
         allowed_repositories=tuple(sorted(own | {*platform.admission.additional_repositories})),
     )

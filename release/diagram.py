@@ -16,6 +16,7 @@ _TUNNEL = 15008
 _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
 _STORES = frozenset({"cache", "database", "messaging", "queue", "store", "backup"})
+_OBSERVERS = frozenset({"dashboards", "logs", "metrics", "monitoring"})
 _NOTICE = "<!-- Written by `altlas diagram`; a test compares it with what the program renders. -->"
 
 Manifest = Mapping[str, Any]
@@ -27,7 +28,7 @@ class Node:
 
     Attributes:
         name: Name of a workload, or one of this module's names for what is around the platform.
-        kind: `service`, `store` or `outside`.
+        kind: `service`, `store`, `observer` or `outside`.
         ports: TCP ports on which others reach it.
     """
 
@@ -86,11 +87,16 @@ def _nodes(policies: Iterable[Manifest], arrows: Iterable[Arrow]) -> Iterator[No
     for policy in policies:
         name, labels = policy["metadata"]["name"], policy["metadata"]["labels"]
         ports = {int(port) for arrow in arrows if arrow.target == name for port in arrow.label.split(", ")}
-        kind = "store" if labels.get(_COMPONENT) in _STORES else "service"
-        yield Node(name, kind, tuple(sorted(ports)))
+        yield Node(name, _kind(labels.get(_COMPONENT)), tuple(sorted(ports)))
     for name in (CLIENTS, CONTROLLER, INTERNET):
         if any(name in (arrow.source, arrow.target) for arrow in arrows):
             yield Node(name, "outside")
+
+
+def _kind(component: str | None) -> str:
+    if component in _OBSERVERS:
+        return "observer"
+    return "store" if component in _STORES else "service"
 
 
 def _arrows(policy: Manifest, selectors: Mapping[str, Mapping[str, str]], entered: Collection[str]) -> Iterator[Arrow]:
@@ -135,7 +141,7 @@ def _routes(objects: Iterable[Manifest]) -> Iterator[tuple[str, str]]:
 
 def mermaid(drawing: Drawing) -> str:
     """The drawing as a Mermaid flowchart, the same text each time."""
-    shapes = {"service": '["{}"]', "store": '[("{}")]', "outside": '(["{}"])'}
+    shapes = {"service": '["{}"]', "store": '[("{}")]', "observer": '{{{{"{}"}}}}', "outside": '(["{}"])'}
     lines = ["flowchart LR"]
     inside = [node for node in drawing.nodes if node.kind != "outside"]
     lines += [f"  {_id(n.name)}{shapes[n.kind].format(n.name)}" for n in drawing.nodes if n.kind == "outside"]

@@ -20,10 +20,11 @@ _SWEEPS = 12
 _COLOURS = {
     "service": ("#e8f0fe", "#3b6fd4", "#1b3a75"),
     "store": ("#e9f6ec", "#3d9150", "#1d5230"),
+    "observer": ("#fdf3e3", "#c98a1b", "#6b4708"),
     "outside": ("#f4f4f5", "#8b8d94", "#3c3e44"),
 }
 """Fill, border and text of each kind of node."""
-_LEGEND = (("service", "service"), ("store", "store"), ("outside", "outside the namespace"))
+_LEGEND = (("service", "service"), ("store", "store"), ("observer", "watches"), ("outside", "outside the namespace"))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ class ServiceArgs:
         store_environment: How each service reaches the stores that the stack runs itself: secret variables by service.
             They win over what the stack file gives.
         images: Images of services whose digest the update itself learns, by service.
+        further_environment: Plain variables that every service gets.
     """
 
     configuration: StackConfiguration
@@ -32,6 +33,7 @@ class ServiceArgs:
     namespace: pulumi.Resource
     store_environment: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
     images: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    further_environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service(pulumi.ComponentResource, Generic[SettingsType]):
@@ -71,6 +73,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
         super().__init__(f"alt-las:services:{type(self).__name__}", name, None, opts)
         platform = args.configuration.platform
         settings = platform.services.by_name()[name]
+        own = self.environment(settings, platform)  # type: ignore[arg-type]  # same name, same type
         workload = Workload(
             name,
             WorkloadArgs(
@@ -78,7 +81,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
                 settings=settings,
                 platform=platform,
                 graph=args.graph,
-                environment=self.environment(settings, platform),  # type: ignore[arg-type]  # same name, same type
+                environment={**args.further_environment, **own},
                 secret_environment={
                     **args.configuration.secret_environment(name),
                     **args.store_environment.get(name, {}),
@@ -139,8 +142,11 @@ def service_graph(
     """
     services, own_stores = tuple(services), {store.name: store for store in stores}
     watching = {observer.name: observer for observer in observers}
+    of_all = tuple(name for name, observer in watching.items() if observer.called_by_services)
     declared = (
-        calls_from(service.service_name, (*service.calls, *(name for name in service.stores if name in own_stores)))
+        calls_from(
+            service.service_name, (*service.calls, *(name for name in service.stores if name in own_stores), *of_all)
+        )
         for service in services
     )
     watched = (calls_from(observer.name, observer.calls) for observer in watching.values())
@@ -153,7 +159,12 @@ def service_graph(
         calls=additional.union(*declared, *watched),
         pod_labels={store.name: store.pod_labels for store in own_stores.values()}
         | {name: observer.pod_labels for name, observer in watching.items() if observer.pod_labels},
-        entered_from_ingress=frozenset(route.service for route in platform.ingress.routes),
+        entered_from_ingress=frozenset(
+            (
+                *(route.service for route in platform.ingress.routes),
+                *(name for name, observer in watching.items() if observer.from_ingress),
+            )
+        ),
         reaching_internet=frozenset(s.service_name for s in services if s.reaches_internet),
         private_ranges=platform.egress.private_ranges,
         in_mesh=_in_mesh(services, watching.values()) if platform.mesh.is_on else frozenset(),

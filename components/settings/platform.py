@@ -6,12 +6,15 @@ from pydantic import AfterValidator, model_validator
 
 from components.settings.admission import AdmissionSettings
 from components.settings.alertmanager import AlertmanagerSettings
+from components.settings.alloy import AlloySettings
 from components.settings.backup import BackupSettings
 from components.settings.base import Settings, blocks, section, setting
 from components.settings.builds import BuildsSettings
 from components.settings.egress import EgressSettings
+from components.settings.grafana import GrafanaSettings
 from components.settings.image import ImageSettings
-from components.settings.ingress import IngressSettings
+from components.settings.ingress import IngressSettings, RouteSettings
+from components.settings.loki import STREAMS_OF_A_POD, LokiSettings
 from components.settings.mesh import MeshSettings
 from components.settings.names import DnsLabel
 from components.settings.nats import NatsSettings
@@ -102,6 +105,9 @@ class PlatformSettings(Settings):
     backup: BackupSettings | None = section("Scheduled dumps of the stores; null for none.", None)
     prometheus: PrometheusSettings | None = section("Metrics, objectives and alerts; null for none.", None)
     alertmanager: AlertmanagerSettings | None = section("Who is told about alerts; null for nobody.", None)
+    loki: LokiSettings | None = section("Where logs are kept; null for nowhere.", None)
+    alloy: AlloySettings | None = section("Who reads the pods' logs; null for nobody.", None)
+    grafana: GrafanaSettings | None = section("Where people look at metrics and logs; null for nowhere.", None)
     tombstones: tuple[str, ...] = setting(
         "data",
         "Names of objects with data that the stack gives up; all others are protected and kept when it is removed.",
@@ -207,9 +213,57 @@ class PlatformSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _logs_have_somewhere_to_go(self) -> Self:
+        if self.alloy and not self.loki:
+            raise ValueError(
+                "alloy is set, but loki is not, so nobody would keep what it reads; set loki or remove alloy"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _dashboards_have_something_to_show(self) -> Self:
+        if self.grafana and not self.prometheus:
+            raise ValueError(
+                "grafana is set, but prometheus is not, so its dashboards would stay empty; set prometheus (mode "
+                "managed, or external for the cluster's own) or remove grafana"
+            )
+        host = self.grafana.host if self.grafana else None
+        if host is not None and host not in self.ingress.secret_names():
+            raise ValueError(
+                f"grafana.host is {host}, which has no certificate, and nothing is served without TLS; add "
+                f"{{host: {host}, secretName: <secret>}} to ingress.tls.additional"
+            )
+        if host is not None and host in map(self.ingress.host_of, self.ingress.routes):
+            raise ValueError(
+                f"grafana.host is {host}, which leads to a service already; give Grafana a host of its own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _streams_suffice(self) -> Self:
+        if self.loki is None:
+            return self
+        pods = sum(number + ROLLOUT_SURGE for number in self.most_pods().values())
+        needed = pods * STREAMS_OF_A_POD
+        if needed > self.loki.limits.max_streams:
+            raise ValueError(
+                f"loki.limits.maxStreams ({self.loki.limits.max_streams}) is below the {needed} streams that the "
+                f"{pods} pods of the services may have open at their largest scale; raise it or lower maxReplicas"
+            )
+        return self
+
     def images(self) -> tuple[tuple[str, ImageSettings], ...]:
         """Every image of the stack with the path of its setting."""
         return tuple(blocks(self, ImageSettings))
+
+    @property
+    def entry(self) -> IngressSettings:
+        """How requests get in: the ingress, and the way to Grafana where that has a host."""
+        if self.grafana is None or self.grafana.host is None:
+            return self.ingress
+        route = RouteSettings(service="grafana", path="/", host=self.grafana.host)
+        return self.ingress.model_copy(update={"routes": (*self.ingress.routes, route)})
 
     def most_pods(self) -> dict[str, int]:
         """Largest number of pods of each service, without those that a rollout adds."""

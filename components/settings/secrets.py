@@ -18,12 +18,14 @@ class SecretSetting:
             What is generated is required; what a person supplies may be absent, and then its variables are too.
         is_doubled: Whether the store knows a second password beside this one, which nobody uses until a rotation
             takes the one in use out of use: so no pod is refused, whichever of the two it was given.
+        needed_by: Path of the block below `alt-las:platform` that cannot do without it, or None.
     """
 
     key: str
     description: str
     variables: dict[str, tuple[str, ...]]
     generated_bytes: int | None = None
+    needed_by: str | None = None
     is_doubled: bool = False
 
     @property
@@ -143,6 +145,30 @@ _SINGLE = (
         key="alertmanagerMailPassword",
         description="Password of the user at the mail server that sends alerts.",
         variables={},
+    ),
+    SecretSetting(
+        key="grafanaAdminPassword",
+        description="Password of Grafana's administrator, the user `admin`.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="grafanaSecretKey",
+        description="Encrypts what Grafana keeps of its datasources.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
+        key="lokiS3AccessKeyId",
+        description="Access key of the bucket in which Loki keeps logs.",
+        variables={},
+        needed_by="loki.objectStore",
+    ),
+    SecretSetting(
+        key="lokiS3SecretAccessKey",
+        description="Secret key of the bucket in which Loki keeps logs.",
+        variables={},
+        needed_by="loki.objectStore",
     ),
 )
 

@@ -46,8 +46,9 @@ _MUTUAL_TLS = {"mtls": {"mode": "STRICT"}}
 
 def _allow_callers(name: str, platform: PlatformSettings, graph: ServiceGraph) -> Manifest | None:
     admitted: dict[int, list[str]] = {}
-    for caller in graph.callers_of(name):
-        admitted.setdefault(graph.ports[name], []).append(_principal_of(caller, platform, graph))
+    callers = [_principal_of(caller, platform, graph) for caller in graph.callers_of(name)]
+    if callers:
+        admitted |= {port: list(callers) for port in graph.ports_of(name)}
     if name in graph.entered_from_ingress:
         controller = platform.mesh.ingress_service_account
         principal = _principal(platform, platform.ingress.controller_namespace, controller)

@@ -177,19 +177,7 @@ def proxy_deployment(redis: RedisSettings, platform: PlatformSettings, secret: p
         volumes=[{"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}}],
         grace_period_seconds=_PROXY_GRACE_SECONDS,
     )
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": objects.metadata(),
-        "spec": {
-            "replicas": redis.proxy.replicas,
-            "revisionHistoryLimit": platform.rollout.revision_history_limit,
-            "progressDeadlineSeconds": platform.rollout.progress_deadline_seconds,
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "selector": {"matchLabels": objects.selector},
-            "template": objects.pod_template(pod),
-        },
-    }
+    return objects.deployment(redis.proxy.replicas, pod, platform.rollout)
 
 
 def _environment(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> dict[str, Any]:

@@ -10,9 +10,12 @@ import pulumi
 
 from components import naming
 from components.kubernetes_object import Manifest
-from components.network_policy import dns_rule
+from components.network_policy import IngressController, dns_rule, service_policy
 from components.pod import apart_from, pod_security_context, with_scratch
+from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings
+from components.settings.ingress import IngressSettings
+from components.settings.platform import ROLLOUT_SURGE, RolloutSettings
 from components.shared.mesh import opt_out_labels
 from components.shared.store_pods import ClaimArgs, PodArgs
 
@@ -151,6 +154,13 @@ class StoreObjects:
             },
         }
 
+    def observer_policy(self, graph: ServiceGraph, ingress: IngressSettings) -> Manifest:
+        """Who may reach pods that watch the others, and whom these may reach: exactly what the graph says."""
+        controller = IngressController(ingress.controller_namespace, ingress.controller_labels)
+        spec = service_policy(self.name, graph, controller)
+        metadata = self.metadata()
+        return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
     def pod_template(self, args: PodArgs) -> dict[str, Any]:
         """Pods that the `restricted` Pod Security Standard admits."""
         return {
@@ -161,7 +171,7 @@ class StoreObjects:
             },
             "spec": {
                 "serviceAccountName": self.name,
-                "automountServiceAccountToken": False,
+                "automountServiceAccountToken": args.token,
                 "enableServiceLinks": False,
                 "terminationGracePeriodSeconds": args.grace_period_seconds,
                 "securityContext": pod_security_context(args.user),
@@ -177,6 +187,25 @@ class StoreObjects:
                 ],
                 "volumes": list(args.volumes),
                 **({"restartPolicy": args.restart_policy} if args.restart_policy else {}),
+            },
+        }
+
+    def deployment(self, replicas: int, pod: PodArgs, rollout: RolloutSettings) -> Manifest:
+        """Pods without a volume of their own, of which a new release takes none before its own are ready."""
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": self.metadata(),
+            "spec": {
+                "replicas": replicas,
+                "revisionHistoryLimit": rollout.revision_history_limit,
+                "progressDeadlineSeconds": rollout.progress_deadline_seconds,
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rollingUpdate": {"maxSurge": ROLLOUT_SURGE, "maxUnavailable": 0},
+                },
+                "selector": {"matchLabels": self.selector},
+                "template": self.pod_template(pod),
             },
         }
 
@@ -230,12 +259,12 @@ def _tcp(ports: Sequence[int]) -> list[dict[str, Any]]:
     return [{"protocol": "TCP", "port": port} for port in ports]
 
 
-def store_objects(platform: PlatformSettings, name: str, component: str) -> StoreObjects:
-    """The maker of one store's objects in a stack; its pods stay outside the mesh."""
+def store_objects(platform: PlatformSettings, name: str, component: str, *, in_mesh: bool = False) -> StoreObjects:
+    """The maker of the objects of one store, or of what watches; its pods stay outside the mesh unless told so."""
     return StoreObjects(
         name=name,
         component=component,
         namespace=platform.namespace,
-        pod_labels=opt_out_labels(platform),
+        pod_labels={} if in_mesh else opt_out_labels(platform),
         image_pull_policy=platform.rollout.image_pull_policy,
     )

@@ -21,6 +21,7 @@ class PodArgs:
         apart: Whether two of these pods must never run on one node. Voters must not: one lost node would take the
             majority with it, and a pod that waits for a node is better than that.
         restart_policy: Restart policy where it is not the workload's own.
+        token: Whether the pod asks for the API server's token of its ServiceAccount.
     """
 
     version: str
@@ -30,6 +31,7 @@ class PodArgs:
     grace_period_seconds: int
     apart: bool = False
     restart_policy: str | None = None
+    token: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,7 @@ import yaml
 
 from components.settings.errors import PLATFORM_KEY
 from tests.e2e.conftest import Project
-
-STORES = ("postgres", "redis", "nats", "backup")
+from tests.stacks.documents import BESIDE_SERVICES
 
 
 def change(project: Project, stack: str, changes: dict[str, Any]) -> None:
@@ -25,4 +24,4 @@ def change(project: Project, stack: str, changes: dict[str, Any]) -> None:
 
 def without_stores(project: Project, stack: str) -> None:
     """Let a stack bring its own stores, so that a test of something else needs no operator and no volume."""
-    change(project, stack, dict.fromkeys(STORES))
+    change(project, stack, dict.fromkeys(BESIDE_SERVICES))

@@ -11,7 +11,7 @@ import pytest
 from policy.paths import ABSENT, write
 from release.program import record
 from tests.e2e.conftest import Project
-from tests.stacks.documents import platform_of
+from tests.stacks.documents import BESIDE_SERVICES, platform_of
 
 pytestmark = pytest.mark.e2e
 
@@ -26,8 +26,8 @@ def with_digests() -> list[dict[str, Any]]:
     """Everything that alpha registers where digests are required."""
     document = platform_of("alpha")
     document["admission"] = {"requireDigests": True}
-    for store in ("postgres", "redis", "nats", "backup"):
-        document.pop(store, None)
+    for block in BESIDE_SERVICES:
+        document.pop(block, None)
     for service in document["services"].values():
         service["image"]["digest"] = DIGEST
     return record("alpha", document).objects

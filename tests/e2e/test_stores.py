@@ -1,4 +1,4 @@
-"""Redis and NATS on a real API server: up, from one server to three and back, and no data object touched on the way."""
+"""Redis, NATS and Loki on a real API server: up, from one phase to the other and back, no data object touched."""
 
 import json
 from typing import Any
@@ -24,21 +24,31 @@ def ready(project: Project) -> dict[str, int]:
 
 
 def claims(project: Project) -> dict[str, tuple[str, str]]:
-    """Phase and identity of every volume claim of the two stores."""
+    """Phase and identity of every volume claim of the two stores and of the logs."""
     found = by_name(project, "persistentvolumeclaims")
     return {
         name: (each["status"]["phase"], each["metadata"]["uid"])
         for name, each in found.items()
-        if name.startswith(("data-redis-", "data-nats-"))
+        if name.startswith(("data-redis-", "data-nats-", "data-loki-"))
     }
+
+
+def retention(project: Project) -> str:
+    """How long the running Loki is told to keep logs."""
+    loki = by_name(project, "statefulsets")["loki"]
+    volumes = loki["spec"]["template"]["spec"]["volumes"]
+    (name,) = (each["configMap"]["name"] for each in volumes if "configMap" in each)
+    limits = json.loads(by_name(project, "configmaps")[name]["data"]["config.yaml"])["limits_config"]
+    return str(limits["retention_period"])
 
 
 def test_alpha_runs_one_server_of_each_on_a_bound_volume(project: Project) -> None:
     """Admitted under the restricted Pod Security Standard, with the streams made by a Job that has ended."""
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
-    assert ready(project) == {"nats": 1, "redis": 1}
+    assert ready(project) == {"loki": 1, "nats": 1, "redis": 1}
     assert {name: phase for name, (phase, _) in claims(project).items()} == {
+        "data-loki-0": "Bound",
         "data-nats-0": "Bound",
         "data-redis-0": "Bound",
     }
@@ -53,21 +63,22 @@ def test_the_state_protects_what_holds_data(project: Project) -> None:
     """Neither `pulumi destroy` nor a replacement can take a StatefulSet."""
     state = json.loads(project.pulumi("stack", "export", "--stack", "alpha").out)
     sets = [each for each in state["deployment"]["resources"] if each["type"] == "kubernetes:apps/v1:StatefulSet"]
-    assert sorted(each["urn"].rpartition("::")[2] for each in sets) == ["nats", "redis"]
+    assert sorted(each["urn"].rpartition("::")[2] for each in sets) == ["loki", "nats", "redis"]
     assert all(each["protect"] and each["retainOnDelete"] for each in sets)
 
 
 def test_one_server_becomes_three_and_one_again_on_the_same_objects(project: Project) -> None:
-    """Every step is rolled out ready; no StatefulSet and no volume is replaced or deleted."""
+    """Every step is rolled out ready; no StatefulSet and no volume is replaced or deleted, while logs stay longer."""
     sets = {name: each["metadata"]["uid"] for name, each in by_name(project, "statefulsets").items()}
     before, original = claims(project), project.stack_file("alpha").read_text()
 
     assert project.altlas("transition", "alpha", "beta", "--write").code == 0
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
-    assert ready(project) == {"nats": 3, "redis": 3}
+    assert ready(project) == {"loki": 1, "nats": 3, "redis": 3}
+    assert retention(project) == "336h"
     three = claims(project)
-    assert len(three) == 6
+    assert len(three) == 7
     assert {phase for phase, _ in three.values()} == {"Bound"}
     assert before.items() <= three.items()
     nodes: dict[str, set[str]] = {}
@@ -78,7 +89,8 @@ def test_one_server_becomes_three_and_one_again_on_the_same_objects(project: Pro
     project.stack_file("alpha").write_text(original)
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
-    assert ready(project) == {"nats": 1, "redis": 1}
+    assert ready(project) == {"loki": 1, "nats": 1, "redis": 1}
     assert {name: each["metadata"]["uid"] for name, each in by_name(project, "statefulsets").items()} == sets
+    assert retention(project) == "168h"
     assert claims(project) == three, "the volumes of the servers that are gone stay"
     assert project.pulumi("preview", "--stack", "alpha", "--expect-no-changes").code == 0

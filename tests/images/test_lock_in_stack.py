@@ -13,18 +13,17 @@ from components.settings.image_lock import LOCK_NAME
 from components.settings.loading import read_platform
 from release.program import record
 from tests.images.test_pin import lock_of_all
-from tests.stacks.documents import platform_of
+from tests.stacks.documents import BESIDE_SERVICES, platform_of
 
 DIGEST = "sha256:" + "0" * 64
-STORES = ("postgres", "redis", "nats", "backup")
 
 
 def locked_stack(checkout: Path, *, requires: bool = True, **changes: dict[str, Any]) -> Path:
     """Beta without stores of its own, with the images that are locked, by tag; `changes` are of single images."""
     lock = lock_of_all(checkout)
     platform = platform_of("beta")
-    for store in STORES:
-        platform.pop(store)
+    for block in BESIDE_SERVICES:
+        platform.pop(block, None)
     platform["admission"] = {"requireDigests": requires}
     for name, service in platform["services"].items():
         image = lock.images[name]

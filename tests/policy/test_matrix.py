@@ -136,10 +136,11 @@ def test_two_workloads_of_one_name_have_a_column_each() -> None:
 def test_the_matrix_says_no_where_something_is_missing(stack: Stack) -> None:
     """The control: a privileged container loses exactly its own cell, and the table shows it."""
     document = with_digests(read_document(stack.name), repeatable(1))
-    manifests = load_stack(stack.name, document).manifests
+    held = load_stack(stack.name, document, require_digests=True)
+    manifests = held.manifests
     (gateway,) = (m for m in manifests if (m["kind"], m["metadata"]["name"]) == ("Deployment", "api-gateway"))
     write(gateway, "spec.template.spec.containers[0].securityContext.privileged", True)
-    judged = matrix.matrix_of(manifests)
+    judged = matrix.matrix_of(manifests, held.parameters)
     assert [(row.question, row.answers.get("api-gateway")) for row in judged.rows if not all(row.answers.values())] == [
         ("No container is privileged", False)
     ]
@@ -170,7 +171,7 @@ def test_the_matrix_command_ends_well_only_when_every_answer_is_yes(
     monkeypatch.setattr(matrix, "load_stacks", lambda _: iter([stack]))
     with pytest.raises(SystemExit) as ended:
         matrix.main(["alpha"])
-    judged = matrix.matrix_of(stack.manifests)
+    judged = matrix.matrix_of(stack.manifests, stack.parameters)
     assert ended.value.code == code
     assert judged.passed == judged.cells - code
     assert f"{judged.passed} of {judged.cells} = " in capsys.readouterr().out

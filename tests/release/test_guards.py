@@ -7,7 +7,7 @@ import pytest
 
 from release import guards
 from release.program import record
-from tests.stacks.documents import alpha_with
+from tests.stacks.documents import BESIDE_SERVICES, alpha_with
 from tests.unit.data_documents import postgres_document
 
 CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"
@@ -17,8 +17,8 @@ VOLUME = "kubernetes:core/v1:PersistentVolumeClaim"
 
 def program(changes: Mapping[str, Any] | None = None, **postgres: Any) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Alpha with PostgreSQL and no other store, as it would be deployed."""
-    others = {"redis": None, "nats": None, "backup": None}
-    document = alpha_with({"postgres": postgres_document(**postgres)} | others | dict(changes or {}))
+    others = dict.fromkeys(BESIDE_SERVICES)
+    document = alpha_with(others | {"postgres": postgres_document(**postgres)} | dict(changes or {}))
     return {(each.type, each.name): each.inputs for each in record("alpha", document).registrations}
 
 

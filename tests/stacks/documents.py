@@ -13,6 +13,9 @@ from components.settings.errors import PLATFORM_KEY, Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ("alpha", "beta")
+BESIDE_SERVICES = ("postgres", "redis", "nats", "backup", "loki", "alloy", "grafana", "prometheus", "alertmanager")
+"""Blocks of a stack file that run something beside the services; each may be left out."""
+
 REMOVED = object()
 """Stands for a key that is taken out of a document."""
 

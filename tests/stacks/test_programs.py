@@ -13,19 +13,21 @@ ALPHA = {
     "Namespace": 1,
     "ValidatingAdmissionPolicy": 1,
     "ValidatingAdmissionPolicyBinding": 1,
-    "NetworkPolicy": 11,
-    "ServiceAccount": 9,
-    "ConfigMap": 8,
+    "NetworkPolicy": 13,
+    "ServiceAccount": 11,
+    "Role": 1,
+    "RoleBinding": 1,
+    "ConfigMap": 10,
     "Secret": 15,
-    "Deployment": 5,
-    "StatefulSet": 2,
+    "Deployment": 6,
+    "StatefulSet": 3,
     "Cluster": 1,
     "Database": 2,
     "PersistentVolumeClaim": 1,
     "CronJob": 1,
     "Job": 1,
-    "Service": 9,
-    "PodDisruptionBudget": 7,
+    "Service": 12,
+    "PodDisruptionBudget": 9,
     "HorizontalPodAutoscaler": 5,
     "Ingress": 1,
 }
@@ -64,7 +66,7 @@ def changed(before: Recorder, after: Recorder) -> set[Key]:
 def test_each_stack_is_exactly_these_objects(programs: Mapping[str, Recorder], stack: str) -> None:
     """Exactly these, of exactly these kinds."""
     assert Counter(each["kind"] for each in programs[stack].objects) == COUNTS[stack]
-    assert sum(COUNTS[stack].values()) == {"alpha": 81, "beta": 88}[stack]
+    assert sum(COUNTS[stack].values()) == {"alpha": 96, "beta": 103}[stack]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -95,15 +97,15 @@ def test_a_transition_changes_pods_autoscalers_and_what_several_servers_need(pro
     after = transitioned()
     found = changed(programs["alpha"], after)
     assert Counter(kind for kind, _ in found) == {
-        "Deployment": 5,
-        "StatefulSet": 2,
+        "Deployment": 6,
+        "StatefulSet": 3,
         "Cluster": 1,
         # Their connections, with the largest number of their service's pods.
         "Database": 2,
         "CronJob": 1,
         "Job": 1,
         "HorizontalPodAutoscaler": 5,
-        "ConfigMap": 4,
+        "ConfigMap": 6,
         "Secret": 1,
         "Service": 3,
         "NetworkPolicy": 3,

@@ -8,6 +8,8 @@ import pulumi
 import pytest
 
 from components.kubernetes_object import DATA_ANNOTATION
+from components.observability.alloy import Alloy
+from components.observability.loki import Loki
 from components.services import SERVICES
 from components.settings.errors import PLATFORM_KEY
 from components.shared.admission import PlatformAdmission
@@ -29,6 +31,8 @@ COMPONENTS: Mapping[str, type[pulumi.ComponentResource]] = {
     "alt-las:platform:Ingress": PlatformIngress,
     "alt-las:platform:Mesh": PlatformMesh,
     "alt-las:platform:Workload": Workload,
+    "alt-las:observability:Alloy": Alloy,
+    "alt-las:observability:Loki": Loki,
     "alt-las:shared:Nats": Nats,
     "alt-las:shared:Postgres": Postgres,
     "alt-las:shared:PostgresBackup": PostgresBackup,

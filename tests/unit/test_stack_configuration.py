@@ -11,11 +11,10 @@ from components.settings.errors import PLATFORM_KEY
 from components.settings.secrets import SECRETS
 from components.stack_configuration import load
 from release.program import record, run_program
-from tests.stacks.documents import ROOT, alpha_with, platform_of
+from tests.stacks.documents import BESIDE_SERVICES, ROOT, alpha_with, platform_of
 from tests.unit.program import build, configure, find, full_configuration
 
 REQUIRED = {secret.key: "given" for secret in SECRETS if secret.required}
-STORES = {"postgres", "redis", "nats", "backup"}
 TOKENS = ("apiGatewayJwtSecret", "apiGatewayJwtRefreshSecret")
 
 
@@ -123,7 +122,7 @@ def test_the_recorder_refuses_with_the_same_message() -> None:
 
 def test_each_secret_reaches_the_services_and_variables_that_want_it_and_no_other() -> None:
     """Documented names and the names that the code reads, in a stack that runs no store of its own."""
-    document = {key: value for key, value in platform_of("alpha").items() if key not in STORES}
+    document = {key: value for key, value in platform_of("alpha").items() if key not in BESIDE_SERVICES}
     objects = objects_of({PLATFORM_KEY: json.dumps(document)})
     expected = {
         "api-gateway": {

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from components.services import SERVICES
 from tests.stacks.documents import alpha_settings
 
+TELEMETRY = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://alloy:4318"}
+"""What every service of a stack with Alloy gets on top of its own."""
+
 
 def environment_of(service: str, changes: Mapping[str, object] | None = None) -> dict[str, str]:
     """Plain environment of a service with alpha's settings, changed at paths below the service or the platform.

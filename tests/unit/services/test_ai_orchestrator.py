@@ -7,7 +7,7 @@ import pytest
 from release.program import Recorder
 from tests.stacks.documents import STACKS
 from tests.unit.program import find
-from tests.unit.services.environment import environment_of
+from tests.unit.services.environment import TELEMETRY, environment_of
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -16,6 +16,7 @@ def test_the_orchestrator_gets_the_directories_of_its_models_and_cache(
 ) -> None:
     """All of its plain variables; no GPU, because no pod asks for one."""
     assert find(programs[stack].objects, "ConfigMap", "ai-orchestrator")["data"] == {
+        **TELEMETRY,
         "PYTHONUNBUFFERED": "1",
         "PORT": "8001",
         "LOG_LEVEL": "INFO",

@@ -6,7 +6,7 @@ import pytest
 
 from release.program import Recorder
 from tests.unit.program import find
-from tests.unit.services.environment import environment_of
+from tests.unit.services.environment import TELEMETRY, environment_of
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,7 @@ def test_the_gateway_gets_the_addresses_of_the_services_it_calls(
 ) -> None:
     """All of its plain variables, and no other."""
     assert find(programs[stack].objects, "ConfigMap", "api-gateway")["data"] == {
+        **TELEMETRY,
         "NODE_ENV": "production",
         "PORT": "3000",
         "LOG_LEVEL": "info",

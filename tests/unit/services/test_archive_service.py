@@ -7,13 +7,13 @@ import pytest
 from release.program import Recorder
 from tests.stacks.documents import STACKS
 from tests.unit.program import find
-from tests.unit.services.environment import environment_of
+from tests.unit.services.environment import TELEMETRY, environment_of
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_archive_gets_its_port_and_nothing_secret(programs: Mapping[str, Recorder], stack: str) -> None:
     """Database and queue have credentials, so their addresses are secrets."""
-    expected = {"NODE_ENV": "production", "PORT": "9000"}
+    expected = TELEMETRY | {"NODE_ENV": "production", "PORT": "9000"}
     assert find(programs[stack].objects, "ConfigMap", "archive-service")["data"] == expected
 
 

@@ -7,7 +7,7 @@ import pytest
 from release.program import Recorder
 from tests.stacks.documents import STACKS
 from tests.unit.program import find
-from tests.unit.services.environment import environment_of
+from tests.unit.services.environment import TELEMETRY, environment_of
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -16,6 +16,7 @@ def test_the_runner_gets_both_names_of_the_ai_address_and_its_directories(
 ) -> None:
     """The documented name and the one that the code reads, with the port that is right."""
     assert find(programs[stack].objects, "ConfigMap", "runner-service")["data"] == {
+        **TELEMETRY,
         "RUST_LOG": "info",
         "BIND_ADDRESS": "0.0.0.0:8080",
         "AI_SERVICE_URL": "http://ai-orchestrator:8001",

@@ -7,7 +7,7 @@ import pytest
 from release.program import Recorder
 from tests.stacks.documents import STACKS
 from tests.unit.program import find
-from tests.unit.services.environment import environment_of
+from tests.unit.services.environment import TELEMETRY, environment_of
 
 
 @pytest.mark.parametrize(("stack", "low", "high"), [("alpha", "256", "384"), ("beta", "500", "1000")])
@@ -16,6 +16,7 @@ def test_segmentation_frees_memory_before_its_limit(
 ) -> None:
     """All of its plain variables; beta has the thresholds that the code has by itself, alpha's fit its small limit."""
     assert find(programs[stack].objects, "ConfigMap", "segmentation-service")["data"] == {
+        **TELEMETRY,
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": "/app",
         "PORT": "8000",

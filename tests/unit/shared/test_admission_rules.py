@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.shared.admission import PlatformAdmission, binding, policy, policy_name
-from tests.stacks.documents import alpha_settings
+from tests.stacks.documents import BESIDE_SERVICES, alpha_settings
 from tests.unit.program import build
 
 
@@ -22,7 +22,7 @@ def test_the_rules_are_these_and_digests_only_where_a_stack_says_so() -> None:
     assert list(rules()) == ["retired-image", "fixed-tag", "known-repository", "required-labels"]
     digest = "sha256:" + "0" * 64
     images = {f"services.{name}.image.digest": digest for name in alpha_settings().services.by_name()}
-    stores = dict.fromkeys(("postgres", "redis", "nats", "backup"))
+    stores = dict.fromkeys(BESIDE_SERVICES)
     assert "digest" in rules(images | stores | {"admission": {"requireDigests": True}})
 
 

@@ -29,6 +29,8 @@ PORTS = {
     "runner-service": 8080,
     "segmentation-service": 8000,
 }
+OBSERVERS = ("alloy",)
+"""What watches the services from inside the mesh, because it reaches them or they reach it."""
 
 
 def objects_of(stack: str) -> list[dict[str, Any]]:
@@ -103,16 +105,16 @@ def test_every_principal_is_a_service_account_and_every_port_is_one_of_the_pods(
     pods = [each["spec"]["template"] for each in objects if each["kind"] == "Deployment"]
     checked = 0
     for policy in (each for each in objects if each["kind"] == "AuthorizationPolicy" and each["spec"]):
-        (rule,) = policy["spec"]["rules"]
-        assert rule.keys() == {"from", "to"}, "two rules would admit every caller, and every port"
-        for principal in rule["from"][0]["source"]["principals"]:
-            own = principal.removeprefix(f"cluster.local/ns/{namespace}/sa/")
-            assert own in accounts or principal == "cluster.local/ns/kube-system/sa/traefik"
         (pod,) = (each for each in pods if selects(policy["spec"], each["metadata"]["labels"]))
         ports = {str(port["containerPort"]) for each in pod["spec"]["containers"] for port in each["ports"]}
-        assert set(rule["to"][0]["operation"]["ports"]) <= ports
+        for rule in policy["spec"]["rules"]:
+            assert rule.keys() == {"from", "to"}, "two rules would admit every caller, and every port"
+            for principal in rule["from"][0]["source"]["principals"]:
+                own = principal.removeprefix(f"cluster.local/ns/{namespace}/sa/")
+                assert own in accounts or principal == "cluster.local/ns/kube-system/sa/traefik"
+            assert set(rule["to"][0]["operation"]["ports"]) <= ports
         checked += 1
-    assert checked == 5
+    assert checked == len({*PORTS, *OBSERVERS})
 
 
 def test_everything_but_mutual_tls_is_refused_in_the_whole_namespace() -> None:
@@ -166,7 +168,7 @@ def test_every_pod_of_the_namespace_is_a_service_in_the_mesh_or_a_store_outside(
         if "spec" in template:
             labels = template["metadata"]["labels"]
             outside = labels.get("istio.io/dataplane-mode") == "none"
-            assert outside is (each["metadata"]["name"] not in PORTS), each["metadata"]["name"]
+            assert outside is (each["metadata"]["name"] not in {*PORTS, *OBSERVERS}), each["metadata"]["name"]
 
 
 def test_off_leaves_nothing_of_it() -> None:
