@@ -14,7 +14,16 @@ from components.settings import PlatformSettings
 from components.settings.nats import NatsSettings
 from components.shared import nats_configuration as configuration
 from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password, store_objects
-from components.shared.store_pods import ClaimArgs, ContainerArgs, PodArgs, container, secret_value
+from components.shared.store_pods import (
+    PASSWORD_MOUNT,
+    PASSWORDS_FOLDER,
+    READ_PASSWORDS,
+    ClaimArgs,
+    ContainerArgs,
+    PodArgs,
+    container,
+    password_volume,
+)
 
 NAME = "nats"
 STREAMS = "nats-streams"
@@ -37,7 +46,7 @@ _INTERNAL_USERS = (
     configuration.RESTORE_USER,
     configuration.SYSTEM_USER,
 )
-_STREAMS_PASSWORD_KEY = "streams-password"  # noqa: S105  # the name of a key in a Secret
+_STREAMS_PASSWORD_KEY = "NATS_PASSWORD"  # noqa: S105  # the name of a key in a Secret
 
 START = """\
 #!/bin/sh
@@ -57,11 +66,11 @@ follow &
 exec nats-server --config "$CONFIGURATION/nats.conf"
 """
 
-APPLY_STREAMS = """\
+APPLY_STREAMS = f"""\
 #!/bin/sh
 # Makes every declared stream and changes those that differ. Removes none: what is declared no longer keeps its data.
 set -eu
-for file in "$CONFIGURATION"/*.json; do
+{READ_PASSWORDS}for file in "$CONFIGURATION"/*.json; do
     name=$(basename "$file" .json)
     if nats stream info "$name" --json >/dev/null 2>&1; then
         nats stream edit "$name" --config "$file" --force >/dev/null
@@ -183,10 +192,11 @@ def streams_job(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.I
     pod = PodArgs(
         version=nats.tools_image.tag,
         user=_USER,
-        containers=[_applier(nats, secret)],
+        containers=[_applier(nats)],
         volumes=[
             {"name": "configuration", "configMap": {"name": objects.configuration_name(content)}},
             {"name": "home", "emptyDir": {"sizeLimit": "8Mi"}},
+            password_volume(secret),
         ],
         grace_period_seconds=5,
         restart_policy="Never",
@@ -236,7 +246,7 @@ def _server(nats: NatsSettings) -> dict[str, Any]:
     )
 
 
-def _applier(nats: NatsSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+def _applier(nats: NatsSettings) -> dict[str, Any]:
     return container(
         ContainerArgs(
             name=STREAMS,
@@ -248,8 +258,8 @@ def _applier(nats: NatsSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
                 "HOME": "/home/nats",
                 "NATS_URL": f"nats://{NAME}:{configuration.PORT}",
                 "NATS_USER": configuration.STREAMS_USER,
-                "NATS_PASSWORD": secret_value(secret, _STREAMS_PASSWORD_KEY),
+                "PASSWORDS_DIR": PASSWORDS_FOLDER,
             },
-            mounts={_CONFIGURATION: "configuration:ro", "/home/nats": "home"},
+            mounts={_CONFIGURATION: "configuration:ro", "/home/nats": "home", **PASSWORD_MOUNT},
         )
     )

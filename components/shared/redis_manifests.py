@@ -15,7 +15,16 @@ from components.settings.redis import RedisSettings
 from components.shared import redis_configuration as configuration
 from components.shared.redis_scripts import SCRIPTS
 from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password, store_objects
-from components.shared.store_pods import ClaimArgs, ContainerArgs, PodArgs, container, secret_value
+from components.shared.store_pods import (
+    PASSWORD_MOUNT,
+    PASSWORDS_FOLDER,
+    READ_PASSWORDS,
+    ClaimArgs,
+    ContainerArgs,
+    PodArgs,
+    container,
+    password_volume,
+)
 
 NAME = "redis"
 PROXY = "redis-proxy"
@@ -139,9 +148,9 @@ def _callers(graph: ServiceGraph) -> list[Mapping[str, str]]:
 def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
     """The servers, each with a sentinel beside it where there are several."""
     objects = servers(platform)
-    containers = [_server(redis, platform, secret)]
+    containers = [_server(redis, platform)]
     if redis.is_replicated:
-        containers.append(_sentinel(redis, platform, secret))
+        containers.append(_sentinel(redis, platform))
     config_map = objects.configuration_name(configuration_content(redis))
     volumes = [
         {"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}},
@@ -149,6 +158,7 @@ def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulum
             "name": "secrets",
             "secret": {"secretName": USERS, "defaultMode": 0o440},
         },
+        password_volume(secret),
     ]
     pod = PodArgs(
         version=redis.image.tag,
@@ -173,14 +183,17 @@ def proxy_deployment(redis: RedisSettings, platform: PlatformSettings, secret: p
     pod = PodArgs(
         version=redis.proxy.image.tag,
         user=_PROXY_USER,
-        containers=[_proxy(redis, secret)],
-        volumes=[{"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}}],
+        containers=[_proxy(redis)],
+        volumes=[
+            {"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}},
+            password_volume(secret),
+        ],
         grace_period_seconds=_PROXY_GRACE_SECONDS,
     )
     return objects.deployment(redis.proxy.replicas, pod, platform.rollout)
 
 
-def _environment(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+def _environment(redis: RedisSettings, platform: PlatformSettings) -> dict[str, Any]:
     """What the scripts ask for. SELF stands after POD_NAME, from which the kubelet makes it."""
     objects = servers(platform)
     hosts = objects.hosts(redis.replicas)
@@ -193,14 +206,15 @@ def _environment(redis: RedisSettings, platform: PlatformSettings, secret: pulum
         "DATA": _PLACE.data,
         "CONFIGURATION": _PLACE.configuration,
         "USERS": f"{_PLACE.secrets}/users.acl",
-    } | {variable: secret_value(secret, variable) for variable in _PASSWORD_VARIABLES}
+        "PASSWORDS_DIR": PASSWORDS_FOLDER,
+    }
 
 
 def _script(name: str) -> list[str]:
     return ["/bin/sh", f"{_PLACE.configuration}/{name}"]
 
 
-def _server(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+def _server(redis: RedisSettings, platform: PlatformSettings) -> dict[str, Any]:
     ready = {"exec": {"command": _script("is-ready.sh")}, "periodSeconds": 5, "timeoutSeconds": 3}
     return container(
         ContainerArgs(
@@ -209,11 +223,12 @@ def _server(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Inp
             command=_script("start-server.sh"),
             resources=redis.resources,
             ports=_SERVER_PORTS,
-            environment=_environment(redis, platform, secret),
+            environment=_environment(redis, platform),
             mounts={
                 _PLACE.data: DATA_VOLUME,
                 _PLACE.configuration: "configuration:ro",
                 _PLACE.secrets: "secrets:ro",
+                **PASSWORD_MOUNT,
             },
             further={
                 # A server that loads a long file is neither ready nor dead, so it gets ten minutes for it.
@@ -226,7 +241,7 @@ def _server(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Inp
     )
 
 
-def _sentinel(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+def _sentinel(redis: RedisSettings, platform: PlatformSettings) -> dict[str, Any]:
     often = {"periodSeconds": 5, "timeoutSeconds": 3}
     is_open = {"tcpSocket": {"port": "sentinel"}, **often}
     return container(
@@ -236,8 +251,8 @@ def _sentinel(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.I
             command=_script("start-sentinel.sh"),
             resources=redis.sentinel.resources,
             ports=_SENTINEL_PORTS,
-            environment=_environment(redis, platform, secret),
-            mounts={_PLACE.data: DATA_VOLUME, _PLACE.configuration: "configuration:ro"},
+            environment=_environment(redis, platform),
+            mounts={_PLACE.data: DATA_VOLUME, _PLACE.configuration: "configuration:ro", **PASSWORD_MOUNT},
             further={
                 "startupProbe": {**is_open, "failureThreshold": 24},
                 "readinessProbe": {
@@ -253,7 +268,7 @@ def _sentinel(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.I
     )
 
 
-def _proxy(redis: RedisSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
+def _proxy(redis: RedisSettings) -> dict[str, Any]:
     def check(path: str, failures: int) -> dict[str, Any]:
         return {"httpGet": {"path": path, "port": "health"}, "periodSeconds": 5, "failureThreshold": failures}
 
@@ -261,11 +276,11 @@ def _proxy(redis: RedisSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
         ContainerArgs(
             name=PROXY,
             image=redis.proxy.image.reference,
-            command=("haproxy", "-W", "-db", "-f", f"{_PLACE.configuration}/haproxy.cfg"),
+            command=("/bin/sh", "-c", f"{READ_PASSWORDS}exec haproxy -W -db -f {_PLACE.configuration}/haproxy.cfg"),
             resources=redis.proxy.resources,
             ports={**_SERVER_PORTS, "health": configuration.PROXY_HEALTH_PORT},
-            environment={"REDIS_HEALTH_PASSWORD": secret_value(secret, "REDIS_HEALTH_PASSWORD")},
-            mounts={_PLACE.configuration: "configuration:ro"},
+            environment={"PASSWORDS_DIR": PASSWORDS_FOLDER},
+            mounts={_PLACE.configuration: "configuration:ro", **PASSWORD_MOUNT},
             further={
                 "startupProbe": check("/health", 12),
                 # Without a primary no proxy can serve; taking all of them away would only change the error.

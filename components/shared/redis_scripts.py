@@ -1,11 +1,13 @@
 """How a Redis pod starts, hands over and answers probes: shell scripts, the same for every stack and every test.
 
 They read their surroundings from the environment: SELF (own host name), FIRST (host of the first server), PEERS (hosts
-of all servers, separated by spaces; empty for a single server), DATA, CONFIGURATION, QUORUM, USERS (file of the users),
-and the passwords REDIS_REPLICATION_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_HEALTH_PASSWORD, REDIS_KEEPER_PASSWORD.
+of all servers, separated by spaces; empty for a single server), DATA, CONFIGURATION, QUORUM, USERS (file of the users)
+and PASSWORDS_DIR (directory of the files REDIS_REPLICATION_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_HEALTH_PASSWORD and
+REDIS_KEEPER_PASSWORD).
 """
 
 from components.shared.redis_configuration import PORT, PRIMARY, SENTINEL_PORT
+from components.shared.store_pods import READ_PASSWORDS
 
 _FIND_PRIMARY = f"""\
 # Prints the primary that a sentinel knows, or nothing.
@@ -26,7 +28,7 @@ START_SERVER = f"""\
 # Whom it followed last is all that is kept of its old configuration, so that new settings take effect.
 set -eu
 umask 077
-own="$DATA/redis.conf"
+{READ_PASSWORDS}own="$DATA/redis.conf"
 {_FIND_PRIMARY}
 primary=""
 if [ -n "$PEERS" ]; then
@@ -67,7 +69,7 @@ START_SENTINEL = f"""\
 # Starts the sentinel with what it learned before: its identity, the epoch, the others, and where the primary is.
 set -eu
 umask 077
-own="$DATA/sentinel.conf"
+{READ_PASSWORDS}own="$DATA/sentinel.conf"
 {_FIND_PRIMARY}
 learned=""
 primary=$(find_primary)
@@ -98,7 +100,7 @@ exec redis-server "$own" --sentinel
 HAND_OVER = f"""\
 #!/bin/sh
 # Before the server ends: if it is the primary, another takes over, and the proxies have time to see it.
-role() {{
+{READ_PASSWORDS}role() {{
     REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$SELF" -p {PORT} --user health info replication 2>/dev/null |
         tr -d '\\r' | sed -n 's/^role://p'
 }}
@@ -115,14 +117,14 @@ sleep 2
 IS_READY = f"""\
 #!/bin/sh
 # A server that still loads its file answers LOADING and is not ready.
-answer=$(REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$SELF" -p {PORT} --user health ping)
+{READ_PASSWORDS}answer=$(REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$SELF" -p {PORT} --user health ping)
 [ "$answer" = "PONG" ]
 """
 
 IS_SENTINEL_READY = f"""\
 #!/bin/sh
 # A sentinel that hangs still has its port open, but it answers nobody.
-answer=$(REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" redis-cli -h "$SELF" -p {SENTINEL_PORT} ping)
+{READ_PASSWORDS}answer=$(REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" redis-cli -h "$SELF" -p {SENTINEL_PORT} ping)
 [ "$answer" = "PONG" ]
 """
 

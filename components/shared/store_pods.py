@@ -7,6 +7,15 @@ from typing import Any
 from components.pod import container_security_context, resources
 from components.settings.workload import ResourceSettings
 
+PASSWORDS_VOLUME = "passwords"
+PASSWORDS_FOLDER = "/etc/passwords"
+PASSWORD_MOUNT = {PASSWORDS_FOLDER: f"{PASSWORDS_VOLUME}:ro"}
+READ_PASSWORDS = """\
+# Each password is a file, so that it stands in no manifest and no description of a pod; here it becomes a variable.
+for file in "$PASSWORDS_DIR"/*; do export "${file##*/}=$(cat "$file")"; done
+"""
+"""Shell lines; PASSWORDS_DIR names the folder."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PodArgs:
@@ -93,9 +102,9 @@ def container(args: ContainerArgs) -> dict[str, Any]:
     }
 
 
-def secret_value(secret: Any, key: str) -> dict[str, Any]:  # Any: the name is an output
-    """Value of an environment variable from a Secret."""
-    return {"valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+def password_volume(secret: Any) -> dict[str, Any]:  # Any: the name is an output
+    """The volume of a Secret with passwords, one key for each, named like the variable that it becomes."""
+    return {"name": PASSWORDS_VOLUME, "secret": {"secretName": secret, "defaultMode": 0o440}}
 
 
 def _mount(path: str, volume: str) -> dict[str, Any]:

@@ -129,10 +129,7 @@ def scripts_environment(settings: RedisSettings, folder: Path, hosts: tuple[str,
         "QUORUM": str(settings.quorum),
         "DATA": str(folder / "data"),
         "CONFIGURATION": str(folder / "etc"),
-        "REDIS_REPLICATION_PASSWORD": PASSWORDS["replication"],
-        "REDIS_SENTINEL_PASSWORD": PASSWORDS["sentinel"],
-        "REDIS_HEALTH_PASSWORD": PASSWORDS["health"],
-        "REDIS_KEEPER_PASSWORD": PASSWORDS["keeper"],
+        "PASSWORDS_DIR": str(folder / "passwords"),
         "USERS": str(folder / "etc/users.acl"),
         "FOLLOW_SECONDS": "0.2",
     }
@@ -152,6 +149,9 @@ def write_files(folder: Path, settings: RedisSettings, host: str) -> configurati
     }
     for name, content in files.items():
         (own / name).write_text(content)
+    passwords = fresh(folder / "passwords")
+    for name, content in manifests.secret_content(INTERNAL).items():
+        (passwords / name).write_text(content)
     return place
 
 

@@ -20,7 +20,7 @@ import tools
 from components.shared import nats_configuration as configuration
 from components.shared import nats_manifests as manifests
 from tests.data.figures import Figures
-from tests.data.loopback import STACKS, platform_settings, wait_until
+from tests.data.loopback import STACKS, fresh, platform_settings, wait_until
 from tests.data.nats_servers import (
     PASSWORDS,
     NatsServers,
@@ -210,6 +210,9 @@ def test_nobody_gets_in_without_the_right_password(cluster: NatsServers, credent
 def apply_streams(servers: NatsServers, stack: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the script of the Job as its pod would."""
     nats_command = tools.ensure(("nats",)).path("nats")
+    passwords = fresh(folder / "passwords")
+    for name, content in manifests.streams_secret_content(PASSWORDS).items():
+        (passwords / name).write_text(content)
     for name, content in manifests.streams_content(nats_of(platform_settings(stack))).items():
         (folder / name).write_text(content)
     environment = {
@@ -218,7 +221,7 @@ def apply_streams(servers: NatsServers, stack: str, folder: Path) -> subprocess.
         "CONFIGURATION": str(folder),
         "NATS_URL": ",".join(f"nats://{host}:{configuration.PORT}" for host in servers.hosts),
         "NATS_USER": configuration.STREAMS_USER,
-        "NATS_PASSWORD": PASSWORDS[configuration.STREAMS_USER],
+        "PASSWORDS_DIR": str(passwords),
     }
     script = str(folder / "apply.sh")
     return subprocess.run(["sh", script], env=environment, capture_output=True, text=True, check=False, timeout=60)
