@@ -102,6 +102,11 @@ def container(args: ContainerArgs) -> dict[str, Any]:
     }
 
 
+def secret_value(secret: Any, key: str) -> dict[str, Any]:  # Any: the name is an output
+    """Value of an environment variable from a Secret, for programs that cannot be told to read a file."""
+    return {"valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
 def password_volume(secret: Any) -> dict[str, Any]:  # Any: the name is an output
     """The volume of a Secret with passwords, one key for each, named like the variable that it becomes."""
     return {"name": PASSWORDS_VOLUME, "secret": {"secretName": secret, "defaultMode": 0o440}}
