@@ -129,9 +129,9 @@ def deployment(alloy: AlloySettings, platform: PlatformSettings, content: Mappin
 
 
 def _collector(alloy: AlloySettings) -> dict[str, Any]:
-    def listening(failures: int) -> dict[str, Any]:
-        # The listener opens when the whole configuration has been taken. In a mesh probes reach no other port.
-        answer = {"port": "otlp-http"}
+    def listening(failures: int, port: str = "otlp-http") -> dict[str, Any]:
+        # The listeners open when the whole configuration has been taken. In a mesh probes reach no other ports.
+        answer = {"port": port}
         return {"tcpSocket": answer, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": failures}
 
     return container(
@@ -152,7 +152,7 @@ def _collector(alloy: AlloySettings) -> dict[str, Any]:
             further={
                 "startupProbe": listening(30),
                 "readinessProbe": listening(3),
-                "livenessProbe": listening(6),
+                "livenessProbe": listening(6, "otlp-grpc"),
                 "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
             },
         )
