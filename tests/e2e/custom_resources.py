@@ -10,13 +10,18 @@ from tests.e2e.conftest import Project
 
 _MODULES = {
     "sigs.k8s.io/gateway-api": ("v1.6.1", "h1:mock6phZbI6rvZerwrVNk7hVNymQgHo+6sJ81Ia7ftY=", "config/crd/standard"),
+    "github.com/traefik/traefik/v3": (
+        "v3.7.13",
+        "h1:T8wy9KuaFzCkmXCqAzDy7t73pBDR1DHrJe3pqXpNXTw=",
+        "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml",
+    ),
     "istio.io/api": ("v1.31.1", "h1:5Yb5ihcz4YQsCkciusK7DnFpBMwRB6EFWeUKH1Atuyk=", "kubernetes"),
 }
 
 
 def definitions(module: str) -> Path:
-    """Folder of a module's CustomResourceDefinitions, with its checksum compared."""
-    version, checksum, folder = _MODULES[module]
+    """Folder or file of a module's CustomResourceDefinitions, with its checksum compared."""
+    version, checksum, place = _MODULES[module]
     done = subprocess.run(
         ["go", "mod", "download", "-json", f"{module}@{version}"], capture_output=True, text=True, check=False
     )
@@ -24,13 +29,13 @@ def definitions(module: str) -> Path:
         pytest.fail(f"cannot provide {module} {version}: {done.stdout}{done.stderr}")
     found = json.loads(done.stdout)
     assert found["Sum"] == checksum, f"{module} {version} is not what it was"
-    return Path(found["Dir"]) / folder
+    return Path(found["Dir"]) / place
 
 
 def install(project: Project, module: str) -> None:
     """Bring a module's definitions to the project's cluster and wait until the API server serves them."""
-    folder = str(definitions(module))
-    done = project.kubectl("apply", "--server-side", "--force-conflicts", "--filename", folder)
+    place = str(definitions(module))
+    done = project.kubectl("apply", "--server-side", "--force-conflicts", "--filename", place)
     assert done.code == 0, done.text
     done = project.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all")
     assert done.code == 0, done.text
