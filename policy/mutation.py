@@ -42,7 +42,7 @@ def judge_prover(manifests: Sequence[Manifest], declaration: Declaration) -> Mut
     found: dict[tuple[bool, bool], list[Mutant]] = {}
     for mutant in mutants(policies):
         # Both versions are judged over everything that either of them can tell apart.
-        prover = Prover(manifests, declaration, also=mutant.policies)
+        prover = Prover(manifests, declaration, also=mutant.changed)
         universe = (tuple(endpoint.name for endpoint in prover.endpoints), prover.ports)
         prover = provers.setdefault(universe, prover)
         if universe not in before:

@@ -6,6 +6,7 @@ neither declared nor judged.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from policy.manifests import Manifest, ManifestSet
@@ -159,7 +160,7 @@ class Prover:
 
     def judge(self, evaluator: Evaluator) -> Proof:
         """Compare what an evaluator has found with what is declared."""
-        possible, wanted = evaluator.reach(), self._wanted(evaluator)
+        possible, wanted = evaluator.reach(), self._wanted
         differences: list[Difference] = []
         unproven: set[Edge] = set()
         for pair in sorted({*evaluator.pairs, *wanted}):
@@ -182,14 +183,17 @@ class Prover:
         known = {group for endpoint in self.endpoints for group in endpoint.groups}
         return {edge for edge in self.declaration.edges if not {edge.source, edge.destination} <= known}
 
-    def _wanted(self, evaluator: Evaluator) -> dict[tuple[int, int], int]:
+    @cached_property
+    def _wanted(self) -> dict[tuple[int, int], int]:
+        """Mask of the declared ports between two endpoints, for each pair that has any."""
         members: dict[str, list[int]] = {}
         for index, endpoint in enumerate(self.endpoints):
             for group in endpoint.groups:
                 members.setdefault(group, []).append(index)
         wanted: dict[tuple[int, int], int] = {}
+        numbers = {port: index for index, port in enumerate(self.ports)}
         for edge in self.declaration.edges:
-            bit = evaluator.mask([(edge.protocol, edge.port)])
+            bit = 1 << numbers[edge.protocol, edge.port]
             for source in members.get(edge.source, ()):
                 for destination in members.get(edge.destination, ()):
                     wanted[source, destination] = wanted.get((source, destination), 0) | bit
@@ -218,4 +222,9 @@ def prove(manifests: Sequence[Manifest], declaration: Declaration, compiled: Com
 
 
 def _port_names(ports: Iterable[Port], mask: int) -> tuple[str, ...]:
-    return tuple(f"{protocol}/{number}" for index, (protocol, number) in enumerate(ports) if mask >> index & 1)
+    # A mask of all ports is the usual one where a policy was lost, so the text of it is looked at digit by digit.
+    return tuple(
+        f"{protocol}/{number}"
+        for (protocol, number), digit in zip(ports, reversed(f"{mask:b}"), strict=False)
+        if digit == "1"
+    )

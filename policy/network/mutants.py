@@ -26,11 +26,13 @@ class Mutant:
         subject: The policy that was changed, as reports name it.
         change: What was changed.
         policies: All policies after the change.
+        changed: The policy after the change; empty where it was removed.
     """
 
     subject: str
     change: str
     policies: list[Manifest]
+    changed: tuple[Manifest, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.change}"
@@ -45,7 +47,7 @@ def mutants(policies: Sequence[Manifest]) -> Iterator[Mutant]:
         for change, apply in _changes(policy):
             changed = copy.deepcopy(policy)
             apply(changed)
-            yield Mutant(subject, change, [*others, changed])
+            yield Mutant(subject, change, [*others, changed], (changed,))
 
 
 def _set(path: str, value: object, change: str) -> Change:
