@@ -48,7 +48,7 @@ def deployer_manifests(
     (own,) = (each for each in objects if each["kind"] == "Namespace")
     inside = [each for each in objects if "namespace" in each["metadata"]]
     outside = [each for each in objects if "namespace" not in each["metadata"]]
-    everywhere = [rule for each in outside for rule in _cluster_rules(each)]
+    everywhere = [*(rule for each in outside for rule in _cluster_rules(each)), *_passed_on(outside)]
     if needed := sorted(definitions):
         everywhere.append(_rule("apiextensions.k8s.io", ["customresourcedefinitions"], ("get",), needed))
     metadata = {"name": name, "labels": own["metadata"]["labels"]}
@@ -72,8 +72,8 @@ def _local_rules(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:
 
 
 def _passed_on(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:
-    """Rights that the stack's own Roles give: the API server lets nobody give away more than they have."""
-    return [rule for each in objects if each["kind"] == "Role" for rule in each["rules"]]
+    """Rights that the stack's own roles give: the API server lets nobody give away more than they have."""
+    return [rule for each in objects if each["kind"] in ("Role", "ClusterRole") for rule in each["rules"]]
 
 
 def _cluster_rules(manifest: Mapping[str, Any]) -> tuple[Manifest, Manifest]:

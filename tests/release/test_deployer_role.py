@@ -89,13 +89,19 @@ def test_definitions_may_be_looked_for_by_name_only(programs: Mapping[str, Recor
 
 
 def test_rights_that_the_stack_itself_gives_come_with_the_rest(programs: Mapping[str, Recorder]) -> None:
-    """Nobody can give away more rights than they have."""
-    rule = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
-    reader = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": [rule]}
-    objects = [*programs["alpha"].objects, reader | {"metadata": {"name": "reader", "namespace": "alt-las"}}]
-    found = deployer_manifests("alpha", "alt-las", objects, (), "somebody")
-    (own,) = (each for each in found if each["kind"] == "Role")
-    assert rule in own["rules"]
+    """Nobody can give away more rights than they have: those of a Role inside, those of a ClusterRole everywhere."""
+    rules = {name: {"apiGroups": [""], "resources": [name], "verbs": ["get"]} for name in ("pods/log", "nodes/metrics")}
+    version = {"apiVersion": "rbac.authorization.k8s.io/v1"}
+    given = [
+        version | {"kind": "Role", "metadata": {"name": "a", "namespace": "alt-las"}, "rules": [rules["pods/log"]]},
+        version | {"kind": "ClusterRole", "metadata": {"name": "alpha-a"}, "rules": [rules["nodes/metrics"]]},
+    ]
+    found = deployer_manifests("alpha", "alt-las", [*programs["alpha"].objects, *given], (), "somebody")
+    inside, everywhere = (role(found, kind)["rules"] for kind in ("Role", "ClusterRole"))
+    assert rules["pods/log"] in inside
+    assert rules["pods/log"] not in everywhere
+    assert rules["nodes/metrics"] in everywhere
+    assert rules["nodes/metrics"] not in inside
 
 
 def test_names_carry_the_stack_and_both_bindings_name_the_user(programs: Mapping[str, Recorder]) -> None:
