@@ -17,12 +17,14 @@ import typer
 
 from policy.command import run
 from policy.declaration import declaration_of
-from policy.manifests import Manifest, kind_of, name_of
+from policy.manifests import Manifest, ManifestSet, kind_of, name_of, namespace_of
 from policy.paths import ABSENT, read, write
 from policy.reachability import CompiledFor, prove
 from policy.regression_changes import DEPLOYMENT_CHANGES, OTHER_CHANGES, Change, image_changes, policy_changes
 from policy.regression_objects import REMOVABLE, additions
 from policy.rules import RULES, ObjectRule, SetRule, evaluate
+from policy.rules.availability import replica_range
+from policy.selectors import matches
 from policy.settings_variations import Document, repeatable, variation, with_digests
 from policy.stacks import Stack, load_stack, read_document, stack_names
 
@@ -97,11 +99,12 @@ def regressions(count: int = REGRESSIONS, seed: int = SEED) -> list[Regression]:
 
 def _all_regressions(stack: Stack) -> Iterator[Callable[[], Regression]]:
     """Every regression of a stack, not made yet, because only some are chosen."""
+    manifests = ManifestSet(stack.manifests)
     for position, manifest in enumerate(stack.manifests):
         for theme, change in _changes(manifest):
-            if _applies(manifest, *change):
+            if _applies(manifest, *change) and _matters(theme, manifest, stack, manifests):
                 yield partial(_changed, stack, position, theme, change)
-        if kind_of(manifest) in REMOVABLE:
+        if kind_of(manifest) in REMOVABLE and _matters("removed", manifest, stack, manifests):
             theme, others = f"{kind_of(manifest)} removed", _without(stack, position)
             yield partial(_regression, stack, theme, f"{name_of(manifest)} removed", others)
     for theme, objects in additions(stack.name, stack.platform.namespace).items():
@@ -113,6 +116,22 @@ def _applies(manifest: Manifest, path: str, value: object) -> bool:
     """Whether a change really changes something: what is not there cannot be lost."""
     present = read(manifest, path, ABSENT)
     return present != value and not (path == "spec.replicas" and present is not ABSENT)
+
+
+def _matters(theme: str, manifest: Manifest, stack: Stack, manifests: ManifestSet) -> bool:
+    """Whether a change takes anything away: a token that is allowed by name, or the spread of one pod, cannot be lost.
+
+    A lonely pod has no budget that could protect it either.
+    """
+    if theme in ("token", "token of a ServiceAccount"):
+        account = read(manifest, "spec.template.spec.serviceAccountName", name_of(manifest))
+        return f"{namespace_of(manifest)}/{account}" not in stack.parameters.token_service_accounts
+    if theme == "no spread":
+        return replica_range(manifest, manifests)[1] > 1
+    if theme == "removed" and kind_of(manifest) == "PodDisruptionBudget":
+        selected = [pod.owner for pod in manifests.pods if matches(read(manifest, "spec.selector"), pod.labels)]
+        return any(replica_range(owner, manifests)[1] > 1 for owner in selected)
+    return True
 
 
 def _without(stack: Stack, position: int) -> list[Manifest]:

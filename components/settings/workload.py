@@ -186,7 +186,7 @@ class ShutdownSettings(Settings):
         "feature", "Wait before SIGTERM, while endpoints forget the pod.", 5, ge=1, le=60, unit="seconds"
     )
     grace_period_seconds: int = setting(
-        "feature", "Time from the decision to end a pod until it is killed.", 45, ge=2, le=600, unit="seconds"
+        "feature", "Time from the decision to end a pod until it is killed.", 45, ge=10, le=600, unit="seconds"
     )
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
 """Kinds that have a number of replicas."""
 
 _DEFAULT_GRACE_SECONDS = 30
+_SHORTEST_GRACE_SECONDS = 10
 
 
 def autoscaler_of(workload: Manifest, manifests: ManifestSet) -> Manifest | None:
@@ -120,6 +121,9 @@ def _not_spread(manifests: ManifestSet, _: Parameters) -> Iterator[Finding]:
 
 def _abrupt_end(pod: Pod) -> Iterator[Problem]:
     grace = pod.spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS)
+    if kind_of(pod.owner) in LONG_RUNNING and grace < _SHORTEST_GRACE_SECONDS:
+        problem = f"is {grace}, below the {_SHORTEST_GRACE_SECONDS} that a server needs to end what it has begun"
+        yield f"{pod.path}.terminationGracePeriodSeconds", problem
     for container in pod.containers:
         sleep = read(container.spec, "lifecycle.preStop.sleep.seconds", 0)
         if sleep >= grace:
@@ -213,7 +217,7 @@ RULES = (
     ),
     ObjectRule(
         id="grace-period-outlasts-the-hook",
-        title="The grace period is longer than what preStop sleeps.",
+        title="The grace period of a server leaves time after what preStop sleeps.",
         reason="The process would be killed before it hears that it should end.",
         fix="raise terminationGracePeriodSeconds or shorten the sleep",
         check=each_pod(_abrupt_end),

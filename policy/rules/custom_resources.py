@@ -79,11 +79,8 @@ def _loosened(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _open_interfaces(manifest: Manifest, _: Parameters) -> Iterator[Finding]:
-    if not _is(manifest, _MONITORING, "Prometheus"):
-        return
-    for field in ("enableAdminAPI", "enableRemoteWriteReceiver"):
-        if read(manifest, f"spec.{field}"):
-            yield Finding(manifest, f"spec.{field}", "is true")
+    if _is(manifest, _MONITORING, "Prometheus") and read(manifest, "spec.enableAdminAPI"):
+        yield Finding(manifest, "spec.enableAdminAPI", "is true")
 
 
 def _of_listener(listener: Manifest) -> Iterator[Problem]:
@@ -174,10 +171,10 @@ RULES = (
         check=_loose_operator_pods,
     ),
     ObjectRule(
-        id="metrics-cannot-be-written",
-        title="Nobody can delete or write metrics over the network.",
-        reason="An intruder would cover the traces, or raise and silence alerts.",
-        fix="leave enableAdminAPI and enableRemoteWriteReceiver out",
+        id="metrics-cannot-be-deleted",
+        title="Nobody can delete metrics over the network.",
+        reason="An intruder would cover the traces.",
+        fix="leave enableAdminAPI out",
         check=_open_interfaces,
     ),
     ObjectRule(

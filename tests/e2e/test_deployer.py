@@ -27,7 +27,6 @@ FORBIDDEN = (
     ("delete", "namespaces/kube-system"),
     ("create", "clusterroles"),
     ("create", "clusterrolebindings"),
-    ("create", "rolebindings", "--namespace", "NAMESPACE"),
     ("patch", "validatingadmissionpolicies/other"),
     ("create", "pods", "--namespace", "NAMESPACE"),
     ("create", "pods/exec", "--namespace", "NAMESPACE"),
@@ -173,6 +172,18 @@ def test_the_deployer_may_do_nothing_else(deployer: Deployer) -> None:
     assert deployer.may("delete", "namespaces/NAMESPACE")
 
 
+@pytest.mark.parametrize("role", ["admin", "edit", "cluster-admin"])
+def test_the_deployer_cannot_bind_more_than_it_has(deployer: Deployer, role: str) -> None:
+    """It writes the stack's own RoleBindings; the API server lets it give away nothing beyond its rights."""
+    namespace = NAMESPACES[deployer.stack]
+    done = deployer.project.kubectl(
+        "--kubeconfig", str(deployer.kubeconfig), "create", "rolebinding", "more", "--namespace", namespace,
+        f"--clusterrole={role}", f"--user={deployer.name}", "--dry-run=server",
+    )  # fmt: skip
+    assert done.code != 0, done.text
+    assert "is attempting to grant RBAC permissions not currently held" in done.error or "forbidden" in done.error
+
+
 def test_every_right_is_by_name_or_inside_the_namespace(deployer: Deployer) -> None:
     """No wildcard; what is cluster-wide names its objects, but for seeing which of a harmless kind there are."""
     for role in deployer.roles():
@@ -184,7 +195,7 @@ def test_every_right_is_by_name_or_inside_the_namespace(deployer: Deployer) -> N
 
 def test_the_deployer_removes_the_stack_and_has_used_every_right(deployer: Deployer, figures: Figures) -> None:
     """With the namespace goes the right to work in it. The API server's audit log names what was used."""
-    granted = rights(deployer.roles())
+    granted = rights(deployer.roles()) - rights(roles_of_the_stack(deployer))
     done = deployer.altlas("destroy", "--with-data", deployer.stack, "--yes")
     assert_nothing_was_refused(done)
     namespace = NAMESPACES[deployer.stack]
@@ -192,7 +203,7 @@ def test_the_deployer_removes_the_stack_and_has_used_every_right(deployer: Deplo
     assert not deployer.may("create", "deployments", "--namespace", "NAMESPACE")
     unused = granted - used_rights(deployer)
     share = 100 * (len(granted) - len(unused)) / len(granted)
-    figures.add(f"rights of the deployer of {deployer.stack}", f"{len(granted)}, of which {share:.1f} % were used")
+    figures.add(f"own rights of the deployer of {deployer.stack}", f"{len(granted)}, of which {share:.1f} % were used")
     assert unused == set()
 
 
@@ -204,6 +215,18 @@ def rights(roles: list[dict[str, Any]]) -> set[Right]:
     """Every right that some roles give."""
     rules = [rule for role in roles for rule in role.get("rules", ())]
     return {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
+
+
+def roles_of_the_stack(deployer: Deployer) -> list[dict[str, Any]]:
+    """Roles that the stack gives to its pods. Their rights are the deployer's, too, only to be given away."""
+    printed = deployer.project.kubectl("get", "roles,clusterroles", "--all-namespaces", "--output", "json").out
+    stacks = {f"alt-las-{stack}-deployer" for stack in NAMESPACES}
+    ours = "app.kubernetes.io/part-of"
+    return [
+        each
+        for each in json.loads(printed)["items"]
+        if each["metadata"].get("labels", {}).get(ours) == "alt-las" and each["metadata"]["name"] not in stacks
+    ]
 
 
 def used_rights(deployer: Deployer) -> set[Right]:

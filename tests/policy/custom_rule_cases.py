@@ -86,7 +86,7 @@ OPERATOR_CASES = (
         {"readOnlyRootFilesystem": False},
         "spec.containers[0].securityContext.readOnlyRootFilesystem",
     ),
-    Case("metrics-cannot-be-written", PROMETHEUS, "spec.enableAdminAPI", False, True),
+    Case("metrics-cannot-be-deleted", PROMETHEUS, "spec.enableAdminAPI", False, True),
     Case("image-tag-is-fixed", CLUSTER, "spec.imageName", "team/postgresql:18.4", "team/postgresql"),
     Case("image-repository-is-allowed", PROMETHEUS, "spec.image", "team/x:1", "other/x:1"),
     Case("limits-are-set", CLUSTER, "spec.resources.limits.memory", "1Gi", ABSENT),
