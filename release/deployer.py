@@ -72,8 +72,16 @@ def _local_rules(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:
 
 
 def _passed_on(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:
-    """Rights that the stack's own roles give: the API server lets nobody give away more than they have."""
-    return [rule for each in objects if each["kind"] in ("Role", "ClusterRole") for rule in each["rules"]]
+    """Rights that the stack's own roles give: the API server lets nobody give away more than they have.
+
+    And to bind these roles, by name: otherwise a preview, in which they are not there yet, could not try a binding.
+    """
+    own = [each for each in objects if each["kind"] in ("Role", "ClusterRole")]
+    given = [rule for each in own for rule in each["rules"]]
+    bound = {
+        each["kind"]: [other["metadata"]["name"] for other in own if other["kind"] == each["kind"]] for each in own
+    }
+    return [*given, *(_rule(_RBAC, [plural(kind)], ("bind",), sorted(names)) for kind, names in bound.items())]
 
 
 def _cluster_rules(manifest: Mapping[str, Any]) -> tuple[Manifest, Manifest]:

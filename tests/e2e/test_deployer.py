@@ -207,6 +207,7 @@ def test_the_deployer_removes_the_stack_and_has_used_every_right(deployer: Deplo
     assert unused == set()
 
 
+BINDS = {"rolebindings": "roles", "clusterrolebindings": "clusterroles"}
 Right = tuple[str, str, str]
 """API group, resource and verb."""
 
@@ -230,7 +231,7 @@ def roles_of_the_stack(deployer: Deployer) -> list[dict[str, Any]]:
 
 
 def used_rights(deployer: Deployer) -> set[Right]:
-    """What the deployer asked for with success. An apply that made its object has used `create`, too."""
+    """What the deployer asked for with success. An apply that makes its object uses `create`, too; a binding `bind`."""
     log = deployer.project.root / ".altlas" / "sim" / "logs" / "audit.jsonl"
     found = set()
     for line in log.read_text().splitlines():
@@ -241,4 +242,6 @@ def used_rights(deployer: Deployer) -> set[Right]:
         subject = event.get("objectRef", {})
         right = subject.get("apiGroup", ""), subject.get("resource", ""), event["verb"]
         found |= {right} | ({(*right[:2], "create")} if code == 201 else set())
+        if code == 201 and right[1] in BINDS:
+            found.add((right[0], BINDS[right[1]], "bind"))
     return found

@@ -70,10 +70,11 @@ def test_every_registered_object_may_be_written_and_nothing_of_another_kind(
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_there_is_no_wildcard_and_no_verb_that_gives_more_rights(programs: Mapping[str, Recorder], stack: str) -> None:
-    """Neither escalate nor bind nor impersonate."""
+    """Neither escalate nor impersonate, and bind only the stack's own roles by name, alone in its rule."""
+    own = {each["metadata"]["name"] for each in programs[stack].objects if each["kind"] in ("Role", "ClusterRole")}
     for each in manifests(programs, stack):
         for rule in each.get("rules", ()):
-            assert set(rule["verbs"]) <= ALLOWED
+            assert set(rule["verbs"]) <= ALLOWED or (rule["verbs"] == ["bind"] and set(rule["resourceNames"]) <= own)
             assert "*" not in [*rule["apiGroups"], *rule["resources"]]
 
 
@@ -102,6 +103,9 @@ def test_rights_that_the_stack_itself_gives_come_with_the_rest(programs: Mapping
     assert rules["pods/log"] not in everywhere
     assert rules["nodes/metrics"] in everywhere
     assert rules["nodes/metrics"] not in inside
+    bind = [(rule["resources"], rule["resourceNames"]) for rule in [*inside, *everywhere] if rule["verbs"] == ["bind"]]
+    assert (["clusterroles"], ["alpha-a"]) in bind
+    assert any(resources == ["roles"] and "a" in names for resources, names in bind)
 
 
 def test_names_carry_the_stack_and_both_bindings_name_the_user(programs: Mapping[str, Recorder]) -> None:
