@@ -63,7 +63,7 @@ test-images: $(INSTALLED) ## Fail if one figure of the images is worse than its 
 	@$(BIN)/pytest -q -rs tests/images
 
 test-data: $(INSTALLED) ## The drills of the data tier with real servers: failover, restores, figures
-	@$(BIN)/pytest -q tests/data
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/data
 
 prove: $(INSTALLED) ## Prove that exactly the declared traffic is possible, in both stacks
 	@$(BIN)/python -m policy.prove
@@ -88,6 +88,9 @@ lock: $(INSTALLED) ## Pin the Python packages anew, with checksums (needs uv)
 		--python-version 3.11 requirements/development.in --output-file requirements/development.txt
 	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
 		--python-version 3.11 requirements/scanners.in --output-file requirements/scanners.txt
+	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
+		--python-version 3.11 --constraint requirements/development.txt requirements/backup.in \
+		--output-file requirements/backup.txt
 
 clean: ## Remove what make has installed and made here; a running cluster is stopped first
 	@if [ -x $(ALTLAS) ] && [ -d .altlas ]; then TARGET=sim $(ALTLAS) down --delete; fi

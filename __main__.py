@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.backup_jobs import declared_jobs
 from components.observability.building import build_logs_and_dashboards, telemetry_environment
 from components.observers import GRAFANA, GRAFANA_PORT, declared_observers
 from components.route_table import RouteTable
@@ -23,7 +24,8 @@ platform = configuration.platform
 images = service_images(platform, root)
 
 namespace = PlatformNamespace("namespace", platform.namespace, further_labels=namespace_labels(platform))
-graph = service_graph(SERVICES, platform, declared_stores(platform), declared_observers(platform))
+parts = declared_stores(platform), declared_observers(platform), declared_jobs(platform)
+graph = service_graph(SERVICES, platform, *parts)
 build_stores(configuration, message_flows(SERVICES), graph, namespace.resource)
 build_logs_and_dashboards(configuration, graph, namespace.resource)
 args = ServiceArgs(

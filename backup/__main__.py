@@ -5,12 +5,18 @@
     python -m backup check STORE [--backup ID | --at TIME]
     python -m backup restore STORE [--backup ID | --at TIME] [--only PART]... [--into NAME] [--replace]
     python -m backup drill STORE [--backup ID | --at TIME]
+    python -m backup fetch STORE [--backup ID]
+    python -m backup preflight STORE
 
 A PART is a database of PostgreSQL or Redis, or a stream of NATS. `--into` names the copy of a PostgreSQL database, or
 the server that gets the data of Redis or NATS. Without `--backup` and `--at` the newest backup is taken. What is there
 is replaced with `--replace` only, and kept: PostgreSQL renames it, Redis moves it to a free database, and NATS dumps
 it first. How the stores are reached: `backup.postgres_store`, `backup.redis_store`, `backup.nats_store`. The key is in
-BACKUP_KEY, the folder of the backups in BACKUP_ROOT, and BACKUP_REPORT names the file for the report to monitoring.
+BACKUP_KEY, the folder of the backups in BACKUP_ROOT, and BACKUP_REPORT names the file for the report to monitoring. A
+password or key may also be a file that has the name of its variable, in the folder PASSWORDS_DIR.
+
+Where S3_ENDPOINT is set (`backup.object_store`), `dump` uploads what it has made and fails when that fails, `fetch`
+gets a backup from the bucket, and `preflight` tries whether the bucket can be used.
 
 Prints JSON (one object for each backup with `list`). Ends with 0 when everything is done, with 1 when something failed
 or was refused (nothing live was changed), with 2 when the request makes no sense.
@@ -30,6 +36,7 @@ from backup import metrics, sealing
 from backup.encryption import derive_key
 from backup.errors import BackupError
 from backup.nats_store import NatsStore
+from backup.object_store import ObjectStore
 from backup.postgres_store import PostgresStore
 from backup.redis_store import RedisStore
 from backup.repository import STORES, Backup, Repository, choose, parse_moment
@@ -53,14 +60,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "check": _check,
         "restore": _restore,
         "drill": _drill,
+        "fetch": _fetch,
+        "preflight": _preflight,
     }
     try:
+        _read_passwords()
         repository = Repository(Path(given.root), given.store)
         commands[given.command](given, repository)
     except BackupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _read_passwords() -> None:
+    """Take every file of PASSWORDS_DIR as a variable of its name, so that no description of a pod holds a password."""
+    folder = os.environ.get("PASSWORDS_DIR")
+    for file in sorted(Path(folder).iterdir()) if folder else ():
+        if file.is_file():
+            os.environ.setdefault(file.name, file.read_text(encoding="utf-8").rstrip("\n"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     dump.add_argument("--drill", action="store_true", help="restore the dump into a server of its own and compare")
     dump.add_argument("--days", type=int, default=7, help="age at which a backup may be deleted")
     _command(commands, "list", "list the backups")
+    fetch = _command(commands, "fetch", "get a backup from the object store")
+    fetch.add_argument("--backup", metavar="ID", help="the backup of this name; the newest when left out")
+    _command(commands, "preflight", "try whether the object store can be used")
     _chosen(_command(commands, "check", "prove that a backup is whole"))
     _chosen(_command(commands, "drill", "restore into a server of its own, compare and remove"))
     restore = _command(commands, "restore", "restore a backup", parts=True)
@@ -115,7 +136,8 @@ def _dump(given: Arguments, repository: Repository) -> None:
     try:
         identifier = store.dump(repository, _key(), given.only)
         backup = repository.backup(identifier)
-        drilled = store.drill(repository, backup, _key()) if given.drill else []
+        drilled = store.drill(backup, _key()) if given.drill else []
+        copied = _upload(given, backup)
     except BackupError:
         _report(repository, "dump", {metrics.DUMP_SUCCESS: 0})
         raise
@@ -127,8 +149,34 @@ def _dump(given: Arguments, repository: Repository) -> None:
         metrics.DUMP_DURATION: time.monotonic() - started,
         metrics.DUMP_SIZE: size,
     }
-    _report(repository, "dump", figures | _drill_figures(drilled))
-    print(json.dumps({"backup": identifier, "removed": removed, "size_bytes": size, "drill": _shown(drilled)}))
+    _report(repository, "dump", figures)
+    print(json.dumps({"backup": identifier, "removed": removed, "size_bytes": size, "drill": _shown(drilled)} | copied))
+
+
+def _upload(given: Arguments, backup: Backup) -> dict[str, object]:
+    target, age = ObjectStore.from_environment(), timedelta(days=given.days)
+    if target is None:
+        return {}
+    target.upload(backup, given.store)
+    removed = target.thin_out(given.store, given.keep, age, datetime.now(UTC))
+    return {"uploaded_to": target.bucket, "removed_from_bucket": removed}
+
+
+def _object_store() -> ObjectStore:
+    found = ObjectStore.from_environment()
+    if found is None:
+        raise BackupError("S3_ENDPOINT is not set, so there is no object store; set backup.objectStore")
+    return found
+
+
+def _fetch(given: Arguments, repository: Repository) -> None:
+    print(json.dumps({"backup": _object_store().fetch(repository, given.backup)}))
+
+
+def _preflight(_: Arguments, repository: Repository) -> None:
+    target = _object_store()
+    target.check(repository.store)
+    print(json.dumps({"bucket": target.bucket, "usable": True}))
 
 
 def _list(_: Arguments, repository: Repository) -> None:
@@ -158,7 +206,7 @@ def _restore(given: Arguments, repository: Repository) -> None:
 
 def _drill(given: Arguments, repository: Repository) -> None:
     try:
-        done = _STORES[repository.store]().drill(repository, _pick(given, repository), _key())
+        done = _STORES[repository.store]().drill(_pick(given, repository), _key())
     except BackupError:
         _report(repository, "drill", {metrics.DRILL_SUCCESS: 0})
         raise

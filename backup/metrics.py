@@ -23,6 +23,9 @@ DUMP_SIZE = "alt_las_backup_dump_size_bytes"
 DUMP_DURATION = "alt_las_backup_dump_duration_seconds"
 """Time that the last good dump took, with its upload."""
 
+SCHEDULED_SINCE = "alt_las_backup_scheduled_since_timestamp_seconds"
+"""Unix time since when the store is dumped on schedule: where there never was a good dump, its age counts from here."""
+
 OBJECTIVE = "alt_las_backup_recovery_point_objective_seconds"
 """Age of the newest good dump that the settings allow (recoveryPointHours)."""
 
@@ -43,6 +46,7 @@ NAMES: Mapping[str, str] = {
     DUMP_LAST_SUCCESS: "Unix time at which the last good dump ended",
     DUMP_SIZE: "Size of the last good dump, encrypted",
     DUMP_DURATION: "Time that the last good dump took",
+    SCHEDULED_SINCE: "Unix time since when the store is dumped on schedule",
     OBJECTIVE: "Age of the newest good dump that the settings allow",
     DRILL_SUCCESS: "Whether the last drill that ended was good",
     DRILL_LAST_SUCCESS: "Unix time at which the last good drill ended",
@@ -51,14 +55,8 @@ NAMES: Mapping[str, str] = {
 }
 """Every metric, with the help text that the exporter shows."""
 
-PORT = 9187
-"""Port of the exporter."""
-
 PATH = "/metrics"
 """Path at which the exporter answers."""
-
-EXPORTER = "backup-metrics"
-"""Name of the exporter's workload, and the value of its label `app.kubernetes.io/name`."""
 
 MOST_BYTES = 4096
 """Longest message of a container that Kubernetes keeps."""

@@ -93,10 +93,10 @@ class NatsStore:
         before = replace(self, source=replace(self.source, url=target.url))
         return before.dump(repository, key, streams)
 
-    def drill(self, repository: Repository, backup: Backup, key: bytes) -> list[Restored]:
+    def drill(self, backup: Backup, key: bytes) -> list[Restored]:
         """Restore all streams into a server that exists for the drill only, and compare them with the manifest."""
         result = stopwatch(backup)
-        with repository.locked("restore"), _opened(backup, key) as folders:
+        with _opened(backup, key) as folders:
             found = _compare(backup, folders)
             return [result(name, "a server of the drill", each["messages"], None) for name, each in found.items()]
 

@@ -69,7 +69,7 @@ class PostgresStore:
             for database in databases
         ]
 
-    def drill(self, repository: Repository, backup: Backup, key: bytes) -> list[Restored]:
+    def drill(self, backup: Backup, key: bytes) -> list[Restored]:
         """Restore every database into a server that exists for the drill only."""
         with scratch_server([entry["owner"] for entry in backup.manifest["files"]]) as server:
-            return postgres.drill(server, repository, backup, key)
+            return postgres.drill(server, backup, key)

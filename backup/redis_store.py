@@ -76,10 +76,10 @@ class RedisStore:
             for name, place in places.items()
         ]
 
-    def drill(self, repository: Repository, backup: Backup, key: bytes) -> list[Restored]:
+    def drill(self, backup: Backup, key: bytes) -> list[Restored]:
         """Load a dump into a server that exists for the drill only, and compare it with the manifest."""
         result = stopwatch(backup)
-        with repository.locked("restore"), _loaded(backup, key) as (_, wanted):
+        with _loaded(backup, key) as (_, wanted):
             done = [
                 result(name, "a server of the drill", counts["keys"], None)
                 for name, counts in wanted["databases"].items()

@@ -220,6 +220,16 @@ def parse_moment(text: str) -> datetime:
     return moment
 
 
+def is_identifier(text: str) -> bool:
+    """Whether a text can be the id of a backup."""
+    return _ID.fullmatch(text) is not None
+
+
+def taken_at_of(identifier: str) -> datetime:
+    """The moment, in whole seconds, from which a backup has its id."""
+    return datetime.strptime(identifier, _ID_FORMAT).replace(tzinfo=UTC)
+
+
 def _is_whole(backup: Backup) -> bool:
     try:
         backup.verify()

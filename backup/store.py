@@ -59,7 +59,7 @@ class Store(Protocol):
         """Restore parts of a backup."""
         ...
 
-    def drill(self, repository: Repository, backup: Backup, key: bytes) -> list[Restored]:
+    def drill(self, backup: Backup, key: bytes) -> list[Restored]:
         """Restore a whole backup into a server of its own, compare it with the manifest, and remove it."""
         ...
 

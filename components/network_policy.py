@@ -55,7 +55,7 @@ class IngressController:
 
 
 def service_policy(name: str, graph: ServiceGraph, controller: IngressController) -> dict[str, Any]:
-    """Spec of one service or observer: callers and scrapers in; callees, targets, DNS and what else is declared out.
+    """Spec of one service, observer or job: callers and scrapers in; callees, targets, DNS and what is declared out.
 
     The kubelet's probes need no rule outside a mesh: Kubernetes always lets a node reach its own pods. In a mesh the
     pods' own port stays open beside the tunnel's, for probes and for the time in which pods enter the mesh.
@@ -116,6 +116,9 @@ def _surroundings(name: str, graph: ServiceGraph, controller: IngressController)
     if ports := graph.internet_ports_of(name):
         block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.private_ranges]}}
         rules.append({"to": [block], "ports": [_tcp(port) for port in ports]})
+    if (job := graph.jobs.get(name)) and job.outside and job.outside[0]:
+        ranges, port = job.outside
+        rules.append({"to": [{"ipBlock": {"cidr": each}} for each in ranges], "ports": [_tcp(port)]})
     observer = graph.observers.get(name)
     if observer and observer.reads_api_server:
         rules.append({"to": _api_server(graph), "ports": [_tcp(port) for port in API_SERVER_PORTS]})

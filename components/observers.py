@@ -13,6 +13,7 @@ EXTERNAL_PROMETHEUS = "external-prometheus"
 ALERTMANAGER = "alertmanager"
 BLACKBOX = "blackbox-exporter"
 KUBE_STATE = "kube-state-metrics"
+BACKUP_METRICS = "backup-metrics"
 REDIS_SERVERS = "redis-servers"
 """Redis's servers, where `redis` in the service graph means the proxies in front of them."""
 
@@ -33,6 +34,8 @@ OTLP_GRPC_PORT, OTLP_HTTP_PORT = 4317, 4318
 GRAFANA, GRAFANA_PORT = "grafana", 3000
 REDIS_METRICS_PORT = 9121
 NATS_METRICS_PORT = 7777
+BACKUP_METRICS_PORT = 9240
+"""Port of the exporter that shows what dumps and drills came to; the names are in `backup.metrics`."""
 
 
 def scraper_of(platform: PlatformSettings) -> str | None:
@@ -95,6 +98,8 @@ def _observers(platform: PlatformSettings) -> Iterator[Observer]:
     )
     if settings.is_managed:
         yield Observer(name=KUBE_STATE, port=KUBE_STATE_PORT, reads_api_server=True)
+    if platform.backup:
+        yield Observer(name=BACKUP_METRICS, port=BACKUP_METRICS_PORT, reads_api_server=True)
     if platform.alertmanager:
         ports = {receiver.port for receiver in platform.alertmanager.receivers}
         yield Observer(
@@ -133,4 +138,5 @@ def _exporting(platform: PlatformSettings) -> dict[str, int]:
         **({"postgres": POSTGRES_METRICS_PORT} if platform.postgres else {}),
         **({REDIS_SERVERS: REDIS_METRICS_PORT} if platform.redis else {}),
         **({"nats": NATS_METRICS_PORT} if platform.nats else {}),
+        **({BACKUP_METRICS: BACKUP_METRICS_PORT} if platform.backup else {}),
     }

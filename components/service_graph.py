@@ -67,6 +67,22 @@ class Observer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Job:
+    """Pods that come, do something with the stores and go; nobody calls them.
+
+    Attributes:
+        name: Name of the pods, such as redis-backup.
+        calls: Names of those that they call, on the callee's own port.
+        outside: Address ranges outside the cluster that they may reach, and on which port; no ranges for all public
+            addresses; None for nothing.
+    """
+
+    name: str
+    calls: tuple[str, ...]
+    outside: tuple[tuple[str, ...], int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Store:
     """A store that services call, as the graph sees it.
 
@@ -109,6 +125,7 @@ class ServiceGraph:
         in_mesh: Services whose pods are in the mesh.
         private_ranges: Further IPv4 ranges that are not the internet.
         observers: Pods that watch the others.
+        jobs: Pods that come and go, such as those of the dumps.
         api_server_addresses: Addresses of the API server.
         foreign: Namespace of those whose pods are in another one, such as a Prometheus that the cluster has anyway.
 
@@ -124,6 +141,7 @@ class ServiceGraph:
     in_mesh: frozenset[str] = frozenset()
     private_ranges: tuple[str, ...] = ()
     observers: Mapping[str, Observer] = field(default_factory=dict)
+    jobs: Mapping[str, Job] = field(default_factory=dict)
     api_server_addresses: tuple[str, ...] = ()
     foreign: Mapping[str, str] = field(default_factory=dict)
 
@@ -133,7 +151,7 @@ class ServiceGraph:
         named += [name for scrape in self.scrapes for name in (scrape.scraper, scrape.target)]
         marked = sorted(self.entered_from_ingress | self.reaching_internet | self.in_mesh)
         for name in (*named, *marked):
-            if name not in self.ports:
+            if name not in self.ports and name not in self.jobs:
                 raise ServiceGraphError(
                     f"the service graph names the unknown service {name!r}; known: {', '.join(self.ports)}"
                 )
@@ -158,6 +176,9 @@ class ServiceGraph:
         """Ports of public addresses that a service or observer may reach; 443 for a service that may at all."""
         if name in self.observers:
             return self.observers[name].internet_ports
+        if name in self.jobs:
+            outside = self.jobs[name].outside
+            return (outside[1],) if outside and not outside[0] else ()
         return (HTTPS_PORT,) if name in self.reaching_internet else ()
 
     def ports_of(self, name: str) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterator
 
+from components.backup_jobs import declared_jobs
 from components.observers import declared_observers
 from components.service_graph import ServiceGraph
 from components.services import SERVICES, service_graph
@@ -15,6 +16,7 @@ from policy.network.endpoints import (
     INGRESS,
     INTERNET,
     MESH_PROBES,
+    OBJECT_STORE,
     Surroundings,
 )
 from policy.reachability import Declaration, Edge, dns_edges
@@ -30,10 +32,12 @@ _REDIS_SERVERS = "StatefulSet/redis"
 
 def declaration_of(platform: PlatformSettings) -> Declaration:
     """What a stack declares: calls between services, entry from the ingress, DNS for all, the internet for some."""
-    graph = service_graph(SERVICES, platform, declared_stores(platform), declared_observers(platform))
+    graph = service_graph(
+        SERVICES, platform, declared_stores(platform), declared_observers(platform), declared_jobs(platform)
+    )
     stores = (*_postgres_edges(platform), *_nats_edges(platform), *_redis_edges(platform))
     return Declaration(
-        frozenset((*_edges(graph), *stores, *monitoring_edges(platform, graph))),
+        frozenset((*_edges(graph), *stores, *_uploads(graph), *monitoring_edges(platform, graph))),
         operator_pods={name: labels for name, labels in graph.pod_labels.items() if name not in graph.foreign},
         operator_namespace=platform.namespace,
         surroundings=Surroundings(
@@ -41,9 +45,21 @@ def declaration_of(platform: PlatformSettings) -> Declaration:
             platform.ingress.controller_labels,
             private_ranges=platform.egress.private_ranges,
             api_server=frozenset(map(ipaddress.ip_address, platform.egress.api_server_addresses)),
+            object_store=_object_store(platform),
             database_operator=platform.postgres.operator_namespace if platform.postgres else None,
         ),
     )
+
+
+def _uploads(graph: ServiceGraph) -> Iterator[Edge]:
+    for job in graph.jobs.values():
+        if job.outside:
+            yield Edge(job.name, OBJECT_STORE if job.outside[0] else INTERNET, "TCP", job.outside[1])
+
+
+def _object_store(platform: PlatformSettings) -> tuple[str, ...]:
+    used = platform.backup.object_store if platform.backup else None
+    return used.ranges if used else ()
 
 
 def _edges(graph: ServiceGraph) -> Iterator[Edge]:
@@ -59,7 +75,7 @@ def _edges(graph: ServiceGraph) -> Iterator[Edge]:
         for caller in (*graph.callers_of(name), *([INGRESS] if name in graph.entered_from_ingress else [])):
             yield Edge(caller, name, "TCP", _MESH_PORT)
     # Stores keep their own labels, and only the services and observers that are ours look up names.
-    for name in graph.ports.keys() - graph.pod_labels.keys():
+    for name in (graph.ports.keys() | graph.jobs.keys()) - graph.pod_labels.keys():
         yield from dns_edges(name)
 
 
@@ -73,9 +89,6 @@ def _postgres_edges(platform: PlatformSettings) -> Iterator[Edge]:
     for port in _API_SERVER_PORTS:
         yield Edge("postgres", API_SERVER, "TCP", port)
     yield from dns_edges("postgres")
-    if platform.backup:
-        yield Edge("postgres-backup", "postgres", "TCP", _POSTGRES_PORT)
-        yield from dns_edges("postgres-backup")
 
 
 def _nats_edges(platform: PlatformSettings) -> Iterator[Edge]:

@@ -71,14 +71,15 @@ def record(stack: str, platform: object, secrets: Mapping[str, str] | None = Non
     Args:
         stack: Name of the stack.
         platform: What stands below `alt-las:platform` in the stack file.
-        secrets: Secret values by configuration key; a placeholder for each generated secret when left out.
+        secrets: Secret values by configuration key; a placeholder for each that a stack may need when left out.
         root: Folder of the program.
 
     Raises:
         pulumi.RunError: The configuration is not usable.
     """
     if secrets is None:
-        secrets = {secret.key: f"<{secret.key}>" for secret in SECRETS if secret.required}
+        keys = [secret.key for secret in SECRETS if secret.required or secret.needed_by]
+        secrets = {key: f"<{key}>" for key in keys}
     recorder = Recorder()
     configuration = {PLATFORM_KEY: json.dumps(platform)} | {f"{PROJECT}:{key}": text for key, text in secrets.items()}
     pulumi_config.set_all_config(configuration, [f"{PROJECT}:{key}" for key in secrets])

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
 
-from components.service_graph import Call, MessageFlow, Observer, ServiceGraph, Store, calls_from
+from components.service_graph import Call, Job, MessageFlow, Observer, ServiceGraph, Store, calls_from
 from components.settings import PlatformSettings, ServiceSettings
 from components.stack_configuration import StackConfiguration
 from components.workload import Workload, WorkloadArgs
@@ -128,6 +128,7 @@ def service_graph(
     platform: PlatformSettings,
     stores: Iterable[Store] = (),
     observers: Iterable[Observer] = (),
+    jobs: Iterable[Job] = (),
 ) -> ServiceGraph:
     """The service graph: what each service declares, the additional calls of the stack, and who watches all this.
 
@@ -136,6 +137,7 @@ def service_graph(
         platform: The stack's settings.
         stores: The stores that the stack runs itself; calls to others are not part of the graph.
         observers: The pods of monitoring.
+        jobs: The pods of the dumps.
 
     Raises:
         ServiceGraphError: A service or observer declares an edge to somebody unknown, or a call to itself.
@@ -143,6 +145,7 @@ def service_graph(
     services, own_stores = tuple(services), {store.name: store for store in stores}
     watching = {observer.name: observer for observer in observers}
     of_all = tuple(name for name, observer in watching.items() if observer.called_by_services)
+    coming = {job.name: job for job in jobs}
     declared = (
         calls_from(
             service.service_name, (*service.calls, *(name for name in service.stores if name in own_stores), *of_all)
@@ -150,13 +153,14 @@ def service_graph(
         for service in services
     )
     watched = (calls_from(observer.name, observer.calls) for observer in watching.values())
+    worked = (calls_from(job.name, job.calls) for job in coming.values())
     additional = frozenset(Call(call.caller, call.callee) for call in platform.additional_calls)
     settings = platform.services.by_name()
     return ServiceGraph(
         ports={service.service_name: settings[service.service_name].port for service in services}
         | {store.name: store.port for store in own_stores.values()}
         | {observer.name: observer.port for observer in watching.values()},
-        calls=additional.union(*declared, *watched),
+        calls=additional.union(*declared, *watched, *worked),
         pod_labels={store.name: store.pod_labels for store in own_stores.values()}
         | {name: observer.pod_labels for name, observer in watching.items() if observer.pod_labels},
         entered_from_ingress=frozenset(
@@ -169,6 +173,7 @@ def service_graph(
         private_ranges=platform.egress.private_ranges,
         in_mesh=_in_mesh(services, watching.values()) if platform.mesh.is_on else frozenset(),
         observers=watching,
+        jobs=coming,
         api_server_addresses=platform.egress.api_server_addresses,
         foreign={name: observer.namespace for name, observer in watching.items() if observer.namespace},
     )

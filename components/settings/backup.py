@@ -1,4 +1,4 @@
-"""When the stores are dumped, where the dumps lie and how long they are kept. Never a key."""
+"""When the stores are dumped and drilled, where the dumps lie and how long they are kept. Never a key."""
 
 import zoneinfo
 from datetime import timedelta
@@ -8,8 +8,13 @@ from pydantic import AfterValidator, model_validator
 
 from components.settings.base import Settings, section, setting
 from components.settings.image import ImageSettings
+from components.settings.names import NetworkRange
 from components.settings.schedule import longest_wait
 from components.settings.workload import Memory, ResourceSettings
+
+DRILL_OVERHEAD_MEBIBYTES = 128
+"""Memory of a drill beside the data of Redis that its server loads: the program and the empty server,
+measured 57Mi beside 191Mi of data."""
 
 
 def _schedule(text: str) -> str:
@@ -23,42 +28,114 @@ def _time_zone(text: str) -> str:
     return text
 
 
-class ObjectStoreSettings(Settings):
-    """Where PostgreSQL's write-ahead log goes for point-in-time recovery, through the Barman Cloud plugin."""
+Schedule = Annotated[str, AfterValidator(_schedule)]
 
-    endpoint: str = setting("data", "Address of the S3 interface.", pattern=r"^https://[^/\s]+$")
+
+class StoreBackupSettings(Settings):
+    """When one store is dumped and drilled, and what that may use."""
+
+    schedule: Schedule = setting("data", "When the store is dumped.", "0 1 * * *", unit="cron")
+    drill_schedule: Schedule = setting(
+        "data", "When the newest dump is restored into a server of its own and compared.", "0 4 * * 0", unit="cron"
+    )
+    resources: ResourceSettings | None = section(
+        "What dump and drill are guaranteed and may use; null for `backup.resources`.", None
+    )
+
+
+class PostgresBackupSettings(StoreBackupSettings):
+    """Dumps and drills of PostgreSQL."""
+
+
+class RedisBackupSettings(StoreBackupSettings):
+    """Dumps and drills of Redis. Both load all data into a server of their own, so they need memory for it."""
+
+    schedule: Schedule = setting("data", "When the store is dumped.", "20 1 * * *", unit="cron")
+    drill_schedule: Schedule = setting(
+        "data", "When the newest dump is restored into a server of its own and compared.", "20 4 * * 0", unit="cron"
+    )
+
+
+class NatsBackupSettings(StoreBackupSettings):
+    """Dumps and drills of NATS."""
+
+    schedule: Schedule = setting("data", "When the store is dumped.", "40 1 * * *", unit="cron")
+    drill_schedule: Schedule = setting(
+        "data", "When the newest dump is restored into a server of its own and compared.", "40 4 * * 0", unit="cron"
+    )
+
+
+class ObjectStoreSettings(Settings):
+    """S3 interface to which dumps are uploaded and, by the Barman Cloud plugin, PostgreSQL's write-ahead log."""
+
+    endpoint: str = setting("data", "Address of the S3 interface.", pattern=r"^https://[^/\s:]+(:[1-9][0-9]{0,4})?$")
     bucket: str = setting("data", "Bucket, which must exist.", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-    path: str = setting("data", "Folder in the bucket.", "postgres", pattern=r"^[A-Za-z0-9][A-Za-z0-9/_-]*$")
+    path: str = setting(
+        "data", "Folder of the write-ahead log in the bucket.", "postgres", pattern=r"^[A-Za-z0-9][A-Za-z0-9/_-]*$"
+    )
+    dumps_path: str = setting(
+        "data", "Folder of the dumps in the bucket.", "dumps", pattern=r"^[A-Za-z0-9][A-Za-z0-9/_-]*$"
+    )
+    region: str = setting("data", "Region of the bucket.", "us-east-1", pattern=r"^[a-z0-9-]{1,32}$")
+    ranges: tuple[NetworkRange, ...] = setting(
+        "security", "IPv4 ranges in which the endpoint is; empty for public addresses.", ()
+    )
+
+    @property
+    def port(self) -> int:
+        """TCP port of the endpoint."""
+        _, _, port = self.endpoint.removeprefix("https://").partition(":")
+        return int(port or 443)
+
+    @model_validator(mode="after")
+    def _log_and_dumps_lie_apart(self) -> Self:
+        if self.path == self.dumps_path:
+            raise ValueError(
+                f"dumpsPath and path are both {self.path!r}, so each would delete what it takes for the other's; give "
+                "them different folders"
+            )
+        return self
 
 
 class BackupSettings(Settings):
-    """Scheduled dumps of the stores, encrypted, on a volume of their own."""
+    """Scheduled dumps of the stores, encrypted, on a volume for each store, and drills that restore them."""
 
-    image: ImageSettings = section("Image with the dump programs and the clients of the stores.")
-    postgres_schedule: Annotated[str, AfterValidator(_schedule)] = setting(
-        "data", "When PostgreSQL is dumped.", "0 1 * * *", unit="cron"
-    )
+    image: ImageSettings = section("Image with the dump programs and the clients and servers of the stores.")
+    postgres: PostgresBackupSettings = section("Dumps and drills of PostgreSQL.", PostgresBackupSettings())
+    redis: RedisBackupSettings = section("Dumps and drills of Redis.", RedisBackupSettings())
+    nats: NatsBackupSettings = section("Dumps and drills of NATS.", NatsBackupSettings())
     time_zone: Annotated[str, AfterValidator(_time_zone)] = setting("data", "Time zone of the schedules.", "Etc/UTC")
     recovery_point_hours: int = setting(
         "data", "Most recent work that may be lost, as the schedules must guarantee it.", 25, ge=1, le=744, unit="hours"
     )
-    deadline_seconds: int = setting("data", "Time after which a dump counts as failed.", 3600, ge=60, unit="seconds")
+    deadline_seconds: int = setting(
+        "data", "Time after which a dump or a drill counts as failed.", 3600, ge=60, unit="seconds"
+    )
     retention_days: int = setting("data", "Age at which a dump may be deleted.", 7, ge=1, le=3650, unit="days")
     retention_count: int = setting(
         "data", "Good dumps of each store that are kept whatever their age.", 3, ge=1, le=1000
     )
-    volume_size: Memory = setting("data", "Volume of the dumps. It can grow, never shrink.", unit="Gi")
-    resources: ResourceSettings = section("What a dump is guaranteed and may use.")
+    volume_size: Memory = setting("data", "Volume of each store's dumps. It can grow, never shrink.", unit="Gi")
+    resources: ResourceSettings = section("What a dump or a drill is guaranteed and may use.")
     object_store: ObjectStoreSettings | None = section(
-        "S3 interface for the write-ahead log; null for no point-in-time recovery.", None
+        "S3 interface for copies of the dumps and the write-ahead log; null for neither.", None
     )
+
+    def by_store(self) -> dict[str, StoreBackupSettings]:
+        """Dumps and drills of each store, by its name."""
+        return {"postgres": self.postgres, "redis": self.redis, "nats": self.nats}
+
+    def resources_of(self, store: str) -> ResourceSettings:
+        """What dump and drill of a store are guaranteed and may use."""
+        return self.by_store()[store].resources or self.resources
 
     @model_validator(mode="after")
     def _schedules_meet_the_recovery_point(self) -> Self:
-        wait = longest_wait(self.postgres_schedule) + timedelta(seconds=self.deadline_seconds)
-        if wait > timedelta(hours=self.recovery_point_hours):
-            raise ValueError(
-                f"postgresSchedule {self.postgres_schedule!r} and deadlineSeconds can leave {wait} without a dump, but "
-                f"recoveryPointHours is {self.recovery_point_hours}; dump more often or allow a larger loss"
-            )
+        for store, settings in self.by_store().items():
+            wait = longest_wait(settings.schedule) + timedelta(seconds=self.deadline_seconds)
+            if wait > timedelta(hours=self.recovery_point_hours):
+                raise ValueError(
+                    f"{store}.schedule {settings.schedule!r} and deadlineSeconds can leave {wait} without a dump, but "
+                    f"recoveryPointHours is {self.recovery_point_hours}; dump more often or allow a larger loss"
+                )
         return self

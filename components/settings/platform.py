@@ -4,10 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
+from components.quantities import mebibytes
 from components.settings.admission import AdmissionSettings
 from components.settings.alertmanager import AlertmanagerSettings
 from components.settings.alloy import AlloySettings
-from components.settings.backup import BackupSettings
+from components.settings.backup import DRILL_OVERHEAD_MEBIBYTES, BackupSettings
 from components.settings.base import Settings, blocks, section, setting
 from components.settings.builds import BuildsSettings
 from components.settings.egress import EgressSettings
@@ -201,6 +202,20 @@ class PlatformSettings(Settings):
                 f"backup.image.tag {self.backup.image.tag!r} does not begin with the server's version "
                 f"{self.postgres.major}, and a client of another version makes dumps that may not restore; use an "
                 "image with the clients of that version"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _redis_can_be_drilled(self) -> Self:
+        if self.backup is None or self.redis is None:
+            return self
+        limit = self.backup.resources_of("redis").limits.memory
+        needed = int(mebibytes(self.redis.max_memory)) + DRILL_OVERHEAD_MEBIBYTES
+        if mebibytes(limit) < needed:
+            raise ValueError(
+                f"backup.redis.resources.limits.memory ({limit}) is below {needed}Mi: redis.maxMemory "
+                f"({self.redis.max_memory}), which the drill's server loads, and {DRILL_OVERHEAD_MEBIBYTES}Mi for the "
+                "program; raise it"
             )
         return self
 

@@ -104,6 +104,18 @@ _SINGLE = (
         generated_bytes=32,
     ),
     SecretSetting(
+        key="objectStoreAccessKeyId",
+        description="Access key of the bucket of the dumps and the write-ahead log.",
+        variables={},
+        needed_by="backup.objectStore",
+    ),
+    SecretSetting(
+        key="objectStoreSecretAccessKey",
+        description="Secret key of the bucket of the dumps and the write-ahead log.",
+        variables={},
+        needed_by="backup.objectStore",
+    ),
+    SecretSetting(
         key="redisApiGatewayPassword",
         description="Password of api-gateway's user in the stack's own Redis.",
         variables={},
@@ -199,3 +211,7 @@ NOTES = (SECOND_IN_USE, ROTATING)
 def noted(text: str | None) -> tuple[str, ...]:
     """The keys in one of the notes of a rotation."""
     return tuple((text or "").split())
+
+
+OBJECT_STORE_CREDENTIALS = ("objectStoreAccessKeyId", "objectStoreSecretAccessKey")
+"""Secrets that only a person can supply and that `backup.objectStore` needs."""

@@ -26,7 +26,6 @@ BACKUP_ROLE = "backup"
 HOME_DATABASE = "platform"
 """Empty database that the operator makes first; the dumps ask there what other databases there are."""
 
-BACKUP_WORKLOAD = "postgres-backup"
 WAL_PLUGIN = "barman-cloud.cloudnative-pg.io"
 WAL_STORE = "postgres-wal"
 """Name of the ObjectStore that takes the write-ahead log."""
@@ -230,8 +229,7 @@ def network_policy(graph: ServiceGraph, postgres: PostgresSettings, platform: Pl
     """Who may connect to the servers, and whom they call: each other, the API server and DNS."""
     own = {"podSelector": {"matchLabels": pod_labels()}}
     operator = pods_elsewhere(postgres.operator_namespace, {"app.kubernetes.io/name": "cloudnative-pg"})
-    clients = [*graph.callers_of(STORE), *([BACKUP_WORKLOAD] if platform.backup else [])]
-    callers = [{"podSelector": {"matchLabels": graph.selector_of(name)}} for name in clients]
+    callers = [{"podSelector": {"matchLabels": graph.selector_of(name)}} for name in graph.callers_of(STORE)]
     api_server = [{"ipBlock": {"cidr": f"{address}/32"}} for address in platform.egress.api_server_addresses]
     return {
         "apiVersion": "networking.k8s.io/v1",

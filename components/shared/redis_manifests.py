@@ -8,7 +8,7 @@ import pulumi
 from components import naming
 from components.kubernetes_object import Manifest
 from components.network_policy import scrape_rules
-from components.observers import REDIS_METRICS_PORT, REDIS_SERVERS
+from components.observers import REDIS_SERVERS
 from components.service_graph import ServiceGraph, Store
 from components.settings import PlatformSettings
 from components.settings.redis import RedisSettings
@@ -68,8 +68,8 @@ def store(redis: RedisSettings) -> Store:
 
 
 def servers_store() -> Store:
-    """The servers as monitoring sees them, behind the proxies or not."""
-    return Store(name=REDIS_SERVERS, port=REDIS_METRICS_PORT, pod_labels=naming.selector_labels(NAME))
+    """The servers as monitoring and the dumps see them, behind the proxies or not."""
+    return Store(name=REDIS_SERVERS, port=configuration.PORT, pod_labels=naming.selector_labels(NAME))
 
 
 def url(password: str) -> str:
@@ -129,7 +129,7 @@ def server_policy(redis: RedisSettings, graph: ServiceGraph, platform: PlatformS
     own = sorted(ports(redis).values())
     proxy = proxies(platform).selector
     return objects.network_policy(
-        [([proxy], [configuration.PORT]), ([objects.selector], own)],
+        [([proxy, *_callers(graph, REDIS_SERVERS)], [configuration.PORT]), ([objects.selector], own)],
         [(objects.selector, own)],
         scrape_rules(REDIS_SERVERS, graph),
     )
@@ -141,8 +141,8 @@ def proxy_policy(graph: ServiceGraph, platform: PlatformSettings) -> Manifest:
     return proxies(platform).network_policy([(_callers(graph), [configuration.PORT])], [to_servers])
 
 
-def _callers(graph: ServiceGraph) -> list[Mapping[str, str]]:
-    return [graph.selector_of(caller) for caller in graph.callers_of(NAME)]
+def _callers(graph: ServiceGraph, called: str = NAME) -> list[Mapping[str, str]]:
+    return [graph.selector_of(caller) for caller in graph.callers_of(called)]
 
 
 def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:

@@ -15,10 +15,20 @@ class StoreComponent(pulumi.ComponentResource):
         name: Name of the component, with which the names of its children begin.
         platform: The stack's settings.
         namespace: The namespace as a resource, which everything here must wait for.
+        formerly: Type token that the component had before, so that what it holds keeps its identity.
     """
 
-    def __init__(self, type_token: str, name: str, platform: PlatformSettings, namespace: pulumi.Resource) -> None:
-        super().__init__(type_token, name)
+    def __init__(
+        self,
+        type_token: str,
+        name: str,
+        platform: PlatformSettings,
+        namespace: pulumi.Resource,
+        *,
+        formerly: str | None = None,
+    ) -> None:
+        aliases = [pulumi.Alias(type_=formerly)] if formerly else None
+        super().__init__(type_token, name, opts=pulumi.ResourceOptions(aliases=aliases))
         self._platform, self._namespace = platform, namespace
 
     def _register(

@@ -7,9 +7,10 @@ import pulumi
 from components.service_graph import MessageFlow, ServiceGraph, Store
 from components.settings import PlatformSettings
 from components.shared import nats_manifests, redis_manifests
+from components.shared.backups import build_backups
 from components.shared.nats import Nats, nats_environment
 from components.shared.postgres import Postgres, postgres_environment, postgres_store
-from components.shared.postgres_backup import PostgresBackup
+from components.shared.postgres_backup import WriteAheadLog
 from components.shared.redis import Redis, redis_environment
 from components.stack_configuration import StackConfiguration
 
@@ -19,7 +20,7 @@ def declared_stores(platform: PlatformSettings) -> tuple[Store, ...]:
     return (
         *([postgres_store()] if platform.postgres else ()),
         *([redis_manifests.store(platform.redis)] if platform.redis else ()),
-        *([redis_manifests.servers_store()] if platform.redis and platform.prometheus else ()),
+        *([redis_manifests.servers_store()] if platform.redis and (platform.prometheus or platform.backup) else ()),
         *([nats_manifests.store()] if platform.nats else ()),
     )
 
@@ -56,9 +57,10 @@ def build_stores(
     platform = configuration.platform
     if platform.postgres:
         Postgres(configuration, platform.postgres, graph, namespace)
-        if platform.backup:
-            PostgresBackup(configuration, namespace)
+        if platform.backup and platform.backup.object_store:
+            WriteAheadLog(configuration, platform.backup, platform.backup.object_store, namespace)
     if platform.redis:
         Redis(configuration, platform.redis, graph, namespace)
     if platform.nats:
         Nats(configuration, platform.nats, flows, graph, namespace)
+    build_backups(configuration, graph, namespace)

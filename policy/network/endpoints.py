@@ -16,6 +16,7 @@ API_SERVER = "API server"
 DATABASE_OPERATOR = "database operator"
 MESH_PROBES = "probes in the mesh"
 OTHERS = "nobody in particular"
+OBJECT_STORE = "the object store"
 """Group of endpoints that no edge ever names, so whatever reaches them is extra."""
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -60,6 +61,7 @@ class Surroundings:
         dns_namespace: Namespace of the cluster's DNS.
         private_ranges: Ranges that are not the internet although they look like it.
         api_server: Addresses of the API server, as far as a stack names them.
+        object_store: Ranges in which the object store of the dumps is, where a stack names them.
         database_operator: Namespace of the operator that runs PostgreSQL, where a stack has one.
     """
 
@@ -68,6 +70,7 @@ class Surroundings:
     dns_namespace: str = "kube-system"
     private_ranges: tuple[str, ...] = ()
     api_server: frozenset[Address] = frozenset()
+    object_store: tuple[str, ...] = ()
     database_operator: str | None = None
 
 
@@ -108,7 +111,10 @@ def _outside(address: Address, surroundings: Surroundings) -> Endpoint:
     if address == _MESH_PROBE_ADDRESS:
         return Endpoint(str(address), frozenset({MESH_PROBES}), address)
     private = any(address in ipaddress.ip_network(each) for each in surroundings.private_ranges)
-    return Endpoint(str(address), frozenset({INTERNET if is_public(address) and not private else OTHERS}), address)
+    groups = {INTERNET if is_public(address) and not private else OTHERS}
+    if any(address in ipaddress.ip_network(each) for each in surroundings.object_store):
+        groups |= {OBJECT_STORE}
+    return Endpoint(str(address), frozenset(groups), address)
 
 
 def _namespace_labels(manifests: ManifestSet, name: str) -> dict[str, str]:

@@ -32,7 +32,10 @@ class BackupCommand:
 
     def run(self, command: str, *arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
         """Run a command; further variables come last."""
-        own = {"BACKUP_KEY": SECRET, "BACKUP_REPORT": str(self.repository.root / "report")}
+        passwords = self.repository.root / "passwords"
+        passwords.mkdir(parents=True, exist_ok=True)
+        (passwords / "BACKUP_KEY").write_text(f"{SECRET}\n")
+        own = {"PASSWORDS_DIR": str(passwords), "BACKUP_REPORT": str(self.repository.root / "report")}
         return subprocess.run(
             [
                 *(sys.executable, "-m", "backup", "--root", str(self.repository.root)),

@@ -269,13 +269,13 @@ def test_a_drill_restores_compares_and_leaves_nothing(
         print(f"\ndrill of 2 databases: RPO {results[0]['recovery_point_seconds']} s, worst RTO {worst} s")
 
 
-def test_a_drill_on_a_server_of_its_own_needs_no_live_one(folder: Path, repository: Repository, backup: Backup) -> None:
+def test_a_drill_on_a_server_of_its_own_needs_no_live_one(folder: Path, backup: Backup) -> None:
     """As each scheduled dump is proven: the server exists for the drill only, and the folder goes with it."""
     home = folder / "scratch"
     home.mkdir()
     own(home).chmod(0o700)
     with scratch_server(["archive", "segmentation"], folder=home, process=unprivileged()) as scratch:
-        results = postgres.drill(scratch, repository, backup, KEY)
+        results = postgres.drill(scratch, backup, KEY)
         assert scratch.databases() == ("postgres",)
     assert {each.items for each in results} >= {40000}
     assert not home.exists()

@@ -22,11 +22,20 @@ def test_up_brings_the_data_tier(project: Project) -> None:
     assert done.code == 0, done.text
     found = identities(project)
     assert {"Cluster/postgres-db", "Database/postgres-db-archive", "Database/postgres-db-segmentation"} <= found.keys()
-    assert "PersistentVolumeClaim/postgres-backup-dumps" in found
+    assert {f"PersistentVolumeClaim/{store}-backup-dumps" for store in ("postgres", "redis", "nats")} <= found.keys()
     (cluster,) = project.objects("clusters.postgresql.cnpg.io", "alt-las")
     assert cluster["spec"]["instances"] == 1
-    (schedule,) = project.objects("cronjobs", "alt-las")
-    assert (schedule["spec"]["schedule"], schedule["spec"]["timeZone"]) == ("0 1 * * *", "Etc/UTC")
+    schedules = {each["metadata"]["name"]: each["spec"] for each in project.objects("cronjobs", "alt-las")}
+    expected = {
+        "postgres-backup": "0 1 * * *",
+        "postgres-backup-drill": "0 4 * * 0",
+        "redis-backup": "20 1 * * *",
+        "redis-backup-drill": "20 4 * * 0",
+        "nats-backup": "40 1 * * *",
+        "nats-backup-drill": "40 4 * * 0",
+    }
+    assert {name: spec["schedule"] for name, spec in schedules.items()} == expected
+    assert {spec["timeZone"] for spec in schedules.values()} == {"Etc/UTC"}
 
 
 def test_a_dump_s_pod_is_admitted_and_its_volume_bound(project: Project) -> None:

@@ -50,11 +50,11 @@ def accepted(document: Mapping[str, Any]) -> PlatformSettings | None:
 
 
 def claims(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Names of the volumes that the pods of a workload share."""
+    """Names of the volumes that the pods of a workload share and write to."""
     spec = manifest["spec"]
     template = spec["jobTemplate"]["spec"]["template"] if manifest["kind"] == "CronJob" else spec.get("template", {})
     for volume in template.get("spec", {}).get("volumes", ()):
-        if "persistentVolumeClaim" in volume:
+        if "persistentVolumeClaim" in volume and not volume["persistentVolumeClaim"].get("readOnly"):
             yield volume["persistentVolumeClaim"]["claimName"]
 
 

@@ -14,7 +14,7 @@ LAYERS = (
     {"naming", "quantities", "kubernetes_object", "docker_engine"},
     {"settings", "service_graph"},
     {"network_policy", "observers", "route_table", "stack_configuration"},
-    {"pod"},
+    {"pod", "backup_jobs"},
     {"workload_manifests"},
     {"workload"},
     {"services", "shared"},

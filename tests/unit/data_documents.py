@@ -22,7 +22,7 @@ def backup_document(**changes: Any) -> dict[str, Any]:
     document: dict[str, Any] = {
         "image": {"repository": "alt-las/backup", "tag": "18.4-1"},
         "volumeSize": "10Gi",
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}},
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}},
     }
     return document | changes
 

@@ -13,12 +13,13 @@ from components.observability.loki import Loki
 from components.services import SERVICES
 from components.settings.errors import PLATFORM_KEY
 from components.shared.admission import PlatformAdmission
+from components.shared.backups import StoreBackup
 from components.shared.ingress import PlatformIngress
 from components.shared.mesh import PlatformMesh
 from components.shared.namespace import PlatformNamespace
 from components.shared.nats import Nats
 from components.shared.postgres import Postgres
-from components.shared.postgres_backup import PostgresBackup
+from components.shared.postgres_backup import WriteAheadLog
 from components.shared.redis import Redis
 from components.workload import Workload
 from release.program import run_program
@@ -35,7 +36,8 @@ COMPONENTS: Mapping[str, type[pulumi.ComponentResource]] = {
     "alt-las:observability:Loki": Loki,
     "alt-las:shared:Nats": Nats,
     "alt-las:shared:Postgres": Postgres,
-    "alt-las:shared:PostgresBackup": PostgresBackup,
+    "alt-las:shared:StoreBackup": StoreBackup,
+    "alt-las:shared:WriteAheadLog": WriteAheadLog,
     "alt-las:shared:Redis": Redis,
     **{f"alt-las:services:{service.__name__}": service for service in SERVICES},
 }
@@ -96,11 +98,12 @@ def test_exactly_the_protected_objects_carry_the_mark_of_data(program: Program) 
 
 
 def test_the_program_consists_of_the_known_components(program: Program) -> None:
-    """One workload a service, and no other component more than once."""
+    """One workload a service, the dumps of three stores, and no other component more than once."""
     found = Counter(request.type for request in program.requests if not request.type.startswith("kubernetes:"))
     assert found.keys() <= COMPONENTS.keys()
     assert found.keys() >= {token for token in COMPONENTS if ":services:" in token} | {"alt-las:platform:Namespace"}
     assert found.pop("alt-las:platform:Workload") == len(SERVICES)
+    assert found.pop("alt-las:shared:StoreBackup") == 3
     assert set(found.values()) == {1}
 
 

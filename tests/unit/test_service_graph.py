@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.service_graph import Call, ServiceGraph, ServiceGraphError, calls_from
+from components.service_graph import Call, Job, ServiceGraph, ServiceGraphError, calls_from
 
 PORTS = {"web": 3000, "worker": 8080, "store": 9000}
 
@@ -61,6 +61,21 @@ def test_pods_are_selected_by_our_labels_unless_their_operator_has_chosen_others
     made = ServiceGraph(ports=PORTS, calls=frozenset(), pod_labels={"store": {"cluster": "store"}})
     assert made.selector_of("store") == {"cluster": "store"}
     assert made.selector_of("web") == {"app.kubernetes.io/name": "web", "app.kubernetes.io/part-of": "alt-las"}
+
+
+@pytest.mark.parametrize(
+    ("outside", "public"),
+    [(None, ()), (((), 443), (443,)), ((("192.0.2.0/28",), 9000), ())],
+    ids=["none", "all", "some"],
+)
+def test_a_job_calls_without_a_port_of_its_own(
+    outside: tuple[tuple[str, ...], int] | None, public: tuple[int, ...]
+) -> None:
+    """And reaches public addresses only where it names no ranges."""
+    job = Job(name="store-backup", calls=("store",), outside=outside)
+    made = ServiceGraph(ports=PORTS, calls=calls_from(job.name, job.calls), jobs={job.name: job})
+    assert made.callers_of("store") == ("store-backup",)
+    assert made.internet_ports_of("store-backup") == public
 
 
 @given(st.sets(st.tuples(st.sampled_from(sorted(PORTS)), st.sampled_from(sorted(PORTS)))))

@@ -15,6 +15,7 @@ from tests.unit.program import find
 
 BUCKET = {"endpoint": "https://s3.example.com", "bucket": "logs", "since": "2027-01-01"}
 KEYS = {"lokiS3AccessKeyId": "key-id-of-the-bucket", "lokiS3SecretAccessKey": "key-of-the-bucket"}
+REQUIRED = {secret.key: f"<{secret.key}>" for secret in SECRETS if secret.required}
 
 
 def loki_configuration(objects: list[dict[str, Any]]) -> dict[str, Any]:
@@ -102,8 +103,7 @@ def test_one_index_of_schema_13_and_a_second_from_the_day_of_the_bucket_on(progr
 
 def with_bucket() -> list[dict[str, Any]]:
     """Alpha with its logs in a bucket."""
-    required = {secret.key: f"<{secret.key}>" for secret in SECRETS if secret.required}
-    return record("alpha", alpha_with({"loki.objectStore": BUCKET}), required | KEYS).objects
+    return record("alpha", alpha_with({"loki.objectStore": BUCKET}), REQUIRED | KEYS).objects
 
 
 def test_a_bucket_is_reached_over_the_internet_with_keys_from_a_secret_alone() -> None:
@@ -128,7 +128,7 @@ def test_a_bucket_is_reached_over_the_internet_with_keys_from_a_secret_alone() -
 def test_a_bucket_without_keys_is_refused_with_the_way_to_set_them() -> None:
     """Both are named at once, before anything is registered."""
     with pytest.raises(pulumi.RunError) as caught:
-        record("alpha", alpha_with({"loki.objectStore": BUCKET}))
+        record("alpha", alpha_with({"loki.objectStore": BUCKET}), REQUIRED)
     message = str(caught.value)
     assert message.startswith("2 problems in the stack configuration, nothing was changed:")
     for key in KEYS:

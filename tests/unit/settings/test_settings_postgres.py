@@ -68,14 +68,14 @@ def test_the_major_version_is_read_from_the_tag(tag: str, major: int) -> None:
     ("changes", "path", "message"),
     [
         (
-            {"postgresSchedule": "0 1 * * 0"},
+            {"nats": {"schedule": "0 1 * * 0"}},
             "backup",
-            "postgresSchedule '0 1 * * 0' and deadlineSeconds can leave 7 days, 1:00:00 without a dump, "
+            "nats.schedule '0 1 * * 0' and deadlineSeconds can leave 7 days, 1:00:00 without a dump, "
             "but recoveryPointHours is 25",
         ),
-        ({"postgresSchedule": "daily"}, "backup.postgresSchedule", "is not a schedule of five fields"),
-        ({"postgresSchedule": "0 25 * * *"}, "backup.postgresSchedule", "is not a schedule"),
-        ({"postgresSchedule": "0 1 30 2 *"}, "backup.postgresSchedule", "runs less than twice in nine weeks"),
+        ({"postgres": {"schedule": "daily"}}, "backup.postgres.schedule", "is not a schedule of five fields"),
+        ({"redis": {"schedule": "0 25 * * *"}}, "backup.redis.schedule", "is not a schedule"),
+        ({"nats": {"drillSchedule": "0 1 30 2 *"}}, "backup.nats.drillSchedule", "runs less than twice in nine weeks"),
         ({"timeZone": "Mars/Base"}, "backup.timeZone", "'Mars/Base' is not a time zone"),
         (
             {"image": {"repository": "alt-las/backup", "tag": "17.2-1"}},
@@ -83,6 +83,16 @@ def test_the_major_version_is_read_from_the_tag(tag: str, major: int) -> None:
             "backup.image.tag '17.2-1' does not begin with the server's version 18",
         ),
         ({"objectStore": {"endpoint": "http://s3", "bucket": "dumps"}}, "backup.objectStore.endpoint", "https"),
+        (
+            {"objectStore": {"endpoint": "https://s3", "bucket": "dumps", "dumpsPath": "postgres"}},
+            "backup.objectStore",
+            "dumpsPath and path are both 'postgres'",
+        ),
+        (
+            {"resources": {"requests": {"cpu": "1", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "383Mi"}}},
+            "",
+            "backup.redis.resources.limits.memory (383Mi) is below 384Mi: redis.maxMemory (256Mi)",
+        ),
     ],
 )
 def test_backups_that_cannot_keep_their_word_are_refused(changes: dict[str, Any], path: str, message: str) -> None:

@@ -51,8 +51,9 @@ def test_the_password_and_the_key_come_from_a_secret(schedule: dict[str, Any]) -
     """Neither stands in the command or in plain sight."""
     (container,) = schedule["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     environment = {entry["name"]: entry for entry in container["env"]}
-    for name in ("PGPASSWORD", "BACKUP_KEY"):
-        assert environment[name]["valueFrom"]["secretKeyRef"]["key"] == name
+    volumes = {each["name"]: each for each in schedule["jobTemplate"]["spec"]["template"]["spec"]["volumes"]}
+    files = [each["path"] for each in volumes["passwords"]["secret"]["items"]]
+    assert files == ["PGPASSWORD", "BACKUP_KEY"]
     plain = {name: entry["value"] for name, entry in environment.items() if "value" in entry}
     assert plain == {
         "PGHOST": "postgres-db",
@@ -60,6 +61,8 @@ def test_the_password_and_the_key_come_from_a_secret(schedule: dict[str, Any]) -
         "PGUSER": "backup",
         "PGDATABASE": "platform",
         "PGSSLMODE": "require",
+        "BACKUP_REPORT": "/dev/termination-log",
+        "PASSWORDS_DIR": "/etc/passwords",
     }
 
 

@@ -1,0 +1,190 @@
+"""Copies of the backups in a bucket of an S3 interface, each complete or absent like those of the volume.
+
+Reached by S3_ENDPOINT, S3_BUCKET, S3_PREFIX, S3_REGION, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY. What is uploaded is
+encrypted already. The manifest goes last, so that a backup with a manifest is a whole one. Nothing is deleted unless an
+upload of this run has succeeded, and never the newest whole ones.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3  # type: ignore[import-untyped]
+from boto3.exceptions import Boto3Error  # type: ignore[import-untyped]
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+
+from backup.errors import BackupError
+from backup.repository import MANIFEST, Backup, Repository, is_identifier, taken_at_of
+
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 60
+_TRIES = 3
+_PROBE = "altlas-write-test"
+_REASONS = {
+    "NoSuchBucket": "there is no such bucket; create it, or correct backup.objectStore.bucket",
+    "InvalidAccessKeyId": "the access key is unknown; set the secret objectStoreAccessKeyId",
+    "SignatureDoesNotMatch": "the secret key is wrong; set the secret objectStoreSecretAccessKey",
+    "AccessDenied": "the credentials may not do this; they need to list, read, write and delete in the bucket",
+    "403": "the credentials may not do this; they need to list, read, write and delete in the bucket",
+    "404": "there is no such bucket or object",
+}
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """The backups of one store in a bucket.
+
+    Attributes:
+        endpoint: Address of the S3 interface.
+        bucket: Bucket, which must exist.
+        prefix: Folder of the backups in it.
+        region: Region of the bucket.
+        access_key: Name of the credentials.
+        secret_key: Their secret.
+    """
+
+    endpoint: str
+    bucket: str
+    prefix: str
+    region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+
+    @classmethod
+    def from_environment(cls, found: Mapping[str, str] = os.environ) -> "ObjectStore | None":
+        """The bucket that the variables name; None where they name no endpoint.
+
+        Raises:
+            BackupError: There is an endpoint, but something else is missing.
+        """
+        if not found.get("S3_ENDPOINT"):
+            return None
+        names = ("S3_ENDPOINT", "S3_BUCKET", "S3_PREFIX", "S3_REGION", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
+        missing = [name for name in names if not found.get(name)]
+        if missing:
+            raise BackupError(f"S3_ENDPOINT is set, but {', '.join(missing)} is not; give all of them, or none")
+        return cls(*(found[name] for name in names))
+
+    def check(self, store: str) -> None:
+        """Make sure that backups of a store can be written, read and deleted, by doing so with an empty object.
+
+        Raises:
+            BackupError: The endpoint cannot be reached, refuses, or has no such bucket.
+        """
+        key = f"{self._folder(store)}{_PROBE}"
+        with self._client() as client:
+            client.head_bucket(Bucket=self.bucket)
+            client.put_object(Bucket=self.bucket, Key=key, Body=b"")
+            client.get_object(Bucket=self.bucket, Key=key)
+            client.delete_object(Bucket=self.bucket, Key=key)
+
+    def upload(self, backup: Backup, store: str) -> None:
+        """Copy a backup into the bucket, the manifest last, and compare the sizes of what arrived.
+
+        Raises:
+            BackupError: It did not arrive. What the bucket had is untouched.
+        """
+        folder = f"{self._folder(store)}{backup.id}/"
+        names = [*(entry["name"] for entry in backup.manifest["files"]), MANIFEST]
+        with self._client() as client:
+            for name in names:
+                client.upload_file(str(backup.folder / name), self.bucket, folder + name)
+                arrived = client.head_object(Bucket=self.bucket, Key=folder + name)["ContentLength"]
+                if arrived != (backup.folder / name).stat().st_size:
+                    raise BackupError(f"of {folder}{name} only {arrived} bytes arrived in the bucket {self.bucket}")
+
+    def identifiers(self, store: str) -> tuple[str, ...]:
+        """Ids of the complete backups of a store, oldest first."""
+        keys, start = self._keys(store), len(self._folder(store))
+        found = [key[start:].partition("/") for key in keys]
+        return tuple(sorted(name for name, _, file in found if file == MANIFEST and is_identifier(name)))
+
+    def fetch(self, repository: Repository, identifier: str | None) -> str:
+        """Copy a backup, the newest when none is named, from the bucket into a repository, and return its id.
+
+        Raises:
+            BackupError: The bucket does not have it, it cannot be read, or what arrived is not whole.
+        """
+        known = self.identifiers(repository.store)
+        chosen = identifier or (known[-1] if known else "")
+        if chosen not in known:
+            names = ", ".join(known) or "none"
+            raise BackupError(
+                f"the bucket {self.bucket} has no backup {chosen!r} of {repository.store}; it has: {names}"
+            )
+        folder = f"{self._folder(repository.store)}{chosen}/"
+        with repository.new(taken_at_of(chosen)) as target, self._client() as client:
+            client.download_file(self.bucket, folder + MANIFEST, str(target / MANIFEST))
+            manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+            for entry in manifest["files"]:
+                # Whoever can write to the bucket must not choose where this writes.
+                name = Path(entry["name"]).name
+                client.download_file(self.bucket, folder + name, str(target / name))
+            Backup(target, manifest).verify()
+        return chosen
+
+    def thin_out(self, store: str, keep: int, age: timedelta, now: datetime) -> tuple[str, ...]:
+        """Delete what is older than `age`, but always keep the newest `keep` complete backups.
+
+        Returns:
+            The ids of the deleted backups.
+        """
+        identifiers = self.identifiers(store)
+        doomed = [each for each in identifiers[: -max(keep, 1)] if now - taken_at_of(each) > age]
+        with self._client() as client:
+            for identifier in doomed:
+                folder = f"{self._folder(store)}{identifier}/"
+                # The manifest first: without it the rest is no backup any more.
+                for key in (folder + MANIFEST, *self._keys(store, identifier)):
+                    client.delete_object(Bucket=self.bucket, Key=key)
+        return tuple(doomed)
+
+    def _keys(self, store: str, identifier: str = "") -> list[str]:
+        prefix = self._folder(store) + (f"{identifier}/" if identifier else "")
+        with self._client() as client:
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+    def _folder(self, store: str) -> str:
+        return f"{self.prefix.strip('/')}/{store}/"
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:  # Any: boto3 makes its clients when it runs
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                retries={"total_max_attempts": _TRIES, "mode": "standard"},
+                # Names of buckets are no host names everywhere.
+                s3={"addressing_style": "path"},
+            ),
+        )
+        try:
+            yield client
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            raise BackupError(f"{self._where()} refuses: {_REASONS.get(code, error)}") from None
+        except (BotoCoreError, Boto3Error) as error:
+            raise BackupError(f"{self._where()} cannot be used: {_said(error)}") from None
+
+    def _where(self) -> str:
+        return f"the object store {self.endpoint} (bucket {self.bucket})"
+
+
+def _said(error: Exception) -> str:
+    text = str(error)
+    for code, reason in _REASONS.items():
+        if f"({code})" in text:
+            return reason
+    return text

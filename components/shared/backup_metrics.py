@@ -1,0 +1,109 @@
+"""Shows monitoring what dumps and drills came to: a small exporter that asks the API server, where somebody scrapes."""
+
+from typing import Any
+
+import pulumi
+
+from components.kubernetes_object import Manifest
+from components.observers import BACKUP_METRICS, BACKUP_METRICS_PORT
+from components.service_graph import ServiceGraph
+from components.settings import PlatformSettings
+from components.settings.backup import BackupSettings
+from components.settings.workload import QuantitySettings, ResourceSettings
+from components.shared.backup_manifests import COMPONENT
+from components.shared.store_component import StoreComponent
+from components.shared.store_manifests import StoreObjects, store_objects
+from components.shared.store_pods import ContainerArgs, PodArgs, container
+
+_USER = 10001
+_GRACE_SECONDS = 10
+_SECONDS_PER_HOUR = 3600
+# The program takes 30Mi, and its answers some kilobytes for each Job that is kept.
+_RESOURCES = ResourceSettings(
+    requests=QuantitySettings(cpu="10m", memory="48Mi"), limits=QuantitySettings(cpu="200m", memory="128Mi")
+)
+
+
+class BackupMetrics(StoreComponent):
+    """The exporter with its identity, its right to list, and its NetworkPolicy. Does not own the metrics' names."""
+
+    def __init__(
+        self, platform: PlatformSettings, backup: BackupSettings, graph: ServiceGraph, namespace: pulumi.Resource
+    ) -> None:
+        super().__init__("alt-las:shared:BackupMetrics", BACKUP_METRICS, platform, namespace)
+        name, objects = BACKUP_METRICS, metrics_objects(platform)
+        before = [
+            self._register(name, objects.service_account()),
+            self._register(name, objects.observer_policy(graph, platform.ingress)),
+            self._register(name, role(objects)),
+            self._register(name, role_binding(objects)),
+        ]
+        self._register(name, objects.client_service({"metrics": BACKUP_METRICS_PORT}))
+        self._register(name, deployment(platform, backup), *before, awaited=True)
+        self.register_outputs({})
+
+
+def metrics_objects(platform: PlatformSettings) -> StoreObjects:
+    """The exporter's pods and what belongs to them."""
+    return store_objects(platform, BACKUP_METRICS, COMPONENT)
+
+
+def role(objects: StoreObjects) -> Manifest:
+    """What the exporter may ask: which Jobs there are and how they ended. No Secret, no log, nothing to change."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": objects.metadata(),
+        "rules": [
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+            {"apiGroups": ["batch"], "resources": ["cronjobs", "jobs"], "verbs": ["list"]},
+        ],
+    }
+
+
+def role_binding(objects: StoreObjects) -> Manifest:
+    """Gives the exporter its role, in its own namespace only."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": objects.metadata(),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": objects.name},
+        "subjects": [{"kind": "ServiceAccount", "name": objects.name, "namespace": objects.namespace}],
+    }
+
+
+def deployment(platform: PlatformSettings, backup: BackupSettings) -> Manifest:
+    """One pod, which keeps nothing; while it moves, Prometheus knows what it knew."""
+    objects = metrics_objects(platform)
+    pod = PodArgs(
+        version=backup.image.tag,
+        user=_USER,
+        containers=[_container(platform, backup)],
+        volumes=[],
+        grace_period_seconds=_GRACE_SECONDS,
+        token=True,
+    )
+    return objects.deployment(1, pod, platform.rollout)
+
+
+def _container(platform: PlatformSettings, backup: BackupSettings) -> dict[str, Any]:
+    healthy = {"httpGet": {"path": "/healthz", "port": "metrics"}, "periodSeconds": 10, "timeoutSeconds": 3}
+    return container(
+        ContainerArgs(
+            name=BACKUP_METRICS,
+            image=backup.image.reference,
+            command=("python", "-m", "backup.exporter", "--port", str(BACKUP_METRICS_PORT)),
+            resources=_RESOURCES,
+            ports={"metrics": BACKUP_METRICS_PORT},
+            environment={
+                "NAMESPACE": platform.namespace,
+                "RECOVERY_POINT_SECONDS": str(backup.recovery_point_hours * _SECONDS_PER_HOUR),
+            },
+            further={
+                "startupProbe": {**healthy, "failureThreshold": 12},
+                "readinessProbe": {**healthy, "failureThreshold": 3},
+                "livenessProbe": {**healthy, "failureThreshold": 6},
+                "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
+            },
+        )
+    )
