@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.pod import PodArgs, pod_template
+from components.pod import PodArgs, pod_template, with_scratch
 from tests.stacks.documents import alpha_settings
 
 SERVICE = "services.runner-service"
@@ -159,3 +159,35 @@ def test_pods_spread_over_zones_and_nodes_but_are_never_held_back() -> None:
         }
         for key in keys
     ]
+
+
+def test_pods_avoid_the_nodes_of_their_like_where_others_have_room() -> None:
+    """A preference only, so that one node can still run them all."""
+    (preferred,) = pod()["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert preferred["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    selected = preferred["podAffinityTerm"]["labelSelector"]["matchLabels"]
+    assert selected == pod()["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"]
+
+
+def test_images_that_nodes_already_have_can_be_used_without_a_registry() -> None:
+    """The stack decides for all its pods."""
+    assert container(image_pull_policy="IfNotPresent")["imagePullPolicy"] == "IfNotPresent"
+
+
+def test_scratch_directories_count_once_and_only_on_the_disk() -> None:
+    """Those in memory count as memory; the second container keeps its own share."""
+    containers = [{"resources": {"limits": {"ephemeral-storage": "256Mi", "cpu": "1"}}} for _ in range(2)]
+    volumes = [
+        {"name": "a", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "b", "emptyDir": {"sizeLimit": "64Mi", "medium": "Memory"}},
+        {"name": "c", "secret": {"secretName": "x"}},
+    ]
+    limits = [each["resources"]["limits"] for each in with_scratch(containers, volumes)]
+    assert limits == [{"ephemeral-storage": "1280Mi", "cpu": "1"}, {"ephemeral-storage": "256Mi", "cpu": "1"}]
+
+
+def test_ephemeral_storage_is_a_setting_of_each_container() -> None:
+    """The limit gets the size limits of two scratch directories on top."""
+    made = container({"resources.ephemeralStorage": {"request": "100Mi", "limit": "1Gi"}, "scratchSize": "128Mi"})
+    assert made["resources"]["requests"]["ephemeral-storage"] == "100Mi"
+    assert made["resources"]["limits"]["ephemeral-storage"] == "1280Mi"

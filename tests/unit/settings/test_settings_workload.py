@@ -38,6 +38,14 @@ def test_a_request_above_its_limit_is_refused(what: str, request_: str, limit: s
     )
 
 
+def test_a_request_for_disk_above_its_limit_is_refused() -> None:
+    """With the path of the two."""
+    assert only_problem(alpha_with({f"{ARCHIVE}.resources.ephemeralStorage": {"request": "1Gi", "limit": "1Mi"}})) == (
+        f"{ARCHIVE}.resources.ephemeralStorage",
+        "the request (1Gi) is above the limit (1Mi); lower the request or raise the limit",
+    )
+
+
 def test_both_requests_above_their_limits_are_said_in_one_message() -> None:
     """CPU first."""
     resources = {"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
