@@ -19,6 +19,7 @@ from backup.errors import BackupError
 from backup.postgres_server import Content
 from backup.repository import Backup, Repository
 from backup.scratch import scratch_server
+from tests.data.figures import Figures
 from tests.data.postgres_servers import Postgres, own, running, unprivileged
 
 pytestmark = pytest.mark.data
@@ -115,7 +116,7 @@ def test_the_role_of_the_dumps_may_read_and_not_write(server: Postgres) -> None:
 
 
 def test_a_restored_database_is_identical(
-    server: Postgres, repository: Repository, backup: Backup, capsys: pytest.CaptureFixture[str]
+    server: Postgres, repository: Repository, backup: Backup, figures: Figures
 ) -> None:
     """Every table by count and checksum, every sequence, and what the role may do with it."""
     done = postgres.restore(server.admin, repository, backup, "archive", into="copy", key=KEY)
@@ -125,10 +126,10 @@ def test_a_restored_database_is_identical(
     owner = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
     assert server.admin.query("copy", owner) == "archive"
     server.admin.query("postgres", "DROP DATABASE copy")
-    with capsys.disabled():
-        print(
-            f"\nrestore of {done.items} rows: RPO {done.recovery_point_seconds} s, RTO {done.recovery_time_seconds} s"
-        )
+    figures.add(
+        f"PostgreSQL, restore of {done.items} rows",
+        f"RPO {done.recovery_point_seconds} s, RTO {done.recovery_time_seconds} s",
+    )
 
 
 def test_a_dump_holds_no_clear_text(backup: Backup) -> None:
@@ -249,7 +250,7 @@ def test_a_dump_is_of_one_moment_while_rows_are_written(server: Postgres, reposi
 
 
 def test_a_drill_restores_compares_and_leaves_nothing(
-    server: Postgres, repository: Repository, backup: Backup, capsys: pytest.CaptureFixture[str]
+    server: Postgres, repository: Repository, backup: Backup, figures: Figures
 ) -> None:
     """The figures are measured, and monitoring can read them."""
     before = server.admin.databases()
@@ -261,12 +262,11 @@ def test_a_drill_restores_compares_and_leaves_nothing(
         (backup.id, results[1]["items"]),
     ]
     assert server.admin.databases() == before
-    figures = report(repository)["figures"]
-    assert figures[metrics.DRILL_SUCCESS] == 1
-    assert figures[metrics.DRILL_RECOVERY_TIME] == max(each["recovery_time_seconds"] for each in results)
-    with capsys.disabled():
-        worst = max(each["recovery_time_seconds"] for each in results)
-        print(f"\ndrill of 2 databases: RPO {results[0]['recovery_point_seconds']} s, worst RTO {worst} s")
+    reported, worst = report(repository)["figures"], max(each["recovery_time_seconds"] for each in results)
+    assert reported[metrics.DRILL_SUCCESS] == 1
+    assert reported[metrics.DRILL_RECOVERY_TIME] == worst
+    recovery_point = results[0]["recovery_point_seconds"]
+    figures.add("PostgreSQL, drill of 2 databases", f"RPO {recovery_point} s, worst RTO {worst} s")
 
 
 def test_a_drill_on_a_server_of_its_own_needs_no_live_one(folder: Path, backup: Backup) -> None:

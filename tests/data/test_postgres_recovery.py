@@ -15,6 +15,7 @@ import pytest
 from backup.errors import BackupError
 from backup.postgres_server import Server
 from backup.recovery import earliest_moment, recovery_configuration
+from tests.data.figures import Figures
 from tests.data.postgres_servers import Postgres, own, running
 
 pytestmark = [pytest.mark.data, pytest.mark.usefixtures("postgres_clients")]
@@ -84,7 +85,7 @@ def rows(server: Postgres) -> set[int]:
     return {int(line) for line in printed.splitlines()}
 
 
-def test_a_killed_server_has_every_confirmed_row(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_killed_server_has_every_confirmed_row(folder: Path, figures: Figures) -> None:
     """SIGKILL in the middle of writing; what was confirmed is there when it comes back."""
     with running(folder / "killed") as server:
         server.admin.query("postgres", "CREATE TABLE log (n int PRIMARY KEY)")
@@ -100,8 +101,9 @@ def test_a_killed_server_has_every_confirmed_row(folder: Path, capsys: pytest.Ca
             lost += len(writer.confirmed.keys() - rows(server))
             total += len(writer.confirmed)
     assert lost == 0
-    with capsys.disabled():
-        print(f"\n{KILLS} kills: {lost} of {total} confirmed rows lost, back after {max(seconds):.2f} s at most")
+    figures.add(
+        f"PostgreSQL, {KILLS} kills", f"{lost} of {total} confirmed rows lost, back after {max(seconds):.2f} s at most"
+    )
 
 
 def test_without_a_flush_at_commit_the_harness_could_lose_rows(folder: Path) -> None:
@@ -117,7 +119,7 @@ def test_without_a_flush_at_commit_the_harness_could_lose_rows(folder: Path) -> 
         assert writer.confirmed.keys() - rows(server)
 
 
-def test_a_synchronous_replica_takes_over_without_loss(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_synchronous_replica_takes_over_without_loss(folder: Path, figures: Figures) -> None:
     """The primary is killed while it writes; the replica has every confirmed row and accepts new ones."""
     with running(folder / "primary") as primary:
         primary.admin.query("postgres", "CREATE TABLE log (n int PRIMARY KEY)")
@@ -146,11 +148,12 @@ def test_a_synchronous_replica_takes_over_without_loss(folder: Path, capsys: pyt
             standby.stop(signal.SIGQUIT)
     assert lost == set()
     assert seconds < 10
-    with capsys.disabled():
-        print(f"\nfailover to the synchronous replica: {seconds:.2f} s, 0 of {len(writer.confirmed)} rows lost")
+    figures.add(
+        "PostgreSQL, failover to the synchronous replica", f"{seconds:.2f} s, 0 of {len(writer.confirmed)} rows lost"
+    )
 
 
-def test_recovery_stops_exactly_at_the_chosen_moment(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recovery_stops_exactly_at_the_chosen_moment(folder: Path, figures: Figures) -> None:
     """Every row that was committed until then is there, and none that came later."""
     archive = folder / "archive"
     archive.mkdir()
@@ -197,10 +200,10 @@ def test_recovery_stops_exactly_at_the_chosen_moment(folder: Path, capsys: pytes
         assert len(expected) == 200 * (round_number + 1)
     with pytest.raises(BackupError, match="lies before the first write-ahead log; the earliest moment is"):
         recovery_configuration(archive, datetime.fromisoformat(too_early))
-    with capsys.disabled():
-        print(
-            f"\npoint-in-time recovery: {ROUNDS} of {ROUNDS} rounds exact, RTO {max(seconds):.2f} s at most, RPO 0 rows"
-        )
+    figures.add(
+        "PostgreSQL, point-in-time recovery",
+        f"{ROUNDS} of {ROUNDS} rounds exact, RTO {max(seconds):.2f} s at most, RPO 0 rows",
+    )
 
 
 def recovered(target: Path, base: Postgres, archive: Path, moment: str) -> set[int]:
