@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/installed
 ALTLAS := $(BIN)/altlas
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy status addons diff env tools install format check test test-data images test-images
+.PHONY: help up down destroy status addons diff env tools install format check test test-data test-observability images test-images
 .PHONY: prove matrix regressions scan benchmark schema lock clean
 
 help: ## List what make can do
@@ -64,6 +64,9 @@ test-images: $(INSTALLED) ## Fail if one figure of the images is worse than its 
 
 test-data: $(INSTALLED) ## The drills of the data tier with real servers: failover, restores, figures
 	@$(BIN)/pytest -q -n 2 --dist loadfile tests/data
+
+test-observability: $(INSTALLED) ## Rules, configurations and a live alert, judged by the real programs of monitoring
+	@$(BIN)/pytest -q tests/observability
 
 prove: $(INSTALLED) ## Prove that exactly the declared traffic is possible, in both stacks
 	@$(BIN)/python -m policy.prove

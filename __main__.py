@@ -6,6 +6,7 @@ import pulumi
 
 from components.backup_jobs import declared_jobs
 from components.observability.building import build_logs_and_dashboards, telemetry_environment
+from components.observability.metrics import build_metrics
 from components.observers import GRAFANA, GRAFANA_PORT, declared_observers
 from components.route_table import RouteTable
 from components.services import SERVICES, ServiceArgs, message_flows, service_graph, service_ports
@@ -37,10 +38,10 @@ args = ServiceArgs(
     further_environment=telemetry_environment(platform),
 )
 services = [service(args) for service in SERVICES]
+ports = service_ports(SERVICES, platform)
+build_metrics(configuration, graph, ports, namespace.resource)
 routes = RouteTable(
-    settings=platform.entry,
-    namespace=platform.namespace,
-    service_ports={**service_ports(SERVICES, platform), GRAFANA: GRAFANA_PORT},
+    settings=platform.entry, namespace=platform.namespace, service_ports={**ports, GRAFANA: GRAFANA_PORT}
 )
 ingress = PlatformIngress("ingress", routes, namespace.resource)
 PlatformMesh("mesh", platform, graph, namespace.resource)

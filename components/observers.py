@@ -19,6 +19,8 @@ REDIS_SERVERS = "redis-servers"
 
 PROMETHEUS_SERVICE = "prometheus-operated"
 """The Service that Prometheus Operator makes in the namespace of every Prometheus."""
+METRICS_PORT_NAME = "metrics"
+"""Name of the port of every exporter; CloudNativePG names its own the same."""
 
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093

@@ -94,6 +94,7 @@ def load(root: Path) -> StackConfiguration:
             problems = [*error.problems, *problems]
     if platform is not None:
         problems += _missing_keys(config, platform)
+        problems += _receivers_without_address(platform, config)
     if problems or platform is None:
         raise pulumi.RunError(str(SettingsError(tuple(problems))))
     secrets = {secret.key: value for secret in SECRETS if (value := config.get_secret(secret.key)) is not None}
@@ -121,6 +122,20 @@ def _unknown_keys() -> list[Problem]:
             hint = f"did you mean {known[close[0]]!r}? " if close else ""
             problems.append(Problem(key, f"is not a known key; {hint}Known: {', '.join(known.values())}"))
     return problems
+
+
+def _receivers_without_address(platform: PlatformSettings, config: pulumi.Config) -> list[Problem]:
+    command = f"pulumi config set --secret --stack {pulumi.get_stack()} {PROJECT}:"
+    receivers = platform.alertmanager.receivers if platform.alertmanager else ()
+    return [
+        Problem(
+            f"{PLATFORM_KEY}.alertmanager.receivers[{index}]",
+            f"needs the secret {PROJECT}:{receiver.needed_secret}, which is missing, so {receiver.name!r} could not be "
+            f"told; set it with `{command}{receiver.needed_secret}`, or change the receiver",
+        )
+        for index, receiver in enumerate(receivers)
+        if receiver.needed_secret and config.get_secret(receiver.needed_secret) is None
+    ]
 
 
 def _missing_secrets(config: pulumi.Config) -> list[Problem]:

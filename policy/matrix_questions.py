@@ -133,6 +133,15 @@ def _drainable(pod: Pod, manifests: ManifestSet) -> bool:
     return len(budgets) == 1 and (read(budgets[0], "spec.maxUnavailable", 0) >= 1 or fewest == 1)
 
 
+def _replaceable(question: Question) -> Question:
+    """Only for workloads of which two may run at a time; `Recreate` says that what they do must be done once."""
+
+    def ask(pod: Pod, manifests: ManifestSet) -> bool | None:
+        return None if read(pod.owner, "spec.strategy.type") == "Recreate" else question(pod, manifests)
+
+    return _only_for(_STATELESS, ask)
+
+
 def _survives_a_node(pod: Pod, manifests: ManifestSet) -> bool | None:
     if pod.labels.get("app.kubernetes.io/component") in _WATCHING:
         return None
@@ -229,11 +238,11 @@ QUESTIONS: dict[str, Question] = {
     "The grace period outlasts preStop": _grace,
     "Spread over zones": _spread_over("topology.kubernetes.io/zone"),
     "Spread over nodes": _spread_over("kubernetes.io/hostname"),
-    "At least two replicas": _only_for(_STATELESS, _survives_a_node),
+    "At least two replicas": _replaceable(_survives_a_node),
     "Replicas have one owner": _only_for(LONG_RUNNING, _one_owner_of_replicas),
     "One disruption budget lets nodes drain": _only_for(LONG_RUNNING, _drainable),
-    "A rollout never goes below the replicas": _only_for(
-        _STATELESS, lambda pod, _: read(pod.owner, "spec.strategy.rollingUpdate.maxUnavailable") == 0
+    "A rollout never goes below the replicas": _replaceable(
+        lambda pod, _: read(pod.owner, "spec.strategy.rollingUpdate.maxUnavailable") == 0
     ),
     "A rollout has a deadline": _only_for(_STATELESS, _owner_sets("spec.progressDeadlineSeconds")),
     "Old revisions are kept for a rollback": _only_for(LONG_RUNNING, _owner_sets("spec.revisionHistoryLimit")),

@@ -127,8 +127,12 @@ def environment(target: TargetOption = None) -> None:
 
 @app.command()
 def status(stack: StackOption = "alpha", target: TargetOption = None) -> None:
-    """Show which services of a stack run, where, and why some are not ready. Ends with 1 if one is not."""
+    """Show what of a stack runs, which targets are down, which alerts fire, and how old the backups are.
+
+    Ends with 1 if a service is not ready, and says why.
+    """
     from release import up as flow  # noqa: PLC0415
+    from release.monitoring import monitoring_text  # noqa: PLC0415
     from release.rollout import Kubectl, pod_problems, service_statuses  # noqa: PLC0415
 
     here = workspace()
@@ -139,6 +143,7 @@ def status(stack: StackOption = "alpha", target: TargetOption = None) -> None:
     kubectl = Kubectl(toolbox.path("kubectl"), kubeconfig)
     statuses = service_statuses(kubectl, platform.namespace)
     typer.echo(services_text(stack, platform, statuses, kubeconfig))
+    typer.echo(monitoring_text(platform, chosen, kubectl))
     missing = platform.services.by_name().keys() - {each.name for each in statuses if each.is_ready}
     if missing:
         problems = "".join(f"\n  {problem}" for problem in pod_problems(kubectl, platform.namespace))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from components.settings import PlatformSettings, SettingsError
 from components.settings.errors import PLATFORM_KEY, Problem
+from components.settings.prometheus import PrometheusSettings
 from release.rollout import Kubectl
 
 STACK_LABEL = "app.kubernetes.io/instance"
@@ -29,7 +30,24 @@ def needed_definitions(platform: PlatformSettings) -> dict[str, tuple[Sequence[s
     if platform.postgres:
         cure = f"install CloudNativePG ({_INSTALL}), or remove `postgres` and bring URLs of your own"
         needed["postgres"] = (_POSTGRES, cure)
+    if platform.prometheus is not None:
+        kinds = sorted(_monitoring_kinds(platform, platform.prometheus))
+        definitions = tuple(f"{kind}.monitoring.coreos.com" for kind in kinds)
+        cure = f"install Prometheus Operator ({_INSTALL}), or write `prometheus: null`"
+        needed["prometheus.mode"] = (definitions, cure)
     return needed
+
+
+def _monitoring_kinds(platform: PlatformSettings, prometheus: PrometheusSettings) -> Iterator[str]:
+    yield from ("podmonitors", "probes", "prometheusrules")
+    if any(service.metrics for service in platform.services.by_name().values()):
+        yield "servicemonitors"
+    if prometheus.is_managed:
+        yield "prometheuses"
+        if prometheus.existing_jobs:
+            yield "scrapeconfigs"
+    if platform.alertmanager:
+        yield "alertmanagers"
 
 
 def check_cluster(kubectl: Kubectl, stack: str, platform: PlatformSettings) -> None:

@@ -13,6 +13,7 @@ from components.service_graph import MessageFlow, ServiceGraph, Store
 from components.settings import PlatformSettings
 from components.settings.nats import NatsSettings
 from components.shared import nats_configuration as configuration
+from components.shared.store_exporters import nats_exporter
 from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password, store_objects
 from components.shared.store_pods import (
     PASSWORD_MOUNT,
@@ -169,7 +170,7 @@ def stateful_set(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.
     pod = PodArgs(
         version=nats.image.tag,
         user=_USER,
-        containers=[_server(nats)],
+        containers=[_server(nats), *nats_exporter(platform)],
         volumes=[
             {"name": "configuration", "projected": {"sources": sources, "defaultMode": 0o440}},
             {"name": "run", "emptyDir": {"sizeLimit": "1Mi"}},

@@ -14,6 +14,7 @@ from components.settings import PlatformSettings
 from components.settings.redis import RedisSettings
 from components.shared import redis_configuration as configuration
 from components.shared.redis_scripts import SCRIPTS
+from components.shared.store_exporters import REDIS_EXPORTER_USER, REDIS_EXPORTER_VARIABLE, redis_exporter
 from components.shared.store_manifests import DATA_VOLUME, StoreObjects, derived_password, store_objects
 from components.shared.store_pods import (
     PASSWORD_MOUNT,
@@ -48,6 +49,7 @@ _PASSWORD_VARIABLES = {
     "REDIS_SENTINEL_PASSWORD": "sentinel",
     "REDIS_HEALTH_PASSWORD": "health",
     "REDIS_KEEPER_PASSWORD": "keeper",
+    REDIS_EXPORTER_VARIABLE: REDIS_EXPORTER_USER,
 }
 
 
@@ -151,6 +153,7 @@ def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulum
     containers = [_server(redis, platform)]
     if redis.is_replicated:
         containers.append(_sentinel(redis, platform))
+    containers += redis_exporter(platform, secret)
     config_map = objects.configuration_name(configuration_content(redis))
     volumes = [
         {"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}},

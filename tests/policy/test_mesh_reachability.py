@@ -9,8 +9,11 @@ from policy.reachability import prove
 from policy.stacks import load_stack, read_document
 from tests.stacks.documents import STACKS
 
-CALLS, ENTRIES, MEMBERS = 6 + 5, 1, 5 + 1
-"""Between services and from each service to Alloy; from the ingress controller; who is in the mesh."""
+CALLS, ENTRIES, MEMBERS = 6 + 5 + 1, 1, 5 + 3
+"""Between services, to Alloy and from it to Prometheus; from the ingress controller; who is in the mesh."""
+
+PROBES, OBSERVERS = 5, 2
+"""Services that are probed through the tunnel; observers in the mesh that Prometheus scrapes: itself and the prober."""
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -20,7 +23,9 @@ def test_a_mesh_adds_the_tunnel_and_the_probes_and_nothing_else(stack: str) -> N
     on = load_stack(stack, read_document(stack) | {"mesh": {"mode": "ambient"}})
     proofs = [prove(each.manifests, declaration_of(each.platform)) for each in (off, on)]
     assert [(proof.differences, proof.proven - proof.declared) for proof in proofs] == [((), frozenset())] * 2
-    assert len(proofs[1].proven) == len(proofs[0].proven) + CALLS + ENTRIES + MEMBERS
+    scraped = sum(each.metrics is not None for each in on.platform.services.by_name().values())
+    added = CALLS + ENTRIES + MEMBERS + PROBES + OBSERVERS + scraped
+    assert len(proofs[1].proven) == len(proofs[0].proven) + added
 
 
 def test_a_hole_for_the_mesh_s_probes_is_found_where_there_is_no_mesh() -> None:

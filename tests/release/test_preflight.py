@@ -53,7 +53,7 @@ def named(*names: str) -> list[dict[str, Any]]:
 def problems(kubectl: Kubectl, changes: dict[str, Any]) -> list[str]:
     """What is wrong with the cluster for alpha, changed at paths."""
     try:
-        check_cluster(kubectl, "alpha", alpha_settings(changes))
+        check_cluster(kubectl, "alpha", alpha_settings({"prometheus": None, "alertmanager": None} | changes))
     except SettingsError as error:
         return [str(problem).removeprefix(f"{PLATFORM_KEY}.") for problem in error.problems]
     return []
@@ -131,3 +131,23 @@ def test_every_custom_resource_that_is_rendered_is_looked_for(document: dict[str
     looked_for = {name for names, _ in needed for name in names}
     assert custom_kinds(document) == looked_for
     assert len(looked_for) >= fewest
+
+
+EXTERNAL = {"mode": "external", "external": {"monitorLabels": {"release": "stack"}}}
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "missing"),
+    [
+        (EXTERNAL, "podmonitors.monitoring.coreos.com, probes.monitoring.coreos.com"),
+        ({}, "podmonitors.monitoring.coreos.com, probes.monitoring.coreos.com"),
+    ],
+)
+def test_monitoring_without_its_definitions_is_refused(
+    kubectl: Kubectl, prometheus: dict[str, Any], missing: str
+) -> None:
+    """In the mode external only monitors and rules are needed; either way the cure is named."""
+    (problem,) = problems(kubectl, NO_DATABASE | {"prometheus": prometheus})
+    assert problem.startswith(f"prometheus.mode: needs what the cluster does not have: {missing}")
+    assert problem.endswith("(altlas addons install), or write `prometheus: null`")
+    assert ("prometheuses" in problem) is (prometheus == {})

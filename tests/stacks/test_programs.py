@@ -8,6 +8,7 @@ import pytest
 
 from release.program import Recorder, Registration, record
 from tests.stacks.documents import STACKS, alpha_with, platform_of
+from tests.stacks.monitoring import MONITORING, is_monitoring
 
 ALPHA = {
     "Namespace": 1,
@@ -63,15 +64,16 @@ def by_key(recorder: Recorder) -> dict[Key, Registration]:
 
 
 def changed(before: Recorder, after: Recorder) -> set[Key]:
-    """Objects that both programs have and that differ."""
+    """Objects that both programs have and that differ, without those of monitoring (test_monitoring_objects)."""
     first, second = by_key(before), by_key(after)
-    return {key for key in first.keys() & second.keys() if first[key].inputs != second[key].inputs}
+    keys = {key for key in first.keys() & second.keys() if not is_monitoring(key)}
+    return {key for key in keys if first[key].inputs != second[key].inputs}
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_each_stack_is_exactly_these_objects(programs: Mapping[str, Recorder], stack: str) -> None:
     """Exactly these, of exactly these kinds."""
-    assert Counter(each["kind"] for each in programs[stack].objects) == COUNTS[stack]
+    assert Counter(each["kind"] for each in programs[stack].objects) == Counter(COUNTS[stack]) + MONITORING[stack]
     assert sum(COUNTS[stack].values()) == {"alpha": 118, "beta": 125}[stack]
 
 
@@ -121,7 +123,10 @@ def test_a_transition_changes_pods_autoscalers_and_what_several_servers_need(pro
     new = by_key(after).keys() - by_key(programs["alpha"]).keys()
     assert Counter(kind for kind, _ in new) == PROXY | GATEWAY
     assert {name for kind, name in new if kind in PROXY} == {"redis-proxy", "redis-proxy-configuration"}
-    assert by_key(programs["alpha"]).keys() - by_key(after).keys() == {("Ingress", "ingress-routes")}
+    assert by_key(programs["alpha"]).keys() - by_key(after).keys() == {
+        ("Ingress", "ingress-routes"),
+        ("ServiceMonitor", "monitoring-api-gateway"),
+    }
 
 
 def test_a_transition_never_touches_what_kubernetes_cannot_change(programs: Mapping[str, Recorder]) -> None:

@@ -103,7 +103,7 @@ def test_the_project_pins_this_version(program: str, version: str) -> None:
 
 
 SCANNERS = {"kube-score", "kubeconform", "actionlint", "trivy"}
-WATCHING = {"promtool", "prometheus", "alertmanager", "loki", "alloy-syntax", "grafana-schema"}
+WATCHING = {"promtool", "prometheus", "alertmanager", "monitoring-check", "loki", "alloy-syntax", "grafana-schema"}
 ONLY_BUILT = {"compose-go", "nats", *WATCHING, *SCANNERS}
 """Programs that only tests need and of whose releases no trusted checksum is known to us."""
 

@@ -8,8 +8,12 @@ import pulumi
 import pytest
 
 from components.kubernetes_object import DATA_ANNOTATION
+from components.observability.alertmanager import Alertmanager
 from components.observability.alloy import Alloy
+from components.observability.exporters import BlackboxExporter, KubeStateMetrics
 from components.observability.loki import Loki
+from components.observability.metrics import Monitoring
+from components.observability.prometheus import Prometheus
 from components.services import SERVICES
 from components.settings.errors import PLATFORM_KEY
 from components.shared.admission import PlatformAdmission
@@ -34,6 +38,11 @@ COMPONENTS: Mapping[str, type[pulumi.ComponentResource]] = {
     "alt-las:platform:Workload": Workload,
     "alt-las:observability:Alloy": Alloy,
     "alt-las:observability:Loki": Loki,
+    "alt-las:observability:Alertmanager": Alertmanager,
+    "alt-las:observability:BlackboxExporter": BlackboxExporter,
+    "alt-las:observability:KubeStateMetrics": KubeStateMetrics,
+    "alt-las:observability:Monitoring": Monitoring,
+    "alt-las:observability:Prometheus": Prometheus,
     "alt-las:shared:Nats": Nats,
     "alt-las:shared:Postgres": Postgres,
     "alt-las:shared:StoreBackup": StoreBackup,

@@ -40,13 +40,16 @@ def test_alloy_may_read_pods_and_their_logs_in_its_namespace_and_nothing_else(
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_only_alloy_asks_for_a_token_and_nobody_mounts_the_node(programs: Mapping[str, Recorder], stack: str) -> None:
+def test_only_those_who_ask_the_api_server_have_a_token_and_nobody_mounts_the_node(
+    programs: Mapping[str, Recorder], stack: str
+) -> None:
     """Its ServiceAccount hands none out by itself, so the pod's own word is what counts."""
     objects = programs[stack].objects
     assert find(objects, "ServiceAccount", "alloy")["automountServiceAccountToken"] is False
     workloads = [each for each in objects if each["kind"] in {"Deployment", "StatefulSet"}]
     pods = {each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in workloads}
-    assert [name for name, pod in pods.items() if pod["automountServiceAccountToken"]] == ["alloy"]
+    asking = {name for name, pod in pods.items() if pod["automountServiceAccountToken"]}
+    assert asking == {"alloy", "kube-state-metrics"}
     assert "hostPath" not in json.dumps(pods)
 
 
@@ -70,7 +73,7 @@ def test_every_service_sends_to_alloy_by_otlp_and_alloy_reaches_loki_and_the_api
     callers = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in entrance["from"]]
     assert (sorted(callers), [port["port"] for port in entrance["ports"]]) == (sorted(services), [4318, 4317])
     reached = {tuple(port["port"] for port in rule["ports"]) for rule in spec["egress"]}
-    assert reached == {(3100,), (53, 53), (443, 6443)}
+    assert reached == {(3100,), (9090,), (53, 53), (443, 6443)}
     for service in services:
         rules = find(objects, "NetworkPolicy", service)["spec"]["egress"]
         assert [4318, 4317] in [[port["port"] for port in rule["ports"]] for rule in rules]

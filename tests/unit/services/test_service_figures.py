@@ -88,16 +88,27 @@ def test_roles_and_identities_are_the_service_s_own(programs: Programs, stack: s
     assert find(programs[stack].objects, "ServiceAccount", service)["metadata"]["name"] == service
 
 
-def test_policies_admit_the_declared_callers_only(programs: Programs, stack: str, service: str) -> None:
-    """The gateway is entered from the ingress controller; ai-orchestrator alone reaches the internet."""
-    spec = find(programs[stack].objects, "NetworkPolicy", service)["spec"]
-    (rule,) = spec["ingress"]
-    callers = [
+def names_of(rule: Mapping[str, Any]) -> list[str]:
+    """Names of the pods that a rule lets in."""
+    return [
         peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
         for peer in rule["from"]
         if "namespaceSelector" not in peer
     ]
-    assert callers == figures.CALLERS[service]
+
+
+def test_policies_admit_the_declared_callers_only(programs: Programs, stack: str, service: str) -> None:
+    """The gateway is entered from the ingress controller; ai-orchestrator alone reaches the internet."""
+    spec = find(programs[stack].objects, "NetworkPolicy", service)["spec"]
+    *called, probed = [rule for rule in spec["ingress"] if names_of(rule) != ["prometheus"]]
+    assert (names_of(probed), probed["ports"]) == (
+        ["blackbox-exporter"],
+        [{"protocol": "TCP", "port": figures.PORTS[service][0]}],
+    )
+    scraped = [rule["ports"] for rule in spec["ingress"] if names_of(rule) == ["prometheus"]]
+    assert scraped == ([probed["ports"]] if (stack, service) == ("alpha", "api-gateway") else [])
+    (rule,) = called
+    assert names_of(rule) == figures.CALLERS[service]
     outside = [peer["podSelector"]["matchLabels"] for peer in rule["from"] if "namespaceSelector" in peer]
     assert outside == ([{"app.kubernetes.io/name": "traefik"}] if service == "api-gateway" else [])
     assert rule["ports"] == [{"protocol": "TCP", "port": figures.PORTS[service][0]}]

@@ -39,7 +39,7 @@ def callers(policy: Mapping[str, Any]) -> list[tuple[list[str], list[int]]]:
 def test_a_single_redis_is_reached_by_the_gateway_and_reaches_nobody(programs: Mapping[str, Recorder]) -> None:
     """Not even DNS."""
     policy = find(programs["alpha"].objects, "NetworkPolicy", "redis")
-    assert callers(policy) == [(["api-gateway", "redis-backup"], [6379])]
+    assert callers(policy) == [(["api-gateway", "redis-backup"], [6379]), (["prometheus"], [9121])]
     assert policy["spec"]["egress"] == []
 
 
@@ -47,7 +47,7 @@ def test_several_redis_servers_are_reached_by_proxies_and_by_each_other(programs
     """The gateway reaches the proxies only."""
     objects = programs["beta"].objects
     servers = find(objects, "NetworkPolicy", "redis")
-    assert callers(servers) == [(["redis-proxy", "redis-backup"], [6379]), (["redis"], [6379, 26379])]
+    assert callers(servers) == [(["redis-proxy", "redis-backup"], [6379]), (["redis"], [6379, 26379]), (["prometheus"], [9121])]
     assert callers(find(objects, "NetworkPolicy", "redis-proxy")) == [(["api-gateway", "redis-backup"], [6379])]
     egress = find(objects, "NetworkPolicy", "api-gateway")["spec"]["egress"]
     assert {"podSelector": {"matchLabels": PROXY}} in [peer for rule in egress for peer in rule["to"]]
@@ -57,8 +57,9 @@ def test_several_redis_servers_are_reached_by_proxies_and_by_each_other(programs
 def test_nats_is_reached_by_its_services_the_job_and_its_own_servers(programs: Mapping[str, Recorder]) -> None:
     """Each on one port; the monitoring port is for the kubelet alone."""
     clients = (["archive-service", "nats-backup", "runner-service", "nats-streams"], [4222])
-    assert callers(find(programs["alpha"].objects, "NetworkPolicy", "nats")) == [clients]
-    assert callers(find(programs["beta"].objects, "NetworkPolicy", "nats")) == [clients, (["nats"], [6222])]
+    scraper = (["prometheus"], [7777])
+    assert callers(find(programs["alpha"].objects, "NetworkPolicy", "nats")) == [clients, scraper]
+    assert callers(find(programs["beta"].objects, "NetworkPolicy", "nats")) == [clients, (["nats"], [6222]), scraper]
 
 
 @pytest.mark.parametrize("stack", STACKS)

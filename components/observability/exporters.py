@@ -1,0 +1,202 @@
+"""The exporters with pods of their own: one probes health paths and certificates, one exports the state of objects."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from components.kubernetes_object import Manifest
+from components.observability import operator_objects as objects
+from components.observers import BLACKBOX, BLACKBOX_PORT, KUBE_STATE, KUBE_STATE_PORT, METRICS_PORT_NAME
+from components.service_graph import ServiceGraph
+from components.settings import PlatformSettings
+from components.settings.prometheus import ExporterSettings
+from components.shared.mesh import opt_out_labels
+from components.shared.store_component import StoreComponent
+from components.shared.store_manifests import StoreObjects
+from components.shared.store_pods import ContainerArgs, PodArgs, container
+
+HEALTH_MODULE = "health"
+CERTIFICATE_MODULE = "certificate"
+
+_COMPONENT = "metrics"
+_GRACE_SECONDS = 30
+_PROBERS = 2
+_PROBE_TIMEOUT = "10s"
+_CONFIGURATION = "/etc/blackbox"
+_WATCHED: Mapping[str, tuple[str, ...]] = {
+    "": ("persistentvolumeclaims", "pods", "resourcequotas"),
+    "apps": ("deployments", "statefulsets"),
+    "autoscaling": ("horizontalpodautoscalers",),
+    "batch": ("cronjobs", "jobs"),
+    "policy": ("poddisruptionbudgets",),
+}
+"""What kube-state-metrics may list, by API group. Never Secrets."""
+
+
+def blackbox_objects(platform: PlatformSettings) -> StoreObjects:
+    """The prober's pods, which enter the mesh where there is one: they call services."""
+    return StoreObjects(name=BLACKBOX, component=_COMPONENT, namespace=platform.namespace)
+
+
+def kube_state_objects(platform: PlatformSettings) -> StoreObjects:
+    """The pod that exports the state of the stack's objects."""
+    return StoreObjects(
+        name=KUBE_STATE, component=_COMPONENT, namespace=platform.namespace, pod_labels=opt_out_labels(platform)
+    )
+
+
+def blackbox_content(platform: PlatformSettings) -> dict[str, str]:
+    """What the prober may do: ask for a health path, and look at the certificate that is shown for the host."""
+    http = {"method": "GET", "valid_status_codes": [200], "follow_redirects": False, "preferred_ip_protocol": "ip4"}
+    # It looks at certificates of every maker: an expired or unknown one must be seen, not refused.
+    tls = {"server_name": platform.ingress.host, "insecure_skip_verify": True}
+    modules = {
+        HEALTH_MODULE: {"prober": "http", "timeout": _PROBE_TIMEOUT, "http": http},
+        CERTIFICATE_MODULE: {
+            "prober": "tcp",
+            "timeout": _PROBE_TIMEOUT,
+            "tcp": {"tls": True, "tls_config": tls, "preferred_ip_protocol": "ip4"},
+        },
+    }
+    return {"blackbox.yml": json.dumps({"modules": modules}, indent=2)}
+
+
+def kube_state_rules() -> list[dict[str, Any]]:
+    """What exporting the state of the namespace's objects takes."""
+    return [
+        {"apiGroups": [group], "resources": list(resources), "verbs": ["list", "watch"]}
+        for group, resources in _WATCHED.items()
+    ]
+
+
+def _deployment(made: StoreObjects, pod: PodArgs, platform: PlatformSettings, *, alone: bool = False) -> Manifest:
+    """Pods of an exporter: several that are alike, or one alone that asks the API server and counts once."""
+    template = made.pod_template(pod)
+    strategy: dict[str, Any] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    if alone:
+        template["spec"]["automountServiceAccountToken"] = True
+        strategy = {"type": "Recreate"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": made.metadata(),
+        "spec": {
+            "replicas": 1 if alone else _PROBERS,
+            "revisionHistoryLimit": platform.rollout.revision_history_limit,
+            "progressDeadlineSeconds": platform.rollout.progress_deadline_seconds,
+            "strategy": strategy,
+            "selector": {"matchLabels": made.selector},
+            "template": template,
+        },
+    }
+
+
+def _checks(path: str) -> dict[str, Any]:
+    check = {"httpGet": {"path": path, "port": METRICS_PORT_NAME}, "periodSeconds": 10, "timeoutSeconds": 3}
+    return {
+        "startupProbe": {**check, "failureThreshold": 12},
+        "readinessProbe": {**check, "failureThreshold": 3},
+        "livenessProbe": {**check, "failureThreshold": 6},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
+    }
+
+
+def blackbox_deployment(exporter: ExporterSettings, platform: PlatformSettings) -> Manifest:
+    """The prober. It keeps nothing."""
+    made = blackbox_objects(platform)
+    pod = PodArgs(
+        version=exporter.image.tag,
+        user=objects.SERVER_USER,
+        containers=[
+            container(
+                ContainerArgs(
+                    name=BLACKBOX,
+                    image=exporter.image.reference,
+                    command=("/bin/blackbox_exporter", f"--config.file={_CONFIGURATION}/blackbox.yml"),
+                    resources=exporter.resources,
+                    ports={METRICS_PORT_NAME: BLACKBOX_PORT},
+                    mounts={_CONFIGURATION: "configuration:ro"},
+                    further=_checks("/-/healthy"),
+                )
+            )
+        ],
+        volumes=[
+            {
+                "name": "configuration",
+                "configMap": {"name": made.configuration_name(blackbox_content(platform)), "defaultMode": 0o444},
+            }
+        ],
+        grace_period_seconds=_GRACE_SECONDS,
+    )
+    return _deployment(made, pod, platform)
+
+
+def kube_state_deployment(exporter: ExporterSettings, platform: PlatformSettings) -> Manifest:
+    """The one pod besides Prometheus that asks the API server; it may list, in its own namespace only."""
+    made = kube_state_objects(platform)
+    watched = ",".join(sorted(resource for resources in _WATCHED.values() for resource in resources))
+    pod = PodArgs(
+        version=exporter.image.tag,
+        user=objects.SERVER_USER,
+        containers=[
+            container(
+                ContainerArgs(
+                    name=KUBE_STATE,
+                    image=exporter.image.reference,
+                    command=(
+                        "/kube-state-metrics",
+                        f"--port={KUBE_STATE_PORT}",
+                        f"--namespaces={platform.namespace}",
+                        f"--resources={watched}",
+                    ),
+                    resources=exporter.resources,
+                    ports={METRICS_PORT_NAME: KUBE_STATE_PORT},
+                    further=_checks("/healthz"),
+                )
+            )
+        ],
+        volumes=[],
+        grace_period_seconds=_GRACE_SECONDS,
+    )
+    return _deployment(made, pod, platform, alone=True)
+
+
+class BlackboxExporter(StoreComponent):
+    """The prober with its configuration, its Service and its NetworkPolicy. Does not own what is probed."""
+
+    def __init__(
+        self, platform: PlatformSettings, exporter: ExporterSettings, graph: ServiceGraph, namespace: pulumi.Resource
+    ) -> None:
+        super().__init__("alt-las:observability:BlackboxExporter", BLACKBOX, platform, namespace)
+        made = blackbox_objects(platform)
+        before = [
+            self._register(BLACKBOX, made.service_account()),
+            self._register(f"{BLACKBOX}-configuration", made.config_map(blackbox_content(platform))),
+            self._register(BLACKBOX, objects.network_policy(made.name, _COMPONENT, platform, graph)),
+        ]
+        self._register(BLACKBOX, made.client_service({METRICS_PORT_NAME: BLACKBOX_PORT}))
+        self._register(BLACKBOX, made.disruption_budget())
+        self._register(BLACKBOX, blackbox_deployment(exporter, platform), *before, awaited=True)
+        self.register_outputs({})
+
+
+class KubeStateMetrics(StoreComponent):
+    """The state of the namespace's objects as metrics, with a Role that lists these and nothing else."""
+
+    def __init__(
+        self, platform: PlatformSettings, exporter: ExporterSettings, graph: ServiceGraph, namespace: pulumi.Resource
+    ) -> None:
+        super().__init__("alt-las:observability:KubeStateMetrics", KUBE_STATE, platform, namespace)
+        made = kube_state_objects(platform)
+        roles = objects.reader_role(KUBE_STATE, _COMPONENT, platform, kube_state_rules())
+        before = [
+            self._register(KUBE_STATE, made.service_account()),
+            *(self._register(KUBE_STATE, each) for each in roles),
+            self._register(KUBE_STATE, objects.network_policy(made.name, _COMPONENT, platform, graph)),
+        ]
+        self._register(KUBE_STATE, made.client_service({METRICS_PORT_NAME: KUBE_STATE_PORT}))
+        self._register(KUBE_STATE, made.disruption_budget())
+        self._register(KUBE_STATE, kube_state_deployment(exporter, platform), *before, awaited=True)
+        self.register_outputs({})

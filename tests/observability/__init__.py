@@ -1,0 +1,1 @@
+"""What monitoring is given, judged by the programs that read it."""

@@ -1,0 +1,283 @@
+"""For every alert: series under which it fires, and series, close to them, under which it keeps quiet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+NAMESPACE = 'namespace="alt-las"'
+Series = Mapping[str, str]
+"""Values by series, as promtool writes them: `1x60` is sixty more of the same."""
+
+Cases = tuple[Series, Series]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """When an alert fires and when it does not.
+
+    Attributes:
+        alert: Its name.
+        cases: Series under which it fires, and series under which it does not.
+        minute: When it is looked at.
+        step: Minutes between two values.
+        severity: Its severity.
+        where: Further labels of the alert that is meant, where there are several of the name.
+    """
+
+    alert: str
+    cases: Cases
+    minute: int = 30
+    step: int = 1
+    severity: str = "ticket"
+    where: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def firing(self) -> Series:
+        """Series under which it fires."""
+        return self.cases[0]
+
+    @property
+    def quiet(self) -> Series:
+        """Series under which it does not."""
+        return self.cases[1]
+
+
+def series(name: str, *labels: str) -> str:
+    """A series of the stack."""
+    return f"{name}{{{','.join((NAMESPACE, *labels))}}}"
+
+
+def _constant(name: str, labels: str, bad: float, good: float) -> Cases:
+    one = series(name, *([labels] if labels else []))
+    return {one: f"{bad:g}x1500"}, {one: f"{good:g}x1500"}
+
+
+def _probe(values: str) -> Series:
+    return {series("probe_success", 'service="runner-service"'): values}
+
+
+def _durations(fast: str, slow: str, code: str = "200") -> Series:
+    """A histogram: requests below 50 ms, and all of them, the others between 2500 and 5000 ms."""
+    labels = ('service="api-gateway"', f'code="{code}"')
+    return {
+        series("http_request_duration_ms_bucket", *labels, 'le="50"'): fast,
+        series("http_request_duration_ms_bucket", *labels, 'le="2500"'): fast,
+        series("http_request_duration_ms_bucket", *labels, 'le="5000"'): slow,
+        series("http_request_duration_ms_bucket", *labels, 'le="+Inf"'): slow,
+    }
+
+
+def _answers(failing: str, all_others: str) -> Series:
+    labels = 'service="api-gateway"'
+    return {
+        series("http_request_duration_ms_count", labels, 'code="503"'): failing,
+        series("http_request_duration_ms_count", labels, 'code="200"'): all_others,
+    }
+
+
+def _pair(first: str, second: str, bad: tuple[str, str], good: tuple[str, str]) -> Cases:
+    return {first: bad[0], second: bad[1]}, {first: good[0], second: good[1]}
+
+
+_THREE_DAYS = 3 * 24 * 60
+_STEP = 15
+_POINTS = _THREE_DAYS // _STEP
+_ONE_IN_TWENTY = " ".join(["1x18 0"] * (_POINTS // 20 + 1))
+_ONCE_IN_THREE_DAYS = "1x100 0 1x300"
+
+_BUDGETS = (
+    Scenario(
+        alert="AvailabilityBudgetBurnsFast",
+        # One failed probe is far too fast for five minutes, but not for an hour.
+        cases=(_probe("1x60 0x60"), _probe("1x85 0 1x60")),
+        where={"service": "runner-service"},
+        minute=90,
+        severity="page",
+    ),
+    Scenario(
+        alert="AvailabilityBudgetBurnsSlowly",
+        cases=(_probe(_ONE_IN_TWENTY), _probe(_ONCE_IN_THREE_DAYS)),
+        where={"service": "runner-service"},
+        minute=_THREE_DAYS,
+        step=_STEP,
+    ),
+    Scenario(
+        alert="LatencyBudgetBurnsFast",
+        cases=(_durations("0x200", "0+60x200"), _durations("0+58x200", "0+60x200")),
+        minute=90,
+        severity="page",
+    ),
+    Scenario(
+        alert="LatencyBudgetBurnsSlowly",
+        cases=(_durations(f"0+270x{_POINTS}", f"0+300x{_POINTS}"), _durations(f"0+297x{_POINTS}", f"0+300x{_POINTS}")),
+        where={"service": "api-gateway"},
+        minute=_THREE_DAYS,
+        step=_STEP,
+    ),
+    Scenario(
+        alert="SuccessBudgetBurnsFast",
+        cases=(_answers("0+20x200", "0+80x200"), _answers("0+1x200", "0+200x200")),
+        minute=90,
+        severity="page",
+    ),
+    Scenario(
+        alert="SuccessBudgetBurnsSlowly",
+        cases=(_answers(f"0+6x{_POINTS}", f"0+294x{_POINTS}"), _answers(f"0+1x{_POINTS}", f"0+299x{_POINTS}")),
+        minute=_THREE_DAYS,
+        step=_STEP,
+    ),
+)
+
+_RESTARTS = series("kube_pod_container_status_restarts_total", 'pod="a-1"', 'container="a"')
+_AVAILABLE, _WANTED = (
+    series(f"kube_deployment_{what}", 'deployment="a"') for what in ("status_replicas_available", "spec_replicas")
+)
+_SCALER = 'horizontalpodautoscaler="a"'
+_QUOTA = 'resource="pods"'
+_PLATFORM = (
+    Scenario(
+        alert="ContainerCrashLoops",
+        cases=({_RESTARTS: "0+1x60"}, {_RESTARTS: "0x10 1x10 2x40"}),
+        severity="page",
+    ),
+    Scenario(alert="RolloutStuck", cases=_pair(_AVAILABLE, _WANTED, ("1x60", "2x60"), ("2x60", "2x60"))),
+    Scenario(alert="JobFailed", cases=_constant("kube_job_failed", 'job_name="a",condition="true"', 1, 0)),
+    Scenario(
+        alert="AutoscalerAtMaximum",
+        cases=(
+            {
+                series("kube_horizontalpodautoscaler_status_current_replicas", _SCALER): "5x60",
+                series("kube_horizontalpodautoscaler_spec_max_replicas", _SCALER): "5x60",
+                series("kube_horizontalpodautoscaler_spec_min_replicas", _SCALER): "2x60",
+            },
+            {
+                series("kube_horizontalpodautoscaler_status_current_replicas", _SCALER): "4x60",
+                series("kube_horizontalpodautoscaler_spec_max_replicas", _SCALER): "5x60",
+                series("kube_horizontalpodautoscaler_spec_min_replicas", _SCALER): "2x60",
+            },
+        ),
+    ),
+    Scenario(
+        alert="QuotaNearlyFull",
+        cases=_pair(
+            series("kube_resourcequota", _QUOTA, 'type="used"'),
+            series("kube_resourcequota", _QUOTA, 'type="hard"'),
+            ("19x60", "20x60"),
+            ("18x60", "20x60"),
+        ),
+    ),
+    Scenario(
+        alert="CertificateExpires",
+        minute=90,
+        cases=_constant("probe_ssl_earliest_cert_expiry", 'service="ingress-certificate"', 14 * 86400, 15 * 86400),
+    ),
+    Scenario(
+        alert="BackupTooOld",
+        severity="page",
+        cases=_pair(
+            series("alt_las_backup_dump_last_success_timestamp_seconds", 'store="redis"'),
+            series("alt_las_backup_recovery_point_objective_seconds", 'store="redis"'),
+            ("60x60", "600x60"),
+            ("60x60", "6000x60"),
+        ),
+    ),
+    Scenario(
+        alert="RestoreDrillFailed",
+        severity="page",
+        cases=_constant("alt_las_backup_drill_success", 'store="redis"', 0, 1),
+    ),
+)
+
+_POD = 'pod="db-1"'
+_SIZES = (
+    series("cnpg_pg_database_size_bytes", _POD, 'datname="a"'),
+    series("cnpg_collector_pg_wal", _POD, 'value="size"'),
+)
+_REDIS = (series("redis_memory_used_bytes", _POD), series("redis_memory_max_bytes", _POD))
+_STORED = (series("jetstream_server_total_message_bytes", _POD), series("jetstream_server_max_storage", _POD))
+_STORES = (
+    Scenario(alert="PostgresDown", severity="page", cases=_constant("cnpg_collector_up", _POD, 0, 1)),
+    Scenario(alert="PostgresReplicationLag", severity="page", cases=_constant("cnpg_pg_replication_lag", _POD, 31, 30)),
+    Scenario(alert="PostgresConnectionsNearlyUsed", cases=_constant("cnpg_backends_total", _POD, 81, 80)),
+    Scenario(
+        alert="PostgresVolumeFills", severity="page", cases=_pair(*_SIZES, ("8e9x60", "1e9x60"), ("7e9x60", "1e9x60"))
+    ),
+    Scenario(alert="RedisDown", severity="page", cases=_constant("redis_up", _POD, 0, 1)),
+    Scenario(alert="RedisMemoryNearlyFull", cases=_pair(*_REDIS, ("91x60", "100x60"), ("90x60", "100x60"))),
+    Scenario(
+        alert="RedisWithoutOnePrimary",
+        severity="page",
+        cases=(
+            {series("redis_instance_info", 'role="slave"', _POD): "1x60"},
+            {series("redis_instance_info", 'role="master"', _POD): "1x60"},
+        ),
+    ),
+    Scenario(alert="RedisVolumeFills", cases=_constant("redis_aof_current_size_bytes", _POD, 9e8, 8e8)),
+    Scenario(
+        alert="JetStreamConsumerLag",
+        severity="page",
+        cases=_constant("jetstream_consumer_num_pending", 'is_consumer_leader="true",stream_name="S"', 1001, 1000),
+    ),
+    Scenario(
+        alert="JetStreamStorageFills", severity="page", cases=_pair(*_STORED, ("81x60", "100x60"), ("80x60", "100x60"))
+    ),
+)
+
+_UP = series("up", 'job="redis"', 'instance="a"')
+_MONITORING = (
+    Scenario(alert="TargetDown", cases=({_UP: "1x10 0x50"}, {_UP: "1x10 0x3 1x50"})),
+    Scenario(
+        alert="TargetMissing",
+        cases=({series("up", 'job="nats"'): "1x60"}, {_UP: "1x60"}),
+        where={"service": "redis"},
+    ),
+    Scenario(
+        alert="PrometheusConfigurationRejected",
+        severity="page",
+        cases=_constant("prometheus_config_last_reload_successful", _POD, 0, 1),
+    ),
+    Scenario(
+        alert="PrometheusRuleFailures",
+        severity="page",
+        cases=(
+            {series("prometheus_rule_evaluation_failures_total", _POD): "0+1x60"},
+            {series("prometheus_rule_evaluation_failures_total", _POD): "7x60"},
+        ),
+    ),
+    Scenario(
+        alert="MetricsDroppedEarly",
+        cases=(
+            {series("prometheus_tsdb_size_retentions_total", _POD): "0x10 1x50"},
+            {series("prometheus_tsdb_size_retentions_total", _POD): "1x60"},
+        ),
+    ),
+    Scenario(
+        alert="PrometheusWithoutAlertmanager",
+        severity="page",
+        cases=_constant("prometheus_notifications_alertmanagers_discovered", _POD, 0, 1),
+    ),
+    Scenario(
+        alert="AlertsNotDelivered",
+        severity="page",
+        cases=(
+            {series("alertmanager_notifications_failed_total", _POD): "0+1x60"},
+            {series("alertmanager_notifications_failed_total", _POD): "3x60"},
+        ),
+    ),
+)
+
+SCENARIOS = (*_BUDGETS, *_PLATFORM, *_STORES, *_MONITORING)
+"""All of them. `Watchdog` always fires and `VolumeFills` belongs to another mode; both are tested apart."""
+
+KUBELET = (
+    Scenario(
+        alert="VolumeFills",
+        severity="page",
+        cases=_pair(
+            series("kubelet_volume_stats_used_bytes", 'persistentvolumeclaim="a"'),
+            series("kubelet_volume_stats_capacity_bytes", 'persistentvolumeclaim="a"'),
+            ("81x60", "100x60"),
+            ("80x60", "100x60"),
+        ),
+    ),
+)
+"""In the mode external, where the cluster's Prometheus scrapes kubelets."""
