@@ -71,7 +71,7 @@ CERTIFICATE = {"tls": {"additional": [{"host": "grafana.alt-las.local", "secretN
             "alloy is set, but loki is not, so nobody would keep what it reads; set loki or remove alloy",
         ),
         (
-            {"prometheus": None, "grafana": {"resources": RESOURCES}},
+            {"prometheus": None, "alertmanager": None, "grafana": {"resources": RESOURCES}},
             "",
             "grafana is set, but prometheus is not, so its dashboards would stay empty; set prometheus (mode managed, "
             "or external for the cluster's own) or remove grafana",
