@@ -98,7 +98,7 @@ def _checks(path: str) -> dict[str, Any]:
     return {
         "startupProbe": {**check, "failureThreshold": 12},
         "readinessProbe": {**check, "failureThreshold": 3},
-        "livenessProbe": {**check, "failureThreshold": 6},
+        "livenessProbe": {"tcpSocket": {"port": METRICS_PORT_NAME}, "periodSeconds": 10, "failureThreshold": 6},
         "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
     }
 

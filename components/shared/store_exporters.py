@@ -57,6 +57,7 @@ def _sidecar(
     exporter: ExporterSettings, command: tuple[str, ...], port: int, environment: Mapping[str, Any]
 ) -> dict[str, Any]:
     is_open = {"tcpSocket": {"port": METRICS_PORT_NAME}, "periodSeconds": 10}
+    answer = {"httpGet": {"path": "/metrics", "port": METRICS_PORT_NAME}, "periodSeconds": 30, "timeoutSeconds": 10}
     args = ContainerArgs(
         name=_NAME,
         image=exporter.image.reference,
@@ -68,7 +69,7 @@ def _sidecar(
         further={
             "startupProbe": {**is_open, "failureThreshold": 12},
             "readinessProbe": is_open,
-            "livenessProbe": {**is_open, "failureThreshold": 6},
+            "livenessProbe": {**answer, "failureThreshold": 6},
             "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
         },
     )
