@@ -17,7 +17,7 @@ Question = Callable[[Pod, ManifestSet], bool | None]
 """Yes, no, or None where the question makes no sense for the kind of workload."""
 
 _STATELESS = ("Deployment",)
-_WATCHING = ("dashboards", "logs", "metrics", "monitoring")
+_WATCHING = ("backup", "dashboards", "logs", "metrics", "monitoring")
 """Components that serve no request: without them the platform works on, unseen."""
 
 _LABELS = ("name", "component", "part-of", "managed-by", "version")

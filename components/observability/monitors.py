@@ -13,7 +13,15 @@ from components.kubernetes_object import Manifest
 from components.observability import operator_objects as objects
 from components.observability.exporters import CERTIFICATE_MODULE, HEALTH_MODULE
 from components.observability.prometheus import WEB_PORT
-from components.observers import ALERTMANAGER, BLACKBOX, BLACKBOX_PORT, KUBE_STATE, METRICS_PORT_NAME, PROMETHEUS
+from components.observers import (
+    ALERTMANAGER,
+    BACKUP_METRICS,
+    BLACKBOX,
+    BLACKBOX_PORT,
+    KUBE_STATE,
+    METRICS_PORT_NAME,
+    PROMETHEUS,
+)
 from components.settings import PlatformSettings
 from components.settings.prometheus import PrometheusSettings
 from components.shared import nats_manifests, postgres_manifests, redis_manifests
@@ -86,6 +94,9 @@ class _Monitors:
             yield self._pods(redis_manifests.NAME, METRICS_PORT_NAME)
         if self.platform.nats:
             yield self._pods(nats_manifests.NAME, METRICS_PORT_NAME)
+        if self.platform.backup:
+            # It says which store each series is about.
+            yield self._pods(BACKUP_METRICS, METRICS_PORT_NAME)
 
     def _pods(
         self, name: str, port: str, labels: Mapping[str, str] | None = None, *, honor_labels: bool = False

@@ -39,6 +39,7 @@ class BackupMetrics(StoreComponent):
             self._register(name, role_binding(objects)),
         ]
         self._register(name, objects.client_service({"metrics": BACKUP_METRICS_PORT}))
+        self._register(name, objects.disruption_budget())
         self._register(name, deployment(platform, backup), *before, awaited=True)
         self.register_outputs({})
 

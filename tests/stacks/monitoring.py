@@ -4,18 +4,18 @@ from collections import Counter
 
 _BOTH = Counter(
     {
-        "NetworkPolicy": 4,
-        "ServiceAccount": 4,
-        "Role": 2,
-        "RoleBinding": 2,
+        "NetworkPolicy": 5,
+        "ServiceAccount": 5,
+        "Role": 3,
+        "RoleBinding": 3,
         "ConfigMap": 1,
         "Secret": 1,
-        "Deployment": 2,
-        "Service": 2,
-        "PodDisruptionBudget": 2,
+        "Deployment": 3,
+        "Service": 3,
+        "PodDisruptionBudget": 3,
         "Prometheus": 1,
         "Alertmanager": 1,
-        "PodMonitor": 7,
+        "PodMonitor": 8,
         "Probe": 6,
         "PrometheusRule": 5,
     }
@@ -23,7 +23,7 @@ _BOTH = Counter(
 MONITORING = {"alpha": _BOTH + Counter({"ServiceMonitor": 1}), "beta": _BOTH}
 """Beta's gateway exports no metrics, so nothing is scraped there."""
 
-_NAMES = ("prometheus", "alertmanager", "blackbox-exporter", "kube-state-metrics", "monitoring")
+_NAMES = ("backup-metrics", "prometheus", "alertmanager", "blackbox-exporter", "kube-state-metrics", "monitoring")
 
 
 def is_monitoring(key: tuple[str, str]) -> bool:

@@ -49,7 +49,7 @@ def test_only_those_who_ask_the_api_server_have_a_token_and_nobody_mounts_the_no
     workloads = [each for each in objects if each["kind"] in {"Deployment", "StatefulSet"}]
     pods = {each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in workloads}
     asking = {name for name, pod in pods.items() if pod["automountServiceAccountToken"]}
-    assert asking == {"alloy", "kube-state-metrics"}
+    assert asking == {"alloy", "backup-metrics", "kube-state-metrics"}
     assert "hostPath" not in json.dumps(pods)
 
 

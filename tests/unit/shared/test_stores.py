@@ -47,7 +47,11 @@ def test_several_redis_servers_are_reached_by_proxies_and_by_each_other(programs
     """The gateway reaches the proxies only."""
     objects = programs["beta"].objects
     servers = find(objects, "NetworkPolicy", "redis")
-    assert callers(servers) == [(["redis-proxy", "redis-backup"], [6379]), (["redis"], [6379, 26379]), (["prometheus"], [9121])]
+    assert callers(servers) == [
+        (["redis-proxy", "redis-backup"], [6379]),
+        (["redis"], [6379, 26379]),
+        (["prometheus"], [9121]),
+    ]
     assert callers(find(objects, "NetworkPolicy", "redis-proxy")) == [(["api-gateway", "redis-backup"], [6379])]
     egress = find(objects, "NetworkPolicy", "api-gateway")["spec"]["egress"]
     assert {"podSelector": {"matchLabels": PROXY}} in [peer for rule in egress for peer in rule["to"]]
