@@ -17,6 +17,7 @@ from components.observability.prometheus import Prometheus
 from components.services import SERVICES
 from components.settings.errors import PLATFORM_KEY
 from components.shared.admission import PlatformAdmission
+from components.shared.backup_metrics import BackupMetrics
 from components.shared.backups import StoreBackup
 from components.shared.ingress import PlatformIngress
 from components.shared.mesh import PlatformMesh
@@ -43,6 +44,7 @@ COMPONENTS: Mapping[str, type[pulumi.ComponentResource]] = {
     "alt-las:observability:KubeStateMetrics": KubeStateMetrics,
     "alt-las:observability:Monitoring": Monitoring,
     "alt-las:observability:Prometheus": Prometheus,
+    "alt-las:shared:BackupMetrics": BackupMetrics,
     "alt-las:shared:Nats": Nats,
     "alt-las:shared:Postgres": Postgres,
     "alt-las:shared:StoreBackup": StoreBackup,
