@@ -1,19 +1,26 @@
 """Writes the page about the architecture and its picture, from what the stacks' programs render."""
 
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from components.settings.loading import read_platform
-from release.diagram import Drawing, drawing_of, page
+from release.dashboard_picture import layout
+from release.diagram import drawing_of, page
 from release.picture import svg
 from release.program import record
 from release.workspace import Workspace
 
 PAGE = "architecture.md"
 PICTURE = "architecture.svg"
+DASHBOARD = "dashboard.svg"
+_SHOWN = "alt-las-overview.json"
+"""Key of the dashboard that is drawn, in the ConfigMap that Grafana reads."""
 
 
-def drawings(workspace: Workspace) -> dict[str, Drawing]:
-    """The drawing of every stack that has a file.
+def recorded(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
+    """What every stack that has a file registers.
 
     Raises:
         SettingsError: The settings of a stack are not usable.
@@ -22,28 +29,35 @@ def drawings(workspace: Workspace) -> dict[str, Drawing]:
     documents = {
         name: read_platform(workspace.stack_file(name)).model_dump(mode="json", by_alias=True) for name in names
     }
-    return {name: drawing_of(name, record(name, document).objects) for name, document in documents.items()}
+    return {name: record(name, document).objects for name, document in documents.items()}
 
 
 def pages(workspace: Workspace, stack: str) -> dict[str, str]:
-    """Page and picture of a stack, by file name.
+    """Page and picture of a stack, and the layout of its first dashboard where it has some, by file name.
 
     Raises:
         SettingsError: The settings of a stack are not usable, or it has no file.
     """
     read_platform(workspace.stack_file(stack))
-    found = drawings(workspace)
+    objects = recorded(workspace)
+    found = {name: drawing_of(name, made) for name, made in objects.items()}
     drawing = found.pop(stack)
-    return {PAGE: page(drawing, tuple(found.values()), PICTURE), PICTURE: svg(drawing)}
+    return {PAGE: page(drawing, tuple(found.values()), PICTURE), PICTURE: svg(drawing), **_layout(objects[stack])}
+
+
+def _layout(objects: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    texts = [each["data"][_SHOWN] for each in objects if each["kind"] == "ConfigMap" and _SHOWN in each["data"]]
+    return {DASHBOARD: layout(json.loads(texts[0]))} if texts else {}
 
 
 def write_pages(workspace: Workspace, stack: str, folder: Path) -> list[Path]:
-    """Write both files into a folder and return where they are.
+    """Write all files into a folder and return where they are.
 
     Raises:
         SettingsError: The settings of a stack are not usable, or it has no file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages(workspace, stack).items():
+    written = pages(workspace, stack)
+    for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in (PAGE, PICTURE)]
+    return [folder / name for name in written]

@@ -111,8 +111,10 @@ def svg(drawing: Drawing) -> str:
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 L10 5 L0 10 z" fill="#5f6470"/></marker></defs>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        _text(_MARGIN, 38, f"ALT_LAS {drawing.stack}: who reaches whom", 20, "#1f2228", bold=True),
-        _text(_MARGIN, 60, "Everything that is not drawn is denied. Numbers are TCP ports of the pods.", 13, "#5f6470"),
+        svg_text(_MARGIN, 38, f"ALT_LAS {drawing.stack}: who reaches whom", 20, "#1f2228", bold=True),
+        svg_text(
+            _MARGIN, 60, "Everything that is not drawn is denied. Numbers are TCP ports of the pods.", 13, "#5f6470"
+        ),
         _namespace(drawing, places, nodes),
         *(_arrow([places[name] for name in way(arrow, depth)]) for arrow in drawing.arrows),
         *(_node(node, places[node.name], drawing) for node in drawing.nodes),
@@ -146,7 +148,7 @@ def _namespace(drawing: Drawing, places: Mapping[str, Place], nodes: Mapping[str
     right, bottom = max(p.x for p in inside) + _WIDTH + _PADDING, max(p.y for p in inside) + _HEIGHT + _PADDING
     return (
         f'<rect x="{left:g}" y="{top:g}" width="{right - left:g}" height="{bottom - top:g}" rx="14" fill="#fbfcfe" '
-        f'stroke="#b9c2d3" stroke-dasharray="6 5"/>' + _text(left + 14, top - 8, drawing.namespace, 13, "#5f6470")
+        f'stroke="#b9c2d3" stroke-dasharray="6 5"/>' + svg_text(left + 14, top - 8, drawing.namespace, 13, "#5f6470")
     )
 
 
@@ -171,8 +173,8 @@ def _node(node: Node, place: Place, drawing: Drawing) -> str:
         f'<rect x="{place.x:g}" y="{place.y:g}" width="{_WIDTH}" height="{_HEIGHT}" rx="9" fill="{fill}" '
         f'stroke="{border}" stroke-width="1.4"/>'
     )
-    title = _text(middle, place.y + _HEIGHT / 2 + offset, node.name, 14, ink, bold=True, anchor="middle")
-    return box + title + _text(middle, place.y + _HEIGHT / 2 + 17, detail, 12, ink, anchor="middle")
+    title = svg_text(middle, place.y + _HEIGHT / 2 + offset, node.name, 14, ink, bold=True, anchor="middle")
+    return box + title + svg_text(middle, place.y + _HEIGHT / 2 + 17, detail, 12, ink, anchor="middle")
 
 
 def _about(name: str, drawing: Drawing) -> str:
@@ -185,12 +187,15 @@ def _legend(y: float) -> str:
     for kind, label in _LEGEND:
         fill, border, _ = _COLOURS[kind]
         parts.append(f'<rect x="{x:g}" y="{y - 11:g}" width="16" height="16" rx="4" fill="{fill}" stroke="{border}"/>')
-        parts.append(_text(x + 24, y + 2, label, 13, "#3c3e44"))
+        parts.append(svg_text(x + 24, y + 2, label, 13, "#3c3e44"))
         x += 60 + 8 * len(label)
     return "".join(parts)
 
 
-def _text(x: float, y: float, text: str, size: int, colour: str, *, bold: bool = False, anchor: str = "start") -> str:
+def svg_text(
+    x: float, y: float, text: str, size: int, colour: str, *, bold: bool = False, anchor: str = "start"
+) -> str:
+    """One line of text that begins at a point, or has it at its middle or end."""
     weight = ' font-weight="600"' if bold else ""
     return (
         f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{colour}" text-anchor="{anchor}"{weight}>'

@@ -7,6 +7,9 @@ import pulumi
 
 from components.observability import alloy, grafana, loki
 from components.observability.grafana_configuration import Source, loki_source, prometheus_source
+from components.observability.known_metrics import known_series
+from components.observability.queries import UnknownMetricError
+from components.observability.rules import recorded_metrics
 from components.observers import PROMETHEUS_PORT, PROMETHEUS_SERVICE
 from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings
@@ -49,9 +52,16 @@ def sources(platform: PlatformSettings) -> tuple[Source, ...]:
 
 
 def stack_dashboards(platform: PlatformSettings, graph: ServiceGraph, stack: str) -> Mapping[str, Mapping[str, Any]]:
-    """The dashboards of a stack by their identifier."""
+    """The dashboards of a stack by their identifier.
+
+    Raises:
+        pulumi.RunError: A dashboard asks for what nobody exports; nothing of Grafana was registered.
+    """
     # Half a hundred modules that a stack without Grafana does not need.
     from components.observability.dashboards import dashboards  # noqa: PLC0415
     from components.observability.dashboards.view import view_of  # noqa: PLC0415
 
-    return dashboards(view_of(platform, graph, stack))
+    try:
+        return dashboards(view_of(platform, graph, stack), known_series(tuple(recorded_metrics(platform))))
+    except UnknownMetricError as error:
+        raise pulumi.RunError(str(error)) from None

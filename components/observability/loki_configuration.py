@@ -30,12 +30,14 @@ class LokiPlace:
         data: Folder of everything that it writes.
         host: Address on which it listens.
         port: TCP port on which it answers HTTP.
-        grpc_port: TCP port on which its parts talk to each other.
+        grpc_host: Address on which its parts talk to each other.
+        grpc_port: TCP port on which they do.
     """
 
     data: str = "/var/lib/loki"
     host: str = "0.0.0.0"  # noqa: S104  # a pod listens on its own address
     port: int = LOKI_PORT
+    grpc_host: str = "127.0.0.1"
     grpc_port: int = _GRPC_PORT
 
 
@@ -53,7 +55,7 @@ def configuration(loki: LokiSettings, place: LokiPlace) -> dict[str, Any]:
         "server": {
             "http_listen_address": place.host,
             "http_listen_port": place.port,
-            "grpc_listen_address": "127.0.0.1",
+            "grpc_listen_address": place.grpc_host,
             "grpc_listen_port": place.grpc_port,
             "log_level": "info",
             "log_format": "json",
@@ -62,7 +64,7 @@ def configuration(loki: LokiSettings, place: LokiPlace) -> dict[str, Any]:
             "path_prefix": place.data,
             "replication_factor": 1,
             # One server needs nobody to agree with.
-            "instance_addr": "127.0.0.1",
+            "instance_addr": place.grpc_host,
             "ring": {"kvstore": {"store": "inmemory"}},
         },
         "schema_config": {"configs": _schemas(loki)},

@@ -9,8 +9,8 @@ from policy.reachability import prove
 from policy.stacks import load_stack, read_document
 from tests.stacks.documents import STACKS
 
-CALLS, ENTRIES, MEMBERS = 6 + 5 + 1, 1, 5 + 3
-"""Between services, to Alloy and from it to Prometheus; from the ingress controller; who is in the mesh."""
+CALLS, ENTRIES, MEMBERS = 6 + 5 + 2, 1, 5 + 4
+"""Between services, to Alloy, from it and Grafana to Prometheus; from the ingress controller; who is in the mesh."""
 
 PROBES, OBSERVERS = 5, 2
 """Services that are probed through the tunnel; observers in the mesh that Prometheus scrapes: itself and the prober."""

@@ -53,7 +53,9 @@ def named(*names: str) -> list[dict[str, Any]]:
 def problems(kubectl: Kubectl, changes: dict[str, Any]) -> list[str]:
     """What is wrong with the cluster for alpha, changed at paths."""
     try:
-        check_cluster(kubectl, "alpha", alpha_settings({"prometheus": None, "alertmanager": None} | changes))
+        check_cluster(
+            kubectl, "alpha", alpha_settings({"prometheus": None, "alertmanager": None, "grafana": None} | changes)
+        )
     except SettingsError as error:
         return [str(problem).removeprefix(f"{PLATFORM_KEY}.") for problem in error.problems]
     return []

@@ -11,6 +11,7 @@ from components.kubernetes_object import DATA_ANNOTATION
 from components.observability.alertmanager import Alertmanager
 from components.observability.alloy import Alloy
 from components.observability.exporters import BlackboxExporter, KubeStateMetrics
+from components.observability.grafana import Grafana
 from components.observability.loki import Loki
 from components.observability.metrics import Monitoring
 from components.observability.prometheus import Prometheus
@@ -38,6 +39,7 @@ COMPONENTS: Mapping[str, type[pulumi.ComponentResource]] = {
     "alt-las:platform:Mesh": PlatformMesh,
     "alt-las:platform:Workload": Workload,
     "alt-las:observability:Alloy": Alloy,
+    "alt-las:observability:Grafana": Grafana,
     "alt-las:observability:Loki": Loki,
     "alt-las:observability:Alertmanager": Alertmanager,
     "alt-las:observability:BlackboxExporter": BlackboxExporter,

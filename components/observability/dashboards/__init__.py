@@ -1,7 +1,7 @@
 """The dashboards of a stack, made from what it declares. Needs grafana-foundation-sdk, so it is imported late."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from components.observability.dashboards.service import service_board
 from components.observability.dashboards.stores import stores_board
 from components.observability.dashboards.view import View
 from components.observability.grafana_configuration import PROMETHEUS_UID
-from components.observability.known_metrics import known_series
 from components.observability.queries import require_known
 
 
@@ -33,8 +32,12 @@ class PlacedQuery:
     expression: str
 
 
-def dashboards(view: View) -> dict[str, dict[str, Any]]:
+def dashboards(view: View, known: Collection[str]) -> dict[str, dict[str, Any]]:
     """Every dashboard of a stack as Grafana reads it, by its identifier.
+
+    Args:
+        view: The stack.
+        known: Names of the series that somebody exports or records.
 
     Raises:
         UnknownMetricError: A query asks for what nobody exports.
@@ -48,17 +51,16 @@ def dashboards(view: View) -> dict[str, dict[str, Any]]:
     ]
     encoder = JSONEncoder(sort_keys=True)
     documents = [_numbered(json.loads(encoder.encode(each.build()))) for each in boards]
-    check_queries(documents)
+    check_queries(documents, frozenset(known))
     return {document["uid"]: document for document in documents}
 
 
-def check_queries(documents: Iterable[Mapping[str, Any]]) -> None:
+def check_queries(documents: Iterable[Mapping[str, Any]], known: frozenset[str]) -> None:
     """Refuse dashboards that ask for what nobody exports.
 
     Raises:
         UnknownMetricError: Names the metric, the dashboard and the panel.
     """
-    known = known_series()
     for document in documents:
         for query in queries_of(document):
             if query.source == PROMETHEUS_UID:

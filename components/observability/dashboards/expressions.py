@@ -6,9 +6,8 @@ A query on a metric that nobody exports is refused when the dashboards are made.
 from collections.abc import Iterable, Sequence
 
 from components.observability.dashboards.view import View, Watched
-
-BUDGET_WINDOW = "30d"
-"""Window of the error budget, which is a month."""
+from components.observability.monitors import HEALTH_JOB
+from components.observability.slo import BUDGET_REMAINING, ERRORS
 
 _ERROR_LEVELS = "error|fatal|critical"
 
@@ -28,17 +27,18 @@ def constant(labels: dict[str, str]) -> str:
 
 def probes(service: str | None = None) -> str:
     """Selector of the probes of one service's health path, or of all of them."""
-    return f'{{service="{service}"}}' if service else '{service!=""}'
+    of_service = f', service="{service}"' if service else ""
+    return f'{{job="{HEALTH_JOB}"{of_service}}}'
 
 
-def availability(service: Watched, window: str = BUDGET_WINDOW) -> str:
-    """Share of the probes that succeeded."""
-    return f"avg(avg_over_time(probe_success{probes(service.name)}[{window}]))"
+def errors_of(service: Watched, kind: str, window: str) -> str:
+    """Share of a service's answers that break a promise, as the rules record it."""
+    return f'max({ERRORS}{window}{{service="{service.name}", slo="{kind}"}})'
 
 
-def budget_left(good: str, promised: float) -> str:
-    """What is left of an error budget: 1 is all of it, below 0 the promise is broken."""
-    return f"1 - (1 - ({good})) / {1 - promised:.6g}"
+def budget_left(service: Watched, kind: str) -> str:
+    """What is left of an error budget, as the rules record it: 1 is all of it, below 0 the promise is broken."""
+    return f'max({BUDGET_REMAINING}{{service="{service.name}", slo="{kind}"}})'
 
 
 def requests(service: Watched, matchers: str = "") -> str:

@@ -51,4 +51,4 @@ def _amounts(view: View) -> list[Panel]:
 
 def _lines(view: View) -> list[Panel]:
     text = "The newest first; choose services and text above."
-    return [lines("Lines", text, f"{_chosen(view)} |~ `(?i)${SEARCH}`", height=18)]
+    return [lines("Newest lines", text, f"{_chosen(view)} |~ `(?i)${SEARCH}`", height=18)]

@@ -34,47 +34,34 @@ def service_board(view: View, service: Watched) -> Dashboard:
 
 
 def _promises(service: Watched) -> list[Panel]:
-    good = x.availability(service)
-    panels = [
+    budgets = [
         number(
-            "Availability in 30 days",
-            f"Share of the probes that succeeded; {service.availability:.2%} is promised.",
+            f"Budget left: {kind}",
+            f"What may still go wrong: 100 % is untouched, below 0 the promise is broken. {promise}",
             "percentunit",
-            Promql(good),
-            Limits(service.availability - 0.005, service.availability, "high"),
-        ),
-        number(
-            "Budget left: availability",
-            "What may still fail this month: 100 % is untouched, below 0 the promise is broken.",
-            "percentunit",
-            Promql(x.budget_left(good, service.availability)),
+            Promql(x.budget_left(service, kind)),
             Limits(0, 0.25, "high"),
-        ),
+        )
+        for kind, promise in _kinds(service).items()
     ]
-    if service.histogram and service.success is not None:
-        failed = f'sum(increase({service.histogram}_count{{service="{service.name}", code=~"5.."}}[{x.BUDGET_WINDOW}]))'
-        total = f'sum(increase({service.histogram}_count{{service="{service.name}"}}[{x.BUDGET_WINDOW}]))'
-        good_requests = f"1 - ({failed} or vector(0)) / ({total} > 0)"
-        panels.append(
-            number(
-                "Budget left: errors",
-                f"What may still end with a server error this month; {service.success:.2%} must not.",
-                "percentunit",
-                Promql(x.budget_left(good_requests, service.success)),
-                Limits(0, 0.25, "high"),
-            )
-        )
+    day = number(
+        "Availability in a day",
+        f"Share of the probes that succeeded; {service.availability:.2%} is promised.",
+        "percentunit",
+        Promql(f"1 - {x.errors_of(service, 'availability', '1d')}"),
+        Limits(service.availability - 0.005, service.availability, "high"),
+    )
+    return [day, *budgets]
+
+
+def _kinds(service: Watched) -> dict[str, str]:
+    """What a service promises: each kind of objective with the promise in words."""
+    kinds = {"availability": f"{service.availability:.2%} of the probes must succeed."}
     if service.latency is not None:
-        panels.append(
-            number(
-                "95th percentile now",
-                f"Time within which 95 % are answered; {service.latency:g} s is promised.",
-                "s",
-                Promql(x.latency(service, 0.95)),
-                Limits(service.latency * 0.8, service.latency),
-            )
-        )
-    return panels
+        kinds["latency"] = f"Answers must come within {service.latency:g} s."
+    if service.success is not None:
+        kinds["success"] = f"{service.success:.2%} of the requests must not end with a server error."
+    return kinds
 
 
 def _red(service: Watched) -> list[Panel]:

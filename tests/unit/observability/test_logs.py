@@ -53,11 +53,12 @@ def test_only_those_who_ask_the_api_server_have_a_token_and_nobody_mounts_the_no
     assert "hostPath" not in json.dumps(pods)
 
 
-def test_loki_is_reached_by_alloy_alone_and_reaches_nobody_but_dns(programs: Mapping[str, Recorder]) -> None:
-    """Until Grafana is there."""
+def test_loki_is_reached_by_alloy_and_grafana_and_reaches_nobody_but_dns(programs: Mapping[str, Recorder]) -> None:
+    """Who brings logs and who shows them."""
     spec = find(programs["alpha"].objects, "NetworkPolicy", "loki")["spec"]
     ((rule,), (dns,)) = spec["ingress"], spec["egress"]
-    assert [peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in rule["from"]] == ["alloy"]
+    callers = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in rule["from"]]
+    assert callers == ["alloy", "grafana"]
     assert [port["port"] for port in rule["ports"]] == [3100]
     assert {port["port"] for port in dns["ports"]} == {53}
 
