@@ -25,6 +25,10 @@ exec chroot "$root" /usr/bin/buildah "$@"
 """
 
 
+class BuildFailedError(Exception):
+    """The builder works, and a build failed: a defect of what is built, never a reason to leave the proof out."""
+
+
 def find_builder(cache: Path) -> "Buildah":
     """Make buildah usable below a cache folder.
 
@@ -32,7 +36,10 @@ def find_builder(cache: Path) -> "Buildah":
         NoBuilderError: It cannot be had here; the text says why.
     """
     if os.geteuid():
-        raise NoBuilderError("building without Docker needs root, and this is another user")
+        raise NoBuilderError(
+            f"building without Docker needs root, and this is user {os.geteuid()}; run `sudo make images`, or do it in "
+            "a virtual machine or a privileged container with Debian"
+        )
     program = cache / "buildah"
     if not (program / "complete").exists():
         PackageCache(cache / "apt").unpack(("buildah",), program)
@@ -40,7 +47,17 @@ def find_builder(cache: Path) -> "Buildah":
         (program / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
         (program / "etc/group").write_text("root:x:0:\n")
         (program / "complete").touch()
-    return Buildah(program, cache / "storage")
+    # Where it keeps what it converts.
+    (program / "var/tmp").mkdir(parents=True, exist_ok=True)
+    found = Buildah(program, cache / "storage")
+    try:
+        found.run("images")
+    except BuildFailedError as error:
+        raise NoBuilderError(
+            f"this machine does not let the builder mount what it needs; use a virtual machine or a privileged "
+            f"container: {error}"
+        ) from None
+    return found
 
 
 @dataclass(frozen=True)
@@ -64,7 +81,7 @@ class Buildah:
         """Run one command and return its standard output.
 
         Raises:
-            NoBuilderError: The command failed; the text ends with what it said.
+            BuildFailedError: The command failed; the text ends with what it said.
         """
         (self.storage / "work").mkdir(parents=True, exist_ok=True)
         # Only images of this machine are used, so there is no signature to ask for, and no registry.
@@ -89,7 +106,7 @@ class Buildah:
             check=False,
         )
         if done.returncode:
-            raise NoBuilderError(f"buildah {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()[-3000:]}")
+            raise BuildFailedError(f"buildah {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()[-3000:]}")
         return done.stdout
 
     def build(

@@ -26,7 +26,10 @@ class PackageCache:
     def __init__(self, folder: Path) -> None:
         """Use `folder`, which is made when it is missing."""
         if not SOURCES.exists() or shutil.which("apt-get") is None:
-            raise NoBuilderError(f"packages come from Debian, and this machine has no apt-get or no {SOURCES.name}")
+            raise NoBuilderError(
+                f"packages come from Debian, and this machine has no apt-get or no {SOURCES.name}; "
+                "use Debian 12 or newer"
+            )
         self._folder = folder
         self.archives = folder / "cache/archives"
         for each in (folder / "lists/partial", self.archives / "partial"):

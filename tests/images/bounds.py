@@ -1,0 +1,43 @@
+"""The bounds that every line of `make images` has to keep."""
+
+from collections.abc import Iterator
+
+from tests.images.proof import Seen
+
+MOST_MEBIBYTES = {
+    "api-gateway": 48,
+    "runner-service": 7,
+    "segmentation-service": 22,
+    "ai-orchestrator": 22,
+    "archive-service": 6,
+}
+"""A fifth above what was measured with Debian 12's packages."""
+MOST_LAYERS = 4
+MOST_START_MS = 10_000
+MOST_STOP_MS = 5_000
+USER = "10001:10001"
+_OK = 200
+
+
+def violations(seen: Seen) -> Iterator[str]:
+    """Every figure of an image that is worse than its bound, in words."""
+    yield from (problem for problem, is_worse in _judged(seen).items() if is_worse)
+
+
+def _judged(seen: Seen) -> dict[str, bool]:
+    mebibytes, most = seen.size / (1 << 20), MOST_MEBIBYTES[seen.service]
+    first, second = seen.digests
+    number = int(USER.partition(":")[0])
+    return {
+        f"size {mebibytes:.1f} MiB is above {most} MiB": mebibytes > most,
+        f"{seen.layers} layers are more than {MOST_LAYERS}": seen.layers > MOST_LAYERS,
+        f"user {seen.user} runs as {seen.process_user}, not as {USER}": (seen.user, seen.process_user)
+        != (USER, number),
+        f"health path answers {seen.health}, the image's own check ends with {seen.health_check}": (
+            (seen.health, seen.health_check) != (_OK, 0)
+        ),
+        f"start takes {seen.start_ms} ms, more than {MOST_START_MS} ms": seen.start_ms > MOST_START_MS,
+        f"SIGTERM ends it with {seen.stop_code}, not with 0": seen.stop_code != 0,
+        f"SIGTERM takes {seen.stop_ms} ms, more than {MOST_STOP_MS} ms": seen.stop_ms > MOST_STOP_MS,
+        f"two builds differ: {first} and {second}": first != second,
+    }
