@@ -1,9 +1,32 @@
 """What new images are built with and from, and whose word on a tag's digest counts. Not which tag runs."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
 from components.settings.base import Settings, section, setting
 
 _VERSION = r"^\d+(\.\d+){0,2}$"
 _BASE = r"^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What a build is of.
+
+    Attributes:
+        version: Version of the release.
+        revision: Commit of the source.
+        epoch: Time of that commit in seconds since 1970; every file of the image bears it.
+    """
+
+    version: str
+    revision: str
+    epoch: int
+
+    @property
+    def created(self) -> str:
+        """The time as labels have it."""
+        return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class RuntimesSettings(Settings):
@@ -44,6 +67,11 @@ class SourceBuildSettings(Settings):
         "feature", "Time of that commit, which every file of the images bears.", ge=0, unit="seconds since 1970"
     )
     bases: BasesSettings = section("Base images.")
+
+    @property
+    def release(self) -> Release:
+        """What is built from this source."""
+        return Release(version=self.revision[:12], revision=self.revision, epoch=self.committed_at)
 
 
 class BuildsSettings(Settings):

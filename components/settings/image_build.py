@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from components.settings.builds import SourceBuildSettings
+from components.settings.builds import Release, SourceBuildSettings
 from components.settings.errors import PLATFORM_KEY, Problem, SettingsError
 from components.settings.platform import PlatformSettings
 
@@ -31,26 +30,6 @@ _ROOT = ("root", "0")
 
 class BuildInputError(ValueError):
     """What goes into a build must not go into it; says what and what would be right."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """What a build is of.
-
-    Attributes:
-        version: Version of the release.
-        revision: Commit of the source.
-        epoch: Time of that commit in seconds since 1970; every file of the image bears it.
-    """
-
-    version: str
-    revision: str
-    epoch: int
-
-    @property
-    def created(self) -> str:
-        """The time as labels have it."""
-        return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +95,7 @@ def image_build(service: str, platform: PlatformSettings, source: SourceBuildSet
     check_context(context)
     check_dockerfile(dockerfile)
     bases = getattr(source.bases, RUNTIME_OF[service])
-    release = Release(version=source.revision[:12], revision=source.revision, epoch=source.committed_at)
-    arguments = build_arguments(service, platform, release, build_image=bases.build, run_image=bases.run)
+    arguments = build_arguments(service, platform, source.release, build_image=bases.build, run_image=bases.run)
     return ImageBuild(context=context, dockerfile=dockerfile, shared=shared, arguments=arguments)
 
 

@@ -116,6 +116,9 @@ def pipeline(
     epoch: Annotated[int | None, typer.Option(help=f"Time of that commit, seconds since 1970. {_STACK}")] = None,
     out: Annotated[Path, typer.Option(help="Folder for bake file, SBOMs and reports.")],
     base: Annotated[list[str] | None, typer.Option(help="NAME=REPOSITORY@sha256:..., such as go-build=...")] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Private key of cosign; without it the signature is keyless.")
+    ] = None,
     run: Annotated[bool, typer.Option("--run", help="Run the commands instead of printing them.")] = False,
 ) -> None:
     """Write the bake file and print, or run, the commands that build, list, scan, sign and attest the images."""
@@ -123,7 +126,7 @@ def pipeline(
     platform = read_platform(here.stack_file(stack))
     bases = dict(text.partition("=")[::2] for text in base or ())
     given = GivenSource(checkout=source, revision=revision, committed_at=epoch, bases=bases)
-    build = Build(source=given.over(platform.builds.from_source), registry=registry, out=out, root=here.root)
+    build = Build(source=given.over(platform.builds.from_source), registry=registry, out=out, root=here.root, key=key)
     for step in steps(build, platform):
         typer.echo(step.as_text())
         if run:

@@ -19,6 +19,7 @@ from components.settings.image_build import RUNTIME_OF, SHARED_CONTEXT, image_bu
 from release.errors import CommandError, ExitCode
 from release.images.errors import ImageRefusedError
 from release.images.lock import refused
+from tools.manifest import Manifest
 
 BASE_NAMES = tuple(f"{runtime}-{stage}" for runtime in dict.fromkeys(RUNTIME_OF.values()) for stage in ("build", "run"))
 """Base images that a build must be given: for each runtime one with the compiler and one for the result."""
@@ -36,16 +37,27 @@ class Build:
         registry: Repository prefix.
         out: Folder for what the commands write.
         root: The project's root.
+        key: Private key to sign with; None signs as whoever the surroundings say (keyless, with a transparency log).
     """
 
     source: SourceBuildSettings
     registry: str
     out: Path
     root: Path
+    key: Path | None = None
+
+    def repository(self, service: str) -> str:
+        """Repository of a service's image."""
+        return f"{self.registry}/{service}"
 
     def reference(self, service: str) -> str:
         """Repository and tag of a service's image."""
-        return f"{self.registry}/{service}:{self.source.revision}"
+        return f"{self.repository(service)}:{self.source.revision}"
+
+    @property
+    def signing(self) -> tuple[str, ...]:
+        """Options of cosign that say who signs."""
+        return ("--yes", *(("--key", str(self.key), "--tlog-upload=false") if self.key else ()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,11 +152,17 @@ class Step:
         if shutil.which(self.command[0]) is None:
             raise CommandError(
                 f"{self.command[0]} is not installed, so this step ({self.what}) is not done and the release is not "
-                "made; install it and start anew",
+                f"made; {_cure(self.command[0])} and start anew",
                 ExitCode.NO_TOOLS,
             )
         if subprocess.run(self.command, cwd=root, check=False, env=os.environ).returncode:
             raise CommandError(f"{shlex.join(self.command)} failed, so the release is not made; see its output above")
+
+
+def _cure(program: str) -> str:
+    if program in Manifest.load().programs():
+        return f'put the pinned one on PATH (PATH="$(dirname "$(python3 -m tools path {program})"):$PATH")'
+    return "install it"
 
 
 def bake_file(build: Build, platform: PlatformSettings) -> dict[str, Any]:
@@ -171,22 +189,39 @@ def bake_file(build: Build, platform: PlatformSettings) -> dict[str, Any]:
 
 
 def steps(build: Build, platform: PlatformSettings) -> Iterator[Step]:
-    """Write the bake file and tell the commands, in their order. Build and push is one step, so tags never move."""
+    """Write the bake file and tell the commands, in their order.
+
+    Build and push is one step, so tags never move. What the lock refuses, a finding above the threshold for one, is
+    neither signed nor attested.
+    """
     document = bake_file(build, platform)
     build.out.mkdir(parents=True, exist_ok=True)
     file, metadata = build.out / "docker-bake.json", build.out / "digests.json"
     file.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     yield Step("build and push", ("docker", "buildx", "bake", "--file", str(file), "--metadata-file", str(metadata)))
     for service in RUNTIME_OF:
-        image = build.reference(service)
-        sbom, trivy, grype = (str(build.out / f"{service}.{name}.json") for name in ("spdx", "trivy", "grype"))
-        yield Step(f"{service}: list what is in it", ("syft", "scan", f"registry:{image}", "-o", f"spdx-json={sbom}"))
-        yield Step(
-            f"{service}: first scanner",
-            ("trivy", "image", "--format", "json", "--output", trivy, "--scanners", "vuln", image),
-        )
-        yield Step(f"{service}: second scanner", ("grype", f"registry:{image}", "--output", "json", "--file", grype))
-        yield Step(f"{service}: sign", ("cosign", "sign", "--yes", "--recursive", image))
-        yield Step(
-            f"{service}: attest", ("cosign", "attest", "--yes", "--type", "spdxjson", "--predicate", sbom, image)
-        )
+        yield from _steps_of(service, build)
+
+
+def _steps_of(service: str, build: Build) -> Iterator[Step]:
+    image = build.reference(service)
+    sbom, trivy, grype = (str(build.out / f"{service}.{name}.json") for name in ("spdx", "trivy", "grype"))
+    scan = ("trivy", "image", "--format", "json", "--output", trivy, "--scanners", "vuln", image)
+    lock = {
+        "repository": build.repository(service),
+        "tag": build.source.revision,
+        "revision": build.source.revision,
+        "built-at": build.source.release.created,
+        "sbom": sbom,
+    }
+    options = [f"--{name}={text}" for name, text in lock.items()]
+    attested = ("--type", "spdxjson", "--predicate", sbom)
+    yield Step(f"{service}: list what is in it", ("syft", "scan", f"registry:{image}", "-o", f"spdx-json={sbom}"))
+    yield Step(f"{service}: first scanner", scan)
+    yield Step(f"{service}: second scanner", ("grype", f"registry:{image}", "--output", "json", "--file", grype))
+    yield Step(
+        f"{service}: lock what nothing speaks against",
+        ("altlas", "images", "lock", service, *options, f"--report={trivy}", f"--report={grype}"),
+    )
+    yield Step(f"{service}: sign", ("cosign", "sign", *build.signing, "--recursive", image))
+    yield Step(f"{service}: attest", ("cosign", "attest", *build.signing, *attested, image))

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.images.builder import Buildah
 
+_KEY = "built-from"
 # buildah writes the name of its working container into configurations of this format; that is no part of an image.
 _BUILDERS_OWN = ("container", "container_config", "parent")
 
@@ -63,11 +64,29 @@ class ExportedImage:
         return into
 
 
-def export(builder: Buildah, tag: str, folder: Path) -> ExportedImage:
-    """Take an image out of the builder, without what the builder wrote about itself."""
+def export(builder: Buildah, tag: str, folder: Path, key: str) -> ExportedImage:
+    """Take an image out of the builder, without what the builder wrote about itself.
+
+    Args:
+        builder: Has the image.
+        tag: Name of the image there.
+        folder: Where it is kept; what is there already is removed.
+        key: Changes with all that the image was built from.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     builder.run("push", "--quiet", tag, f"dir:{folder}")
+    (folder / _KEY).write_text(key)
+    return _read(folder)
+
+
+def read_exported(folder: Path, key: str) -> ExportedImage | None:
+    """An image that was taken out of the builder before; None if it was built from something else."""
+    file = folder / _KEY
+    return _read(folder) if file.exists() and file.read_text() == key else None
+
+
+def _read(folder: Path) -> ExportedImage:
     manifest = json.loads((folder / "manifest.json").read_text())
     configuration = json.loads((folder / _file_of(manifest["config"]["digest"])).read_text())
     for name in _BUILDERS_OWN:

@@ -19,11 +19,12 @@ from components.services import SERVICES
 from components.settings.builds import SourceBuildSettings
 from components.settings.image_build import RUNTIME_OF, SHARED_CONTEXT, image_build
 from components.settings.loading import read_platform
+from components.shared.images import content_digest
 from tests.images.bases import ensure_bases
 from tests.images.builder import ROOT, Buildah, find_builder
 from tests.images.container import Specification
 from tests.images.debian import PackageCache
-from tests.images.exported import ExportedImage, export
+from tests.images.exported import ExportedImage, export, read_exported
 
 REVISION, COMMITTED_AT = "0" * 40, 1_700_000_000
 """Of the stand-ins, which have no commit of their own."""
@@ -109,14 +110,21 @@ def _builder_and_source(cache: Path) -> tuple[Buildah, SourceBuildSettings]:
 
 
 def built_once(cache: Path) -> dict[str, ExportedImage]:
-    """The images as `prove` builds them, by service; layers that are there already are not built anew.
+    """The images as `prove` builds them, by service; what an earlier run has built from the same is taken from it.
 
     Raises:
         NoBuilderError: Images cannot be built here.
     """
     with _locked(cache):
         builder, source = _builder_and_source(cache)
-        return {name: _built(name, builder, source, 1, further=()) for name in RUNTIME_OF}
+        with ThreadPoolExecutor(_BUILDERS) as pool:
+            images = pool.map(lambda name: _kept(name, builder, source) or _built(name, builder, source, 1), RUNTIME_OF)
+            return dict(zip(RUNTIME_OF, images, strict=True))
+
+
+def _kept(service: str, builder: Buildah, source: SourceBuildSettings) -> ExportedImage | None:
+    key = content_digest(image_build(service, PLATFORM, source, ROOT))
+    return read_exported(builder.storage / "exported" / f"{service}-1", key)
 
 
 def _prove(cache: Path) -> tuple[str, list[Seen]]:
@@ -151,15 +159,14 @@ def _built(
     builder: Buildah,
     source: SourceBuildSettings,
     number: int,
-    further: tuple[str, ...] = ("--no-cache",),
 ) -> ExportedImage:
     inputs = image_build(service, PLATFORM, source, ROOT)
     tag = f"localhost/alt-las/{service}:build-{number}"
     shared = ("--ignorefile", f"{inputs.shared}/.dockerignore", "--build-context", f"{SHARED_CONTEXT}={inputs.shared}")
     builder.build(
-        inputs.dockerfile, inputs.context, tag, inputs.arguments, further=(*further, *shared), epoch=COMMITTED_AT
+        inputs.dockerfile, inputs.context, tag, inputs.arguments, further=("--no-cache", *shared), epoch=COMMITTED_AT
     )
-    return export(builder, tag, builder.storage / "exported" / f"{service}-{number}")
+    return export(builder, tag, builder.storage / "exported" / f"{service}-{number}", content_digest(inputs))
 
 
 def _seen(service: str, images: tuple[ExportedImage, ExportedImage], folder: Path) -> Seen:
