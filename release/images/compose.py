@@ -1,7 +1,8 @@
 """The platform on one desk: compose.yaml and .env.example, made from what the program registers for a stack.
 
-Owns the translation of the services; what stands below them is in compose_stores. Does not own any value: image,
-environment, limits, writable paths and who may call whom are those of the cluster's objects.
+Owns the translation of the services; what stands below them is in compose_stores, what watches them in
+compose_observability. Does not own any value: image, environment, limits, writable paths and who may call whom are
+those of the cluster's objects.
 """
 
 import re
@@ -13,6 +14,7 @@ import yaml
 from components.settings import PlatformSettings
 from components.settings.image_build import RUNTIME_OF
 from components.settings.secrets import SECRETS
+from release.images import compose_observability as observability
 from release.images import compose_stores as stores
 
 _NAME_LABEL = "app.kubernetes.io/name"
@@ -53,14 +55,14 @@ def compose(stack: str, platform: PlatformSettings, objects: Sequence[Manifest])
     services = {name: _service(deployments[name], objects, platform, calls) for name in RUNTIME_OF}
     for name, store in stores.stores(platform).items():
         services[name] = store | {"networks": _networks(name, calls)}
-    services |= stores.observability()
+    services |= observability.containers(platform)
     document = {
         "name": f"alt-las-{stack}",
         "services": services,
         "networks": {_network(*call): {"internal": True} for call in calls}
-        | {"outside": {}, stores.METRICS_NETWORK: {"internal": True}},
-        "volumes": {name: {} for name in stores.VOLUMES},
-        "configs": stores.configurations(platform),
+        | {"outside": {}, observability.NETWORK: {"internal": True}},
+        "volumes": {name: {} for name in (*stores.VOLUMES, *observability.VOLUMES)},
+        "configs": stores.configurations(platform) | observability.configurations(platform),
     }
     text = _HEADER.format(stack=stack) + yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120)
     return text, _example(text)
@@ -109,7 +111,7 @@ def _service(
         },
         **stores.HARDENED,
         **({"ports": [f"127.0.0.1:{settings.port}:{settings.port}"]} if name == _PUBLISHED else {}),
-        "networks": networks + ([stores.METRICS_NETWORK] if name == _PUBLISHED else []),
+        "networks": networks + ([observability.NETWORK] if settings.metrics else []),
     }
 
 
@@ -173,6 +175,7 @@ def _network(caller: str, callee: str) -> str:
 def _example(text: str) -> str:
     """A .env with every variable that the text asks for, what it is for, and no value."""
     described = {stores.variable_name(secret.key): secret.description for secret in SECRETS} | dict(stores.DESCRIPTIONS)
+    described |= observability.DESCRIPTIONS
     lines = ["# Copy to .env and give every variable a value of its own, such as the output of `openssl rand -hex 32`."]
     for name in sorted(set(_VARIABLE.findall(text))):
         lines += ["", f"# {described[name]}", f"{name}="]

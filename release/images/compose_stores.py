@@ -1,4 +1,4 @@
-"""What stands below the services on a desk: one server of each store, and the metrics that who wants may start."""
+"""What stands below the services on a desk: one server of each store."""
 
 import re
 from collections.abc import Mapping
@@ -10,9 +10,7 @@ from components.settings.workload import QuantitySettings
 NAMES = ("postgres-db", "redis", "nats")
 """The stores, by the names under which services reach them."""
 
-VOLUMES = ("postgres-data", "redis-data", "prometheus-data", "grafana-data")
-METRICS_NETWORK = "metrics"
-PROFILE = "observability"
+VOLUMES = ("postgres-data", "redis-data")
 HARDENED: Mapping[str, Any] = {
     "read_only": True,
     "cap_drop": ["ALL"],
@@ -26,14 +24,12 @@ PROCESSES = 512
 
 DESCRIPTIONS: Mapping[str, str] = {
     "POSTGRES_ADMIN_PASSWORD": "Password of the database's administrator; no service has it.",
-    "GRAFANA_ADMIN_PASSWORD": "Password of Grafana's administrator (profile observability).",
 }
 _FACTS = QuantitySettings(cpu="500m", memory="512Mi")
 _POSTGRES_FACTS = QuantitySettings(cpu="1", memory="1Gi")
 """Limits where a stack has no such store (original manifests, section 2)."""
 
 _DEFAULT_IMAGES = {"postgres": "postgres:18.4-alpine", "redis": "redis:8.10.1-alpine", "nats": "nats:2.15.1-alpine"}
-_PROMETHEUS, _GRAFANA = "prom/prometheus:v3.14.0", "grafana/grafana:13.2.0"
 _DATABASES = {"segmentation-service": "segmentation", "archive-service": "archive"}
 _ROLES_SCRIPT = """\
 set -eu
@@ -91,47 +87,6 @@ def configurations(platform: PlatformSettings) -> dict[str, dict[str, str]]:
             "content": "http: 8222\njetstream {\n  store_dir: /data\n  sync_interval: always\n}\n"
             f"authorization {{\n  users: [\n{nats}\n  ]\n}}\n"
         },
-        "prometheus-configuration": {
-            "content": "global: {scrape_interval: 15s}\nscrape_configs:\n- job_name: api-gateway\n  static_configs:\n"
-            "  - targets: ['api-gateway:3000']\n"
-        },
-        "grafana-sources": {
-            "content": "apiVersion: 1\ndatasources:\n"
-            "- {name: Prometheus, type: prometheus, url: 'http://prometheus:9090'}\n"
-        },
-    }
-
-
-def observability() -> dict[str, dict[str, Any]]:
-    """Prometheus and Grafana, which start with `--profile observability`."""
-    both = {"profiles": [PROFILE], **HARDENED, "networks": [METRICS_NETWORK], "tmpfs": ["/tmp:size=64m"]}  # noqa: S108
-    return {
-        "prometheus": {
-            "image": _PROMETHEUS,
-            "user": "65534:65534",
-            "command": ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.retention.time=15d"],
-            "configs": [_mounted("prometheus-configuration", "/etc/prometheus/prometheus.yml")],
-            "volumes": ["prometheus-data:/prometheus"],
-            "healthcheck": _check("wget -q -O /dev/null http://127.0.0.1:9090/-/ready"),
-            "deploy": _limits(_POSTGRES_FACTS),
-            **both,
-        },
-        "grafana": {
-            "image": _GRAFANA,
-            "user": "472:472",
-            "environment": {
-                "GF_SECURITY_ADMIN_PASSWORD": required("GRAFANA_ADMIN_PASSWORD"),
-                "GF_AUTH_ANONYMOUS_ENABLED": "false",
-            },
-            "configs": [_mounted("grafana-sources", "/etc/grafana/provisioning/datasources/prometheus.yaml")],
-            "volumes": ["grafana-data:/var/lib/grafana"],
-            "healthcheck": _check("wget -q -O /dev/null http://127.0.0.1:3000/api/health"),
-            "depends_on": {"prometheus": {"condition": "service_healthy"}},
-            "ports": ["127.0.0.1:3001:3000"],
-            "deploy": _limits(_FACTS),
-            **both,
-            "networks": [METRICS_NETWORK, "outside"],
-        },
     }
 
 
@@ -147,11 +102,11 @@ def _postgres(platform: PlatformSettings) -> dict[str, Any]:
             **{name: variable(key) for name, key in _role_variables().items()},
             "PGDATA": "/var/lib/postgresql/pgdata",
         },
-        "configs": [_mounted("postgres-roles", "/docker-entrypoint-initdb.d/roles.sh")],
+        "configs": [mounted("postgres-roles", "/docker-entrypoint-initdb.d/roles.sh")],
         "volumes": ["postgres-data:/var/lib/postgresql"],
         "tmpfs": ["/tmp:size=64m", "/var/run/postgresql:uid=70,gid=70,size=1m"],  # noqa: S108  # inside the container
-        "healthcheck": _check("pg_isready --username postgres --host 127.0.0.1"),
-        "deploy": _limits(postgres.resources.limits if postgres else _POSTGRES_FACTS),
+        "healthcheck": check("pg_isready --username postgres --host 127.0.0.1"),
+        "deploy": limited(postgres.resources.limits if postgres else _POSTGRES_FACTS),
         "stop_grace_period": "60s",
         **HARDENED,
     }
@@ -169,10 +124,10 @@ def _redis(platform: PlatformSettings) -> dict[str, Any]:
             *("--maxmemory", f"{most}mb", "--maxmemory-policy", policy, "--dir", "/data"),
         ],
         "environment": {"REDIS_PASSWORD": variable("redisApiGatewayPassword")},
-        "configs": [_mounted("redis-users", "/etc/redis/users.acl")],
+        "configs": [mounted("redis-users", "/etc/redis/users.acl")],
         "volumes": ["redis-data:/data"],
-        "healthcheck": _check('REDISCLI_AUTH="$$REDIS_PASSWORD" redis-cli --user api-gateway ping | grep -q PONG'),
-        "deploy": _limits(redis.resources.limits if redis else _FACTS),
+        "healthcheck": check('REDISCLI_AUTH="$$REDIS_PASSWORD" redis-cli --user api-gateway ping | grep -q PONG'),
+        "deploy": limited(redis.resources.limits if redis else _FACTS),
         "stop_grace_period": "30s",
         **HARDENED,
     }
@@ -184,10 +139,10 @@ def _nats(platform: PlatformSettings) -> dict[str, Any]:
         "image": nats.image.reference if nats else _DEFAULT_IMAGES["nats"],
         "user": "10001:10001",
         "command": ["--config", "/etc/nats/nats.conf"],
-        "configs": [_mounted("nats-configuration", "/etc/nats/nats.conf")],
+        "configs": [mounted("nats-configuration", "/etc/nats/nats.conf")],
         "tmpfs": ["/data:uid=10001,gid=10001,mode=0770,size=1g"],
-        "healthcheck": _check("wget -q -O /dev/null http://127.0.0.1:8222/healthz"),
-        "deploy": _limits(nats.resources.limits if nats else _FACTS),
+        "healthcheck": check("wget -q -O /dev/null http://127.0.0.1:8222/healthz"),
+        "deploy": limited(nats.resources.limits if nats else _FACTS),
         "stop_grace_period": "60s",
         **HARDENED,
     }
@@ -213,13 +168,16 @@ def _roles_script(platform: PlatformSettings) -> str:
     return _ROLES_SCRIPT + "\n".join(calls) + "\n"
 
 
-def _mounted(name: str, target: str) -> dict[str, Any]:
+def mounted(name: str, target: str) -> dict[str, Any]:
+    """A file of `configs`, where a container reads it."""
     return {"source": name, "target": target, "mode": 0o444}
 
 
-def _check(command: str) -> dict[str, Any]:
+def check(command: str) -> dict[str, Any]:
+    """A health check by a shell of the container's own."""
     return {"test": ["CMD-SHELL", command], "interval": "10s", "timeout": "5s", "retries": 5, "start_period": "30s"}
 
 
-def _limits(limits: QuantitySettings) -> dict[str, Any]:
+def limited(limits: QuantitySettings) -> dict[str, Any]:
+    """What a container may use at most."""
     return {"resources": {"limits": resources(limits) | {"pids": PROCESSES}}}
