@@ -55,14 +55,14 @@ def compose(stack: str, platform: PlatformSettings, objects: Sequence[Manifest])
     services = {name: _service(deployments[name], objects, platform, calls) for name in RUNTIME_OF}
     for name, store in stores.stores(platform).items():
         services[name] = store | {"networks": _networks(name, calls)}
-    services |= observability.containers(platform)
+    services |= observability.containers(platform, objects)
     document = {
         "name": f"alt-las-{stack}",
         "services": services,
         "networks": {_network(*call): {"internal": True} for call in calls}
         | {"outside": {}, observability.NETWORK: {"internal": True}},
-        "volumes": {name: {} for name in (*stores.VOLUMES, *observability.VOLUMES)},
-        "configs": stores.configurations(platform) | observability.configurations(platform),
+        "volumes": {name: {} for name in (*stores.VOLUMES, *observability.volumes(platform))},
+        "configs": stores.configurations(platform) | observability.configurations(platform, objects),
     }
     text = _HEADER.format(stack=stack) + yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120)
     return text, _example(text)

@@ -66,7 +66,7 @@ def test_the_five_services_and_three_stores_start_without_a_profile(document: di
     always = [name for name, service in document["services"].items() if "profiles" not in service]
     assert always == [*RUNTIME_OF, *STORES]
     profiles = {name: each["profiles"] for name, each in document["services"].items() if "profiles" in each}
-    assert profiles == {"prometheus": ["observability"], "grafana": ["observability"]}
+    assert profiles == {name: ["observability"] for name in ("prometheus", "loki", "grafana")}
 
 
 def test_every_container_is_hardened_limited_and_checked(document: dict[str, Any]) -> None:
@@ -74,7 +74,8 @@ def test_every_container_is_hardened_limited_and_checked(document: dict[str, Any
     for name, service in document["services"].items():
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
         assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL"), name
+        # Loki's image has no program that could ask; Prometheus scrapes it instead.
+        assert name == "loki" or service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL"), name
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
         assert int(service["user"].partition(":")[0]) > 0, name
         assert not service["image"].endswith(":latest"), name
@@ -88,9 +89,9 @@ def test_a_network_for_each_call_of_the_service_graph_and_none_besides(document:
             members.setdefault(network, set()).add(name)
     calls = {network: found for network, found in members.items() if "-to-" in network}
     assert {tuple(sorted(found)) for found in calls.values()} == {tuple(sorted(call)) for call in CALLS}
-    assert members["outside"] == {"api-gateway", "ai-orchestrator", "grafana"}
+    assert members["outside"] == {"api-gateway", "ai-orchestrator", "grafana", "loki"}
     exporting = {name for name, service in document["services"].items() if "metrics" in service["networks"]}
-    assert members["metrics"] == exporting >= {"prometheus", "grafana"}
+    assert members["metrics"] == exporting >= {"prometheus", "loki", "grafana"}
     assert not exporting & set(STORES)
     assert {name for name, each in document["networks"].items() if not each.get("internal")} == {"outside"}
 
@@ -106,11 +107,12 @@ def test_every_service_waits_until_what_it_calls_is_healthy(document: dict[str, 
     assert waiting == CALLS
 
 
-def test_only_the_gateway_and_grafana_are_published_and_on_this_machine_only(document: dict[str, Any]) -> None:
+def test_only_the_gateway_grafana_and_loki_are_published_and_on_this_machine_only(document: dict[str, Any]) -> None:
     """No port of a store leaves its network."""
     assert {name: each["ports"] for name, each in document["services"].items() if "ports" in each} == {
         "api-gateway": ["127.0.0.1:3000:3000"],
         "grafana": ["127.0.0.1:3001:3000"],
+        "loki": ["127.0.0.1:3100:3100"],
     }
 
 

@@ -1,4 +1,4 @@
-"""The metrics of a desk: what Prometheus and Grafana are told comes from the settings; the real programs read it."""
+"""Metrics and logs of a desk: what its programs are told comes from the settings, and they read it themselves."""
 
 import subprocess
 from pathlib import Path
@@ -9,6 +9,7 @@ import yaml
 
 import tools
 from components.settings import PlatformSettings, parse_platform
+from components.settings.secrets import SECRETS
 from release.images.compose import compose
 from release.program import record
 from tests.stacks.documents import STACKS, alpha_settings, platform_of
@@ -26,8 +27,9 @@ CHANGES = {
 
 
 def written(platform: PlatformSettings, stack: str = "alpha") -> dict[str, Any]:
-    """The compose file of settings, as data."""
-    objects = record(stack, platform.model_dump(mode="json", by_alias=True)).objects
+    """The compose file of settings, as data; every secret is set."""
+    secrets = {secret.key: f"<{secret.key}>" for secret in SECRETS}
+    objects = record(stack, platform.model_dump(mode="json", by_alias=True), secrets).objects
     document: dict[str, Any] = yaml.safe_load(compose(stack, platform, objects)[0])
     return document
 
@@ -53,6 +55,7 @@ def test_prometheus_scrapes_exactly_the_services_that_export_metrics(document: d
         name: (path, [{"targets": [target], "labels": {"service": name}}])
         for name, path, target in (
             ("prometheus", "/metrics", "prometheus:9090"),
+            ("loki", "/metrics", "loki:3100"),
             ("api-gateway", "/figures", "api-gateway:3000"),
             ("archive-service", "/metrics", "archive-service:9000"),
         )
@@ -62,7 +65,7 @@ def test_prometheus_scrapes_exactly_the_services_that_export_metrics(document: d
 def test_prometheus_is_in_a_network_with_whom_it_scrapes_and_with_nobody_else(document: dict[str, Any]) -> None:
     """A target that it cannot reach would be down for ever."""
     members = {name for name, service in document["services"].items() if "metrics" in service["networks"]}
-    assert members == {"prometheus", "grafana", "api-gateway", "archive-service"}
+    assert members == {"prometheus", "loki", "grafana", "api-gateway", "archive-service"}
 
 
 def test_interval_retention_limits_and_image_are_those_of_the_settings(document: dict[str, Any]) -> None:
@@ -74,13 +77,65 @@ def test_interval_retention_limits_and_image_are_those_of_the_settings(document:
     assert server["deploy"]["resources"]["limits"] == {"cpus": "1", "memory": "1024M", "pids": 512}
 
 
-def test_grafana_knows_prometheus_and_needs_a_password(document: dict[str, Any]) -> None:
-    """It waits until there is something to show."""
-    (source,) = yaml.safe_load(document["configs"]["grafana-sources"]["content"])["datasources"]
-    assert (source["type"], source["url"], source["isDefault"]) == ("prometheus", "http://prometheus:9090", True)
+def test_grafana_knows_both_sources_and_needs_a_password(document: dict[str, Any]) -> None:
+    """Under the names by which the platform's dashboards ask; it waits until there is something to show."""
+    sources = yaml.safe_load(document["configs"]["grafana-sources"]["content"])["datasources"]
+    assert [(each["uid"], each["type"], each["url"], each["isDefault"]) for each in sources] == [
+        ("prometheus", "prometheus", "http://prometheus:9090", True),
+        ("loki", "loki", "http://loki:3100", False),
+    ]
     grafana = document["services"]["grafana"]
     assert grafana["depends_on"] == {"prometheus": {"condition": "service_healthy"}}
     assert grafana["environment"]["GF_SECURITY_ADMIN_PASSWORD"] == "${GRAFANA_ADMIN_PASSWORD:?set it in .env}"
+
+
+def test_the_dashboards_are_those_of_the_stack() -> None:
+    """Byte for byte, where the stack has a Grafana; compose takes no part of them for a variable."""
+    resources = platform_of("alpha")["loki"]["resources"]
+    settings = alpha_settings(CHANGES | {"grafana": {"resources": resources}})
+    objects = record("alpha", settings.model_dump(mode="json", by_alias=True)).objects
+    (kept,) = (o["data"] for o in objects if o["metadata"]["name"].startswith("grafana-configuration-"))
+    boards = {name: text for name, text in kept.items() if name.endswith(".json")}
+    document = written(settings)
+    assert boards
+    assert any("$" in text for text in boards.values())
+    for name, text in boards.items():
+        assert document["configs"][f"grafana-{name}"]["content"].replace("$$", "$") == text
+        assert "$" not in document["configs"][f"grafana-{name}"]["content"].replace("$$", "")
+    mounted = {each["target"] for each in document["services"]["grafana"]["configs"]}
+    assert {f"/etc/grafana/dashboards/{name}" for name in boards} < mounted
+
+
+def test_a_desk_never_writes_into_the_bucket_of_a_stack() -> None:
+    """Its Loki keeps everything on its own volume."""
+    bucket = {"endpoint": "https://s3.example.com", "bucket": "logs", "since": "2030-01-01"}
+    document = written(alpha_settings(CHANGES | {"loki.objectStore": bucket}))
+    text = document["configs"]["loki-configuration"]["content"]
+    assert "s3" not in text
+    assert "filesystem" in text
+
+
+def test_without_loki_there_is_no_trace_of_it() -> None:
+    """Neither container nor source, volume or target."""
+    assert "loki" not in yaml.safe_dump(written(alpha_settings(CHANGES | {"loki": None, "alloy": None})))
+
+
+@pytest.fixture(scope="module")
+def loki() -> Path:
+    """Loki itself."""
+    return tools.ensure(["loki"]).path("loki")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("stack", STACKS)
+def test_loki_itself_accepts_what_it_is_told(loki: Path, tmp_path: Path, stack: str) -> None:
+    """In both phases; a key that it does not know is refused."""
+    content: str = written(parse_platform(platform_of(stack)), stack)["configs"]["loki-configuration"]["content"]
+    for text, expected in ((content, 0), (content.replace("auth_enabled", "auth_enable"), 1)):
+        (tmp_path / "config.yaml").write_text(text.replace("$$", "$"), encoding="utf-8")
+        command = [str(loki), f"-config.file={tmp_path}/config.yaml", "-verify-config"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == expected, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
