@@ -11,7 +11,7 @@ from components.settings.loading import read_platform
 from release.errors import CommandError
 from release.images.findings import read_exceptions
 from release.images.lock import refused, write_lock
-from release.images.locking import Candidate, check_stack, lock_image, pinned, verify
+from release.images.locking import Candidate, check_stack, check_usable, lock_image, pinned, verify
 from release.images.pipeline import Build, GivenSource, steps
 from release.images.registry import digest_of_tag
 from release.images.retire import RECORD_NAME, record, retirement
@@ -55,6 +55,7 @@ def lock(
     """Put a built and scanned image into the lock, if its registry has it and nothing speaks against it."""
     here = _here()
     release = {"repository": repository, "tag": tag, "revision": revision, "built_at": built_at}
+    check_usable(f"{repository}:{tag}", "be locked")
     found = digest or digest_of_tag(repository, tag)
     candidate = Candidate(service=service, digest=found, sbom=sbom, reports=report, root=here.root, **release)
     with here.only_one(f"images lock {service}"), refused():

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from pydantic import ValidationError
 
 from components.settings import PlatformSettings
 from components.settings.errors import PLATFORM_KEY
+from components.settings.image import ImageSettings
 from components.settings.image_lock import ImageLock, LockedImage, LockedSbom, LockedScan, parse_lock
 from components.settings.loading import parse_platform
 from release.images.errors import ImageRefusedError
@@ -47,6 +49,20 @@ class Candidate:
     sbom: Path
     reports: Sequence[Path]
     root: Path
+
+
+def check_usable(image: str, purpose: str) -> None:
+    """Make sure that an image, as repository and tag, may be deployed at all: not `latest`, none of the retired.
+
+    Raises:
+        ImageRefusedError: It may not; says what it cannot be used for.
+    """
+    repository, _, tag = image.rpartition(":")
+    try:
+        ImageSettings(repository=repository, tag=tag)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ImageRefusedError(f"{image} cannot {purpose}: {reason}") from None
 
 
 def lock_image(

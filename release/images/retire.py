@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
-from components.settings.image import RETIRED_IMAGES, ImageSettings
+from components.settings.image import RETIRED_IMAGES
 from components.settings.image_lock import ImageLock
 from release.images.errors import ImageRefusedError
+from release.images.locking import check_usable
 
 RECORD_NAME = "images.retired.yaml"
 _HEADER = "# Written by `altlas images retire`: images that are out of use, and what replaced them.\n"
@@ -70,7 +70,7 @@ def retirement(image: str, replaced_by: str | None, lock: ImageLock | None, now:
             raise ImageRefusedError(f"{text!r} is no image; write REPOSITORY:TAG")
     if replacement == image:
         raise ImageRefusedError(f"{image} cannot replace itself; name another image with --replaced-by")
-    _check_usable(replacement)
+    check_usable(replacement, "replace an image")
     for service, locked in (lock.images if lock else {}).items():
         if image == f"{locked.repository}:{locked.tag}":
             raise ImageRefusedError(f"{image} is locked for {service} and thus in use; lock its replacement first")
@@ -98,12 +98,3 @@ def record(file: Path, new: Retirement) -> None:
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _check_usable(image: str) -> None:
-    repository, _, tag = image.rpartition(":")
-    try:
-        ImageSettings(repository=repository, tag=tag)
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ImageRefusedError(f"{image} cannot replace an image: {reason}") from None

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +16,7 @@ from cluster.ports import LOOPBACK, choose_free_port
 from tests.images.exported import ExportedImage
 from tests.images.proof import REVISION
 
-PROGRAMS = ("crane", "syft", "cosign")
+PROGRAMS = ("crane", "syft", "cosign", "trivy")
 PREFIX = "alt-las"
 _START_SECONDS = 20
 _COMMAND_SECONDS = 180
@@ -45,7 +46,7 @@ class LoopbackRegistry:
 
     def variables(self) -> dict[str, str]:
         """Environment in which the programs find each other and ask nobody but this registry."""
-        folders = [str(folder) for folder in self.toolbox.directories()]
+        folders = [*map(str, self.toolbox.directories()), str(Path(sys.executable).parent)]
         return {
             "PATH": os.pathsep.join([*folders, os.environ["PATH"]]),
             "HOME": str(self.scratch),

@@ -155,6 +155,28 @@ def test_latest_cannot_be_locked(checkout: Path, altlas: Altlas, arguments: list
     assert "can change under a running release" in refused(checkout, locked, altlas(*changed(arguments, tag="latest")))
 
 
+def without_digest(arguments: list[str]) -> list[str]:
+    """A command line that leaves the digest to the registry."""
+    return [each for each in arguments if not each.startswith("--digest=")]
+
+
+def test_without_a_digest_that_of_the_registry_is_locked(checkout: Path, altlas: Altlas, arguments: list[str]) -> None:
+    """The same lock as with what the build has reported."""
+    assert altlas(*without_digest(arguments)).code == 0
+    document = yaml.safe_load((checkout / LOCK_NAME).read_text(encoding="utf-8"))
+    assert document["images"]["archive-service"]["digest"] == DIGEST
+
+
+def test_what_must_not_be_deployed_is_refused_before_a_registry_is_asked(
+    checkout: Path, altlas: Altlas, arguments: list[str], locked: str, registry: Registry
+) -> None:
+    """The reason is the image, not the registry that does not answer."""
+    registry.close()
+    retired = changed(without_digest(arguments), repository="frozen68/archive-service", tag="latest")
+    message = refused(checkout, locked, altlas(*retired))
+    assert "frozen68/archive-service:latest cannot be locked: frozen68/archive-service:latest is retired" in message
+
+
 def test_a_service_that_does_not_exist_cannot_be_locked(
     checkout: Path, altlas: Altlas, arguments: list[str], locked: str
 ) -> None:

@@ -1,25 +1,33 @@
 """A whole release on this machine: images in a real registry, listed, signed, locked, deployed by digest, admitted.
 
-Not proven here: the two scanners' findings (their reports are stand-ins, because no database of weaknesses can be
-reached), a registry with TLS and credentials, and a container that starts from such an image on a node.
+The commands are those that `altlas images pipeline` makes.
+
+Not proven here: the two scanners' findings (their reports are stand-ins: their databases come from their
+publishers' own sites), a registry with TLS and credentials, and a container that starts from such an image on a node.
 """
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from components.settings.builds import SourceBuildSettings
 from components.settings.image_build import RUNTIME_OF
 from components.settings.image_lock import LOCK_NAME
 from components.settings.loading import read_platform
-from tests.e2e.conftest import Done, Project, project
+from release.errors import CommandError
+from release.images.pipeline import Build, Step, steps
+from tests.e2e.conftest import Project, project
 from tests.e2e.stack_files import change, without_stores
 from tests.images.conftest import grype, trivy, write
 from tests.images.debian import NoBuilderError
 from tests.images.exported import ExportedImage
-from tests.images.loopback_registry import LoopbackRegistry, loopback_registry
-from tests.images.proof import REVISION, built_once, default_cache
+from tests.images.loopback_registry import PREFIX, LoopbackRegistry, loopback_registry
+from tests.images.proof import COMMITTED_AT, REVISION, built_once, default_cache
+from tests.stacks.documents import ROOT, alpha_settings
 
 __all__ = ["project"]
 
@@ -48,41 +56,79 @@ def registry(images: dict[str, ExportedImage], tmp_path_factory: pytest.TempPath
         yield running
 
 
+@dataclass(frozen=True)
+class Release:
+    """The pipeline's own commands after the push, in the surroundings of this machine.
+
+    Attributes:
+        steps: The commands of all services.
+        project: Where SBOMs, reports and lock are kept.
+        registry: Where the images are.
+    """
+
+    steps: tuple[Step, ...]
+    project: Project
+    registry: LoopbackRegistry
+
+    def run(self, program: str, service: str, **variables: str) -> None:
+        """Run the commands of a service that a program does."""
+        chosen = [step for step in self.steps if step.command[0] == program and step.what.startswith(f"{service}: ")]
+        assert chosen
+        with pytest.MonkeyPatch.context() as patch:
+            own = {"ALT_LAS_ROOT": str(self.project.root)}
+            for name, text in {**self.registry.variables(), **own, **variables}.items():
+                patch.setenv(name, text)
+            for step in chosen:
+                step.run(self.project.root)
+
+    def file(self, service: str, kind: str) -> Path:
+        """What a command has written, or reads."""
+        return self.project.root / "release" / f"{service}.{kind}.json"
+
+    def lock_command(self) -> tuple[str, ...]:
+        """The command that locks archive-service, without the program's name."""
+        wanted = ("altlas", "images", "lock", "archive-service")
+        (found,) = (step.command for step in self.steps if step.command[: len(wanted)] == wanted)
+        return found[1:]
+
+
 @pytest.fixture(scope="module")
-def listed(project: Project, registry: LoopbackRegistry) -> dict[str, Any]:
-    """The SBOM of each image, made by syft from the registry, below the project's root."""
-    found = {}
+def release(project: Project, registry: LoopbackRegistry) -> Release:
+    """The commands as `altlas images pipeline` makes them; reports of scanners stand in for those of real scans."""
     for service in RUNTIME_OF:
-        file = project.root / f"{service}.spdx.json"
-        done = registry.run("syft", "scan", f"registry:{registry.reference(service)}", "-o", f"spdx-json={file}")
-        assert done.returncode == 0, done.stderr
-        found[service] = json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
-def lock(project: Project, registry: LoopbackRegistry, service: str, *further: str) -> Done:
-    """Lock a service's image; the digest is the registry's."""
-    write(project.root / "trivy.json", trivy())
-    write(project.root / "grype.json", grype())
-    options = {
-        "repository": registry.repository(service),
-        "tag": REVISION,
-        "revision": REVISION,
-        "built-at": "2026-01-31T12:00:00Z",
-        "sbom": str(project.root / f"{service}.spdx.json"),
-    }
-    reports = [f"--report={project.root / name}" for name in ("trivy.json", "grype.json")]
-    return project.altlas("images", "lock", service, *(f"--{k}={v}" for k, v in options.items()), *reports, *further)
+        (project.root / "source" / service).mkdir(parents=True)
+    bases = {runtime: dict.fromkeys(("build", "run"), f"base@{OTHER}") for runtime in RUNTIME_OF.values()}
+    source = {"checkout": f"{project.root}/source", "revision": REVISION, "committedAt": COMMITTED_AT, "bases": bases}
+    assert registry.run("cosign", "generate-key-pair", "--output-key-prefix", "release").returncode == 0
+    build = Build(
+        source=SourceBuildSettings.model_validate(source),
+        registry=f"{registry.host}/{PREFIX}",
+        out=project.root / "release",
+        root=ROOT,
+        key=registry.scratch / "release.key",
+    )
+    made = Release(tuple(steps(build, alpha_settings())), project, registry)
+    for service in RUNTIME_OF:
+        write(made.file(service, "trivy"), trivy())
+        write(made.file(service, "grype"), grype())
+    return made
 
 
 @pytest.fixture(scope="module")
-def locked(project: Project, registry: LoopbackRegistry, listed: dict[str, Any]) -> str:
-    """The text of a lock with all five images."""
+def listed(release: Release) -> dict[str, Any]:
+    """The SBOM of each image, made by syft from the registry."""
+    for service in RUNTIME_OF:
+        release.run("syft", service)
+    return {service: json.loads(release.file(service, "spdx").read_text(encoding="utf-8")) for service in RUNTIME_OF}
+
+
+@pytest.fixture(scope="module")
+def locked(release: Release, listed: dict[str, Any]) -> str:
+    """The text of a lock with all five images; the digests are the registry's."""
     assert listed
     for service in RUNTIME_OF:
-        done = lock(project, registry, service)
-        assert done.code == 0, done.text
-    return (project.root / LOCK_NAME).read_text(encoding="utf-8")
+        release.run("altlas", service)
+    return (release.project.root / LOCK_NAME).read_text(encoding="utf-8")
 
 
 def refused(project: Project, before: str, *command: str) -> str:
@@ -111,48 +157,42 @@ def test_the_list_of_each_image_names_what_was_put_into_it(listed: dict[str, Any
     assert all(document["spdxVersion"] == "SPDX-2.3" for document in listed.values())
 
 
-def test_a_signature_holds_for_its_digest_and_its_key_only(
-    registry: LoopbackRegistry, images: dict[str, ExportedImage], listed: dict[str, Any]
+def test_a_signature_and_a_list_hold_for_one_digest_and_one_key(
+    release: Release, images: dict[str, ExportedImage], listed: dict[str, Any]
 ) -> None:
     """With a key pair of this run and without a transparency log; another key and another image are refused."""
     assert listed
-    for pair in ("release", "stranger"):
-        assert registry.run("cosign", "generate-key-pair", "--output-key-prefix", pair).returncode == 0
-    held = f"{registry.repository('archive-service')}@{images['archive-service'].digest}"
-    other = f"{registry.repository('api-gateway')}@{images['api-gateway'].digest}"
-    signed = registry.run("cosign", "sign", "--yes", "--tlog-upload=false", "--key", "release.key", held)
-    assert signed.returncode == 0, signed.stderr
-    verified = {
-        (key, image): registry.run(
-            "cosign", "verify", "--insecure-ignore-tlog=true", "--key", f"{key}.pub", image
-        ).returncode
-        == 0
-        for key in ("release", "stranger")
-        for image in (held, other)
-    }
-    assert verified == {
-        ("release", held): True,
-        ("release", other): False,
-        ("stranger", held): False,
-        ("stranger", other): False,
-    }
+    registry = release.registry
+    assert registry.run("cosign", "generate-key-pair", "--output-key-prefix", "stranger").returncode == 0
+    release.run("cosign", "archive-service")
+    held, other = (f"{registry.repository(name)}@{images[name].digest}" for name in ("archive-service", "api-gateway"))
+    pairs = [(key, image) for key in ("release", "stranger") for image in (held, other)]
+    for command in (("verify",), ("verify-attestation", "--type", "spdxjson")):
+        found = [
+            (key, image)
+            for key, image in pairs
+            if registry.run("cosign", *command, "--insecure-ignore-tlog=true", "--key", f"{key}.pub", image).returncode
+            == 0
+        ]
+        assert found == [("release", held)], command
 
 
-def test_the_list_is_attested_and_can_be_read_back(
-    registry: LoopbackRegistry, images: dict[str, ExportedImage], listed: dict[str, Any], project: Project
-) -> None:
-    """What is in the image, signed, beside the image in the registry."""
-    assert registry.run("cosign", "generate-key-pair", "--output-key-prefix", "attester").returncode == 0
-    image = f"{registry.repository('archive-service')}@{images['archive-service'].digest}"
-    common = ("--type", "spdxjson", "--key")
-    file = str(project.root / "archive-service.spdx.json")
-    done = registry.run(
-        "cosign", "attest", "--yes", "--tlog-upload=false", *common, "attester.key", "--predicate", file, image
-    )
-    assert done.returncode == 0, done.stderr
-    done = registry.run("cosign", "verify-attestation", "--insecure-ignore-tlog=true", *common, "attester.pub", image)
-    assert done.returncode == 0, done.stderr
-    assert listed["archive-service"]["spdxVersion"] == "SPDX-2.3"
+def test_a_scanner_without_its_database_does_not_pass(release: Release) -> None:
+    """The real one, pointed at a registry that has no database: no report, and the release ends."""
+    report = release.file("archive-service", "trivy")
+    kept = report.read_text(encoding="utf-8")
+    report.unlink()
+    try:
+        with pytest.raises(CommandError, match="failed, so the release is not made"):
+            release.run(
+                "trivy",
+                "archive-service",
+                TRIVY_DB_REPOSITORY=f"{release.registry.host}/no/database:2",
+                TRIVY_CACHE_DIR=str(release.registry.scratch / "trivy"),
+            )
+        assert not report.exists()
+    finally:
+        report.write_text(kept, encoding="utf-8")
 
 
 def test_the_lock_holds_what_the_registry_says(project: Project, images: dict[str, ExportedImage], locked: str) -> None:
@@ -162,14 +202,10 @@ def test_the_lock_holds_what_the_registry_says(project: Project, images: dict[st
     assert (done.code, done.out) == (0, "5 locked images are as they were locked.\n"), done.text
 
 
-def test_a_digest_that_the_registry_does_not_have_is_not_locked(
-    project: Project, registry: LoopbackRegistry, locked: str
-) -> None:
+def test_a_digest_that_the_registry_does_not_have_is_not_locked(release: Release, locked: str) -> None:
     """What a build reports and what the registry has must be the same."""
-    done = lock(project, registry, "archive-service", f"--digest={OTHER}")
-    assert done.code == 2
-    assert f"not {OTHER}" in done.error
-    assert (project.root / LOCK_NAME).read_text(encoding="utf-8") == locked
+    said = refused(release.project, locked, *release.lock_command(), f"--digest={OTHER}")
+    assert f"not {OTHER}" in said
 
 
 def test_a_tag_that_was_moved_is_noticed(
@@ -198,12 +234,13 @@ def test_a_lock_that_was_edited_stops_every_command(project: Project, locked: st
         file.write_text(locked, encoding="utf-8")
 
 
-def test_a_list_that_is_gone_is_noticed(project: Project, locked: str) -> None:
+def test_a_list_that_is_gone_is_noticed(release: Release, locked: str) -> None:
     """Nobody could say any more what is in the image."""
-    file = project.root / "archive-service.spdx.json"
+    file = release.file("archive-service", "spdx")
     file.rename(file.with_suffix(".gone"))
     try:
-        assert "archive-service.spdx.json is missing" in refused(project, locked, "images", "verify", "--offline")
+        said = refused(release.project, locked, "images", "verify", "--offline")
+        assert "archive-service.spdx.json is missing" in said
     finally:
         file.with_suffix(".gone").rename(file)
 
@@ -265,17 +302,7 @@ def test_admission_takes_the_locked_image_and_no_looser_one(project: Project, ch
         assert f"{rule}{spec['containers'][0]['image']}" in done.error, done.text
 
 
-def test_a_registry_that_is_gone_is_no_proof(project: Project, locked: str) -> None:
+def test_a_registry_that_is_gone_is_no_proof(release: Release, locked: str) -> None:
     """Without its answer nobody knows what the tags are; what runs goes on running."""
-    done = project.altlas(
-        *("images", "lock", "archive-service", "--repository=127.0.0.1:9/alt-las/archive-service", "--tag=2"),
-        *(
-            f"--revision={REVISION}",
-            "--built-at=2026-01-31T12:00:00Z",
-            f"--sbom={project.root}/archive-service.spdx.json",
-        ),
-        *(f"--report={project.root}/trivy.json", f"--report={project.root}/grype.json"),
-    )
-    assert done.code == 2
-    assert "the registry 127.0.0.1:9 cannot be reached" in done.error
-    assert (project.root / LOCK_NAME).read_text(encoding="utf-8") == locked
+    command = [part.replace(release.registry.host, "127.0.0.1:9") for part in release.lock_command()]
+    assert "the registry 127.0.0.1:9 cannot be reached" in refused(release.project, locked, *command)
