@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from components.settings.secrets import SECRETS
+from components.shared import nats_manifests, redis_manifests
 from tests.e2e.conftest import Project
 
 
 def secret_values(project: Project) -> list[str]:
-    """The generated secrets of alpha, in clear text."""
+    """The generated secrets of alpha and the passwords that derive from them, in clear text."""
     values = json.loads(project.pulumi("config", "--stack", "alpha", "--json", "--show-secrets").out)
-    generated = [f"alt-las:{secret.key}" for secret in SECRETS if secret.required]
-    return [values[key]["value"] for key in generated]
+    generated = {secret.key: values[f"alt-las:{secret.key}"]["value"] for secret in SECRETS if secret.required}
+    redis, nats = generated["redisInternalSecret"], generated["natsInternalSecret"]
+    derived = {*redis_manifests.internal_passwords(redis).values(), *nats_manifests.internal_passwords(nats).values()}
+    return [*generated.values(), *sorted(derived)]
 
 
 def forms(value: str) -> set[bytes]:

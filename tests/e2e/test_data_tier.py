@@ -181,7 +181,7 @@ def test_a_rotation_that_was_interrupted_is_finished_by_the_same_command_and_no_
 def test_no_generated_secret_stands_anywhere_but_in_secrets(project: Project, tmp_path: Path) -> None:
     """State, history, logs, rendered objects, previews, diffs, the cluster; the control run finds a planted one."""
     values = secret_values(project)
-    assert len(values) >= 6
+    assert len(values) >= 25
     assert all(re.fullmatch(r"[\w-]{40,}", value) for value in values)
     rendered = tmp_path / "rendered"
     assert project.altlas("render", "alpha", "--out", str(rendered)).code == 0
@@ -192,13 +192,17 @@ def test_no_generated_secret_stands_anywhere_but_in_secrets(project: Project, tm
         ("preview --json", project.pulumi("preview", "--stack", "alpha", "--json")),
         ("diff", project.altlas("diff", "alpha", "beta")),
         ("state", project.pulumi("stack", "export", "--stack", "alpha")),
+        ("env", project.altlas("env")),
+        ("status", project.altlas("status", "--stack", "alpha")),
+        ("compose", project.altlas("compose", "alpha", "--out", str(tmp_path / "compose"))),
+        ("plan", project.pulumi("preview", "--stack", "alpha", "--save-plan", str(tmp_path / "plan.json"))),
     ]
     for name, done in printed:
         assert done.code == 0, f"{name}: {done.text}"
     private = project.root / ".altlas"
     places = [
         *((name, done.text.encode()) for name, done in printed),
-        *files(private / "state", rendered),
+        *files(private / "state", tmp_path),
         *((str(path), path.read_bytes()) for path in project.root.glob("Pulumi.*")),
         *objects_in_the_open(project),
     ]
