@@ -16,7 +16,7 @@ from components.settings.loading import read_platform
 from release.addons_command import addons_app
 from release.errors import CommandError, ExitCode
 from release.images.cli import compose, images_app
-from release.restore_command import restore
+from release.restore_command import backups, drill, restore
 from release.rotate_command import rotate
 from release.screen import services_text
 from release.workspace import ROOT, Workspace
@@ -240,6 +240,8 @@ def deployer_role(
 
 
 app.command()(restore)
+app.command()(backups)
+app.command()(drill)
 
 
 @app.command()

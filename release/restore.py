@@ -1,23 +1,50 @@
-"""A second PostgreSQL beside the live one, recovered to a moment from the write-ahead log: as objects to look at first.
+"""What somebody asks `altlas restore` for, and everything about it that can be refused without looking at a backup."""
 
-Made from what the program itself would deploy. Never touches the live Cluster: services move to the new one by a
-change of settings, and the old one stays until a tombstone names it.
-"""
-
-import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from components.settings import PlatformSettings
 from release.errors import CommandError, ExitCode
 
 STORES = ("postgres", "redis", "nats")
-_NAME = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
-_ORIGIN = "origin"
+_OBJECT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
+_DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_BACKUP = re.compile(r"\d{8}T\d{6}Z")
 
-Manifest = dict[str, Any]
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be restored, and where to.
+
+    Attributes:
+        store: Name of the store.
+        stack: Name of the stack.
+        backup: Id of a backup, or None.
+        at: Moment to go back to, or None; exactly one of the two is given.
+        into: Name of the copy, or None where live data is replaced.
+        only: Databases or streams to restore; all when empty.
+        replace: Whether live data is replaced.
+        confirmed: The stack's name, as it was typed to confirm that.
+    """
+
+    store: str
+    stack: str
+    backup: str | None = None
+    at: datetime | None = None
+    into: str | None = None
+    only: tuple[str, ...] = ()
+    replace: bool = False
+    confirmed: str | None = None
+
+    def uses_the_log(self, platform: PlatformSettings) -> bool:
+        """Whether the write-ahead log brings PostgreSQL back to the very moment; else the newest dump before it does.
+
+        It always makes a Cluster of its own, so it never replaces anything.
+        """
+        log = platform.backup is not None and platform.backup.object_store is not None
+        return self.store == "postgres" and self.at is not None and log and not self.replace
 
 
 def parse_moment(text: str, now: datetime) -> datetime:
@@ -31,88 +58,100 @@ def parse_moment(text: str, now: datetime) -> datetime:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise CommandError(
-            f"--at {text!r} is not a time with its zone; write one such as 2026-01-31T12:00:00+00:00",
-            ExitCode.BAD_INPUT,
-        )
+        raise _refused(f"--at {text!r} is not a time with its zone; write one such as 2026-01-31T12:00:00+00:00")
     if moment > now:
-        raise CommandError(f"--at {text} lies in the future; name a moment of the past", ExitCode.BAD_INPUT)
+        raise _refused(f"--at {text} lies in the future; name a moment of the past")
     return moment.astimezone(UTC)
 
 
-def check_request(store: str, into: str, platform: PlatformSettings) -> None:
-    """Make sure that a store can be recovered to a moment, under a name that is free.
+def check_store(store: str, platform: PlatformSettings) -> None:
+    """Make sure that the stack runs a store and has backups of it.
 
     Raises:
-        CommandError: The store is unknown or keeps no log to recover from, or the name cannot be used.
+        CommandError: The store is unknown, or the stack has none of it, or no backups.
     """
     if store not in STORES:
-        raise CommandError(f"{store!r} is not a store; known: {', '.join(STORES)}", ExitCode.BAD_INPUT)
-    if store != "postgres":
-        raise CommandError(
-            f"{store} cannot be recovered to a moment, only postgres can; restore a dump of it", ExitCode.BAD_INPUT
-        )
-    if platform.postgres is None or platform.backup is None or platform.backup.object_store is None:
-        raise CommandError(
-            "there is no write-ahead log to recover from: alt-las:platform.backup.objectStore is not set. A dump is "
-            "restored by `python -m backup restore` in the backup image",
-            ExitCode.BAD_INPUT,
-        )
-    if not _NAME.fullmatch(into):
-        raise CommandError(
-            f"--into {into!r} cannot name a Cluster; use up to 50 lower-case letters, digits and '-'",
-            ExitCode.BAD_INPUT,
-        )
+        raise _refused(f"{store!r} is not a store; known: {', '.join(STORES)}")
+    for name in (store, "backup"):
+        if getattr(platform, name) is None:
+            raise _refused(f"alt-las:platform.{name} is not set, so there is nothing to restore {store} from")
 
 
-def recovered_cluster(objects: Iterable[Mapping[str, Any]], into: str, moment: datetime) -> list[Manifest]:
-    """The objects of the second PostgreSQL.
-
-    Args:
-        objects: What the program would deploy.
-        into: Name of the new Cluster.
-        moment: Moment to recover to.
+def check_request(request: Request, platform: PlatformSettings) -> None:
+    """Make sure that a request makes sense, before the cluster is asked.
 
     Raises:
-        CommandError: The name is that of the live Cluster.
+        CommandError: It does not; says what would. Nothing was changed.
     """
-    everything = list(objects)
-    live = next(each for each in everything if each["kind"] == "Cluster")
-    name = live["metadata"]["name"]
-    if into == name:
-        raise CommandError(
-            f"--into {into} is the live Cluster, which is never overwritten; choose another name, look at what was "
-            "recovered, and only then let the services use it",
-            ExitCode.BAD_INPUT,
+    check_store(request.store, platform)
+    if (request.backup is None) == (request.at is None):
+        raise _refused(
+            f"say what to restore, either --at TIME or --backup ID; `altlas backups {request.store} --stack "
+            f"{request.stack}` lists the backups"
         )
-    cluster = copy.deepcopy(dict(live))
-    (archiver,) = cluster["spec"].pop("plugins")
-    cluster["metadata"]["name"] = into
-    # The copy must not write into the log that it is made from, and must not take over the address of the live one.
-    cluster["spec"]["managed"].pop("services")
-    cluster["spec"]["instances"] = 1
-    cluster["spec"]["postgresql"].pop("synchronous", None)
-    recovery = {"source": _ORIGIN, "recoveryTarget": {"targetTime": moment.isoformat()}}
-    plugin = {"name": archiver["name"], "parameters": archiver["parameters"]}
-    cluster["spec"] |= {
-        "bootstrap": {"recovery": recovery},
-        "externalClusters": [{"name": _ORIGIN, "plugin": plugin}],
-    }
-    policy = next(each for each in everything if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == name)
-    return [_renamed(policy, name, into), _renamed(cluster, name, into, keep=("managed", "externalClusters"))]
+    if request.backup is not None and not _BACKUP.fullmatch(request.backup):
+        raise _refused(
+            f"--backup {request.backup!r} is not the id of a backup, such as 20260131T010000Z; `altlas backups "
+            f"{request.store} --stack {request.stack}` lists them"
+        )
+    if request.replace:
+        _check_replacement(request)
+    else:
+        _check_copy(request, platform)
 
 
-def _renamed(manifest: Mapping[str, Any], old: str, new: str, keep: Iterable[str] = ()) -> Manifest:
-    """The manifest with the labels and selectors of another Cluster."""
-    result: Manifest = copy.deepcopy(dict(manifest))
-    result["metadata"]["name"] = new
-    kept = {key: result["spec"][key] for key in keep}
-    result["spec"] = _with_other_cluster(result["spec"], old, new) | kept
-    return result
+def _check_replacement(request: Request) -> None:
+    if request.into is not None:
+        raise _refused("--into makes a copy and --replace changes live data; choose one of them")
+    if request.confirmed != request.stack:
+        typed = "it was not typed" if request.confirmed is None else f"{request.confirmed!r} was typed"
+        raise _refused(
+            f"--replace changes live data of the stack {request.stack}: confirm it with --confirm {request.stack}; "
+            f"{typed}. To look first, restore beside it with --into NAME"
+        )
 
 
-def _with_other_cluster(tree: Any, old: str, new: str) -> Any:
-    if isinstance(tree, dict):
-        changed = {key: _with_other_cluster(value, old, new) for key, value in tree.items()}
-        return changed | ({"cnpg.io/cluster": new} if tree.get("cnpg.io/cluster") == old else {})
-    return [_with_other_cluster(item, old, new) for item in tree] if isinstance(tree, list) else tree
+def _check_copy(request: Request, platform: PlatformSettings) -> None:
+    if request.into is None:
+        raise _refused("--into NAME is missing; with --replace live data is replaced instead")
+    live = live_names(request.store, platform)
+    if request.into in live:
+        raise _refused(
+            f"--into {request.into} is live, and live data is never restored over; choose another name and look at the "
+            f"copy, or use --replace with --confirm {request.stack}"
+        )
+    dump = request.store == "postgres" and not request.uses_the_log(platform)
+    pattern, letters = (_DATABASE_NAME, "'_'") if dump else (_OBJECT_NAME, "'-'")
+    if not pattern.fullmatch(request.into):
+        what = "a database" if dump else "an object"
+        raise _refused(f"--into {request.into!r} cannot name {what}; use lower-case letters, digits and {letters}")
+    if dump and len(request.only) != 1 and len(databases(platform)) > 1:
+        raise _refused(
+            f"--into {request.into} is one database; choose which one becomes it with --only "
+            f"{'|'.join(sorted(databases(platform)))}"
+        )
+
+
+def databases(platform: PlatformSettings) -> frozenset[str]:
+    """Names of the live databases."""
+    found = platform.postgres.databases.by_service().values() if platform.postgres else ()
+    return frozenset(database.name for database in found)
+
+
+def live_names(store: str, platform: PlatformSettings) -> frozenset[str]:
+    """Names that live data or its address has."""
+    services: Mapping[str, object] = platform.services.by_name()
+    own = {"redis", "redis-proxy", "nats", "postgres-db", "platform", "postgres"}
+    return frozenset({*own, *services}) | (databases(platform) if store == "postgres" else frozenset())
+
+
+def program_arguments(request: Request) -> tuple[str, ...]:
+    """What the program in the Job is told after the store's name (see `python -m backup`)."""
+    which = ("--backup", request.backup) if request.backup else ("--at", request.at.isoformat() if request.at else "")
+    into = ("--into", request.into) if request.into else ()
+    parts = tuple(word for part in request.only for word in ("--only", part))
+    return (*which, *parts, *into, *(("--replace",) if request.replace else ()))
+
+
+def _refused(message: str) -> CommandError:
+    return CommandError(f"{message}. Nothing was changed", ExitCode.BAD_INPUT)

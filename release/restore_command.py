@@ -1,29 +1,88 @@
-"""The command `altlas restore`."""
+"""The commands `altlas restore`, `altlas backups` and `altlas drill`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from release.restore_flow import Restoring
+
+_StoreArgument = Annotated[str, typer.Argument(help="Store: postgres, redis or nats.")]
+_StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")]
+_TargetOption = Annotated[str | None, typer.Option(envvar="TARGET", help="Cluster to work on.")]
+
 
 def restore(
-    store: Annotated[str, typer.Argument(help="Store to recover: postgres.")],
-    at: Annotated[str, typer.Option(metavar="TIME", help="Moment to recover to, with its time zone.")],
-    into: Annotated[str, typer.Option(metavar="NAME", help="Name that the copy gets; never that of the live one.")],
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")] = "alpha",
+    store: _StoreArgument,
+    *,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Moment to go back to, with its time zone.")] = None,
+    backup: Annotated[str | None, typer.Option(metavar="ID", help="Backup to restore, see `altlas backups`.")] = None,
+    into: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the copy; never that of live data.")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="PART", help="Only this database or stream.")] = None,
+    replace: Annotated[bool, typer.Option(help="Replace live data, which is put aside; needs --confirm.")] = False,
+    confirm: Annotated[
+        str | None, typer.Option(metavar="STACK", help="The stack's name, to confirm --replace.")
+    ] = None,
+    stack: _StackOption = "alpha",
+    target: _TargetOption = None,
 ) -> None:
-    """Print the objects of a copy of a store at a moment, for `kubectl apply`; the live one is not touched."""
+    """Restore a backup beside the live data, or, on demand, over it."""
+    import sys  # noqa: PLC0415
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from components.settings.loading import read_platform  # noqa: PLC0415
-    from release import restore as recovery  # noqa: PLC0415
-    from release.cli import report, workspace  # noqa: PLC0415
-    from release.program import record  # noqa: PLC0415
-    from release.render import as_yaml  # noqa: PLC0415
+    from release import restore as requests  # noqa: PLC0415
+    from release.cli import workspace  # noqa: PLC0415
 
     platform = read_platform(workspace().stack_file(stack))
-    recovery.check_request(store, into, platform)
-    moment = recovery.parse_moment(at, datetime.now(UTC))
-    objects = record(stack, platform.model_dump(mode="json", by_alias=True)).objects
-    for manifest in recovery.recovered_cluster(objects, into, moment):
-        typer.echo("---\n" + as_yaml(manifest), nl=False)
-    report("What the operator makes of these objects is not proven here; look at the copy before services use it.")
+    if replace and confirm is None and sys.stdin.isatty():
+        confirm = typer.prompt(f"This replaces live data. Type the name of the stack ({stack}) to go on", err=True)
+    request = requests.Request(
+        store=store,
+        stack=stack,
+        backup=backup,
+        at=requests.parse_moment(at, datetime.now(UTC)) if at is not None else None,
+        into=into,
+        only=tuple(only or ()),
+        replace=replace,
+        confirmed=confirm,
+    )
+    requests.check_request(request, platform)
+    typer.echo(_opened(stack, target).restore(request))
+
+
+def backups(store: _StoreArgument, stack: _StackOption = "alpha", target: _TargetOption = None) -> None:
+    """List the backups of a store, as a Job that sees them prints them."""
+    _run("list", store, stack, target)
+
+
+def drill(store: _StoreArgument, stack: _StackOption = "alpha", target: _TargetOption = None) -> None:
+    """Restore the newest backup into a server of its own now, compare it, and print how long that took."""
+    _run("drill", store, stack, target)
+
+
+def _run(action: str, store: str, stack: str, target: str | None) -> None:
+    from components.settings.loading import read_platform  # noqa: PLC0415
+    from release import restore as requests  # noqa: PLC0415
+    from release.cli import workspace  # noqa: PLC0415
+    from release.restore_job import Task  # noqa: PLC0415
+
+    requests.check_store(store, read_platform(workspace().stack_file(stack)))
+    typer.echo(_opened(stack, target).jobs.run(Task(action, store)))
+
+
+def _opened(stack: str, target: str | None) -> "Restoring":
+    """The deployed stack, on a cluster that is running."""
+    from components.settings.loading import read_platform  # noqa: PLC0415
+    from release import up as flow  # noqa: PLC0415
+    from release.cli import report, workspace  # noqa: PLC0415
+    from release.restore_flow import Restoring  # noqa: PLC0415
+    from release.restore_job import Jobs  # noqa: PLC0415
+
+    here = workspace()
+    platform = read_platform(here.stack_file(stack))
+    chosen = flow.choose_target(here, target)
+    session = flow.engine_session(here, chosen, report)
+    if chosen.name == "sim":
+        report("The pods of the simulated cluster run nothing: what the Job would do is not proven here.")
+    return Restoring(session, stack, platform, Jobs(session.kubectl, stack, platform.namespace, report))

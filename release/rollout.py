@@ -110,6 +110,20 @@ class Kubectl:
             raise CommandError(f"`kubectl {' '.join(arguments)}` failed: {done.stderr.strip()}", ExitCode.NO_CLUSTER)
         return done.stdout
 
+    def create(self, manifest: Mapping[str, Any]) -> bool:
+        """Make an object; False where there is one of its name, which stays as it is.
+
+        Raises:
+            CommandError: The cluster does not answer or refuses.
+        """
+        try:
+            self.text("create", "--filename", "-", stdin=json.dumps(manifest))
+        except CommandError as error:
+            if "(AlreadyExists)" in str(error):
+                return False
+            raise
+        return True
+
     def _get(self, what: str, *arguments: str) -> str:
         command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, "get", *arguments]
         done = subprocess.run([*command, "--output=json"], capture_output=True, text=True, check=False)

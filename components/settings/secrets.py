@@ -98,6 +98,12 @@ _SINGLE = (
         generated_bytes=32,
     ),
     SecretSetting(
+        key="postgresRestorePassword",
+        description="Password of the role that restores databases; only `altlas restore` gives it to a pod.",
+        variables={},
+        generated_bytes=32,
+    ),
+    SecretSetting(
         key="backupEncryptionKey",
         description="Encrypts the dumps; keep a copy outside the cluster, without it no dump can be restored.",
         variables={},

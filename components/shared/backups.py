@@ -17,7 +17,7 @@ from components.shared import nats_configuration, nats_manifests, postgres_backu
 from components.shared.backup_manifests import BackedUpStore
 from components.shared.backup_metrics import BackupMetrics
 from components.shared.nats import INTERNAL_SECRET_KEY as NATS_SECRET_KEY
-from components.shared.postgres import BACKUP_PASSWORD_KEY
+from components.shared.postgres import BACKUP_PASSWORD_KEY, RESTORE_PASSWORD_KEY
 from components.shared.redis import INTERNAL_SECRET_KEY as REDIS_SECRET_KEY
 from components.shared.store_component import StoreComponent
 from components.shared.store_manifests import derived_password
@@ -92,6 +92,7 @@ def _postgres(configuration: StackConfiguration) -> BackedUpStore:
         storage_class=settings.storage_class,
         environment=postgres_backup.connection(),
         secrets={"PGPASSWORD": configuration.secrets[BACKUP_PASSWORD_KEY]},
+        restore_secrets={"PG_RESTORE_PASSWORD": configuration.secrets[RESTORE_PASSWORD_KEY]},
         parts=[database.name for database in settings.databases.by_service().values()],
     )
 

@@ -17,6 +17,7 @@ PASSWORD_KEYS = {
 }
 """Secret with the password of each service's role."""
 
+RESTORE_PASSWORD_KEY = "postgresRestorePassword"  # noqa: S105  # the name of a configuration key
 BACKUP_PASSWORD_KEY = "postgresBackupPassword"  # noqa: S105  # the name of a configuration key
 
 
@@ -57,7 +58,10 @@ class Postgres(StoreComponent):
         platform = configuration.platform
         databases = postgres.databases.by_service()
         connections = manifests.connections(postgres, platform)
-        passwords = {manifests.BACKUP_ROLE: configuration.secrets[BACKUP_PASSWORD_KEY]}
+        passwords = {
+            manifests.BACKUP_ROLE: configuration.secrets[BACKUP_PASSWORD_KEY],
+            manifests.RESTORE_ROLE: configuration.secrets[RESTORE_PASSWORD_KEY],
+        }
         for service, database in databases.items():
             first, second = configuration.passwords(PASSWORD_KEYS[service]).both
             passwords |= {

@@ -23,6 +23,9 @@ STORE = "postgres"
 """Name of PostgreSQL in the service graph."""
 
 BACKUP_ROLE = "backup"
+RESTORE_ROLE = "restore"
+"""Makes databases and works as their owners; only a restore that somebody asks for gets its password."""
+
 HOME_DATABASE = "platform"
 """Empty database that the operator makes first; the dumps ask there what other databases there are."""
 
@@ -32,6 +35,7 @@ WAL_STORE = "postgres-wal"
 
 _STATUS_PORT = 8000
 _BACKUP_CONNECTIONS = 3
+_RESTORE_CONNECTIONS = 3
 _POD_LABELS = {"cnpg.io/cluster": HOST}
 
 
@@ -66,6 +70,8 @@ def host_based_authentication(postgres: PostgresSettings) -> list[str]:
     return [
         *(f"hostssl {name} {name},{login_of(name, second=True)} all scram-sha-256" for name in names),
         f"hostssl {','.join((HOME_DATABASE, *names))} {BACKUP_ROLE} all scram-sha-256",
+        # A copy has a name that nobody knows before.
+        f"hostssl all {RESTORE_ROLE} all scram-sha-256",
         "host all all all reject",
     ]
 
@@ -87,13 +93,13 @@ def role_secret(role: str, password: pulumi.Input[str], platform: PlatformSettin
     }
 
 
-def _role(name: str, limit: int, groups: tuple[str, ...] = ()) -> dict[str, Any]:
+def _role(name: str, limit: int, groups: tuple[str, ...] = (), *, makes_databases: bool = False) -> dict[str, Any]:
     return {
         "name": name,
         "ensure": "present",
         "login": True,
         "superuser": False,
-        "createdb": False,
+        "createdb": makes_databases,
         "createrole": False,
         "replication": False,
         "bypassrls": False,
@@ -110,7 +116,7 @@ def connections(postgres: PostgresSettings, platform: PlatformSettings) -> Mappi
 
 
 def roles(postgres: PostgresSettings, platform: PlatformSettings) -> list[dict[str, Any]]:
-    """Two roles for each database, held to the connections of its service, and one that reads all for the backup.
+    """Two roles for each database, held to the connections of its service, one that reads all, and one that restores.
 
     The second works as the first, which owns the database: it is a member of it and takes its place on login.
     """
@@ -120,7 +126,12 @@ def roles(postgres: PostgresSettings, platform: PlatformSettings) -> list[dict[s
         for service, database in postgres.databases.by_service().items()
         for second in (False, True)
     ]
-    return [*own, _role(BACKUP_ROLE, _BACKUP_CONNECTIONS, ("pg_read_all_data",))]
+    owners = tuple(role["name"] for role in own)
+    return [
+        *own,
+        _role(BACKUP_ROLE, _BACKUP_CONNECTIONS, ("pg_read_all_data",)),
+        _role(RESTORE_ROLE, _RESTORE_CONNECTIONS, owners, makes_databases=True),
+    ]
 
 
 def cluster(postgres: PostgresSettings, platform: PlatformSettings) -> Manifest:
@@ -216,7 +227,7 @@ def database(name: str, platform: PlatformSettings, limit: int) -> Manifest:
         "spec": {
             "name": name,
             "owner": name,
-            "connectionLimit": limit + _BACKUP_CONNECTIONS,
+            "connectionLimit": limit + _BACKUP_CONNECTIONS + _RESTORE_CONNECTIONS,
             "ensure": "present",
             "cluster": {"name": HOST},
             "databaseReclaimPolicy": "retain",

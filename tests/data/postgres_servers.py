@@ -27,7 +27,7 @@ from tests.unit.data_documents import postgres_platform
 _UNPRIVILEGED = 65534
 _START_SECONDS = 30
 PASSWORDS = {"segmentation": "s" * 43, "archive": "a" * 43, "backup": "b" * 43, "postgres": "p" * 43}
-PASSWORDS |= {"segmentation_2": "t" * 43, "archive_2": "c" * 43}
+PASSWORDS |= {"restore": "r" * 43, "segmentation_2": "t" * 43, "archive_2": "c" * 43}
 
 
 @functools.cache
@@ -169,10 +169,11 @@ class Postgres:
         platform = postgres_platform()
         assert platform.postgres is not None
         for role in roles(platform.postgres, platform):
+            makes = "CREATEDB" if role["createdb"] else "NOCREATEDB"
             group = f"IN ROLE {', '.join(role['inRoles'])}" if role["inRoles"] else ""
             self.admin.query(
                 "postgres",
-                f"CREATE ROLE {role['name']} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS "
+                f"CREATE ROLE {role['name']} LOGIN NOSUPERUSER {makes} NOCREATEROLE NOREPLICATION NOBYPASSRLS "
                 f"CONNECTION LIMIT {role['connectionLimit']} {group} PASSWORD '{PASSWORDS[role['name']]}'",
             )
         self.admin.query("postgres", f"CREATE DATABASE {HOME_DATABASE}")

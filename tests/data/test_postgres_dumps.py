@@ -132,6 +132,24 @@ def test_a_restored_database_is_identical(
     )
 
 
+def test_the_role_of_restores_restores_beside_and_over_live_data_and_is_no_superuser(
+    server: Postgres, repository: Repository, backup: Backup
+) -> None:
+    """As the Job of `altlas restore` does: it makes databases and works as their owners, who then own the copy."""
+    role, before = server.server("restore"), live(server)
+    postgres.restore(role, repository, backup, "archive", into="copy", key=KEY)
+    assert server.admin.content("copy") == before
+    owner = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+    assert server.admin.query("copy", owner) == "archive"
+    done = postgres.restore(role, repository, backup, "archive", into="archive", key=KEY, replace=True)
+    assert live(server) == before
+    assert done.aside is not None
+    for database in ("copy", done.aside):
+        role.query("platform", f'DROP DATABASE "{database}"')
+    with pytest.raises(BackupError, match="permission denied"):
+        role.query("platform", "CREATE ROLE other")
+
+
 def test_a_dump_holds_no_clear_text(backup: Backup) -> None:
     """Neither rows nor names of tables; the control run finds them in the manifest, where they belong."""
     sealed = (backup.folder / "archive.dump").read_bytes()

@@ -8,7 +8,8 @@ import pytest
 from components.settings import PlatformSettings
 from release.errors import CommandError, ExitCode
 from release.program import record
-from release.restore import check_request, parse_moment, recovered_cluster
+from release.restore import Request, check_request, parse_moment, program_arguments
+from release.restore_cluster import check_window, recovered_cluster
 from tests.stacks.documents import alpha_settings, alpha_with
 from tests.unit.data_documents import backup_document, postgres_document
 
@@ -76,29 +77,105 @@ def test_the_live_cluster_is_never_overwritten(objects: list[dict[str, Any]]) ->
     assert error.value.code == ExitCode.BAD_INPUT
 
 
+def request(store: str = "postgres", **changes: Any) -> Request:
+    """A request that makes sense, and changes to it."""
+    usual: dict[str, Any] = {"store": store, "stack": "alpha", "at": MOMENT, "into": "copy"}
+    return Request(**(usual | changes))
+
+
 @pytest.mark.parametrize(
-    ("store", "into", "message"),
+    ("wrong", "message"),
     [
-        ("mysql", "copy", "'mysql' is not a store; known: postgres, redis, nats"),
-        ("redis", "copy", "redis cannot be recovered to a moment, only postgres can"),
-        ("postgres", "Copy_1", "--into 'Copy_1' cannot name a Cluster"),
+        (request("mysql"), "'mysql' is not a store; known: postgres, redis, nats"),
+        (request(at=None), "say what to restore, either --at TIME or --backup ID; `altlas backups postgres --stack"),
+        (request(backup="20260101T000000Z"), "say what to restore, either --at TIME or --backup ID"),
+        (request(at=None, backup="last"), "--backup 'last' is not the id of a backup, such as 20260131T010000Z"),
+        (request(into=None), "--into NAME is missing; with --replace live data is replaced instead"),
+        (request(into="Copy_1"), "--into 'Copy_1' cannot name an object; use lower-case letters, digits and '-'"),
+        (request(into="postgres-db"), "--into postgres-db is live, and live data is never restored over"),
+        (request("redis", into="redis"), "--into redis is live, and live data is never restored over"),
+        (request("nats", into="archive-service"), "--into archive-service is live"),
+        (request(replace=True), "--into makes a copy and --replace changes live data; choose one of them"),
+        (
+            request(replace=True, into=None),
+            "--replace changes live data of the stack alpha: confirm it with --confirm alpha; it was not typed",
+        ),
+        (
+            request(replace=True, into=None, confirmed="beta"),
+            "--replace changes live data of the stack alpha: confirm it with --confirm alpha; 'beta' was typed",
+        ),
+        (
+            request(at=None, backup="20260101T000000Z"),
+            "--into copy is one database; choose which one becomes it with --only archive|segmentation",
+        ),
+        (
+            request(at=None, backup="20260101T000000Z", into="a-copy"),
+            "--into 'a-copy' cannot name a database; use lower-case letters, digits and '_'",
+        ),
+        (request(at=None, backup="20260101T000000Z", into="archive"), "--into archive is live"),
     ],
 )
-def test_requests_that_make_no_sense_are_refused(
-    with_log: PlatformSettings, store: str, into: str, message: str
-) -> None:
-    """With what would be right."""
+def test_requests_that_make_no_sense_are_refused(with_log: PlatformSettings, wrong: Request, message: str) -> None:
+    """With what would be right, before the cluster is asked."""
     with pytest.raises(CommandError) as error:
-        check_request(store, into, with_log)
+        check_request(wrong, with_log)
     assert str(error.value).startswith(message)
+    assert str(error.value).endswith("Nothing was changed")
     assert error.value.code == ExitCode.BAD_INPUT
 
 
-def test_without_a_log_there_is_nothing_to_recover_from(with_log: PlatformSettings) -> None:
-    """The setting is named, and the other way back."""
-    check_request("postgres", "copy", with_log)
-    with pytest.raises(CommandError, match=r"alt-las:platform\.backup\.objectStore is not set"):
-        check_request("postgres", "copy", alpha_settings(changes()))
+@pytest.mark.parametrize(
+    ("right", "arguments"),
+    [
+        (
+            request(at=None, backup="20260101T000000Z", only=("archive",)),
+            ("--backup", "20260101T000000Z", "--only", "archive", "--into", "copy"),
+        ),
+        (request("redis"), ("--at", "2026-05-31T12:30:15+00:00", "--into", "copy")),
+        (
+            request("nats", into=None, replace=True, confirmed="alpha"),
+            ("--at", "2026-05-31T12:30:15+00:00", "--replace"),
+        ),
+    ],
+)
+def test_the_program_in_the_job_is_told_what_was_asked_for(
+    with_log: PlatformSettings, right: Request, arguments: tuple[str, ...]
+) -> None:
+    """And never to replace anything unless it was confirmed."""
+    check_request(right, with_log)
+    assert program_arguments(right) == arguments
+
+
+def test_a_store_that_the_stack_does_not_run_or_dump_cannot_be_restored() -> None:
+    """The setting is named."""
+    for missing in ("redis", "backup"):
+        with pytest.raises(CommandError, match=rf"^alt-las:platform\.{missing} is not set, so there is nothing to"):
+            check_request(request("redis"), alpha_settings(changes() | {missing: None}))
+
+
+def test_a_moment_needs_the_log_and_takes_the_newest_dump_before_it_where_there_is_none(
+    with_log: PlatformSettings,
+) -> None:
+    """Only PostgreSQL has a log, and it never leads over live data."""
+    without = alpha_settings(changes())
+    assert request().uses_the_log(with_log)
+    assert not request().uses_the_log(without)
+    assert not request("redis").uses_the_log(with_log)
+    assert not request(replace=True, into=None).uses_the_log(with_log)
+    check_request(request(only=("archive",)), without)
+
+
+def test_a_moment_before_the_log_begins_is_refused_with_the_first_one() -> None:
+    """Where the plugin has not noted it yet, the operator will say so."""
+    window = {"firstRecoverabilityPoint": "2026-05-31T12:30:16Z"}
+    store = {"status": {"serverRecoveryWindow": {"postgres-db": window}}}
+    with pytest.raises(CommandError, match="leads to, 2026-05-31T12:30:16Z; name a later one") as error:
+        check_window(store, "postgres-db", MOMENT)
+    assert error.value.code == ExitCode.BAD_INPUT
+    check_window({"status": {"serverRecoveryWindow": {"postgres-db": {}}}}, "postgres-db", MOMENT)
+    check_window({}, "postgres-db", MOMENT)
+    window["firstRecoverabilityPoint"] = "2026-05-31T12:30:15Z"
+    check_window(store, "postgres-db", MOMENT)
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ def test_a_role_reaches_its_own_database_and_no_other(small: Program) -> None:
         "hostssl segmentation segmentation,segmentation_2 all scram-sha-256",
         "hostssl archive archive,archive_2 all scram-sha-256",
         "hostssl platform,segmentation,archive backup all scram-sha-256",
+        "hostssl all restore all scram-sha-256",
         "host all all all reject",
     ]
 
@@ -89,6 +90,7 @@ def test_no_role_has_more_rights_or_connections_than_it_needs(small: Program) ->
         "archive": 30,
         "archive_2": 30,
         "backup": 3,
+        "restore": 3,
     }
     assert {name: role["inRoles"] for name, role in roles.items()} == {
         "segmentation": [],
@@ -96,10 +98,12 @@ def test_no_role_has_more_rights_or_connections_than_it_needs(small: Program) ->
         "archive": [],
         "archive_2": ["archive"],
         "backup": ["pg_read_all_data"],
+        "restore": ["segmentation", "segmentation_2", "archive", "archive_2"],
     }
+    assert [name for name, role in roles.items() if role["createdb"]] == ["restore"]
     for role in roles.values():
-        powers = [role[power] for power in ("superuser", "createdb", "createrole", "replication", "bypassrls")]
-        assert powers == [False] * 5
+        powers = [role[power] for power in ("superuser", "createrole", "replication", "bypassrls")]
+        assert powers == [False] * 4
 
 
 def test_services_get_their_own_database_under_every_documented_name(small: Program) -> None:

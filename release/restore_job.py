@@ -1,0 +1,197 @@
+"""Jobs that restore, list or drill: made of the CronJobs of the dumps as they are deployed, one at a time per store.
+
+The Job's name is the lock: the API server lets nobody make a second one. What is restored is decided by the program in
+the Job (`python -m backup`), which alone sees the backups: a list kept anywhere else would be lost with the cluster.
+"""
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from release.errors import CommandError, ExitCode
+from release.rollout import Kubectl
+
+_POLL_SECONDS = 0.5
+_REPORT_SECONDS = 10
+_LOG_LINES = 20
+_KEPT_SECONDS = 7 * 24 * 3600
+_KEY_VARIABLE = "BACKUP_KEY"
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a Job is to do.
+
+    Attributes:
+        action: restore, list or drill; with the store the name of the Job.
+        store: The store.
+        arguments: Command line after the store.
+        environment: Plain variables beside those of the CronJob.
+        secrets: Variables from the Secret of the CronJob, by the key that holds each.
+    """
+
+    action: str
+    store: str
+    arguments: Sequence[str] = ()
+    environment: Mapping[str, str] | None = None
+    secrets: Mapping[str, str] | None = None
+
+    @property
+    def job(self) -> str:
+        """Name of the Job."""
+        return f"{self.store}-{self.action}-now"
+
+    @property
+    def cron_job(self) -> str:
+        """Name of the CronJob that it is made of: a drill has its own, the rest is done by the pods of the dumps."""
+        return f"{self.store}-backup-drill" if self.action == "drill" else f"{self.store}-backup"
+
+
+def job_of(cron_job: Mapping[str, Any], task: Task) -> Manifest:
+    """The Job of a task: image, volume, identity, key and limits are those of the CronJob."""
+    template = copy.deepcopy(cron_job["spec"]["jobTemplate"])
+    spec = template["spec"] | {"backoffLimit": 0, "ttlSecondsAfterFinished": _KEPT_SECONDS}
+    (container,) = spec["template"]["spec"]["containers"]
+    command = container["command"]
+    program = command[: command.index("--root") + 2]
+    container["name"], container["command"] = task.action, [*program, task.action, task.store, *task.arguments]
+    container["env"] = _environment(container["env"], task)
+    metadata = {"name": task.job, "namespace": cron_job["metadata"]["namespace"]}
+    labels = template.get("metadata", {}).get("labels", cron_job["metadata"].get("labels", {}))
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata | {"labels": labels}, "spec": spec}
+
+
+def _environment(given: Sequence[Mapping[str, Any]], task: Task) -> list[Mapping[str, Any]]:
+    (secret,) = (each["valueFrom"]["secretKeyRef"]["name"] for each in given if each["name"] == _KEY_VARIABLE)
+    new: dict[str, Mapping[str, Any]] = {
+        name: {"name": name, "value": value} for name, value in (task.environment or {}).items()
+    }
+    for name, key in (task.secrets or {}).items():
+        new[name] = {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+    return [*(each for each in given if each["name"] not in new), *new.values()]
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Runs Jobs in the namespace of a stack and tells how they ended.
+
+    Attributes:
+        kubectl: Reaches the cluster.
+        stack: Name of the stack.
+        namespace: Its namespace.
+        report: Tells the person at the terminal what happens.
+    """
+
+    kubectl: Kubectl
+    stack: str
+    namespace: str
+    report: Callable[[str], None]
+
+    def deployed(self, task: Task) -> Mapping[str, Any]:
+        """The CronJob that a task's Job is made of.
+
+        Raises:
+            CommandError: It is not there.
+        """
+        found = self._get("cronjob", task.cron_job)
+        if found is None:
+            raise CommandError(
+                f"there is no CronJob {task.cron_job} in {self.namespace}: the stack {self.stack} is not deployed, or "
+                f"without alt-las:platform.backup; bring it up with `altlas up --stack {self.stack}`. Nothing was "
+                "changed",
+                ExitCode.BAD_INPUT,
+            )
+        return found
+
+    def run(self, task: Task, prepare: Callable[[], None] | None = None) -> str:
+        """Make the Job, wait until it ends, and return what it has printed.
+
+        Args:
+            task: What the Job is to do.
+            prepare: What must be done before it begins, while the Job is there already and keeps others away.
+
+        Raises:
+            CommandError: Another one is at work, or the Job failed; holds what it said.
+        """
+        manifest = job_of(self.deployed(task), task)
+        self._make_way(task)
+        manifest["spec"]["suspend"] = prepare is not None
+        if not self.kubectl.create(manifest):
+            raise _busy(task, self.namespace)
+        self.report(f"Made the Job {task.job} in {self.namespace}.")
+        if prepare:
+            self._prepared(task, prepare)
+        if not self._wait(task, manifest["spec"]["activeDeadlineSeconds"]):
+            said = self._log(task) or "no log of its pod is there"
+            raise CommandError(f"the Job {task.job} failed: {said}")
+        return self._log(task)
+
+    def _prepared(self, task: Task, prepare: Callable[[], None]) -> None:
+        job = ("job", task.job, "--namespace", self.namespace)
+        try:
+            prepare()
+        except BaseException:
+            self.kubectl.text("delete", *job)
+            raise
+        self.kubectl.text("patch", *job, "--type=merge", "--patch", '{"spec": {"suspend": false}}')
+
+    def _make_way(self, task: Task) -> None:
+        """Remove the Job of before, if it has ended."""
+        before = self._get("job", task.job)
+        if before is None:
+            return
+        if _ended(before) is None:
+            raise _busy(task, self.namespace)
+        self.kubectl.text("delete", "job", task.job, "--namespace", self.namespace, "--wait")
+
+    def _wait(self, task: Task, seconds: int) -> bool:
+        deadline, next_report = time.monotonic() + seconds, time.monotonic() + _REPORT_SECONDS
+        while time.monotonic() < deadline:
+            job = self._get("job", task.job)
+            if job is None:
+                raise CommandError(f"the Job {task.job} was deleted while it ran; look at the store before you go on")
+            ended = _ended(job)
+            if ended is not None:
+                return ended
+            if time.monotonic() > next_report:
+                self.report(f"Waiting for the Job {task.job} ...")
+                next_report += _REPORT_SECONDS
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def _log(self, task: Task) -> str:
+        arguments = ("logs", f"job/{task.job}", "--namespace", self.namespace, f"--tail={_LOG_LINES}")
+        try:
+            return self.kubectl.text(*arguments).strip()
+        except CommandError:
+            # The Job has ended either way; its log is only what it has to say.
+            return ""
+
+    def _get(self, kind: str, name: str) -> Mapping[str, Any] | None:
+        printed = self.kubectl.text(
+            "get", kind, name, "--namespace", self.namespace, "--ignore-not-found", "--output=json"
+        )
+        found: Mapping[str, Any] | None = json.loads(printed) if printed.strip() else None
+        return found
+
+
+def _ended(job: Mapping[str, Any]) -> bool | None:
+    """Whether a Job has ended well; None while it works."""
+    for condition in job.get("status", {}).get("conditions", ()):
+        if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
+            return bool(condition["type"] == "Complete")
+    return None
+
+
+def _busy(task: Task, namespace: str) -> CommandError:
+    return CommandError(
+        f"another {task.action} of {task.store} is at work: the Job {task.job} in {namespace}. Wait until it ends; if "
+        f"it hangs, look at it and remove it with `kubectl delete job {task.job} --namespace {namespace}`. Nothing was "
+        "changed",
+        ExitCode.BUSY,
+    )

@@ -1,0 +1,229 @@
+"""Restores on a real API server: the objects that are made, what is refused, who keeps whom away, and what stays.
+
+The pods of the simulated cluster run nothing. What the program in them does is proven with real servers in tests/data.
+"""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings.errors import PLATFORM_KEY
+from tests.e2e.conftest import Project
+from tests.e2e.data_objects import identities, pods_of_stores
+from tests.e2e.secret_places import hits, objects_in_the_open, secret_values
+
+pytestmark = pytest.mark.e2e
+BACKUP = "20260101T010000Z"
+
+
+@pytest.fixture(scope="module")
+def before(project: Project) -> dict[str, str]:
+    """Alpha with its stores; UID of everything that holds live data."""
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    return {**identities(project), **pods_of_stores(project)}
+
+
+def live(project: Project, names: dict[str, str]) -> dict[str, str | None]:
+    """The same objects now."""
+    found = {**identities(project), **pods_of_stores(project)}
+    return {name: found.get(name) for name in names}
+
+
+def job(project: Project, name: str) -> dict[str, Any]:
+    """A Job as the API server has it."""
+    (found,) = (each for each in project.objects("jobs", "alt-las") if each["metadata"]["name"] == name)
+    return found
+
+
+def test_a_database_is_restored_beside_the_live_one_by_a_job_with_rights_of_its_own(
+    project: Project, before: dict[str, str]
+) -> None:
+    """The pod is admitted; the role of restores and its password reach it and no CronJob."""
+    done = project.altlas("restore", "postgres", "--backup", BACKUP, "--only", "archive", "--into", "archive_look")
+    assert done.code == 0, done.text
+    assert "what the Job would do is not proven here" in done.error
+    made = job(project, "postgres-restore-now")
+    assert made["status"]["succeeded"] == 1
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    command = ["restore", "postgres", "--backup", BACKUP, "--only", "archive", "--into", "archive_look"]
+    assert container["command"][-len(command) :] == command
+    variables = {each["name"]: each for each in container["env"]}
+    assert variables["PGUSER"]["value"] == "restore"
+    reference = variables["PGPASSWORD"]["valueFrom"]["secretKeyRef"]
+    (secret,) = (s for s in project.objects("secrets", "alt-las") if s["metadata"]["name"] == reference["name"])
+    assert reference["key"] in secret["data"]
+    assert "PG_RESTORE_PASSWORD" not in json.dumps(project.objects("cronjobs", "alt-las"))
+    assert live(project, before) == before
+
+
+@pytest.mark.parametrize(
+    ("store", "copies"), [("redis", {"data-redis-look-0"}), ("nats", {"data-nats-look-0"})], ids=["redis", "nats"]
+)
+def test_redis_and_nats_are_restored_into_a_server_that_is_made_for_it(
+    project: Project, before: dict[str, str], store: str, copies: set[str]
+) -> None:
+    """It runs on a volume of its own, and no live address leads to it; a second one of its name is refused."""
+    into = f"{store}-look"
+    done = project.altlas("restore", store, "--backup", BACKUP, "--into", into)
+    assert done.code == 0, done.text
+    made = job(project, f"{store}-restore-now")
+    assert made["status"]["succeeded"] == 1
+    assert made["spec"]["suspend"] is False
+    claims = {c["metadata"]["name"]: c["status"]["phase"] for c in project.objects("pvc", "alt-las")}
+    assert {name: claims.get(name) for name in copies} == dict.fromkeys(copies, "Bound")
+    address = json.loads(project.kubectl("get", "endpoints", store, "--namespace", "alt-las", "--output", "json").out)
+    behind = [each["targetRef"]["name"] for subset in address["subsets"] for each in subset["addresses"]]
+    assert behind == [f"{store}-0"]
+    assert live(project, before) == before
+    uid = made["metadata"]["uid"]
+    done = project.altlas("restore", store, "--backup", BACKUP, "--into", into)
+    assert done.code == 2, done.text
+    assert f"--into {into} is there already: statefulset.apps/{into}" in done.error
+    assert job(project, f"{store}-restore-now")["metadata"]["uid"] == uid, "nothing was begun"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("mysql", "--backup", BACKUP, "--into", "copy"), "'mysql' is not a store; known: postgres, redis, nats"),
+        (("redis", "--backup", "newest", "--into", "copy"), "--backup 'newest' is not the id of a backup"),
+        (("redis", "--at", "2026-01-01", "--into", "copy"), "is not a time with its zone"),
+        (("redis", "--at", "2099-01-01T00:00:00Z", "--into", "copy"), "lies in the future"),
+        (("redis", "--backup", BACKUP, "--into", "redis"), "--into redis is live"),
+        (("redis", "--backup", BACKUP, "--replace"), "confirm it with --confirm alpha; it was not typed"),
+        (("redis", "--backup", BACKUP, "--replace", "--confirm", "beta"), "'beta' was typed"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_made(
+    project: Project, before: dict[str, str], arguments: tuple[str, ...], message: str
+) -> None:
+    """Exit code 2, one message without a traceback, no Job."""
+    jobs = {each["metadata"]["uid"] for each in project.objects("jobs", "alt-las")}
+    done = project.altlas("restore", *arguments)
+    assert done.code == 2, done.text
+    assert message in done.error
+    assert "Nothing was changed" in done.error
+    assert "Traceback" not in done.error
+    assert {each["metadata"]["uid"] for each in project.objects("jobs", "alt-las")} == jobs
+    assert live(project, before) == before
+
+
+def test_live_data_is_replaced_only_with_the_stack_s_name_typed(project: Project, before: dict[str, str]) -> None:
+    """And by the program in the Job, which puts aside what was there; no object is replaced."""
+    done = project.altlas("restore", "redis", "--backup", BACKUP, "--replace", "--confirm", "alpha")
+    assert done.code == 0, done.text
+    (container,) = job(project, "redis-restore-now")["spec"]["template"]["spec"]["containers"]
+    assert container["command"][-5:] == ["restore", "redis", "--backup", BACKUP, "--replace"]
+    assert live(project, before) == before
+
+
+def test_a_second_restore_is_refused_while_one_is_at_work(project: Project, before: dict[str, str]) -> None:
+    """The first is held here before it begins; it stays as it is, and so does live data."""
+    first = job(project, "redis-restore-now")
+    manifest = {key: first[key] for key in ("apiVersion", "kind")}
+    metadata = {key: first["metadata"][key] for key in ("name", "namespace")}
+    labels = first["spec"]["template"]["metadata"]["labels"]
+    own = {key: value for key, value in labels.items() if key.startswith("app.kubernetes.io/")}
+    template = first["spec"]["template"] | {"metadata": {"labels": own}}
+    held = manifest | {"metadata": metadata, "spec": {"suspend": True, "template": template}}
+    path = project.root / "held.json"
+    path.write_text(json.dumps(held))
+    assert project.kubectl("delete", "job", "redis-restore-now", "--namespace", "alt-las").code == 0
+    done = project.kubectl("create", "--filename", str(path))
+    assert done.code == 0, done.text
+    uid = job(project, "redis-restore-now")["metadata"]["uid"]
+    done = project.altlas("restore", "redis", "--backup", BACKUP, "--into", "redis-other")
+    assert done.code == 5, done.text
+    assert "another restore of redis is at work: the Job redis-restore-now in alt-las" in done.error
+    assert job(project, "redis-restore-now")["metadata"]["uid"] == uid
+    assert "redis-other" not in {each["metadata"]["name"] for each in project.objects("statefulsets", "alt-las")}
+    assert live(project, before) == before
+
+
+def test_backups_are_listed_and_a_drill_is_begun_by_jobs(project: Project, before: dict[str, str]) -> None:
+    """Of the CronJobs as they are deployed."""
+    for command, name in (("backups", "nats-list-now"), ("drill", "nats-drill-now")):
+        done = project.altlas(command, "nats")
+        assert done.code == 0, done.text
+        assert job(project, name)["status"]["succeeded"] == 1
+    assert live(project, before) == before
+
+
+def test_the_next_update_knows_nothing_of_the_copies_and_leaves_them(project: Project, before: dict[str, str]) -> None:
+    """They belong to whoever asked for them."""
+    done = project.pulumi("preview", "--stack", "alpha", "--expect-no-changes")
+    assert done.code == 0, done.text
+    sets = {each["metadata"]["name"] for each in project.objects("statefulsets", "alt-las")}
+    assert {"redis-look", "nats-look"} <= sets
+    assert live(project, before) == before
+
+
+def test_no_secret_stands_in_what_a_restore_makes(project: Project) -> None:
+    """Jobs, copies and their pods name Secrets only; the control run finds a planted value."""
+    values, places = secret_values(project), objects_in_the_open(project)
+    assert any("redis-restore-now" in name for name, _ in places)
+    assert hits(values, places) == []
+    assert hits(values, [*places, ("planted", values[0].encode())]) == ["planted"]
+
+
+OBJECT_STORES = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "objectstores.barmancloud.cnpg.io"},
+    "spec": {
+        "group": "barmancloud.cnpg.io",
+        "names": {"kind": "ObjectStore", "plural": "objectstores"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+"""Stands in for the plugin's own definition, which is not among the addons."""
+
+
+def test_a_moment_makes_a_second_cluster_that_the_operator_s_own_definition_accepts(
+    project: Project, before: dict[str, str]
+) -> None:
+    """Not before the log begins, not twice under one name, and never in the place of the live one."""
+    window = {"postgres-db": {"firstRecoverabilityPoint": "2026-01-31T12:00:00Z"}}
+    store = {
+        "apiVersion": "barmancloud.cnpg.io/v1",
+        "kind": "ObjectStore",
+        "metadata": {"name": "postgres-wal", "namespace": "alt-las"},
+        "status": {"serverRecoveryWindow": window},
+    }
+    path = project.root / "made.json"
+    for manifest in (OBJECT_STORES, store):
+        path.write_text(json.dumps(manifest))
+        done = project.kubectl("create", "--filename", str(path))
+        assert done.code == 0, done.text
+        project.kubectl("wait", "--for=condition=Established", "crd/objectstores.barmancloud.cnpg.io")
+    document = yaml.safe_load(project.stack_file("alpha").read_text())
+    bucket = {"endpoint": "https://s3.example.com", "bucket": "alt-las-wal"}
+    document["config"][PLATFORM_KEY]["backup"]["objectStore"] = bucket
+    project.stack_file("alpha").write_text(yaml.safe_dump(document))
+
+    done = project.altlas("restore", "postgres", "--at", "2026-01-31T11:59:59Z", "--into", "postgres-look")
+    assert done.code == 2, done.text
+    assert "lies before the first moment that the write-ahead log leads to, 2026-01-31T12:00:00Z" in done.error
+    done = project.altlas("restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-look")
+    assert done.code == 0, done.text
+    clusters = {c["metadata"]["name"]: c for c in project.objects("clusters.postgresql.cnpg.io", "alt-las")}
+    assert clusters.keys() == {"postgres-db", "postgres-look"}
+    recovery = clusters["postgres-look"]["spec"]["bootstrap"]["recovery"]
+    assert recovery["recoveryTarget"]["targetTime"] == "2026-01-31T12:30:00+00:00"
+    done = project.altlas("restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-look")
+    assert done.code == 2, done.text
+    assert "cluster.postgresql.cnpg.io/postgres-look" in done.error
+    done = project.altlas("restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-db")
+    assert done.code == 2, done.text
+    assert live(project, before) == before
