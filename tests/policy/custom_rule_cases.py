@@ -38,6 +38,7 @@ DATA_CASES = (
 OPERATOR_CASES = (
     Case("database-has-no-superusers", CLUSTER, "spec.enableSuperuserAccess", ABSENT, True),
     Case("database-has-no-superusers", CLUSTER, "spec.managed.roles[0].createrole", False, True),
+    Case("database-has-no-superusers", CLUSTER, "spec.managed.roles[0].createdb", False, True),
     Case(
         "database-connections-are-encrypted",
         CLUSTER,
