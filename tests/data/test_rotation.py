@@ -27,6 +27,7 @@ FIRST, SECOND, THIRD = PASSWORDS
 Connect = Callable[[bool, str], None]
 """Opens a connection with the first or the second password, works, and closes it."""
 
+_TRIES = 3
 Change = Callable[[str, str], None]
 """Gives the running server a first and a second password."""
 
@@ -71,25 +72,42 @@ class RefusedError(Exception):
     """The server did not let a client in."""
 
 
+def persistent(connect: Connect) -> Connect:
+    """A client that tries again as client libraries do when its connection is cut, and never when it is refused.
+
+    Redis and NATS cut connections of users that have changed, and those that are just being opened, when they read
+    their users.
+    """
+
+    def work(second: bool, password: str) -> None:
+        for _ in range(_TRIES):
+            try:
+                connect(second, password)
+            except (redis.RedisError, nats.errors.Error, OSError) as error:
+                said = str(error)
+                if isinstance(error, redis.AuthenticationError) or "Authorization" in said:
+                    break
+            else:
+                return
+        raise RefusedError(said)
+
+    return work
+
+
 @contextmanager
 def redis_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
     """One Redis server, whose users lie in a file that is swapped as the kubelet does."""
     with redis_servers.running(folder, redis_servers.redis_of("alpha")) as servers:
 
         def connect(_: bool, password: str) -> None:
-            client = redis_servers.connect(servers.entry, 6379, redis_manifests.CALLER, password)
-            try:
+            with redis_servers.connect(servers.entry, 6379, redis_manifests.CALLER, password) as client:
                 client.set("rotation", "works")
-            except redis.RedisError as error:
-                raise RefusedError(str(error)) from None
-            finally:
-                client.close()
 
         def change(first: str, second: str) -> None:
             content = redis_manifests.users_content((first, second), redis_servers.INTERNAL)
             _swap(folder / "redis-0/etc/users.acl", content["users.acl"])
 
-        yield connect, change
+        yield persistent(connect), change
 
 
 @contextmanager
@@ -103,18 +121,14 @@ def nats_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
             client = await nats.connect(
                 f"nats://{user}:{password}@{servers.hosts[0]}:4222", allow_reconnect=False, connect_timeout=5
             )
-            await client.publish("last.files", b"works")
-            await client.flush(5)
-            await client.close()
+            try:
+                await client.publish("last.files", b"works")
+                await client.flush(5)
+            finally:
+                await client.close()
 
         def connect(second: bool, password: str) -> None:
-            try:
-                asyncio.run(publish(second, password))
-            except (nats.errors.Error, OSError) as error:
-                if "Authorization" in str(error):
-                    raise RefusedError(str(error)) from None
-                # A connection that is being opened while the server reads its users is cut; clients try again.
-                asyncio.run(publish(second, password))
+            asyncio.run(publish(second, password))
 
         def change(first: str, second: str) -> None:
             users = {"runner-service": first, "runner-service-2": second}
@@ -123,7 +137,7 @@ def nats_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
             content = nats_manifests.users_content(settings, message_flows(SERVICES), passwords)
             _swap(folder / "nats-0/etc/accounts.conf", content["accounts.conf"])
 
-        yield connect, change
+        yield persistent(connect), change
 
 
 @contextmanager

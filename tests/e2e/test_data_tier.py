@@ -271,20 +271,22 @@ def test_an_object_with_data_goes_after_its_tombstone_was_deployed_and_its_volum
         path.write_text(yaml.safe_dump(document))
         return project.altlas("up", "--stack", "alpha")
 
-    redis = platform["redis"]
+    redis, gone = platform["redis"], ("redis", "redis-backup-dumps")
     for tombstones, message in (
         ((), "StatefulSet redis: the program no longer has it, and it holds data; to give up its data, add redis to"),
-        (("redis",), "StatefulSet redis: its tombstone is not deployed yet"),
+        (gone, "StatefulSet redis: its tombstone is not deployed yet"),
     ):
         done = up(None, *tombstones)
         assert done.code == 2, done.text
         assert message in done.error
         assert identities(project) == before
     for settings in (redis, None):
-        done = up(settings, "redis")
+        done = up(settings, *gone)
         assert done.code == 0, done.text
     after = identities(project)
-    assert {name: uid for name, uid in before.items() if name != "StatefulSet/redis"} == after
+    assert before.keys() - after.keys() == {"StatefulSet/redis", "PersistentVolumeClaim/redis-backup-dumps"}
+    assert after.items() <= before.items()
+    assert "PersistentVolumeClaim/data-redis-0" in after
 
 
 def test_with_the_stack_s_name_typed_everything_goes(project: Project) -> None:
