@@ -55,8 +55,9 @@ START = """\
 # nobody. A file that the server refuses changes nothing: it says so in its log and goes on with the users of before.
 set -eu
 users="$CONFIGURATION/accounts.conf"
+# Read before the server reads them, so that no change in between is missed.
+taken=$(cat "$users")
 follow() {
-    taken=$(cat "$users")
     while sleep "${FOLLOW_SECONDS:-5}"; do
         found=$(cat "$users") || continue
         if [ "$found" = "$taken" ]; then continue; fi

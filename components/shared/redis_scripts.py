@@ -46,7 +46,8 @@ fi
     if [ -n "$primary" ] && [ "$primary" != "$SELF" ]; then echo "replicaof $primary {PORT}"; fi
 }} > "$own.new"
 mv "$own.new" "$own"
-sh "$CONFIGURATION/follow-users.sh" &
+# Read before the server reads them, so that no change in between is missed.
+TAKEN=$(cat "$USERS") sh "$CONFIGURATION/follow-users.sh" &
 exec redis-server "$own"
 """
 
@@ -54,7 +55,7 @@ FOLLOW_USERS = f"""\
 #!/bin/sh
 # Lets the server read its users again when they change. The kubelet swaps the mounted file and tells nobody.
 # A file that the server refuses is tried again; until then the users of before go on.
-taken=$(cat "$USERS")
+taken=$TAKEN
 while sleep "${{FOLLOW_SECONDS:-5}}"; do
     found=$(cat "$USERS") || continue
     if [ "$found" = "$taken" ]; then continue; fi

@@ -128,7 +128,12 @@ def nats_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
                 await client.close()
 
         def connect(second: bool, password: str) -> None:
-            asyncio.run(publish(second, password))
+            # Not asyncio.run: it takes away the loop that other tests of this process find.
+            loop = asyncio.new_event_loop()
+            try:
+                loop.run_until_complete(publish(second, password))
+            finally:
+                loop.close()
 
         def change(first: str, second: str) -> None:
             users = {"runner-service": first, "runner-service-2": second}
