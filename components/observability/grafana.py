@@ -166,7 +166,8 @@ def _server(grafana: GrafanaSettings) -> dict[str, Any]:
             further={
                 "startupProbe": healthy(30),
                 "readinessProbe": healthy(3),
-                "livenessProbe": healthy(6),
+                # Health also asks its database; a restart would not help that.
+                "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10, "timeoutSeconds": 5},
                 "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
             },
         )
