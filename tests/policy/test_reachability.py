@@ -151,7 +151,14 @@ def test_the_prover_notices_every_mutant_of_the_platforms_policies(stack: Stack)
     assert result.unnoticed == ()
     assert len(result.noticed) > 300
     # What is left changes nothing: it lies beyond the highest address, or another rule says the same once more.
-    assert len(result.equivalent) < len(result.noticed) // 50
+    # A policy that opens nothing, as that of a drill, says what the default deny says, so no change of it counts.
+    silent = {
+        f"NetworkPolicy {policy['metadata']['namespace']}/{policy['metadata']['name']}"
+        for policy in ManifestSet(stack.manifests).of("NetworkPolicy")
+        if not policy["spec"].get("ingress") and not policy["spec"].get("egress")
+    }
+    left = [mutant for mutant in result.equivalent if mutant.subject not in silent]
+    assert len(left) < len(result.noticed) // 50
 
 
 def test_a_prover_that_looks_away_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
