@@ -18,7 +18,6 @@ _POLL_SECONDS = 0.5
 _REPORT_SECONDS = 10
 _LOG_LINES = 20
 _KEPT_SECONDS = 7 * 24 * 3600
-_KEY_VARIABLE = "BACKUP_KEY"
 
 Manifest = dict[str, Any]
 
@@ -32,7 +31,7 @@ class Task:
         store: The store.
         arguments: Command line after the store.
         environment: Plain variables beside those of the CronJob.
-        secrets: Variables from the Secret of the CronJob, by the key that holds each.
+        secrets: Keys in the Secret of the CronJob by the variable that each becomes.
     """
 
     action: str
@@ -61,19 +60,29 @@ def job_of(cron_job: Mapping[str, Any], task: Task) -> Manifest:
     program = command[: command.index("--root") + 2]
     container["name"], container["command"] = task.action, [*program, task.action, task.store, *task.arguments]
     container["env"] = _environment(container["env"], task)
+    spec["template"]["spec"]["volumes"] = _volumes(spec["template"]["spec"]["volumes"], task)
     metadata = {"name": task.job, "namespace": cron_job["metadata"]["namespace"]}
     labels = template.get("metadata", {}).get("labels", cron_job["metadata"].get("labels", {}))
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata | {"labels": labels}, "spec": spec}
 
 
 def _environment(given: Sequence[Mapping[str, Any]], task: Task) -> list[Mapping[str, Any]]:
-    (secret,) = (each["valueFrom"]["secretKeyRef"]["name"] for each in given if each["name"] == _KEY_VARIABLE)
-    new: dict[str, Mapping[str, Any]] = {
-        name: {"name": name, "value": value} for name, value in (task.environment or {}).items()
-    }
-    for name, key in (task.secrets or {}).items():
-        new[name] = {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+    new = {name: {"name": name, "value": value} for name, value in (task.environment or {}).items()}
     return [*(each for each in given if each["name"] not in new), *new.values()]
+
+
+def _volumes(given: Sequence[Mapping[str, Any]], task: Task) -> list[Mapping[str, Any]]:
+    """The volumes with the passwords of the task among those of the dumps, in files named like the variables."""
+    new = [{"key": key, "path": name} for name, key in (task.secrets or {}).items()]
+    taken = {each["path"] for each in new}
+
+    def changed(volume: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "secret" not in volume:
+            return volume
+        kept = [each for each in volume["secret"]["items"] if each["path"] not in taken]
+        return {**volume, "secret": {**volume["secret"], "items": [*kept, *new]}}
+
+    return [changed(volume) for volume in given]
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,10 @@ def test_a_database_is_restored_beside_the_live_one_by_a_job_with_rights_of_its_
     assert container["command"][-len(command) :] == command
     variables = {each["name"]: each for each in container["env"]}
     assert variables["PGUSER"]["value"] == "restore"
-    reference = variables["PGPASSWORD"]["valueFrom"]["secretKeyRef"]
-    (secret,) = (s for s in project.objects("secrets", "alt-las") if s["metadata"]["name"] == reference["name"])
-    assert reference["key"] in secret["data"]
+    (mounted,) = (v["secret"] for v in made["spec"]["template"]["spec"]["volumes"] if "secret" in v)
+    assert {"key": "PG_RESTORE_PASSWORD", "path": "PGPASSWORD"} in mounted["items"]
+    (secret,) = (s for s in project.objects("secrets", "alt-las") if s["metadata"]["name"] == mounted["secretName"])
+    assert "PG_RESTORE_PASSWORD" in secret["data"]
     assert "PG_RESTORE_PASSWORD" not in json.dumps(project.objects("cronjobs", "alt-las"))
     assert live(project, before) == before
 
