@@ -64,5 +64,7 @@ def test_it_is_told_what_the_settings_allow(objects: list[dict[str, Any]]) -> No
 
 def test_where_nobody_scrapes_there_is_no_exporter() -> None:
     """Nothing holds a token without need."""
-    without = record("alpha", platform_of("alpha") | {"prometheus": None, "alertmanager": None, "grafana": None}).objects
+    without = record(
+        "alpha", platform_of("alpha") | {"prometheus": None, "alertmanager": None, "grafana": None}
+    ).objects
     assert [each for each in without if each["metadata"]["name"] == NAME] == []
