@@ -1,12 +1,15 @@
 """Draws a `release.diagram.Drawing` as SVG: layers from left to right, the same bytes each time.
 
-Owns layout and looks. All lengths are in pixels of the picture's own coordinates.
+Owns layout and looks. Pods that watch the others reach nearly all of them and are reached by many, so they have no
+place in layers: they stand in a list below, each with what it reaches, and so do pods that reach nobody else. All
+lengths are in pixels of the picture's own coordinates.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import pairwise
+from textwrap import wrap
 
 from release.diagram import Arrow, Drawing, Node
 
@@ -17,6 +20,10 @@ _LANE = 6
 _MARGIN, _HEADER, _FOOTER = 36, 84, 60
 _PADDING = 26
 _SWEEPS = 12
+_LINE, _ROW = 18, 72
+"""Height of a line of text, and the least height of a row of the list."""
+_LETTER = 7
+"""Width of a letter of the list, on the average."""
 _COLOURS = {
     "service": ("#e8f0fe", "#3b6fd4", "#1b3a75"),
     "store": ("#e9f6ec", "#3d9150", "#1d5230"),
@@ -96,12 +103,23 @@ def _mean(values: Iterable[float]) -> float:
     return sum(found) / len(found) if found else 0.0
 
 
+def flows(drawing: Drawing) -> Drawing:
+    """The part of a drawing that has layers: without those who watch, and without those who then reach nobody."""
+    watching = {node.name for node in drawing.nodes if node.kind == "observer"}
+    arrows = tuple(arrow for arrow in drawing.arrows if not watching & {arrow.source, arrow.target})
+    connected = {name for arrow in arrows for name in (arrow.source, arrow.target)}
+    return replace(drawing, nodes=tuple(node for node in drawing.nodes if node.name in connected), arrows=arrows)
+
+
 def svg(drawing: Drawing) -> str:
     """The picture."""
-    ordered, nodes = layers(drawing), {node.name: node for node in drawing.nodes}
+    shown = flows(drawing)
+    ordered, nodes = layers(shown), {node.name: node for node in shown.nodes}
     width = 2 * _MARGIN + len(ordered) * _WIDTH + (len(ordered) - 1) * _GAP_X
     body = max(_stack_height(layer, nodes) for layer in ordered)
-    height = _HEADER + body + 2 * _PADDING + _FOOTER
+    top = _HEADER + body + 2 * _PADDING + _GAP_Y
+    listed, rows = _list([node for node in drawing.nodes if node.name not in nodes], drawing, top, width)
+    height = top + rows + _FOOTER
     places = _places(ordered, nodes, body)
     depth = {name: level for level, layer in enumerate(ordered) for name in layer}
     parts = [
@@ -115,13 +133,37 @@ def svg(drawing: Drawing) -> str:
         svg_text(
             _MARGIN, 60, "Everything that is not drawn is denied. Numbers are TCP ports of the pods.", 13, "#5f6470"
         ),
-        _namespace(drawing, places, nodes),
-        *(_arrow([places[name] for name in way(arrow, depth)]) for arrow in drawing.arrows),
-        *(_node(node, places[node.name], drawing) for node in drawing.nodes),
+        _namespace(shown, places, nodes),
+        *(_arrow([places[name] for name in way(arrow, depth)]) for arrow in shown.arrows),
+        *(_node(node, places[node.name], shown) for node in shown.nodes),
+        *listed,
         _legend(height - _FOOTER / 2),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _list(nodes: Sequence[Node], drawing: Drawing, top: float, width: int) -> tuple[list[str], int]:
+    """The rows below the layers, and how high they are together."""
+    parts, height = [], 0
+    left = _MARGIN + _WIDTH + _PADDING
+    for node in nodes:
+        lines = wrap(_reached(node, drawing), (width - left - _MARGIN) // _LETTER)
+        row = max(_ROW, (len(lines) + 1) * _LINE)
+        middle = top + height + row / 2
+        parts.append(_node(node, Place(_MARGIN, middle - _HEIGHT / 2), drawing))
+        first = middle - (len(lines) - 1) * _LINE / 2 + 4
+        parts += [svg_text(left, first + index * _LINE, line, 13, "#3c3e44") for index, line in enumerate(lines)]
+        height += row
+    return parts, height
+
+
+def _reached(node: Node, drawing: Drawing) -> str:
+    """In words: whom a node reaches, and who reaches it."""
+    to = [f"{arrow.target} {arrow.label}" for arrow in drawing.arrows if arrow.source == node.name]
+    by = [arrow.source for arrow in drawing.arrows if arrow.target == node.name]
+    found = [f"reaches {', '.join(to)}"] if to else ["reaches nobody else here"]
+    return "; ".join([*found, *([f"reached by {', '.join(by)}"] if by else [])])
 
 
 def _height(name: str, nodes: Mapping[str, Node]) -> int:
@@ -145,7 +187,7 @@ def _places(ordered: Sequence[Sequence[str]], nodes: Mapping[str, Node], body: i
 def _namespace(drawing: Drawing, places: Mapping[str, Place], nodes: Mapping[str, Node]) -> str:
     inside = [place for name, place in places.items() if name not in nodes or nodes[name].kind != "outside"]
     left, top = min(p.x for p in inside) - _PADDING, min(p.y for p in inside) - _PADDING
-    right, bottom = max(p.x for p in inside) + _WIDTH + _PADDING, max(p.y for p in inside) + _HEIGHT + _PADDING
+    right, bottom = max(p.x for p in inside) + _WIDTH + _PADDING, max(p.y + p.height for p in inside) + _PADDING
     return (
         f'<rect x="{left:g}" y="{top:g}" width="{right - left:g}" height="{bottom - top:g}" rx="14" fill="#fbfcfe" '
         f'stroke="#b9c2d3" stroke-dasharray="6 5"/>' + svg_text(left + 14, top - 8, drawing.namespace, 13, "#5f6470")

@@ -172,7 +172,7 @@ def service_map(title: str, description: str, nodes: str, edges: str, *, height:
         id_val="organize",
         options={"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": {"Value": "mainstat"}},
     )
-    panel = nodegraph.Panel().title(title).description(description).datasource(PROMETHEUS).span(12).height(height)
+    panel = nodegraph.Panel().title(title).description(description).datasource(PROMETHEUS).span(24).height(height)
     for name, expression in (("nodes", nodes), ("edges", edges)):
         query = _promql(expression).ref_id(name).instant().format(prometheus_models.PromQueryFormat.TABLE)
         panel = panel.with_target(query)
