@@ -5,8 +5,10 @@ in it, so the administrator applies them again before the next life of the stack
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+from release.monitoring import SERVICE
 
 Manifest = dict[str, Any]
 
@@ -68,7 +70,13 @@ def _local_rules(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:
         groups.setdefault(_group(each), set()).add(plural(each["kind"]))
     rules = [_rule(group, sorted(kinds), _CHANGE) for group, kinds in sorted(groups.items())]
     watched = [(group, kind) for group, kind in _WATCHED if kind not in groups.get(group, ())]
-    return [*rules, *(_rule(group, [kind], _WATCH) for group, kind in watched)]
+    return [*rules, *(_rule(group, [kind], _WATCH) for group, kind in watched), *_asking(groups)]
+
+
+def _asking(groups: Mapping[str, Collection[str]]) -> list[Manifest]:
+    """The right to ask the stack's own Prometheus, as `altlas status` does."""
+    asked = "prometheuses" in groups.get("monitoring.coreos.com", ())
+    return [_rule("", ["services/proxy"], ("get",), [SERVICE])] if asked else []
 
 
 def _passed_on(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:

@@ -18,7 +18,9 @@ from release.rollout import Kubectl
 Ask = Callable[[str], str]
 """Answers a path of Prometheus' HTTP API, or raises CommandError."""
 
-_SERVICE = "prometheus-operated:web"
+SERVICE = "prometheus-operated:web"
+"""The Service that Prometheus Operator makes for a Prometheus, with the name of its port."""
+
 _AGE = "time() - max by (store) (alt_las_backup_dump_last_success_timestamp_seconds)"
 _SIGN_OF_LIFE = "heartbeat"
 _MINUTE, _HOUR, _DAY = 60, 3600, 24 * 3600
@@ -45,7 +47,7 @@ class MonitoringStatus:
 
 def through_the_api_server(kubectl: Kubectl, namespace: str) -> Ask:
     """The way to the Prometheus of a stack for whoever may use the API server's proxy."""
-    prefix = f"/api/v1/namespaces/{namespace}/services/{_SERVICE}/proxy"
+    prefix = f"/api/v1/namespaces/{namespace}/services/{SERVICE}/proxy"
     return lambda path: kubectl.text("get", "--raw", f"{prefix}{path}")
 
 

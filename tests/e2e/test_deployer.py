@@ -240,7 +240,8 @@ def used_rights(deployer: Deployer) -> set[Right]:
         if event["user"].get("username") != deployer.name or code not in (200, 201, 404):
             continue
         subject = event.get("objectRef", {})
-        right = subject.get("apiGroup", ""), subject.get("resource", ""), event["verb"]
+        resource = "/".join(filter(None, (subject.get("resource"), subject.get("subresource"))))
+        right = subject.get("apiGroup", ""), resource, event["verb"]
         found |= {right} | ({(*right[:2], "create")} if code == 201 else set())
         if code == 201 and right[1] in BINDS:
             found.add((right[0], BINDS[right[1]], "bind"))
