@@ -3,14 +3,12 @@
 import base64
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from components.settings.errors import PLATFORM_KEY
-from tests.e2e.conftest import Done, Project
-from tests.e2e.data_objects import change, data_of, generations, identities, pods_of_stores, redis_pods
+from tests.e2e.conftest import Project
+from tests.e2e.data_objects import data_of, generations, identities, pods_of_stores
 from tests.e2e.secret_places import files, hits, objects_in_the_open, secret_values
 
 pytestmark = pytest.mark.e2e
@@ -50,85 +48,6 @@ def test_a_dump_s_pod_is_admitted_and_its_volume_bound(project: Project) -> None
     pods = [pod for pod in project.objects("pods", "alt-las") if pod["metadata"]["name"].startswith("by-hand")]
     assert len(pods) == 1
     assert project.kubectl("delete", "job", "--namespace", "alt-las", "by-hand").code == 0
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("storageSize: 10Gi", "storageSize: 9Gi", "Cluster postgres-db: spec.storage.size: shrinks from 10Gi to 9Gi"),
-        (
-            "volumeSize: 20Gi",
-            "volumeSize: 19Gi",
-            "PersistentVolumeClaim postgres-backup-dumps: spec.resources.requests.storage: shrinks from 20Gi to 19Gi",
-        ),
-        ("namespace: alt-las", "namespace: other", "Cluster postgres-db: metadata.namespace: changes from alt-las to"),
-        (
-            "storageSize: 2Gi",
-            "storageSize: 1536Mi",
-            "StatefulSet redis: spec.volumeClaimTemplates: shrinks from 2Gi to 1536Mi, and no volume can shrink",
-        ),
-        (
-            "    nats:\n",
-            "    nats:\n      storageClass: fast\n",
-            "StatefulSet nats: spec.volumeClaimTemplates: is immutable; it cannot be changed in place",
-        ),
-    ],
-)
-def test_a_change_that_no_volume_survives_is_refused_before_the_update(
-    project: Project, old: str, new: str, message: str
-) -> None:
-    """By name, with the way to do it; nothing was changed."""
-    before = identities(project)
-    original = change(project, old, new)
-    done = project.altlas("up", "--stack", "alpha")
-    project.stack_file("alpha").write_text(original)
-    assert done.code == 2, done.text
-    assert "the update would endanger data, nothing was changed:" in done.error
-    assert message in done.error
-    assert "Traceback" not in done.error
-    assert identities(project) == before
-
-
-def test_an_older_version_of_the_server_is_refused_before_the_update(project: Project) -> None:
-    """Its files cannot be read by it; the way is a dump and a new server. The clients of the dumps are as old."""
-    before = identities(project)
-    image = "      image: {repository: ghcr.io/cloudnative-pg/postgresql, tag: 17.6-system-trixie}\n"
-    original = change(project, "    postgres:\n", f"    postgres:\n{image}")
-    change(project, "tag: 18.4-1", "tag: 17.6-1")
-    done = project.altlas("up", "--stack", "alpha")
-    project.stack_file("alpha").write_text(original)
-    assert done.code == 2, done.text
-    assert "Cluster postgres-db: spec.imageName: goes back from version 18 to 17, which cannot read" in done.error
-    assert identities(project) == before
-
-
-def test_an_even_number_of_voters_is_refused_before_anything_is_asked(project: Project) -> None:
-    """Two voters survive no loss; the setting and what would be right are named."""
-    original = change(project, "    nats:\n      replicas: 1", "    nats:\n      replicas: 2")
-    done = project.altlas("up", "--stack", "alpha")
-    project.stack_file("alpha").write_text(original)
-    assert done.code == 2, done.text
-    assert "alt-las:platform.nats.replicas: is 2, but an even number of voters survives no more losses" in done.error
-
-
-def test_a_plan_of_the_engine_that_would_take_data_is_refused_before_the_first_write(project: Project) -> None:
-    """The program itself names the servers otherwise, so that the provider would replace sets of servers."""
-    before = identities(project)
-    services = {each["metadata"]["name"] for each in project.objects("services", "alt-las")}
-    source = project.root / "components/shared/store_manifests.py"
-    original = source.read_text()
-    assert original.count('f"{self.name}-servers"') == 1
-    source.write_text(original.replace('f"{self.name}-servers"', 'f"{self.name}-hosts"'))
-    done = project.altlas("up", "--stack", "alpha")
-    source.write_text(original)
-    assert done.code == 2, done.text
-    assert "the update would endanger data, nothing was changed:" in done.error
-    # The engine ends its plan at the first object that the API server refuses, so not all must be named.
-    named = re.findall(r"StatefulSet ([a-z]+): the plan would replace", done.error)
-    assert set(named) & {"redis", "nats"}, done.text
-    assert f"to give up its data, add {named[0]} to alt-las:platform.tombstones" in done.error
-    assert identities(project) == before
-    assert {each["metadata"]["name"] for each in project.objects("services", "alt-las")} == services
 
 
 def test_a_transition_and_the_way_back_replace_and_delete_no_object_with_data(project: Project) -> None:
@@ -233,61 +152,6 @@ def test_neither_altlas_nor_plain_pulumi_destroys_data_by_mistake(project: Proje
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
     assert identities(project) == before
-
-
-def test_a_volume_of_a_server_grows_as_the_guide_says(project: Project) -> None:
-    """Refused first; after the steps of docs/operating.md the same pod runs on the same, larger volume."""
-    before, pods = identities(project), {p["metadata"]["name"]: p["metadata"]["uid"] for p in redis_pods(project)}
-    change(project, "storageSize: 2Gi", "storageSize: 3Gi")
-    done = project.altlas("up", "--stack", "alpha")
-    assert done.code == 2, done.text
-    assert "data grows from 2Gi to 3Gi" in done.error
-    assert "docs/operating.md#growing-a-volume" in done.error
-    size = '{"spec": {"resources": {"requests": {"storage": "3Gi"}}}}'
-    set_urn = "urn:pulumi:alpha::alt-las::alt-las:shared:Redis$kubernetes:apps/v1:StatefulSet::redis"
-    for command in (
-        ("kubectl", "--namespace", "alt-las", "patch", "persistentvolumeclaim", "data-redis-0", "--patch", size),
-        ("kubectl", "--namespace", "alt-las", "delete", "statefulset", "redis", "--cascade=orphan"),
-        ("pulumi", "refresh", "--stack", "alpha", "--yes", "--skip-preview", "--target", set_urn),
-    ):
-        done = project.run(*command, **project.variables())
-        assert done.code == 0, done.text
-    done = project.altlas("up", "--stack", "alpha")
-    assert done.code == 0, done.text
-    assert {p["metadata"]["name"]: p["metadata"]["uid"] for p in redis_pods(project)} == pods
-    after = identities(project)
-    assert {name for name in before if after[name] != before[name]} == {"StatefulSet/redis"}
-    claims = {c["metadata"]["name"]: c for c in project.objects("persistentvolumeclaims", "alt-las")}
-    assert claims["data-redis-0"]["spec"]["resources"]["requests"]["storage"] == "3Gi"
-
-
-def test_an_object_with_data_goes_after_its_tombstone_was_deployed_and_its_volume_stays(project: Project) -> None:
-    """Without a tombstone, and with one that is not deployed, the update is refused; then Redis goes and no other."""
-    before, path = identities(project), project.stack_file("alpha")
-    document = yaml.safe_load(path.read_text())
-    platform = document["config"][PLATFORM_KEY]
-
-    def up(redis: dict[str, Any] | None, *tombstones: str) -> Done:
-        platform.update({"redis": redis, "tombstones": list(tombstones)})
-        path.write_text(yaml.safe_dump(document))
-        return project.altlas("up", "--stack", "alpha")
-
-    redis, gone = platform["redis"], ("redis", "redis-backup-dumps")
-    for tombstones, message in (
-        ((), "StatefulSet redis: the program no longer has it, and it holds data; to give up its data, add redis to"),
-        (gone, "StatefulSet redis: its tombstone is not deployed yet"),
-    ):
-        done = up(None, *tombstones)
-        assert done.code == 2, done.text
-        assert message in done.error
-        assert identities(project) == before
-    for settings in (redis, None):
-        done = up(settings, *gone)
-        assert done.code == 0, done.text
-    after = identities(project)
-    assert before.keys() - after.keys() == {"StatefulSet/redis", "PersistentVolumeClaim/redis-backup-dumps"}
-    assert after.items() <= before.items()
-    assert "PersistentVolumeClaim/data-redis-0" in after
 
 
 def test_with_the_stack_s_name_typed_everything_goes(project: Project) -> None:

@@ -13,7 +13,10 @@ from components.settings.errors import PLATFORM_KEY, Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ("alpha", "beta")
-BESIDE_SERVICES = ("postgres", "redis", "nats", "backup", "loki", "alloy", "grafana", "prometheus", "alertmanager")
+MONITORING_BLOCKS = ("loki", "alloy", "grafana", "prometheus", "alertmanager")
+"""Blocks of a stack file that watch the others."""
+
+BESIDE_SERVICES = ("postgres", "redis", "nats", "backup", *MONITORING_BLOCKS)
 """Blocks of a stack file that run something beside the services; each may be left out."""
 
 REMOVED = object()
