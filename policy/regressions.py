@@ -113,8 +113,10 @@ def _all_regressions(stack: Stack) -> Iterator[Callable[[], Regression]]:
 
 
 def _applies(manifest: Manifest, path: str, value: object) -> bool:
-    """Whether a change really changes something: what is not there cannot be lost."""
-    present = read(manifest, path, ABSENT)
+    """Whether a change really changes something: what is not there cannot be lost, nor an item of it be changed."""
+    present, (item, bracket, field) = read(manifest, path, ABSENT), path.rpartition("]")
+    if field and bracket and read(manifest, item + bracket, ABSENT) is ABSENT:
+        return False
     return present != value and not (path == "spec.replicas" and present is not ABSENT)
 
 

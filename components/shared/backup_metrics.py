@@ -103,7 +103,8 @@ def _container(platform: PlatformSettings, backup: BackupSettings) -> dict[str, 
             further={
                 "startupProbe": {**healthy, "failureThreshold": 12},
                 "readinessProbe": {**healthy, "failureThreshold": 3},
-                "livenessProbe": {**healthy, "failureThreshold": 6},
+                # A slow answer is no reason for a restart.
+                "livenessProbe": {"tcpSocket": {"port": "metrics"}, "periodSeconds": 10, "failureThreshold": 6},
                 "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
             },
         )
