@@ -1,6 +1,6 @@
 """What the five services have in common: a workload made from what each of them declares about itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -144,23 +144,13 @@ def service_graph(
     """
     services, own_stores = tuple(services), {store.name: store for store in stores}
     watching = {observer.name: observer for observer in observers}
-    of_all = tuple(name for name, observer in watching.items() if observer.called_by_services)
     coming = {job.name: job for job in jobs}
-    declared = (
-        calls_from(
-            service.service_name, (*service.calls, *(name for name in service.stores if name in own_stores), *of_all)
-        )
-        for service in services
-    )
-    watched = (calls_from(observer.name, observer.calls) for observer in watching.values())
-    worked = (calls_from(job.name, job.calls) for job in coming.values())
-    additional = frozenset(Call(call.caller, call.callee) for call in platform.additional_calls)
     settings = platform.services.by_name()
     return ServiceGraph(
         ports={service.service_name: settings[service.service_name].port for service in services}
         | {store.name: store.port for store in own_stores.values()}
         | {observer.name: observer.port for observer in watching.values()},
-        calls=additional.union(*declared, *watched, *worked),
+        calls=_calls(services, platform, own_stores, watching.values(), coming.values()),
         pod_labels={store.name: store.pod_labels for store in own_stores.values()}
         | {name: observer.pod_labels for name, observer in watching.items() if observer.pod_labels},
         entered_from_ingress=frozenset(
@@ -177,6 +167,26 @@ def service_graph(
         api_server_addresses=platform.egress.api_server_addresses,
         foreign={name: observer.namespace for name, observer in watching.items() if observer.namespace},
     )
+
+
+def _calls(
+    services: Iterable[type[Service[Any]]],
+    platform: PlatformSettings,
+    stores: Container[str],
+    observers: Iterable[Observer],
+    jobs: Iterable[Job],
+) -> frozenset[Call]:
+    """Every edge: of the services to each other and to the stack's own stores, of those who watch, and of the jobs."""
+    observers = tuple(observers)
+    of_all = tuple(observer.name for observer in observers if observer.called_by_services)
+    declared = (
+        calls_from(service.service_name, (*service.calls, *(n for n in service.stores if n in stores), *of_all))
+        for service in services
+    )
+    watched = (calls_from(observer.name, observer.calls) for observer in observers)
+    worked = (calls_from(job.name, job.calls) for job in jobs)
+    additional = frozenset(Call(call.caller, call.callee) for call in platform.additional_calls)
+    return additional.union(*declared, *watched, *worked)
 
 
 def _in_mesh(services: Iterable[type[Service[Any]]], observers: Iterable[Observer]) -> frozenset[str]:
