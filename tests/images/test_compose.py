@@ -1,4 +1,4 @@
-"""The platform on a desk: what compose.yaml says, and that the loader of Docker Compose accepts it."""
+"""The platform on a desk: what compose.yaml says, and that Docker Compose itself accepts it."""
 
 import json
 import os
@@ -159,41 +159,75 @@ def test_a_phase_differs_on_the_desk_as_in_the_cluster(texts: dict[str, tuple[st
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("profile", [None, "observability"])
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_loader_of_docker_compose_accepts_the_file(altlas: Altlas, tmp_path: Path, stack: str) -> None:
-    """The library behind `docker compose config`, with its schema; not proven here: a Docker engine."""
-    written(altlas, stack, tmp_path)
-    example = (tmp_path / ".env.example").read_text(encoding="utf-8")
-    names = [line.rstrip("=") for line in example.splitlines() if line and not line.startswith("#")]
-    values = {name: f"value-of-{name}" for name in names}
-    done = _loaded(tmp_path, values)
+def test_docker_compose_config_accepts_the_file(
+    altlas: Altlas, tmp_path: Path, stack: str, profile: str | None
+) -> None:
+    """The real program, which needs no Docker engine for it; not proven here: containers that start from it."""
+    document = written(altlas, stack, tmp_path)
+    done = configured(tmp_path, given(tmp_path), profile)
     assert done.returncode == 0, done.stderr
-    loaded = json.loads(done.stdout)
-    assert loaded["services"]["api-gateway"]["environment"]["REDIS_URL"] == (
+    assert done.stderr == ""
+    read = json.loads(done.stdout)
+    wanted = {name for name, each in document["services"].items() if profile in each.get("profiles", [profile])}
+    assert (read["name"], set(read["services"])) == (f"alt-las-{stack}", wanted)
+    assert read["services"]["api-gateway"]["environment"]["REDIS_URL"] == (
         "redis://api-gateway:value-of-REDIS_API_GATEWAY_PASSWORD@redis:6379"
     )
-    assert '"$SEGMENTATION_PASSWORD"' in loaded["configs"]["postgres-roles"]["content"]
+    # It prints a file that it could read again: a dollar sign that is no variable is written twice.
+    assert '"$$SEGMENTATION_PASSWORD"' in read["configs"]["postgres-roles"]["content"]
 
 
 @pytest.mark.e2e
-def test_the_loader_refuses_an_empty_secret_and_a_wrong_key(altlas: Altlas, tmp_path: Path) -> None:
-    """So the acceptance above means something."""
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("read_only:", "readonly:", "readonly"),
+        ("condition: service_healthy", "condition: service_well", "depends_on"),
+        ("      redis:\n        condition", "      no-such-service:\n        condition", "no-such-service"),
+    ],
+)
+def test_docker_compose_config_refuses_a_broken_file(
+    altlas: Altlas, tmp_path: Path, *, old: str, new: str, reason: str
+) -> None:
+    """So the acceptance above means something: a wrong key, a wrong value, a service that is not there."""
     written(altlas, "alpha", tmp_path)
-    empty = _loaded(tmp_path, {})
-    assert (empty.returncode, "is missing a value: set it in .env" in empty.stderr) == (1, True)
     file = tmp_path / "compose.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace("read_only:", "readonly:", 1), encoding="utf-8")
-    names = (tmp_path / ".env.example").read_text(encoding="utf-8").splitlines()
-    wrong = _loaded(tmp_path, {line.rstrip("="): "x" for line in names if line.endswith("=")})
-    assert (wrong.returncode, "readonly" in wrong.stderr) == (1, True)
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    done = configured(tmp_path, given(tmp_path))
+    assert (done.returncode != 0, reason in done.stderr) == (True, True), done.stderr
 
 
-def _loaded(folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    program = tools.ensure(["compose-go"]).path("compose-go")
+@pytest.mark.e2e
+def test_docker_compose_config_refuses_a_secret_without_a_value(altlas: Altlas, tmp_path: Path) -> None:
+    """Each of them: nobody starts with an empty password."""
+    written(altlas, "alpha", tmp_path)
+    for name in (values := given(tmp_path)):
+        done = configured(tmp_path, values | {name: ""})
+        assert done.returncode != 0
+        assert f"required variable {name} is missing a value: set it in .env" in done.stderr
+
+
+def given(folder: Path) -> dict[str, str]:
+    """A value for each variable of the example."""
+    lines = (folder / ".env.example").read_text(encoding="utf-8").splitlines()
+    names = [line.rstrip("=") for line in lines if line and not line.startswith("#")]
+    return {name: f"value-of-{name}" for name in names}
+
+
+def configured(
+    folder: Path, variables: Mapping[str, str], profile: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """What Docker Compose makes of the file, or why it does not take it."""
+    program = tools.ensure(["docker-compose"]).path("docker-compose")
+    profiles = ["--profile", profile] if profile else []
     return subprocess.run(
-        [str(program), "compose.yaml"],
+        [str(program), *profiles, "config", "--format", "json"],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], **variables},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **variables},
         capture_output=True,
         text=True,
         check=False,
