@@ -46,10 +46,12 @@ class Choices:
     Attributes:
         external: Left to the cluster: not installed from here.
         adopt: Taken over from whoever installed them.
+        optional: Optional ones that are installed too, and kept up to date from then on.
     """
 
     external: frozenset[str] = frozenset()
     adopt: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
 
 
 class Addons:
@@ -91,33 +93,38 @@ class Addons:
         """Install what the cluster lacks of the pinned addons; returns whether anything had to be done.
 
         Args:
-            choices: What to leave alone or take over; what was left alone before stays so.
+            choices: What to leave alone, take over or add; what was left alone or added before stays so.
             ask: Whether Pulumi asks before it changes a cluster that is not simulated.
 
         Raises:
-            CommandError: A newer version is there, an addon cannot be given up or taken over (nothing was changed), or
-                the installation failed.
+            CommandError: A newer version is there, an addon cannot be given up or taken over or lacks what it requires
+                (nothing was changed), or the installation failed.
             ToolsUnavailableError: The files of an addon cannot be had; nothing was changed.
         """
-        self._check_names(choices.external | choices.adopt)
+        self._check_names(choices.external | choices.adopt | choices.optional)
         record = self._cluster.record()
         self._check(record, choices)
         remembered = {name for name, entry in record.items() if entry == EXTERNAL} & self._manifest.addons.keys()
         external = (remembered | choices.external) - choices.adopt
-        if not choices.adopt and record == record_of(self._manifest, external, webhooks=self._webhooks):
+        # The optional ones that are there already are kept, by the same words as those that are asked for now.
+        optional = (record.keys() & self._manifest.addons.keys()) | choices.optional | choices.adopt
+        wanted = record_of(self._manifest, external, webhooks=self._webhooks, optional=optional)
+        if not choices.adopt and record == wanted:
             self._tell_external(external)
             return False
-        objects = self._objects(external)
+        objects = self._objects([name for name in wanted if name not in external])
         foreign = self._foreign(objects, choices.adopt)
-        self._install({n: each for n, each in objects.items() if n not in foreign}, choices.adopt)
-        self._update({*external, *foreign}, ask=ask)
+        own = {n: each for n, each in objects.items() if n not in foreign}
+        self._check_requirements(own)
+        self._install(own, choices.adopt)
+        self._update({*external, *foreign}, optional, ask=ask)
         self._tell_external(external)
         return True
 
     def states(self) -> dict[str, tuple[str, State]]:
         """Version on the cluster (empty if it is not known) and state of each pinned addon."""
         record = self._cluster.record()
-        wanted = record_of(self._manifest, (), webhooks=self._webhooks)
+        wanted = record_of(self._manifest, (), webhooks=self._webhooks, optional=self._manifest.addons)
         return {
             name: (recorded_version(record.get(name, "")), state_of(name, record, wanted, self._manifest))
             for name in self._manifest.addons
@@ -172,9 +179,8 @@ class Addons:
                     "first: altlas addons remove. Nothing was changed"
                 )
 
-    def _objects(self, external: Collection[str]) -> dict[str, AddonObjects]:
-        own = [name for name in self._manifest.addons if name not in external]
-        files = AddonFiles(self._manifest).provide(own)
+    def _objects(self, names: Sequence[str]) -> dict[str, AddonObjects]:
+        files = AddonFiles(self._manifest).provide(names)
         return {
             name: addon_objects(self._manifest.addons[name], paths, webhooks=self._webhooks)
             for name, paths in files.items()
@@ -193,6 +199,21 @@ class Addons:
                 self._report(self._left_alone(name, others))
                 left.add(name)
         return left
+
+    def _check_requirements(self, objects: Mapping[str, AddonObjects]) -> None:
+        required = {name: self._manifest.addons[name].requires for name in objects}
+        # A simulated operator needs nothing of anybody.
+        if not self._webhooks or not any(required.values()):
+            return
+        there = {each.name for each in self._cluster.definitions()}
+        there |= {each["metadata"]["name"] for content in objects.values() for each in content.definitions}
+        for name, definitions in required.items():
+            missing = [each for each in definitions if each not in there]
+            if missing:
+                raise CommandError(
+                    f"{self._manifest.addons[name].title} needs what the cluster does not have: {', '.join(missing)}; "
+                    "install what brings it first. Nothing was changed"
+                )
 
     def _check_adoption(self, name: str, others: Sequence[Definition]) -> None:
         addon = self._manifest.addons[name]
@@ -220,11 +241,12 @@ class Addons:
             self._report(SIMULATED)
         self._cluster.apply(definitions, adopt)
 
-    def _update(self, external: Collection[str], *, ask: bool) -> None:
+    def _update(self, external: Collection[str], optional: Collection[str], *, ask: bool) -> None:
         self._settings.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._engine.stack_exists(self._stack):
             self._engine.create_stack(self._stack)
-        settings = {"webhooks": self._webhooks, "external": sorted(external)}
+        asked_for = sorted(name for name in optional if self._manifest.addons[name].optional)
+        settings = {"webhooks": self._webhooks, "external": sorted(external), "optional": asked_for}
         options = [f"--config={PROJECT}:{key}={json.dumps(value)}" for key, value in settings.items()]
         if self._engine.run("up", "--stack", self._stack, *options, *self._answers(ask=ask)):
             raise CommandError("the operators are not completely installed; correct the cause and run this again")

@@ -48,6 +48,10 @@ def install(
     adopt: Annotated[
         list[str] | None, typer.Option(metavar="ADDON", help="Take over what somebody else installed; may be repeated.")
     ] = None,
+    optional: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="ADDON", help="Install this optional addon too; may be repeated."),
+    ] = None,
     yes: _YesOption = False,
 ) -> None:
     """Install or update what the cluster lacks of the pinned addons. `altlas up` does this too."""
@@ -55,10 +59,10 @@ def install(
     from release.addons import Choices  # noqa: PLC0415
     from release.cli import report, workspace  # noqa: PLC0415
 
-    choices = Choices(frozenset(external or ()), frozenset(adopt or ()))
-    both = sorted(choices.external & choices.adopt)
+    choices = Choices(frozenset(external or ()), frozenset(adopt or ()), frozenset(optional or ()))
+    both = sorted(choices.external & (choices.adopt | choices.optional))
     if both:
-        raise CommandError(f"{both[0]} cannot be left to the cluster and taken over at once", ExitCode.BAD_INPUT)
+        raise CommandError(f"{both[0]} cannot be left to the cluster and installed at once", ExitCode.BAD_INPUT)
     here = workspace()
     with here.only_one("addons install"):
         chosen = flow.choose_target(here, target)

@@ -13,6 +13,7 @@ STACK_LABEL = "app.kubernetes.io/instance"
 _GATEWAY = ("gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io")
 _MIDDLEWARE = ("middlewares.traefik.io",)
 _POSTGRES = ("clusters.postgresql.cnpg.io", "databases.postgresql.cnpg.io")
+_WAL = ("objectstores.barmancloud.cnpg.io", "scheduledbackups.postgresql.cnpg.io")
 _ISTIO = ("authorizationpolicies.security.istio.io", "peerauthentications.security.istio.io")
 
 _INSTALL = "altlas addons install"
@@ -30,6 +31,9 @@ def needed_definitions(platform: PlatformSettings) -> dict[str, tuple[Sequence[s
     if platform.postgres:
         cure = f"install CloudNativePG ({_INSTALL}), or remove `postgres` and bring URLs of your own"
         needed["postgres"] = (_POSTGRES, cure)
+    if platform.postgres and platform.backup and platform.backup.object_store:
+        cure = f"install the Barman Cloud plugin ({_INSTALL} --with barman-cloud), or remove `objectStore`"
+        needed["backup.objectStore"] = (_WAL, cure)
     if platform.prometheus is not None:
         kinds = sorted(_monitoring_kinds(platform, platform.prometheus))
         definitions = tuple(f"{kind}.monitoring.coreos.com" for kind in kinds)

@@ -26,14 +26,19 @@ def _register(name: str, manifest: Mapping[str, Any], after: Sequence[pulumi.Res
 
 
 def main() -> None:
-    """Register what the stack's settings say: `webhooks` (whether operators run here) and `external` (left alone)."""
+    """Register what the stack's settings say.
+
+    They are `webhooks` (whether operators run here), `external` (addons left alone) and `optional` (addons asked for).
+    """
     settings = pulumi.Config()
     webhooks, external = settings.require_bool("webhooks"), set(settings.require_object("external"))
     manifest = load_manifest()
-    own = [name for name in manifest.addons if name not in external]
+    record_data = record_of(manifest, external, webhooks=webhooks, optional=settings.require_object("optional"))
+    own = [name for name in record_data if name not in external]
+    # Of all addons before too: one may run in another one's namespace.
+    namespaces: list[pulumi.Resource] = []
     registered: list[pulumi.Resource] = []
     for name, files in AddonFiles(manifest).provide(own).items():
-        namespaces: list[pulumi.Resource] = []
         for each in addon_objects(manifest.addons[name], files, webhooks=webhooks).operator:
             resource = _register(f"{name}/{each['kind']}/{each['metadata']['name']}", each, namespaces)
             if each["kind"] == "Namespace":
@@ -47,7 +52,7 @@ def main() -> None:
             "namespace": RECORD_NAMESPACE,
             "labels": {"app.kubernetes.io/part-of": PART_OF},
         },
-        "data": record_of(manifest, external, webhooks=webhooks),
+        "data": record_data,
     }
     _register("record", record, registered)
 

@@ -14,6 +14,8 @@ FOLDER = Path(__file__).parent
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+_Definition = Annotated[str, Field(pattern=r"^[a-z]+(\.[a-z0-9-]+)+$")]
+_Image = Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)+:[\w.-]+$")]
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 
 
@@ -56,7 +58,10 @@ class Addon(_Closed):
         purpose: What the platform needs it for.
         module: Go module that holds its files too; go/go.mod and go/go.sum pin it.
         version_annotation: Annotation of its definitions that tells their version; None if there is none.
-        namespace: Where its operator runs; None if it brings definitions only.
+        namespace: Where its operator runs; None if it brings definitions only, or runs beside an addon before it.
+        optional: Whether it is installed only where somebody asks for it.
+        requires: Definitions that others must have brought before its operator can run.
+        images: Released images by what the project's own file, made for its development, names instead.
         files: What is installed.
     """
 
@@ -66,6 +71,9 @@ class Addon(_Closed):
     module: str
     version_annotation: str | None = None
     namespace: AddonNamespace | None = None
+    optional: bool = False
+    requires: tuple[_Definition, ...] = ()
+    images: dict[_Image, _Image] = {}
     files: Annotated[tuple[AddonFile, ...], Field(min_length=1)]
 
 
@@ -82,7 +90,7 @@ class AddonManifest(_Closed):
 
     def digest(self, name: str, *, webhooks: bool) -> str:
         """Checksum of everything that decides what of an addon is installed."""
-        text = f"{self.revision} {webhooks} {self.addons[name].model_dump_json()}"
+        text = f"{self.revision} {webhooks} {self.addons[name].model_dump_json(exclude_defaults=True)}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """What becomes of an addon's files: its definitions, and the objects of its operator."""
 
-from collections.abc import Iterable, Iterator
+import base64
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ PART_OF = "alt-las-addons"
 _Object = dict[str, Any]
 _DEFINITION = "CustomResourceDefinition"
 _WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+_CERTIFICATES = "cert-manager.io/"
 _POD_SECURITY = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -48,11 +50,12 @@ def addon_objects(addon: Addon, files: Iterable[Path], *, webhooks: bool) -> Add
         addon: Says which namespace.
         files: What `AddonFiles` provided.
         webhooks: Whether something answers the operator's admission webhooks. Where none does, they would make the API
-            server refuse the operator's custom resources, so they are left out.
+            server refuse the operator's custom resources, so they are left out; so are its certificates, which nobody
+            would issue.
     """
-    objects = [_labelled(each) for path in files for each in _documents(path)]
+    objects = [_labelled(_released(each, addon.images)) for path in files for each in _documents(path)]
     if not webhooks:
-        objects = [each for each in objects if each["kind"] not in _WEBHOOKS]
+        objects = [each for each in objects if not _needs_an_operator(each)]
     if addon.namespace:
         objects = _in_namespace(objects, addon.namespace)
     return AddonObjects(
@@ -64,6 +67,31 @@ def addon_objects(addon: Addon, files: Iterable[Path], *, webhooks: bool) -> Add
 def _documents(path: Path) -> Iterator[_Object]:
     with path.open("rb") as file:
         yield from filter(None, yaml.load_all(file, Loader=_Loader))
+
+
+def _needs_an_operator(manifest: _Object) -> bool:
+    return manifest["kind"] in _WEBHOOKS or manifest["apiVersion"].startswith(_CERTIFICATES)
+
+
+def _released(manifest: _Object, images: Mapping[str, str]) -> _Object:
+    """Put the released images where a project's file names those of its development, also in a Secret's data."""
+    replaced: _Object = _replaced(manifest, images)
+    if images and manifest["kind"] == "Secret":
+        decoded = {key: base64.b64decode(value).decode() for key, value in manifest.get("data", {}).items()}
+        return {**replaced, "data": {key: _encoded(images.get(value, value)) for key, value in decoded.items()}}
+    return replaced
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _replaced(value: Any, images: Mapping[str, str]) -> Any:  # Any: the tree of a manifest
+    if isinstance(value, dict):
+        return {key: _replaced(inner, images) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, images) for item in value]
+    return images.get(value, value) if isinstance(value, str) else value
 
 
 def _labelled(manifest: _Object) -> _Object:

@@ -22,13 +22,24 @@ class State(StrEnum):
     OTHER = "to be updated"
     NEWER = "newer than pinned"
     EXTERNAL = "left to the cluster"
+    OPTIONAL = "optional"
 
 
-def record_of(manifest: AddonManifest, external: Collection[str], *, webhooks: bool) -> dict[str, str]:
-    """The record of a cluster on which all pinned addons are installed but those that are left to it."""
+def record_of(
+    manifest: AddonManifest, external: Collection[str], *, webhooks: bool, optional: Collection[str] = ()
+) -> dict[str, str]:
+    """The record of a cluster on which the pinned addons are installed.
+
+    Args:
+        manifest: What is pinned.
+        external: Addons that are left to the cluster.
+        webhooks: As for `addon_objects`.
+        optional: Optional addons that somebody asked for.
+    """
     return {
         name: EXTERNAL if name in external else f"{addon.version} sha256:{manifest.digest(name, webhooks=webhooks)}"
         for name, addon in manifest.addons.items()
+        if not addon.optional or name in {*external, *optional}
     }
 
 
@@ -57,7 +68,7 @@ def state_of(name: str, record: Mapping[str, str], wanted: Mapping[str, str], ma
     """
     entry = record.get(name)
     if entry is None:
-        return State.MISSING
+        return State.OPTIONAL if manifest.addons[name].optional else State.MISSING
     if entry == EXTERNAL:
         return State.EXTERNAL
     if entry == wanted[name]:

@@ -48,8 +48,8 @@ webhooks: [{clientConfig: {service: {name: boatman, namespace: upstream}}}]
 CONTENT = (DEFINITION + OPERATOR).encode()
 
 
-def manifest_of(version: str = "1.2.3") -> AddonManifest:
-    """A list with one addon, `boats`."""
+def manifest_of(version: str = "1.2.3", **more: object) -> AddonManifest:
+    """A list with one addon, `boats`, of which more may be said."""
     file = {"path": "releases/boats.yaml", "url": "https://releases.example/boats.yaml", "sha256": sha256(CONTENT)}
     boats = {
         "title": "Boats",
@@ -59,6 +59,7 @@ def manifest_of(version: str = "1.2.3") -> AddonManifest:
         "version_annotation": "example.org/version",
         "namespace": {"upstream": "upstream", "name": "boats"},
         "files": [file],
+        **more,
     }
     return AddonManifest.model_validate_json(json.dumps({"revision": 1, "addons": {"boats": boats}}))
 
@@ -141,14 +142,14 @@ def addons_of(memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         def create_stack(self, stack: str) -> None:
             memory.stacks.append(stack)
 
-    def make(version: str = "1.2.3", target: str = "sim") -> Addons:
+    def make(version: str = "1.2.3", target: str = "sim", **more: object) -> Addons:
         return Addons(
             workspace=Workspace(tmp_path),
             target=Target(target, "the test names it"),
             kubectl=FakeKubectl(tmp_path / "kubectl", tmp_path / "kubeconfig"),
             engine=FakeEngine(tmp_path, {}),
             report=memory.reports.append,
-            manifest=manifest_of(version),
+            manifest=manifest_of(version, **more),
         )
 
     return make

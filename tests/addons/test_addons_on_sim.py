@@ -122,7 +122,8 @@ def test_the_cluster_remembers_versions_and_checksums(project: Project) -> None:
     assert {name: entry.split()[0] for name, entry in record["data"].items()} == INSTALLED
     done = addons(project)
     assert done.code == 0, done.text
-    rows = [line.split()[:4] for line in done.out.splitlines()[1 : len(INSTALLED) + 1]]
+    rows = [line.split()[:4] for line in done.out.splitlines()[1 : len(INSTALLED) + 2]]
+    assert rows.pop(1) == ["barman-cloud", "0.15.0", "-", "optional"]
     assert rows == [[name, version, version, "installed"] for name, version in INSTALLED.items()]
 
 
@@ -171,6 +172,19 @@ def test_up_goes_on_with_addons_in_place_and_destroy_does_not_touch_them(project
     assert project.kubectl("get", "clusters.postgresql.cnpg.io", "trial").code == 0
 
 
+def test_an_optional_addon_is_installed_on_request_and_kept_from_then_on(project: Project) -> None:
+    """Its operator runs beside the one that it belongs to, with the released images and without certificates."""
+    assert addons(project, "install", "--with", "barman-cloud").code == 0
+    assert "The pinned addons are in place; nothing was done." in addons(project, "install").error
+    rows = [line.split()[:4] for line in addons(project).out.splitlines()]
+    assert ["barman-cloud", "0.15.0", "0.15.0", "installed"] in rows
+    found = {each["metadata"]["name"]: each for each in project.objects("deployments", "cnpg-system")}
+    assert found["barman-cloud"]["status"]["readyReplicas"] == 1
+    (container,) = found["barman-cloud"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "ghcr.io/cloudnative-pg/plugin-barman-cloud:v0.15.0"
+    assert len(definitions(project)) == DEFINITIONS + 1
+
+
 def test_removal_is_refused_while_custom_resources_exist(project: Project) -> None:
     """Each is named, nothing is deleted."""
     done = addons(project, "remove")
@@ -178,7 +192,7 @@ def test_removal_is_refused_while_custom_resources_exist(project: Project) -> No
     assert "Traceback" not in done.error
     for kind in ACCEPTED:
         assert f"default {kind}/trial" in done.error
-    assert len(definitions(project)) == DEFINITIONS
+    assert len(definitions(project)) == DEFINITIONS + 1
     assert project.objects("deployments", "cnpg-system")
 
 

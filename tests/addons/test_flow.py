@@ -13,7 +13,7 @@ Make = Callable[..., Addons]
 BOATS = frozenset({"boats"})
 UP = (
     "pulumi up --stack cluster-01234567 --config=alt-las-addons:webhooks=false --config=alt-las-addons:external={} "
-    "--yes --skip-preview"
+    "--config=alt-las-addons:optional=[] --yes --skip-preview"
 )
 APPLY = "kubectl apply --server-side --field-manager=alt-las-addons --filename=-"
 

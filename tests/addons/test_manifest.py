@@ -10,7 +10,13 @@ from cluster.addons import load_manifest
 from cluster.addons.manifest import FOLDER
 from tools import ToolsError
 
-VERSIONS = {"cloudnativepg": "1.30.0", "gateway-api": "1.6.1", "istio": "1.31.1", "prometheus-operator": "0.85.0"}
+VERSIONS = {
+    "cloudnativepg": "1.30.0",
+    "barman-cloud": "0.15.0",
+    "gateway-api": "1.6.1",
+    "istio": "1.31.1",
+    "prometheus-operator": "0.85.0",
+}
 
 
 def test_every_addon_is_pinned_to_one_version() -> None:

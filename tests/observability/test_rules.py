@@ -39,7 +39,7 @@ def scenario_test(scenario: Scenario, series: Series, *, fires: bool) -> dict[st
 
 def write_tests(folder: Path, rule_file: Path, scenarios: tuple[Scenario, ...]) -> list[Path]:
     """Test files for promtool, one for each resolution."""
-    # Without it promtool evaluates groups in a random order: alerts would now and then be judged before what is recorded.
+    # Of itself promtool evaluates groups in a random order: alerts now and then before what they ask for is recorded.
     order = [group["name"] for group in yaml.safe_load(rule_file.read_text(encoding="utf-8"))["groups"]]
     written = []
     for step in sorted({scenario.step for scenario in scenarios}):

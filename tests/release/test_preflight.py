@@ -22,10 +22,12 @@ cat "$(dirname "$0")/$2.json" 2>/dev/null || true
 """
 GATEWAY = ["gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io"]
 ISTIO = ["authorizationpolicies.security.istio.io", "peerauthentications.security.istio.io"]
+UPLOADS = {"endpoint": "https://s3.example.com", "bucket": "alt-las"}
+WAL = ["objectstores.barmancloud.cnpg.io", "scheduledbackups.postgresql.cnpg.io"]
 DATABASE = ["clusters.postgresql.cnpg.io", "databases.postgresql.cnpg.io"]
 NO_DATABASE = {"postgres": None, "backup": None}
 BOTH = {"ingress.api": "gateway", "mesh.mode": "ambient"}
-EVERYTHING = BOTH | {"ingress.traefik": {"maxBodyMebibytes": 10}}
+EVERYTHING = BOTH | {"ingress.traefik": {"maxBodyMebibytes": 10}, "backup.objectStore": UPLOADS}
 BUILT_IN = re.compile(r"v1|[a-z0-9]+/v\d+|(\w+\.)+k8s\.io/v\d+")
 """API versions that every API server serves; `gateway.networking.k8s.io` is the one of that form that is not."""
 
@@ -79,6 +81,8 @@ def test_definitions_that_are_missing_are_named_with_the_setting_that_needs_them
         "`mode: off`",
         f"postgres: needs what the cluster does not have: {', '.join(DATABASE)}; install CloudNativePG (altlas addons "
         "install), or remove `postgres` and bring URLs of your own",
+        f"backup.objectStore: needs what the cluster does not have: {', '.join(WAL)}; install the Barman Cloud plugin "
+        "(altlas addons install --with barman-cloud), or remove `objectStore`",
     ]
     assert (kubectl.program.parent / "calls").read_text().count("customresourcedefinitions") == 1
 
@@ -125,7 +129,7 @@ def custom_kinds(document: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("document", "fewest"), [*((platform_of(stack), 2) for stack in STACKS), (alpha_with(EVERYTHING), 7)]
+    ("document", "fewest"), [*((platform_of(stack), 2) for stack in STACKS), (alpha_with(EVERYTHING), 9)]
 )
 def test_every_custom_resource_that_is_rendered_is_looked_for(document: dict[str, Any], fewest: int) -> None:
     """A kind that is forgotten here fails in the middle of an update; one too many refuses a cluster for nothing."""
