@@ -215,6 +215,6 @@ class Manifest:
         for name in package.modules():
             module = self.modules[name]
             digest.update(json.dumps(self.document["modules"][name], sort_keys=True).encode())
-            for file in sorted(module.folder.iterdir()):
-                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+            for file in sorted(path for path in module.folder.rglob("*") if path.is_file()):
+                digest.update(file.relative_to(module.folder).as_posix().encode() + b"\0" + file.read_bytes())
         return f"{package.name}@{package.version}@{platform.replace('/', '-')}@{digest.hexdigest()[:12]}"

@@ -16,7 +16,7 @@ from cluster.ports import LOOPBACK, choose_free_port
 from tests.images.exported import ExportedImage
 from tests.images.proof import REVISION
 
-PROGRAMS = ("crane", "syft", "cosign", "trivy")
+PROGRAMS = ("crane", "syft", "cosign", "trivy", "grype")
 PREFIX = "alt-las"
 _START_SECONDS = 20
 _COMMAND_SECONDS = 180
@@ -52,6 +52,7 @@ class LoopbackRegistry:
             "HOME": str(self.scratch),
             "SYFT_CHECK_FOR_APP_UPDATE": "false",
             "SYFT_REGISTRY_INSECURE_USE_HTTP": "true",
+            "GRYPE_REGISTRY_INSECURE_USE_HTTP": "true",
             # Read when the key pair of this one run is made and used; it protects nothing else.
             "COSIGN_PASSWORD": "of this run only",
         }

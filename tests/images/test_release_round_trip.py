@@ -1,117 +1,32 @@
-"""A whole release on this machine: images in a real registry, listed, signed, locked, deployed by digest, admitted.
+"""A whole release on this machine: images in a real registry, listed, scanned, locked, signed, deployed, admitted.
 
 The commands are those that `altlas images pipeline` makes.
 
-Not proven here: the two scanners' findings (their reports are stand-ins: their databases come from their
-publishers' own sites), a registry with TLS and credentials, and a container that starts from such an image on a node.
+Not proven here: the published databases of the scanners (theirs are made by the test), a registry with TLS and
+credentials, and a container that starts from such an image on a node.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.settings.builds import SourceBuildSettings
 from components.settings.image_build import RUNTIME_OF
 from components.settings.image_lock import LOCK_NAME
 from components.settings.loading import read_platform
-from release.errors import CommandError
-from release.images.pipeline import Build, Step, steps
 from tests.e2e.conftest import Project, project
 from tests.e2e.stack_files import change, without_stores
-from tests.images.conftest import grype, trivy, write
-from tests.images.debian import NoBuilderError
+from tests.images.conftest import write
 from tests.images.exported import ExportedImage
-from tests.images.loopback_registry import PREFIX, LoopbackRegistry, loopback_registry
-from tests.images.proof import COMMITTED_AT, REVISION, built_once, default_cache
-from tests.stacks.documents import ROOT, alpha_settings
+from tests.images.loopback_registry import LoopbackRegistry
+from tests.images.proof import REVISION
+from tests.images.releasing import OTHER, Release, images, refused, registry, release
 
-__all__ = ["project"]
+__all__ = ["images", "project", "registry", "release"]
 
 pytestmark = pytest.mark.e2e
 
 NAMESPACE = "alt-las-beta"
-OTHER = "sha256:" + "0" * 64
-
-
-@pytest.fixture(scope="module")
-def images() -> dict[str, ExportedImage]:
-    """The stand-in images by service."""
-    try:
-        return built_once(default_cache())
-    except NoBuilderError as error:
-        reason = f"not proven here: no image is pushed, signed, locked or deployed by digest, because {error}"
-        print(reason)
-        pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def registry(images: dict[str, ExportedImage], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackRegistry]:
-    """A registry that holds the images."""
-    with loopback_registry(tmp_path_factory.mktemp("registry")) as running:
-        running.push(images)
-        yield running
-
-
-@dataclass(frozen=True)
-class Release:
-    """The pipeline's own commands after the push, in the surroundings of this machine.
-
-    Attributes:
-        steps: The commands of all services.
-        project: Where SBOMs, reports and lock are kept.
-        registry: Where the images are.
-    """
-
-    steps: tuple[Step, ...]
-    project: Project
-    registry: LoopbackRegistry
-
-    def run(self, program: str, service: str, **variables: str) -> None:
-        """Run the commands of a service that a program does."""
-        chosen = [step for step in self.steps if step.command[0] == program and step.what.startswith(f"{service}: ")]
-        assert chosen
-        with pytest.MonkeyPatch.context() as patch:
-            own = {"ALT_LAS_ROOT": str(self.project.root)}
-            for name, text in {**self.registry.variables(), **own, **variables}.items():
-                patch.setenv(name, text)
-            for step in chosen:
-                step.run(self.project.root)
-
-    def file(self, service: str, kind: str) -> Path:
-        """What a command has written, or reads."""
-        return self.project.root / "release" / f"{service}.{kind}.json"
-
-    def lock_command(self) -> tuple[str, ...]:
-        """The command that locks archive-service, without the program's name."""
-        wanted = ("altlas", "images", "lock", "archive-service")
-        (found,) = (step.command for step in self.steps if step.command[: len(wanted)] == wanted)
-        return found[1:]
-
-
-@pytest.fixture(scope="module")
-def release(project: Project, registry: LoopbackRegistry) -> Release:
-    """The commands as `altlas images pipeline` makes them; reports of scanners stand in for those of real scans."""
-    for service in RUNTIME_OF:
-        (project.root / "source" / service).mkdir(parents=True)
-    bases = {runtime: dict.fromkeys(("build", "run"), f"base@{OTHER}") for runtime in RUNTIME_OF.values()}
-    source = {"checkout": f"{project.root}/source", "revision": REVISION, "committedAt": COMMITTED_AT, "bases": bases}
-    assert registry.run("cosign", "generate-key-pair", "--output-key-prefix", "release").returncode == 0
-    build = Build(
-        source=SourceBuildSettings.model_validate(source),
-        registry=f"{registry.host}/{PREFIX}",
-        out=project.root / "release",
-        root=ROOT,
-        key=registry.scratch / "release.key",
-    )
-    made = Release(tuple(steps(build, alpha_settings())), project, registry)
-    for service in RUNTIME_OF:
-        write(made.file(service, "trivy"), trivy())
-        write(made.file(service, "grype"), grype())
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -124,19 +39,12 @@ def listed(release: Release) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def locked(release: Release, listed: dict[str, Any]) -> str:
-    """The text of a lock with all five images; the digests are the registry's."""
+    """The text of a lock with all five images; the digests are the registry's, the reports those of both scanners."""
     assert listed
     for service in RUNTIME_OF:
-        release.run("altlas", service)
+        for program in ("trivy", "grype", "altlas"):
+            release.run(program, service)
     return (release.project.root / LOCK_NAME).read_text(encoding="utf-8")
-
-
-def refused(project: Project, before: str, *command: str) -> str:
-    """What a refusal says; the lock is as it was."""
-    done = project.altlas(*command)
-    assert done.code == 2, done.text
-    assert (project.root / LOCK_NAME).read_text(encoding="utf-8") == before
-    return done.error
 
 
 def test_the_registry_has_the_digests_that_were_built(
@@ -177,24 +85,6 @@ def test_a_signature_and_a_list_hold_for_one_digest_and_one_key(
         assert found == [("release", held)], command
 
 
-def test_a_scanner_without_its_database_does_not_pass(release: Release) -> None:
-    """The real one, pointed at a registry that has no database: no report, and the release ends."""
-    report = release.file("archive-service", "trivy")
-    kept = report.read_text(encoding="utf-8")
-    report.unlink()
-    try:
-        with pytest.raises(CommandError, match="failed, so the release is not made"):
-            release.run(
-                "trivy",
-                "archive-service",
-                TRIVY_DB_REPOSITORY=f"{release.registry.host}/no/database:2",
-                TRIVY_CACHE_DIR=str(release.registry.scratch / "trivy"),
-            )
-        assert not report.exists()
-    finally:
-        report.write_text(kept, encoding="utf-8")
-
-
 def test_the_lock_holds_what_the_registry_says(project: Project, images: dict[str, ExportedImage], locked: str) -> None:
     """No digest was typed: each was looked up, and `verify` looks them up again."""
     assert all(image.digest in locked for image in images.values())
@@ -204,7 +94,7 @@ def test_the_lock_holds_what_the_registry_says(project: Project, images: dict[st
 
 def test_a_digest_that_the_registry_does_not_have_is_not_locked(release: Release, locked: str) -> None:
     """What a build reports and what the registry has must be the same."""
-    said = refused(release.project, locked, *release.lock_command(), f"--digest={OTHER}")
+    said = refused(release.project, locked, *release.lock_command("archive-service"), f"--digest={OTHER}")
     assert f"not {OTHER}" in said
 
 
@@ -304,5 +194,5 @@ def test_admission_takes_the_locked_image_and_no_looser_one(project: Project, ch
 
 def test_a_registry_that_is_gone_is_no_proof(release: Release, locked: str) -> None:
     """Without its answer nobody knows what the tags are; what runs goes on running."""
-    command = [part.replace(release.registry.host, "127.0.0.1:9") for part in release.lock_command()]
+    command = [part.replace(release.registry.host, "127.0.0.1:9") for part in release.lock_command("archive-service")]
     assert "the registry 127.0.0.1:9 cannot be reached" in refused(release.project, locked, *command)

@@ -104,7 +104,7 @@ def test_the_project_pins_this_version(program: str, version: str) -> None:
 
 SCANNERS = {"kube-score", "kubeconform", "actionlint", "trivy"}
 WATCHING = {"promtool", "prometheus", "alertmanager", "monitoring-check", "loki", "alloy-syntax", "grafana-schema"}
-RELEASING = {"crane", "syft", "cosign", "buildx"}
+RELEASING = {"crane", "syft", "cosign", "buildx", "grype", "grype-database", "trivy-database"}
 ONLY_BUILT = {"docker-compose", "nats", *WATCHING, *SCANNERS, *RELEASING}
 """Programs that only tests need and of whose releases no trusted checksum is known to us."""
 
