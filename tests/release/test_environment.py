@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,25 @@ def test_a_passphrase_that_the_user_has_chosen_is_kept(tmp_path: Path) -> None:
 def test_a_pulumi_home_that_the_user_has_chosen_is_kept(tmp_path: Path) -> None:
     """Their plugins are in it."""
     assert variables(tmp_path, {"PULUMI_HOME": "/theirs"})["PULUMI_HOME"] == "/theirs"
+
+
+def test_pulumi_keeps_no_logs_in_the_home_that_is_the_project_s(tmp_path: Path) -> None:
+    """A file stands where the folder would be; it says why and how to have them."""
+    variables(tmp_path, {})
+    logs = tmp_path / ".altlas" / "pulumi" / "logs"
+    assert "To have the logs" in logs.read_text()
+    with pytest.raises(NotADirectoryError):
+        (logs / "update.log").touch()
+
+
+def test_logs_that_are_wanted_or_another_home_are_left_alone(tmp_path: Path) -> None:
+    """A folder of logs stays one, and nothing is put into a home that the user has chosen."""
+    logs = tmp_path / ".altlas" / "pulumi" / "logs"
+    logs.mkdir(parents=True)
+    (tmp_path / "home").mkdir()
+    variables(tmp_path, {})
+    assert logs.is_dir()
+    assert not (tmp_path / "home" / "logs").exists()
 
 
 def test_limits_that_the_user_has_chosen_are_kept(tmp_path: Path) -> None:
