@@ -4,6 +4,8 @@ TARGET ?=
 PYTHON ?= python3
 WORKERS ?= auto
 export TARGET
+# Compiled modules and rewritten assertions are kept below __pycache__: without them, each worker of `make check` makes them anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,7 +51,7 @@ format: $(INSTALLED) ## Format the code
 check: $(INSTALLED) ## Format, lint, types and the fast tests
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q -m "not sim and not e2e and not data and not gate and not scan" -n $(WORKERS)
+	@$(BIN)/pytest -q -m "not sim and not e2e and not data and not gate and not scan" -n $(WORKERS) --dist worksteal
 
 test: $(INSTALLED) tools ## Everything: check, then every test on the simulated cluster
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

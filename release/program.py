@@ -1,8 +1,10 @@
 """Runs the Pulumi program without an engine or a cluster and records what it registers."""
 
+import asyncio
 import json
 import runpy
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,17 +84,38 @@ def record(stack: str, platform: object, secrets: Mapping[str, str] | None = Non
         secrets = {key: f"<{key}>" for key in keys}
     recorder = Recorder()
     configuration = {PLATFORM_KEY: json.dumps(platform)} | {f"{PROJECT}:{key}": text for key, text in secrets.items()}
-    pulumi_config.set_all_config(configuration, [f"{PROJECT}:{key}" for key in secrets])
-    # Every run starts with an empty stack of its own.
-    set_mocks(recorder, project=PROJECT, stack=stack, preview=False)
-    run: Callable[[Callable[[], None]], Callable[[], None]] = test
-    run(lambda: run_program(root))()
+    secret_keys = [f"{PROJECT}:{key}" for key in secrets]
+
+    def run() -> None:
+        pulumi_config.set_all_config(configuration, secret_keys)
+        # Every run starts with an empty stack of its own.
+        set_mocks(recorder, project=PROJECT, stack=stack, preview=False)
+        to_its_end: Callable[[Callable[[], None]], Callable[[], None]] = test
+        to_its_end(lambda: run_program(root))()
+
+    _apart(run)
     return recorder
 
 
 def run_program(root: Path) -> None:
     """Run the program in this process, the way the language host does."""
     runpy.run_path(str(root / "__main__.py"))
+
+
+def _apart(job: Callable[[], None]) -> None:
+    """Do a job of the Pulumi SDK in a thread with a loop of its own, so that it leaves no setting and no loop behind.
+
+    There the SDK, which takes the whole call stack down with each resource, finds a short one; and with one thread to
+    ask the engine's stand-in, the order of its answers is that of the questions.
+    """
+
+    def in_thread() -> None:
+        with asyncio.Runner() as runner:
+            runner.get_loop().set_default_executor(ThreadPoolExecutor(1))
+            job()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(in_thread).result()
 
 
 def _learned(token: str, inputs: Mapping[str, Any]) -> dict[str, Any]:

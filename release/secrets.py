@@ -154,7 +154,7 @@ def _is_without(text: str, document: Mapping[str, Any], doomed: Sequence[str]) -
         return others, {key: value for key, value in _configuration(whole).items() if key not in doomed}
 
     try:
-        left = yaml.safe_load(text) or {}
+        left = yaml.load(text, yaml.CSafeLoader) or {}
     except yaml.YAMLError:
         return False
     return rest(left) == rest(document) and not {*left, *_configuration(left)} & {*doomed}

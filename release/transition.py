@@ -62,7 +62,7 @@ def _edits(source: str, block: yaml.MappingNode, identity: PlatformSettings) -> 
 def _problems(result: str, into: str, source: str, identity: PlatformSettings) -> tuple[Problem, ...]:
     """What `result` says otherwise than it must: identity as it was, all settings of `source`, all else of `into`."""
     try:
-        outside = [{**yaml.safe_load(text)["config"], PLATFORM_KEY: None} for text in (result, into)]
+        outside = [{**yaml.load(text, yaml.CSafeLoader)["config"], PLATFORM_KEY: None} for text in (result, into)]
         found = _leaves(_settings(result))
     except yaml.YAMLError:
         return (Problem(PLATFORM_KEY, _NOT_CARRIED_OVER),)
@@ -81,7 +81,7 @@ def _problems(result: str, into: str, source: str, identity: PlatformSettings) -
 
 
 def _settings(text: str) -> PlatformSettings:
-    return parse_platform(yaml.safe_load(text)["config"][PLATFORM_KEY])
+    return parse_platform(yaml.load(text, yaml.CSafeLoader)["config"][PLATFORM_KEY])
 
 
 def _leaves(settings: PlatformSettings) -> dict[str, Leaf]:

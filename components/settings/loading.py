@@ -39,7 +39,7 @@ def read_stack_document(path: Path) -> Mapping[str, Any]:
         SettingsError: The file is missing, cannot be read or is not YAML.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except FileNotFoundError:
         known = ", ".join(sorted(other.name for other in path.parent.glob("Pulumi.*.yaml"))) or "none"
         message = f"the stack file is missing; stack files in this folder: {known}"

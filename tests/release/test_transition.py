@@ -42,7 +42,7 @@ def file_of(stack: str, indent: int = 2, start: int = 4) -> str:
 
 def settings_in(text: str) -> PlatformSettings:
     """The settings in a stack file's text."""
-    return parse_platform(yaml.safe_load(text)["config"][PLATFORM_KEY])
+    return parse_platform(yaml.load(text, yaml.CSafeLoader)["config"][PLATFORM_KEY])
 
 
 def settings_of(stack: str) -> PlatformSettings:

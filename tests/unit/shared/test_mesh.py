@@ -1,6 +1,7 @@
 """The mesh's objects, judged by what Istio makes of them."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from components.service_graph import ServiceGraph
 from components.services import SERVICES, service_graph
 from components.settings import PlatformSettings
 from components.shared.mesh import PlatformMesh, mesh_manifests, namespace_labels, opt_out_labels
-from release.program import record
+from release.program import Recorder, record
 from tests.stacks.documents import STACKS, alpha_settings, platform_of
 from tests.unit.program import Anchor, build
 
@@ -33,8 +34,9 @@ OBSERVERS = ("alloy", "blackbox-exporter")
 """What watches the services from inside the mesh, because it reaches them or they reach it."""
 
 
+@cache
 def objects_of(stack: str) -> list[dict[str, Any]]:
-    """Everything that a stack's program registers with the mesh switched on."""
+    """Everything that a stack's program registers with the mesh switched on. Read-only: tests share it."""
     return record(stack, platform_of(stack) | {"mesh": {"mode": "ambient"}}).objects
 
 
@@ -150,9 +152,11 @@ def test_a_service_that_nobody_calls_has_no_policy_of_its_own() -> None:
     assert mesh_manifests(platform, lonely).keys() == {"mutual-tls", "deny-all"}
 
 
-def test_a_mesh_changes_the_namespace_the_network_policies_and_its_own_objects() -> None:
+def test_a_mesh_changes_the_namespace_the_network_policies_and_its_own_objects(
+    programs: Mapping[str, Recorder],
+) -> None:
     """And the stores' pods, which stay outside; no service is written, so none is restarted."""
-    before = {(o["kind"], o["metadata"]["name"]): o for o in record("alpha", platform_of("alpha")).objects}
+    before = {(o["kind"], o["metadata"]["name"]): o for o in programs["alpha"].objects}
     after = {(o["kind"], o["metadata"]["name"]): o for o in objects_of("alpha")}
     assert {kind for kind, _ in after.keys() - before.keys()} == {"PeerAuthentication", "AuthorizationPolicy"}
     assert before.keys() <= after.keys()
@@ -176,12 +180,12 @@ def test_every_pod_of_the_namespace_is_a_service_or_their_prober_in_the_mesh_or_
             ]
 
 
-def test_off_leaves_nothing_of_it() -> None:
+def test_off_leaves_nothing_of_it(programs: Mapping[str, Recorder]) -> None:
     """Neither an object nor a label nor a port."""
     platform = alpha_settings()
     assert mesh_manifests(platform, graph_of(platform)) == {}
     assert (namespace_labels(platform), opt_out_labels(platform)) == ({}, {})
-    text = str(record("alpha", platform_of("alpha")).objects)
+    text = str(programs["alpha"].objects)
     assert "istio" not in text
     assert "15008" not in text
 
