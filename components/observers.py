@@ -21,6 +21,8 @@ PROMETHEUS_SERVICE = "prometheus-operated"
 """The Service that Prometheus Operator makes in the namespace of every Prometheus."""
 METRICS_PORT_NAME = "metrics"
 """Name of the port of every exporter; CloudNativePG names its own the same."""
+HTTP_PORT_NAME = "http"
+"""Name of the port of services, and of Loki, Alloy and Grafana, where metrics are a path among others."""
 
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093
@@ -31,7 +33,9 @@ POSTGRES_METRICS_PORT = 9187
 """Port on which CloudNativePG's instance manager exports its metrics."""
 
 LOKI, LOKI_PORT = "loki", 3100
-ALLOY = "alloy"
+ALLOY, ALLOY_PORT = "alloy", 12345
+"""Alloy, and the TCP port of its own health and metrics."""
+
 OTLP_GRPC_PORT, OTLP_HTTP_PORT = 4317, 4318
 GRAFANA, GRAFANA_PORT = "grafana", 3000
 REDIS_METRICS_PORT = 9121
@@ -141,4 +145,7 @@ def _exporting(platform: PlatformSettings) -> dict[str, int]:
         **({REDIS_SERVERS: REDIS_METRICS_PORT} if platform.redis else {}),
         **({"nats": NATS_METRICS_PORT} if platform.nats else {}),
         **({BACKUP_METRICS: BACKUP_METRICS_PORT} if platform.backup else {}),
+        **({LOKI: LOKI_PORT} if platform.loki else {}),
+        **({ALLOY: ALLOY_PORT} if platform.alloy else {}),
+        **({GRAFANA: GRAFANA_PORT} if platform.grafana else {}),
     }

@@ -10,6 +10,8 @@ from components.observability import alloy_configuration as configuration
 from components.observability import loki as loki_objects
 from components.observers import (
     ALLOY,
+    ALLOY_PORT,
+    HTTP_PORT_NAME,
     OTLP_GRPC_PORT,
     OTLP_HTTP_PORT,
     PROMETHEUS_PORT,
@@ -142,12 +144,12 @@ def _collector(alloy: AlloySettings) -> dict[str, Any]:
                 "/bin/alloy",
                 "run",
                 f"{_CONFIGURATION}/{_FILE}",
-                f"--server.http.listen-addr=0.0.0.0:{configuration.PORT}",
+                f"--server.http.listen-addr=0.0.0.0:{ALLOY_PORT}",
                 f"--storage.path={_DATA}",
                 "--disable-reporting",
             ),
             resources=alloy.resources,
-            ports={**_PORTS, "http": configuration.PORT},
+            ports={**_PORTS, HTTP_PORT_NAME: ALLOY_PORT},
             mounts={_DATA: "data", _CONFIGURATION: "configuration:ro"},
             further={
                 "startupProbe": listening(30),

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 from components.observers import OTLP_GRPC_PORT, OTLP_HTTP_PORT
 
-PORT = 12345
-"""TCP port of Alloy's own health and metrics."""
-
 _MEMORY_SHARE = 0.5
 _POD_LABEL = "__meta_kubernetes_pod_label_app_kubernetes_io"
 _SOURCES = {

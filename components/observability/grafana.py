@@ -9,7 +9,7 @@ import pulumi
 
 from components.kubernetes_object import Manifest
 from components.observability import grafana_configuration as configuration
-from components.observers import GRAFANA, GRAFANA_PORT
+from components.observers import GRAFANA, GRAFANA_PORT, HTTP_PORT_NAME
 from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings
 from components.settings.grafana import GrafanaSettings
@@ -26,7 +26,7 @@ _COMPONENT = "dashboards"
 _USER = 10001
 _GRACE_SECONDS = 30
 _SETTINGS = "/etc/grafana/settings"
-_PORTS = {"http": GRAFANA_PORT}
+_PORTS = {HTTP_PORT_NAME: GRAFANA_PORT}
 _MAIN, _DATASOURCES, _PROVIDERS = "grafana.ini", "datasources.yaml", "providers.yaml"
 _LARGEST = 1000 * 1024
 """Bytes that a ConfigMap may hold, with room for its own fields (Kubernetes: 1 MiB)."""
@@ -142,7 +142,7 @@ def _volume(name: str, config_map: str, keys: Sequence[str]) -> dict[str, Any]:
 
 def _server(grafana: GrafanaSettings) -> dict[str, Any]:
     def healthy(failures: int) -> dict[str, Any]:
-        answer = {"path": "/api/health", "port": "http"}
+        answer = {"path": "/api/health", "port": HTTP_PORT_NAME}
         return {"httpGet": answer, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": failures}
 
     home = "/usr/share/grafana"
@@ -167,7 +167,7 @@ def _server(grafana: GrafanaSettings) -> dict[str, Any]:
                 "startupProbe": healthy(30),
                 "readinessProbe": healthy(3),
                 # Health also asks its database; a restart would not help that.
-                "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10, "timeoutSeconds": 5},
+                "livenessProbe": {"tcpSocket": {"port": HTTP_PORT_NAME}, "periodSeconds": 10, "timeoutSeconds": 5},
                 "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
             },
         )

@@ -48,6 +48,8 @@ _KUBELET = "Kubernetes metrics reference, kubelet"
 _PROMETHEUS = "prometheus@v0.307.3, asked of the running program by the tests"
 _ALERTMANAGER = "alertmanager@v0.28.1, asked of the running program by the tests"
 _BACKUP = "backup/metrics.py"
+_LOKI = "loki@v3.7.8, asked of the running program by the tests"
+_ALLOY = "alloy@v1.18.1 internal/component/common/loki/client/metrics.go; collector v0.153.0 exporterhelper"
 
 _TABLE: tuple[tuple[str, str, MetricType, str, str], ...] = (
     ("prometheus", _PROMETHEUS, "gauge", "", "up ALERTS ALERTS_FOR_STATE scrape_duration_seconds"),
@@ -80,6 +82,25 @@ _TABLE: tuple[tuple[str, str, MetricType, str, str], ...] = (
         "alertmanager_",
         "alerts build_info config_last_reload_successful cluster_members silences notifications_total "
         "notifications_failed_total",
+    ),
+    ("loki", _LOKI, "histogram", "loki_", "request_duration_seconds"),
+    (
+        "loki",
+        _LOKI,
+        "counter",
+        "loki_",
+        "discarded_samples_total distributor_lines_received_total ingester_wal_disk_full_failures_total",
+    ),
+    ("loki", _LOKI, "gauge", "loki_", "build_info ingester_memory_streams"),
+    ("alloy", _ALLOY, "gauge", "alloy_", "component_controller_running_components"),
+    (
+        "alloy",
+        _ALLOY,
+        "counter",
+        "",
+        "loki_write_sent_entries_total loki_write_dropped_entries_total loki_write_batch_retries_total "
+        "otelcol_exporter_sent_log_records_total otelcol_exporter_send_failed_log_records_total "
+        "otelcol_exporter_enqueue_failed_log_records_total",
     ),
     ("blackbox-exporter", _BLACKBOX, "gauge", "probe_", "success duration_seconds http_status_code"),
     ("blackbox-exporter", _BLACKBOX, "gauge", "probe_", "http_duration_seconds ssl_earliest_cert_expiry http_ssl"),

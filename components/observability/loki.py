@@ -7,7 +7,7 @@ import pulumi
 
 from components.kubernetes_object import Manifest
 from components.observability import loki_configuration as configuration
-from components.observers import LOKI, LOKI_PORT
+from components.observers import HTTP_PORT_NAME, LOKI, LOKI_PORT
 from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings
 from components.settings.loki import LokiSettings
@@ -26,7 +26,7 @@ _GRACE_SECONDS = 300
 """Time to write down what is in memory."""
 _CONFIGURATION = "/etc/loki"
 _FILE = "config.yaml"
-_PORTS = {"http": LOKI_PORT}
+_PORTS = {HTTP_PORT_NAME: LOKI_PORT}
 
 
 def url() -> str:
@@ -117,7 +117,7 @@ def _server(loki: LokiSettings, secret: pulumi.Input[str] | None) -> dict[str, A
 
 def _probes() -> Mapping[str, Any]:
     def ready(failures: int) -> dict[str, Any]:
-        answer = {"path": "/ready", "port": "http"}
+        answer = {"path": "/ready", "port": HTTP_PORT_NAME}
         return {"httpGet": answer, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": failures}
 
     return {
@@ -126,7 +126,7 @@ def _probes() -> Mapping[str, Any]:
         "readinessProbe": ready(3),
         # /ready also says no while others are waited for; a restart would not help them.
         "livenessProbe": {
-            "tcpSocket": {"port": "http"},
+            "tcpSocket": {"port": HTTP_PORT_NAME},
             "periodSeconds": 10,
             "timeoutSeconds": 5,
             "failureThreshold": 6,

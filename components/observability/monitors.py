@@ -1,7 +1,7 @@
 """Who is scraped or probed, and how. Every series carries the label `service`.
 
-A monitor for each service and store that exports metrics, a probe of the health path of each service, and one of the
-certificate that is shown for the stack's host.
+A monitor for each service, store and program of monitoring that exports metrics, a probe of the health path of each
+service, and one of the certificate that is shown for the stack's host.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,10 +15,14 @@ from components.observability.exporters import CERTIFICATE_MODULE, HEALTH_MODULE
 from components.observability.prometheus import WEB_PORT
 from components.observers import (
     ALERTMANAGER,
+    ALLOY,
     BACKUP_METRICS,
     BLACKBOX,
     BLACKBOX_PORT,
+    GRAFANA,
+    HTTP_PORT_NAME,
     KUBE_STATE,
+    LOKI,
     METRICS_PORT_NAME,
     PROMETHEUS,
 )
@@ -59,6 +63,7 @@ class _Monitors:
         """Every monitor, services first."""
         yield from self._services()
         yield from self._stores()
+        yield from self._logs_and_dashboards()
         yield self._pods(BLACKBOX, METRICS_PORT_NAME)
         if self.settings.is_managed:
             # It says whom each series is about, and must not be taken for that itself.
@@ -83,7 +88,7 @@ class _Monitors:
         spec = {
             "jobLabel": "app.kubernetes.io/name",
             "selector": {"matchLabels": naming.selector_labels(name)},
-            "endpoints": [{"port": "http", "path": path, "interval": self._interval}],
+            "endpoints": [{"port": HTTP_PORT_NAME, "path": path, "interval": self._interval}],
         }
         return self._monitor("ServiceMonitor", name, spec | self._pod_target_labels)
 
@@ -97,6 +102,10 @@ class _Monitors:
         if self.platform.backup:
             # It says which store each series is about.
             yield self._pods(BACKUP_METRICS, METRICS_PORT_NAME)
+
+    def _logs_and_dashboards(self) -> Iterator[Manifest]:
+        parts = {LOKI: self.platform.loki, ALLOY: self.platform.alloy, GRAFANA: self.platform.grafana}
+        yield from (self._pods(name, HTTP_PORT_NAME) for name, settings in parts.items() if settings)
 
     def _pods(
         self, name: str, port: str, labels: Mapping[str, str] | None = None, *, honor_labels: bool = False

@@ -7,6 +7,7 @@ from components.kubernetes_object import Manifest
 from components.observability import operator_objects as objects
 from components.observability.alert import Alert
 from components.observability.known_metrics import Metric, known_series
+from components.observability.log_alerts import log_alerts
 from components.observability.monitoring_alerts import monitoring_alerts
 from components.observability.monitors import monitor_metadata
 from components.observability.platform_alerts import platform_alerts
@@ -30,6 +31,7 @@ def alerts(platform: PlatformSettings, jobs: Iterable[str]) -> tuple[Alert, ...]
         *burn_alerts(platform),
         *platform_alerts(platform),
         *store_alerts(platform),
+        *log_alerts(platform),
         *monitoring_alerts(platform, jobs),
     )
 
@@ -45,6 +47,7 @@ def groups(platform: PlatformSettings, jobs: Iterable[str]) -> list[Group]:
         {"name": "budgets", "rules": [alert.as_rule() for alert in burn_alerts(platform)]},
         {"name": "platform", "rules": [alert.as_rule() for alert in platform_alerts(platform)]},
         {"name": "stores", "rules": [alert.as_rule() for alert in store_alerts(platform)]},
+        {"name": "logs", "rules": [alert.as_rule() for alert in log_alerts(platform)]},
         {"name": "monitoring", "rules": [alert.as_rule() for alert in monitoring_alerts(platform, jobs)]},
     ]
     known = known_series(tuple(recorded_metrics(platform)))

@@ -12,8 +12,9 @@ from tests.stacks.documents import STACKS
 CALLS, ENTRIES, MEMBERS = 6 + 5 + 2, 1, 5 + 4
 """Between services, to Alloy, from it and Grafana to Prometheus; from the ingress controller; who is in the mesh."""
 
-PROBES, OBSERVERS = 5, 2
-"""Services that are probed through the tunnel; observers in the mesh that Prometheus scrapes: itself and the prober."""
+PROBES, OBSERVERS = 5, 4
+"""Services that are probed through the tunnel; who is in the mesh that Prometheus scrapes: itself, the prober, Alloy,
+Grafana."""
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -15,9 +15,9 @@ _BOTH = Counter(
         "PodDisruptionBudget": 3,
         "Prometheus": 1,
         "Alertmanager": 1,
-        "PodMonitor": 8,
+        "PodMonitor": 11,
         "Probe": 6,
-        "PrometheusRule": 5,
+        "PrometheusRule": 6,
     }
 )
 MONITORING = {"alpha": _BOTH + Counter({"ServiceMonitor": 1}), "beta": _BOTH}

@@ -108,3 +108,9 @@ def full_configuration(stack: str) -> dict[str, str]:
     """The configuration of a stack with a value for every secret that the program knows."""
     secrets = {f"{PROJECT}:{secret.key}": f"value-of-{secret.key}" for secret in SECRETS}
     return {PLATFORM_KEY: json.dumps(platform_of(stack)), **secrets}
+
+
+def scraped_on(port: int) -> dict[str, Any]:
+    """The rule of a NetworkPolicy that lets Prometheus in on one port."""
+    prometheus = {"app.kubernetes.io/name": "prometheus", "app.kubernetes.io/part-of": "alt-las"}
+    return {"from": [{"podSelector": {"matchLabels": prometheus}}], "ports": [{"protocol": "TCP", "port": port}]}

@@ -18,7 +18,7 @@ from components.settings.grafana import GrafanaSettings
 from release.dashboard_picture import layout
 from release.program import Recorder, record
 from tests.stacks.documents import ROOT, STACKS, alpha_settings, alpha_with, platform_of
-from tests.unit.program import find
+from tests.unit.program import find, scraped_on
 
 HOST = "grafana.alt-las.local"
 WITH_HOST = {"grafana.host": HOST, "ingress.tls": {"additional": [{"host": HOST, "secretName": "grafana-tls"}]}}
@@ -95,10 +95,10 @@ def test_datasources_and_dashboards_cannot_be_changed_in_grafana(programs: Mappi
     assert used == {source["uid"] for source in sources}
 
 
-def test_it_reaches_prometheus_and_loki_and_nobody_reaches_it(programs: Mapping[str, Recorder]) -> None:
-    """Without a host of its own, only the kubelet's forwarding does."""
+def test_it_reaches_prometheus_and_loki_and_only_prometheus_reaches_it(programs: Mapping[str, Recorder]) -> None:
+    """Without a host of its own, people come by the kubelet's forwarding, which no policy sees."""
     spec = find(programs["alpha"].objects, "NetworkPolicy", "grafana")["spec"]
-    assert spec["ingress"] == []
+    assert spec["ingress"] == [scraped_on(3000)]
     assert [[port["port"] for port in rule["ports"]] for rule in spec["egress"]] == [[3100], [9090], [53, 53]]
 
 
@@ -111,8 +111,9 @@ def test_with_a_host_the_ingress_controller_reaches_it_by_tls_on_that_host_alone
         HOST: "grafana",
     }
     assert {"hosts": [HOST], "secretName": "grafana-tls"} in spec["tls"]
-    (rule,) = find(objects, "NetworkPolicy", "grafana")["spec"]["ingress"]
+    rule, scraped = find(objects, "NetworkPolicy", "grafana")["spec"]["ingress"]
     assert "namespaceSelector" in rule["from"][0]
+    assert scraped == scraped_on(3000)
     ini = settings_of(objects)
     assert (ini["server"]["root_url"], ini["security"]["cookie_secure"]) == (f"https://{HOST}/", "true")
 

@@ -11,7 +11,7 @@ from components.observability.loki_configuration import FIRST_DAY
 from components.settings.secrets import SECRETS
 from release.program import Recorder, record
 from tests.stacks.documents import STACKS, alpha_with, platform_of
-from tests.unit.program import find
+from tests.unit.program import find, scraped_on
 
 BUCKET = {"endpoint": "https://s3.example.com", "bucket": "logs", "since": "2027-01-01"}
 KEYS = {"lokiS3AccessKeyId": "key-id-of-the-bucket", "lokiS3SecretAccessKey": "key-of-the-bucket"}
@@ -54,9 +54,10 @@ def test_only_those_who_ask_the_api_server_have_a_token_and_nobody_mounts_the_no
 
 
 def test_loki_is_reached_by_alloy_and_grafana_and_reaches_nobody_but_dns(programs: Mapping[str, Recorder]) -> None:
-    """Who brings logs and who shows them."""
+    """Who brings logs, who shows them, and who watches both."""
     spec = find(programs["alpha"].objects, "NetworkPolicy", "loki")["spec"]
-    ((rule,), (dns,)) = spec["ingress"], spec["egress"]
+    ((rule, scraped), (dns,)) = spec["ingress"], spec["egress"]
+    assert scraped == scraped_on(3100)
     callers = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in rule["from"]]
     assert callers == ["alloy", "grafana"]
     assert [port["port"] for port in rule["ports"]] == [3100]
@@ -70,7 +71,8 @@ def test_every_service_sends_to_alloy_by_otlp_and_alloy_reaches_loki_and_the_api
     objects = programs["alpha"].objects
     spec = find(objects, "NetworkPolicy", "alloy")["spec"]
     services = platform_of("alpha")["services"]
-    (entrance,) = spec["ingress"]
+    entrance, scraped = spec["ingress"]
+    assert scraped == scraped_on(12345)
     callers = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in entrance["from"]]
     assert (sorted(callers), [port["port"] for port in entrance["ports"]]) == (sorted(services), [4318, 4317])
     reached = {tuple(port["port"] for port in rule["ports"]) for rule in spec["egress"]}

@@ -30,8 +30,8 @@ PORTS = {
     "runner-service": 8080,
     "segmentation-service": 8000,
 }
-OBSERVERS = ("alloy", "blackbox-exporter")
-"""What watches the services from inside the mesh, because it reaches them or they reach it."""
+OBSERVERS = ("alloy", "blackbox-exporter", "grafana")
+"""What watches from inside the mesh, because it reaches others there or they reach it."""
 
 
 @cache
