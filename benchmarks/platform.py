@@ -100,7 +100,8 @@ class Bench:
 
     def destroy(self) -> None:
         """Remove what `up` made, stores included: there is nothing in them."""
-        data_guard.release_protection(self.session.engine, STACK)
+        engine = self.session.engine
+        data_guard.release_protection(engine, STACK, data_guard.exported_state(engine, STACK))
         self.pulumi("destroy", "--yes", "--skip-preview")
 
     def delete(self) -> None:

@@ -14,6 +14,7 @@ import tools
 from components.settings import SettingsError
 from components.settings.loading import read_platform
 from release.addons_command import addons_app
+from release.destroy_command import destroy
 from release.errors import CommandError, ExitCode
 from release.images.cli import compose, images_app
 from release.restore_command import backups, drill, restore
@@ -82,33 +83,6 @@ def down(
         report(str(chosen))
         opened, _ = flow.open_cluster(here, chosen, report)
         opened.delete() if delete else opened.down()
-
-
-@app.command()
-def destroy(
-    stack: StackOption = "alpha",
-    target: TargetOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    with_data: Annotated[
-        str | None, typer.Option(metavar="STACK", help="Also remove its data; type the stack's name to confirm.")
-    ] = None,
-) -> None:
-    """Remove everything that a stack owns from the cluster. The stack and its settings stay."""
-    from release import data_guard  # noqa: PLC0415
-    from release import up as flow  # noqa: PLC0415
-
-    here = workspace()
-    stack_file = here.stack_file(stack)
-    read_platform(stack_file)
-    with here.only_one(f"destroy --stack {stack}"):
-        chosen = flow.choose_target(here, target)
-        report(str(chosen))
-        session = flow.start_session(here, chosen, report)
-        if data_guard.check_removal(session.engine, stack, with_data):
-            data_guard.release_protection(session.engine, stack)
-        options = ("--yes", "--skip-preview") if yes or chosen.name == "sim" else ()
-        if session.engine.run(*session.engine.arguments("destroy", stack, options)):
-            raise CommandError(f"the stack {stack} is not completely removed; correct the cause and destroy it again")
 
 
 @app.command(name="env")
@@ -239,6 +213,7 @@ def deployer_role(
     typer.echo("---\n".join(as_yaml(manifest) for manifest in manifests), nl=False)
 
 
+app.command()(destroy)
 app.command()(restore)
 app.command()(backups)
 app.command()(drill)

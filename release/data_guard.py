@@ -10,14 +10,20 @@ from release.engine import Engine
 from release.errors import CommandError, ExitCode
 
 
-def check_update(engine: Engine, stack: str, platform: PlatformSettings) -> None:
+def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: Mapping[str, Any]) -> None:
     """Make sure that neither the settings nor the engine's own plan takes data that is deployed.
+
+    Args:
+        engine: Pulumi.
+        stack: The stack to update.
+        platform: Its settings.
+        state: What `exported_state` gave.
 
     Raises:
         CommandError: It would; names every object and what to do instead. Or there is no plan; holds what the engine
             said. Nothing was changed.
     """
-    deployed = guards.deployed_data(exported_state(engine, stack))
+    deployed = guards.deployed_data(state)
     if not deployed:
         return
     _refuse(_changes(stack, platform, deployed.values()))
@@ -43,11 +49,11 @@ def _refuse(found: tuple[guards.Danger, ...]) -> None:
         raise CommandError(f"the update would endanger data, nothing was changed:{lines}", ExitCode.BAD_INPUT)
 
 
-def check_removal(engine: Engine, stack: str, given_up: str | None) -> bool:
+def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) -> bool:
     """Make sure that a stack is not removed together with its data by mistake.
 
     Args:
-        engine: Pulumi.
+        state: What `exported_state` gave.
         stack: The stack to remove.
         given_up: What was typed to confirm that the data goes, too.
 
@@ -63,7 +69,7 @@ def check_removal(engine: Engine, stack: str, given_up: str | None) -> bool:
             "Nothing was changed",
             ExitCode.BAD_INPUT,
         )
-    held = [each.title for each in guards.deployed_data(exported_state(engine, stack)).values()]
+    held = [each.title for each in guards.deployed_data(state).values()]
     if held and given_up is None:
         raise CommandError(
             f"the stack {stack} holds data that cannot be made again: {', '.join(held)}. Nothing was changed. Make a "
@@ -74,10 +80,10 @@ def check_removal(engine: Engine, stack: str, given_up: str | None) -> bool:
     return bool(held)
 
 
-def release_protection(engine: Engine, stack: str) -> None:
+def release_protection(engine: Engine, stack: str, state: Mapping[str, Any]) -> None:
     """Let the next destroy take the data: neither protected nor kept."""
-    state = guards.without_protection(exported_state(engine, stack))
-    engine.capture("stack", "import", "--stack", stack, text=json.dumps(state))
+    released = guards.without_protection(state)
+    engine.capture("stack", "import", "--stack", stack, text=json.dumps(released))
 
 
 def exported_state(engine: Engine, stack: str) -> Mapping[str, Any]:

@@ -76,6 +76,8 @@ def _opened(stack: str, target: str | None) -> "Restoring":
     from components.settings.loading import read_platform  # noqa: PLC0415
     from release import up as flow  # noqa: PLC0415
     from release.cli import report, workspace  # noqa: PLC0415
+    from release.cluster_identity import check_cluster_identity  # noqa: PLC0415
+    from release.data_guard import exported_state  # noqa: PLC0415
     from release.restore_flow import Restoring  # noqa: PLC0415
     from release.restore_job import Jobs  # noqa: PLC0415
 
@@ -83,6 +85,7 @@ def _opened(stack: str, target: str | None) -> "Restoring":
     platform = read_platform(here.stack_file(stack))
     chosen = flow.choose_target(here, target)
     session = flow.engine_session(here, chosen, report)
+    check_cluster_identity(session.kubectl, stack, exported_state(session.engine, stack))
     if chosen.name == "sim":
         report("The pods of the simulated cluster run nothing: what the Job would do is not proven here.")
     return Restoring(session, stack, platform, Jobs(session.kubectl, stack, platform.namespace, report))

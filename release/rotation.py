@@ -17,6 +17,8 @@ from components.settings.loading import read_platform, read_stack_document
 from components.settings.secrets import ROTATING, SECOND_IN_USE, SECRETS, noted
 from release import secrets as stack_secrets
 from release import up as flow
+from release.cluster_identity import check_cluster_identity
+from release.data_guard import exported_state
 from release.errors import CommandError, ExitCode
 from release.workspace import Workspace
 
@@ -80,6 +82,7 @@ def rotate(request: Request) -> None:
             f"`altlas up --stack {request.stack}`",
             ExitCode.BAD_INPUT,
         )
+    check_cluster_identity(session.kubectl, request.stack, exported_state(session.engine, request.stack))
     if not begun:
         if stack_secrets.missing_secrets(stack_file):
             # A stack of an earlier release has no second passwords; the servers must know them first.

@@ -15,6 +15,7 @@ from components.settings.loading import read_platform
 from release import data_guard, preflight, rollout
 from release import secrets as stack_secrets
 from release.addons import Addons
+from release.cluster_identity import check_cluster_identity
 from release.engine import Engine
 from release.environment import environment
 from release.errors import CommandError
@@ -111,11 +112,13 @@ def up(
     target = choose_target(workspace, target_name)
     report(str(target))
     session = start_session(workspace, target, report)
+    state = data_guard.exported_state(session.engine, stack)
+    check_cluster_identity(session.kubectl, stack, state)
     if with_addons:
         session.addons(report).ensure(ask="--yes" not in pulumi_options)
     prepare_stack(session, stack, report)
     preflight.check_cluster(session.kubectl, stack, platform)
-    data_guard.check_update(session.engine, stack, platform)
+    data_guard.check_update(session.engine, stack, platform, state)
     # The simulated cluster holds nothing that a preview could protect.
     options = ("--yes", "--skip-preview") if target.name == "sim" else ()
     if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.settings import parse_platform
-from release.data_guard import check_update
+from release.data_guard import check_update, exported_state
 from release.engine import Engine
 from release.errors import CommandError, ExitCode
 from tests.release.test_guards import program, state
@@ -51,7 +51,7 @@ class Answering(Engine):
 def check(exported: Mapping[str, Any], plan: Mapping[str, Any], document: Mapping[str, Any] = DOCUMENT) -> Answering:
     """Ask the guard and return the engine."""
     engine = Answering(exported, plan)
-    check_update(engine, "alpha", parse_platform(document))
+    check_update(engine, "alpha", parse_platform(document), exported_state(engine, "alpha"))
     return engine
 
 
@@ -80,7 +80,7 @@ def test_what_the_settings_would_take_is_refused_before_a_plan_is_made(deployed:
     engine = Answering(deployed, {})
     smaller = DOCUMENT | {"postgres": postgres_document(storageSize="4Gi")}
     with pytest.raises(CommandError, match="shrinks from 5Gi to 4Gi"):
-        check_update(engine, "alpha", parse_platform(smaller))
+        check_update(engine, "alpha", parse_platform(smaller), exported_state(engine, "alpha"))
     assert engine.asked == []
 
 

@@ -1,0 +1,94 @@
+"""A stack meets a cluster that is not its own: nothing is written there, and its state is not lost."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from release.scratch import copy_program
+from tests.e2e.conftest import PROGRAM, Project
+from tests.e2e.stack_files import without_monitoring
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Variables that choose a second cluster, on which the stack never was."""
+    root = tmp_path_factory.mktemp("other")
+    copy_program(root, PROGRAM)
+    beside = Project(root)
+    assert beside.run(sys.executable, "-m", "cluster", "start").code == 0
+    yield {"TARGET": "kubeconfig", "KUBECONFIG": beside.variables()["KUBECONFIG"]}
+    assert beside.altlas("down", "--delete").code == 0
+
+
+@pytest.fixture(scope="module")
+def deployed(project: Project) -> str:
+    """The stack on its own cluster; its state."""
+    without_monitoring(project, "alpha")
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    return project.pulumi("stack", "export", "--stack", "alpha").out
+
+
+COMMANDS = (
+    ("up", "--stack", "alpha", "--yes"),
+    ("destroy", "--stack", "alpha", "--yes", "--with-data", "alpha"),
+    ("secrets", "rotate", "natsRunnerPassword", "--yes"),
+    ("restore", "redis", "--backup", "20260101T010000Z", "--replace", "--confirm", "alpha"),
+    ("drill", "nats"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_every_command_that_writes_is_refused(
+    project: Project, deployed: str, other: dict[str, str], command: tuple[str, ...]
+) -> None:
+    """Before anything is written: no namespace, no addon, no word less in the state or the stack file."""
+    stack_file = project.stack_file("alpha").read_text()
+    done = project.altlas(*command, **other)
+    assert done.code == 2, done.text
+    assert "the stack alpha runs on another cluster: its namespace alt-las has the UID" in done.error
+    assert "has none of that name" in done.error
+    assert "Nothing was changed" in done.error
+    assert project.stack_file("alpha").read_text() == stack_file
+    assert project.pulumi("stack", "export", "--stack", "alpha").out == deployed
+    found = project.run(
+        "kubectl", "get", "namespaces,customresourcedefinitions", "--output=name", **there(project, other)
+    )
+    assert sorted(found.out.split()) == [
+        f"namespace/{name}" for name in ("default", "kube-node-lease", "kube-public", "kube-system")
+    ]
+
+
+def there(project: Project, other: dict[str, str]) -> dict[str, str]:
+    """The environment of the second cluster."""
+    return project.variables(**other)
+
+
+def test_a_namespace_of_the_same_name_is_not_taken_for_it(project: Project, other: dict[str, str]) -> None:
+    """Names repeat from cluster to cluster; UIDs do not."""
+    assert project.run("kubectl", "create", "namespace", "alt-las", **there(project, other)).code == 0
+    done = project.altlas("up", "--stack", "alpha", "--yes", **other)
+    assert done.code == 2, done.text
+    assert "has another one of that name (UID " in done.error
+
+
+def test_on_its_own_cluster_the_stack_goes_on(project: Project) -> None:
+    """The control run."""
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+
+
+def test_a_cluster_that_is_gone_for_good_is_forgotten_on_request(project: Project) -> None:
+    """By what the message names, and then the stack goes to the new one."""
+    assert project.altlas("down", "--delete").code == 0
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 2, done.text
+    assert "`altlas addons install` and `pulumi refresh --stack alpha`" in done.error
+    assert project.altlas("addons", "install").code == 0
+    done = project.pulumi("refresh", "--stack", "alpha", "--yes")
+    assert done.code == 0, done.text
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
