@@ -7,9 +7,9 @@ neither in the other), not the same contents.
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.images.builder import Buildah
@@ -35,16 +35,22 @@ class Base:
         packages: Debian packages; what they need comes with them.
         links: Symbolic links that the packages' own scripts would have made, by path.
         is_bare: Whether shell and package manager are left out.
+        keeps: Packages that are not left out nonetheless.
+        trees: Files and folders of this machine that come with it, by their path in the image.
     """
 
     packages: tuple[str, ...] = ()
     links: Mapping[str, str]
     is_bare: bool = False
+    keeps: tuple[str, ...] = ()
+    trees: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """Changes with the recipe."""
         text = json.dumps([_RECIPE, self.packages, dict(self.links), self.is_bare, sorted(_INSTALLERS)])
+        if self.keeps or self.trees:
+            text += json.dumps([self.keeps, {path: list(_listed(tree)) for path, tree in self.trees.items()}])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -65,11 +71,20 @@ BASES: Mapping[str, Base] = {
 }
 
 
-def ensure_bases(builder: Buildah, packages: PackageCache, scratch: Path) -> dict[str, str]:
+def ensure_bases(
+    builder: Buildah, packages: PackageCache, scratch: Path, bases: Mapping[str, Base] = BASES
+) -> dict[str, str]:
     """Build the base images that are missing and return each one's name with its digest."""
     with ThreadPoolExecutor(_BUILDERS) as pool:
-        names = pool.map(lambda name: _ensure(name, BASES[name], builder, packages, scratch), BASES)
-        return dict(zip(BASES, names, strict=True))
+        names = pool.map(lambda name: _ensure(name, bases[name], builder, packages, scratch), bases)
+        return dict(zip(bases, names, strict=True))
+
+
+def _listed(tree: Path) -> Iterator[tuple[str, int]]:
+    """Every file of a tree with its size, from which a change of the tree is known."""
+    for path in sorted(tree.rglob("*")) if tree.is_dir() else [tree]:
+        if path.is_file():
+            yield path.relative_to(tree).as_posix(), path.stat().st_size
 
 
 def _ensure(name: str, base: Base, builder: Buildah, packages: PackageCache, scratch: Path) -> str:
@@ -89,7 +104,7 @@ def _ensure(name: str, base: Base, builder: Buildah, packages: PackageCache, scr
 def _fill(root: Path, base: Base, packages: PackageCache) -> None:
     root.mkdir(parents=True)
     if base.packages:
-        packages.unpack(base.packages, root, _INSTALLERS if base.is_bare else ())
+        packages.unpack(base.packages, root, _INSTALLERS - {*base.keeps} if base.is_bare else ())
     for name in _UNUSED:
         shutil.rmtree(root / name, ignore_errors=True)
     for folder in ("etc", "proc", "sys", "dev", "tmp", "run", "root", "home"):
@@ -97,6 +112,10 @@ def _fill(root: Path, base: Base, packages: PackageCache) -> None:
     (root / "tmp").chmod(0o1777)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/sbin/nologin\n")
     (root / "etc/group").write_text("root:x:0:\n")
+    for path, tree in base.trees.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if tree.is_dir() else shutil.copy2
+        copy(tree, root / path)
     for path, target in base.links.items():
         link = root / path
         link.parent.mkdir(parents=True, exist_ok=True)

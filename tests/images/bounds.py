@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tests.images.backup_image import BackupImage
 from tests.images.proof import Seen
 
 MOST_MEBIBYTES = {
@@ -13,6 +14,8 @@ MOST_MEBIBYTES = {
 }
 """A fifth above what was measured with Debian 12's packages."""
 MOST_LAYERS = 4
+MOST_BACKUP_MEBIBYTES, MOST_BACKUP_LAYERS = 99, 8
+"""Of the image of the dumps, which holds three stores' programs."""
 MOST_START_MS = 10_000
 MOST_STOP_MS = 5_000
 USER = "10001:10001"
@@ -22,6 +25,19 @@ _OK = 200
 def violations(seen: Seen) -> Iterator[str]:
     """Every figure of an image that is worse than its bound, in words."""
     yield from (problem for problem, is_worse in _judged(seen).items() if is_worse)
+
+
+def backup_violations(image: BackupImage) -> Iterator[str]:
+    """The same for the image of the dumps, which is started for one command and then ends."""
+    first, second = image.builds
+    mebibytes, layers = first.size / (1 << 20), len(first.layers)
+    judged = {
+        f"size {mebibytes:.1f} MiB is above {MOST_BACKUP_MEBIBYTES} MiB": mebibytes > MOST_BACKUP_MEBIBYTES,
+        f"{layers} layers are more than {MOST_BACKUP_LAYERS}": layers > MOST_BACKUP_LAYERS,
+        f"user is {image.user}, not {USER}": image.user != USER,
+        f"two builds differ: {first.digest} and {second.digest}": first.digest != second.digest,
+    }
+    yield from (problem for problem, is_worse in judged.items() if is_worse)
 
 
 def _judged(seen: Seen) -> dict[str, bool]:

@@ -27,6 +27,8 @@ class Specification:
         user: Number of user and group.
         writable: Paths that get an empty file system of their own.
         pid_file: Gets the number of the process, as this machine sees it.
+        shares_network: Whether it sees this machine's loopback instead of one of its own.
+        writable_mebibytes: Size of each writable path.
     """
 
     root: str
@@ -36,6 +38,8 @@ class Specification:
     user: int
     writable: list[str]
     pid_file: str
+    shares_network: bool = False
+    writable_mebibytes: int = 64
 
     def variables(self) -> dict[str, str]:
         """The variables by name."""
@@ -49,7 +53,8 @@ class Specification:
 def main() -> None:
     """Start the image that the first argument specifies, wait for its end, and end as it did."""
     specification = Specification(**json.loads(Path(sys.argv[1]).read_text()))
-    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
+    network = 0 if specification.shares_network else linux.CLONE_NEWNET
+    linux.unshare(linux.CLONE_NEWNS | network | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
     linux.mount("none", Path("/"), flags=linux.MS_REC | linux.MS_PRIVATE)
     child = os.fork()
     if child == 0:
@@ -59,7 +64,8 @@ def main() -> None:
 
 
 def _become_the_image(specification: Specification) -> None:
-    linux.bring_loopback_up()
+    if not specification.shares_network:
+        linux.bring_loopback_up()
     root = Path(specification.root)
     for path in (*specification.writable, "/dev", "/proc"):
         (root / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
@@ -72,7 +78,7 @@ def _become_the_image(specification: Specification) -> None:
         linux.mount(f"/dev/{name}", root / "dev" / name, flags=linux.MS_BIND)
     user = specification.user
     for path in specification.writable:
-        options = f"mode=770,uid={user},gid={user},size=64m"
+        options = f"mode=770,uid={user},gid={user},size={specification.writable_mebibytes}m"
         linux.mount("tmpfs", root / path.lstrip("/"), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
     os.chroot(root)
     os.chdir(specification.working_directory)

@@ -91,12 +91,13 @@ def prove(cache: Path) -> tuple[str, list[Seen]]:
     Raises:
         NoBuilderError: Images cannot be built here.
     """
-    with _locked(cache):
+    with locked(cache):
         return _prove(cache)
 
 
 @contextmanager
-def _locked(cache: Path) -> Iterator[None]:
+def locked(cache: Path) -> Iterator[None]:
+    """Let nobody else use the cache meanwhile."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -115,7 +116,7 @@ def built_once(cache: Path) -> dict[str, ExportedImage]:
     Raises:
         NoBuilderError: Images cannot be built here.
     """
-    with _locked(cache):
+    with locked(cache):
         builder, source = _builder_and_source(cache)
         with ThreadPoolExecutor(_BUILDERS) as pool:
             images = pool.map(lambda name: _kept(name, builder, source) or _built(name, builder, source, 1), RUNTIME_OF)
@@ -205,14 +206,17 @@ def _seen(service: str, images: tuple[ExportedImage, ExportedImage], folder: Pat
         stop_code=stop_code,
         logs=tuple((folder / "log").read_text().splitlines()),
         labels=configuration["Labels"],
-        programs=tuple(sorted(_programs(folder / "root"))),
+        programs=unwanted_programs(folder / "root"),
         **seen,
     )
 
 
-def _programs(root: Path) -> Iterator[str]:
-    for folder in ("bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin"):
-        yield from (f"/{folder}/{name}" for name in _UNWANTED if os.path.lexists(root / folder / name))
+def unwanted_programs(root: Path) -> tuple[str, ...]:
+    """Shells, package managers and compilers that are in an unpacked image."""
+    folders = ("bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin")
+    return tuple(
+        sorted(f"/{folder}/{name}" for folder in folders for name in _UNWANTED if os.path.lexists(root / folder / name))
+    )
 
 
 @dataclass(frozen=True)

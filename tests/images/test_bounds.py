@@ -1,6 +1,7 @@
 """The bounds of `make images`: each one can fail, and what happens where no image can be built."""
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,21 @@ from typing import Any
 import pytest
 
 from tests.images import __main__ as command
-from tests.images.bounds import MOST_LAYERS, MOST_MEBIBYTES, MOST_START_MS, MOST_STOP_MS, USER, violations
+from tests.images.backup_image import BackupImage
+from tests.images.bounds import (
+    MOST_BACKUP_LAYERS,
+    MOST_BACKUP_MEBIBYTES,
+    MOST_LAYERS,
+    MOST_MEBIBYTES,
+    MOST_START_MS,
+    MOST_STOP_MS,
+    USER,
+    backup_violations,
+    violations,
+)
 from tests.images.builder import BuildFailedError
 from tests.images.debian import NoBuilderError
+from tests.images.exported import ExportedImage
 from tests.images.proof import Seen
 
 GOOD = Seen(
@@ -61,15 +74,58 @@ def test_one_line_that_is_worse_is_named(change: dict[str, Any], said: str) -> N
 
 @pytest.mark.parametrize(("stop_code", "expected"), [(0, 0), (1, 1)])
 def test_the_command_prints_its_table_and_fails_with_its_bounds(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stop_code: int, expected: int
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    *,
+    stop_code: int,
+    expected: int,
 ) -> None:
     """Size, layers, user, start, end and both digests, a line for each image."""
+    backup = backup_image(tmp_path)
     monkeypatch.setattr(command, "prove", lambda _: ("1.28.2", [replace(GOOD, stop_code=stop_code)]))
+    monkeypatch.setattr(command, "built", lambda _: nullcontext(backup))
     assert command.main() == expected
     said = capsys.readouterr()
-    row = said.out.splitlines()[1].split()
+    row, last = (line.split() for line in said.out.splitlines()[1:3])
+    assert last == ["backup", "0.0", "1", USER, "-", "-", "-", "yes", backup.builds[0].digest]
     assert row == ["archive-service", "6.0", "4", USER, "10000", "5000", str(stop_code), "yes", "sha256:a"]
     assert ("archive-service: SIGTERM ends it with 1, not with 0" in said.err) == bool(stop_code)
+
+
+def backup_image(folder: Path, *, layers: int = 1, user: str = USER, second: bytes = b"a") -> BackupImage:
+    """An image of the dumps, of empty layers."""
+    layer = folder / "layer"
+    layer.touch()
+    configuration = {"config": {"User": user}}
+    builds = [ExportedImage(folder, each, configuration, (layer,) * layers) for each in (b"a", second)]
+    return BackupImage((builds[0], builds[1]), folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"layers": MOST_BACKUP_LAYERS}, None),
+        ({"layers": MOST_BACKUP_LAYERS + 1}, "9 layers are more than 8"),
+        ({"user": "0:0"}, "user is 0:0, not 10001:10001"),
+        ({"second": b"b"}, "two builds differ: sha256:"),
+    ],
+)
+def test_a_bound_that_the_image_of_the_dumps_breaks_is_named(
+    tmp_path: Path, change: dict[str, Any], said: str | None
+) -> None:
+    """It has bounds of its own, for it holds the programs of three stores."""
+    found = list(backup_violations(backup_image(tmp_path, **change)))
+    assert [each for each in found if said is None or not each.startswith(said)] == []
+    assert len(found) == (said is not None)
+
+
+def test_an_image_of_the_dumps_that_is_too_large_is_named(tmp_path: Path) -> None:
+    """By the bytes of its layers."""
+    image = backup_image(tmp_path)
+    with (tmp_path / "layer").open("r+b") as layer:
+        layer.truncate((MOST_BACKUP_MEBIBYTES + 1) << 20)
+    assert list(backup_violations(image)) == ["size 100.0 MiB is above 99 MiB"]
 
 
 def test_without_root_the_command_says_so_and_what_to_do(
