@@ -27,7 +27,7 @@ NOT_PROVEN = (
     "published images: a registry on loopback only; the images that are built here stand in for the services",
     "published vulnerability databases: the scanners of images ran with databases that the tests make",
     "pulumi-docker: its provider is a mock, and no Docker engine was there to build with",
-    "Grafana, Alloy and the exporters: their configuration is checked, the programs were not there to run",
+    "Grafana and the exporters: their configuration is checked, the programs were not there to run",
     "known vulnerabilities of Python packages: `make scan` says whether a service could be asked",
     "TLS and S3: no connection of the stores is encrypted; the object store was a stand-in on loopback",
     "the published bases of the backup image: it was built over bases that are put together here",

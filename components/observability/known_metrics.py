@@ -49,7 +49,7 @@ _PROMETHEUS = "prometheus@v0.307.3, asked of the running program by the tests"
 _ALERTMANAGER = "alertmanager@v0.28.1, asked of the running program by the tests"
 _BACKUP = "backup/metrics.py"
 _LOKI = "loki@v3.7.8, asked of the running program by the tests"
-_ALLOY = "alloy@v1.18.1 internal/component/common/loki/client/metrics.go; collector v0.153.0 exporterhelper"
+_ALLOY = "alloy@v1.18.1, asked of the running program by the tests; failures of exporters: collector exporterhelper"
 
 _TABLE: tuple[tuple[str, str, MetricType, str, str], ...] = (
     ("prometheus", _PROMETHEUS, "gauge", "", "up ALERTS ALERTS_FOR_STATE scrape_duration_seconds"),

@@ -10,47 +10,27 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-import tools
 from backup import metrics
-from cluster.control_plane import PROGRAMS
-from cluster.simulator import Simulator
 from components.observers import BACKUP_METRICS
 from release.program import record
 from tests.data.postgres_servers import free_port
+from tests.e2e.own_cluster import NAMESPACE, OwnCluster, own_cluster
 from tests.stacks.documents import ROOT, alpha_with
 
 pytestmark = pytest.mark.sim
 
-NAMESPACE = "alt-las"
 KINDS = ("Namespace", "ServiceAccount", "Role", "RoleBinding", "PersistentVolumeClaim", "CronJob")
 SECONDS = 60
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A cluster with the dumps of alpha and the account of the exporter.
-
-    Attributes:
-        kubectl: The pinned program.
-        kubeconfig: How to reach the cluster.
-    """
-
-    kubectl: Path
-    kubeconfig: Path
-
-    def run(self, *arguments: str, text: str | None = None) -> str:
-        """Run kubectl in the namespace and return what it prints."""
-        command = [str(self.kubectl), "--kubeconfig", str(self.kubeconfig), "--namespace", NAMESPACE, *arguments]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=SECONDS)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+class Cluster(OwnCluster):
+    """A cluster with the dumps of alpha and the account of the exporter."""
 
     def pods_of(self, job: str) -> list[dict[str, Any]]:
         """Pods of a Job."""
@@ -91,24 +71,15 @@ class Cluster:
             ],
         }
         patch = json.dumps({"status": status})
-        self.run("patch", "pod", pods[0]["metadata"]["name"], "--subresource=status", "--type=merge", "--patch", patch)
+        self.set_status("pod", pods[0]["metadata"]["name"], patch)
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A simulated cluster of its own."""
-    toolbox = tools.ensure((*PROGRAMS, "kubectl"))
-    made = Simulator(tmp_path / "sim", {name: Path(toolbox.path(name)) for name in PROGRAMS}, report=print)
-    try:
-        made.start()
-        kubeconfig = made.status().kubeconfig
-        assert kubeconfig is not None
-        found = Cluster(Path(toolbox.path("kubectl")), kubeconfig)
-        wanted = [each for each in record("alpha", alpha_with({"prometheus": {}})).objects if _belongs(each)]
-        found.run("apply", "--server-side", "--filename=-", text=yaml.safe_dump_all(wanted))
-        yield found
-    finally:
-        made.delete()
+    with own_cluster(tmp_path) as made:
+        made.apply(*(each for each in record("alpha", alpha_with({"prometheus": {}})).objects if _belongs(each)))
+        yield Cluster(made.kubectl, made.kubeconfig)
 
 
 def _belongs(manifest: dict[str, Any]) -> bool:

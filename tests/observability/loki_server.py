@@ -28,6 +28,18 @@ def loki_of(stack: str) -> LokiSettings:
     return loki
 
 
+def otlp_resource(attributes: Mapping[str, str]) -> dict[str, Any]:
+    """What a sender says of itself, as OTLP has it."""
+    return {"attributes": [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]}
+
+
+def otlp_line(attributes: Mapping[str, str], line: str) -> dict[str, Any]:
+    """A line of a log that is sent now, as OTLP has it."""
+    record = {"timeUnixNano": str(time.time_ns()), "severityText": "ERROR", "body": {"stringValue": line}}
+    resource = {"resource": otlp_resource(attributes), "scopeLogs": [{"logRecords": [record]}]}
+    return {"resourceLogs": [resource]}
+
+
 @dataclass(frozen=True)
 class Answer:
     """What Loki answered."""
@@ -73,10 +85,7 @@ class Loki:
 
     def push_otlp(self, attributes: Mapping[str, str], line: str) -> Answer:
         """Push a line by OTLP."""
-        described = [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]
-        record = {"timeUnixNano": str(time.time_ns()), "severityText": "ERROR", "body": {"stringValue": line}}
-        resource = {"resource": {"attributes": described}, "scopeLogs": [{"logRecords": [record]}]}
-        return self.ask("/otlp/v1/logs", {"resourceLogs": [resource]})
+        return self.ask("/otlp/v1/logs", otlp_line(attributes, line))
 
     def lines(self, query: str) -> list[tuple[dict[str, str], str]]:
         """Labels and text of the lines that a query finds in the last hour."""

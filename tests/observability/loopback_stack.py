@@ -48,6 +48,19 @@ class StandIn:
 
 
 @contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[int]:
+    """Serve until the block ends, and give the TCP port."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
 def stand_in() -> Iterator[StandIn]:
     """Serve until the block ends."""
     state = StandIn()
@@ -74,15 +87,8 @@ def stand_in() -> Iterator[StandIn]:
             """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(server) as state.port:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def on_loopback(text: str, rule_file: str, target_port: int, alertmanager_port: int) -> str:

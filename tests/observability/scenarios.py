@@ -1,54 +1,7 @@
 """For every alert: series under which it fires, and series, close to them, under which it keeps quiet."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-NAMESPACE = 'namespace="alt-las"'
-Series = Mapping[str, str]
-"""Values by series, as promtool writes them: `1x60` is sixty more of the same."""
-
-Cases = tuple[Series, Series]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """When an alert fires and when it does not.
-
-    Attributes:
-        alert: Its name.
-        cases: Series under which it fires, and series under which it does not.
-        minute: When it is looked at.
-        step: Minutes between two values.
-        severity: Its severity.
-        where: Further labels of the alert that is meant, where there are several of the name.
-    """
-
-    alert: str
-    cases: Cases
-    minute: int = 30
-    step: int = 1
-    severity: str = "ticket"
-    where: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def firing(self) -> Series:
-        """Series under which it fires."""
-        return self.cases[0]
-
-    @property
-    def quiet(self) -> Series:
-        """Series under which it does not."""
-        return self.cases[1]
-
-
-def series(name: str, *labels: str) -> str:
-    """A series of the stack."""
-    return f"{name}{{{','.join((NAMESPACE, *labels))}}}"
-
-
-def _constant(name: str, labels: str, bad: float, good: float) -> Cases:
-    one = series(name, *([labels] if labels else []))
-    return {one: f"{bad:g}x1500"}, {one: f"{good:g}x1500"}
+from tests.observability.log_scenarios import LOGS
+from tests.observability.scenario import Scenario, Series, constant, pair, series
 
 
 def _probe(values: str) -> Series:
@@ -72,10 +25,6 @@ def _answers(failing: str, all_others: str) -> Series:
         series("http_request_duration_ms_count", labels, 'code="503"'): failing,
         series("http_request_duration_ms_count", labels, 'code="200"'): all_others,
     }
-
-
-def _pair(first: str, second: str, bad: tuple[str, str], good: tuple[str, str]) -> Cases:
-    return {first: bad[0], second: bad[1]}, {first: good[0], second: good[1]}
 
 
 _THREE_DAYS = 3 * 24 * 60
@@ -139,8 +88,8 @@ _PLATFORM = (
         cases=({_RESTARTS: "0+1x60"}, {_RESTARTS: "0x10 1x10 2x40"}),
         severity="page",
     ),
-    Scenario(alert="RolloutStuck", cases=_pair(_AVAILABLE, _WANTED, ("1x60", "2x60"), ("2x60", "2x60"))),
-    Scenario(alert="JobFailed", cases=_constant("kube_job_failed", 'job_name="a",condition="true"', 1, 0)),
+    Scenario(alert="RolloutStuck", cases=pair(_AVAILABLE, _WANTED, ("1x60", "2x60"), ("2x60", "2x60"))),
+    Scenario(alert="JobFailed", cases=constant("kube_job_failed", 'job_name="a",condition="true"', 1, 0)),
     Scenario(
         alert="AutoscalerAtMaximum",
         cases=(
@@ -158,7 +107,7 @@ _PLATFORM = (
     ),
     Scenario(
         alert="QuotaNearlyFull",
-        cases=_pair(
+        cases=pair(
             series("kube_resourcequota", _QUOTA, 'type="used"'),
             series("kube_resourcequota", _QUOTA, 'type="hard"'),
             ("19x60", "20x60"),
@@ -168,12 +117,12 @@ _PLATFORM = (
     Scenario(
         alert="CertificateExpires",
         minute=90,
-        cases=_constant("probe_ssl_earliest_cert_expiry", 'service="ingress-certificate"', 14 * 86400, 15 * 86400),
+        cases=constant("probe_ssl_earliest_cert_expiry", 'service="ingress-certificate"', 14 * 86400, 15 * 86400),
     ),
     Scenario(
         alert="BackupTooOld",
         severity="page",
-        cases=_pair(
+        cases=pair(
             series("alt_las_backup_dump_last_success_timestamp_seconds", 'store="redis"'),
             series("alt_las_backup_recovery_point_objective_seconds", 'store="redis"'),
             ("60x60", "600x60"),
@@ -183,7 +132,7 @@ _PLATFORM = (
     Scenario(
         alert="RestoreDrillFailed",
         severity="page",
-        cases=_constant("alt_las_backup_drill_success", 'store="redis"', 0, 1),
+        cases=constant("alt_las_backup_drill_success", 'store="redis"', 0, 1),
     ),
 )
 
@@ -195,14 +144,14 @@ _SIZES = (
 _REDIS = (series("redis_memory_used_bytes", _POD), series("redis_memory_max_bytes", _POD))
 _STORED = (series("jetstream_server_total_message_bytes", _POD), series("jetstream_server_max_storage", _POD))
 _STORES = (
-    Scenario(alert="PostgresDown", severity="page", cases=_constant("cnpg_collector_up", _POD, 0, 1)),
-    Scenario(alert="PostgresReplicationLag", severity="page", cases=_constant("cnpg_pg_replication_lag", _POD, 31, 30)),
-    Scenario(alert="PostgresConnectionsNearlyUsed", cases=_constant("cnpg_backends_total", _POD, 81, 80)),
+    Scenario(alert="PostgresDown", severity="page", cases=constant("cnpg_collector_up", _POD, 0, 1)),
+    Scenario(alert="PostgresReplicationLag", severity="page", cases=constant("cnpg_pg_replication_lag", _POD, 31, 30)),
+    Scenario(alert="PostgresConnectionsNearlyUsed", cases=constant("cnpg_backends_total", _POD, 81, 80)),
     Scenario(
-        alert="PostgresVolumeFills", severity="page", cases=_pair(*_SIZES, ("8e9x60", "1e9x60"), ("7e9x60", "1e9x60"))
+        alert="PostgresVolumeFills", severity="page", cases=pair(*_SIZES, ("8e9x60", "1e9x60"), ("7e9x60", "1e9x60"))
     ),
-    Scenario(alert="RedisDown", severity="page", cases=_constant("redis_up", _POD, 0, 1)),
-    Scenario(alert="RedisMemoryNearlyFull", cases=_pair(*_REDIS, ("91x60", "100x60"), ("90x60", "100x60"))),
+    Scenario(alert="RedisDown", severity="page", cases=constant("redis_up", _POD, 0, 1)),
+    Scenario(alert="RedisMemoryNearlyFull", cases=pair(*_REDIS, ("91x60", "100x60"), ("90x60", "100x60"))),
     Scenario(
         alert="RedisWithoutOnePrimary",
         severity="page",
@@ -211,14 +160,14 @@ _STORES = (
             {series("redis_instance_info", 'role="master"', _POD): "1x60"},
         ),
     ),
-    Scenario(alert="RedisVolumeFills", cases=_constant("redis_aof_current_size_bytes", _POD, 9e8, 8e8)),
+    Scenario(alert="RedisVolumeFills", cases=constant("redis_aof_current_size_bytes", _POD, 9e8, 8e8)),
     Scenario(
         alert="JetStreamConsumerLag",
         severity="page",
-        cases=_constant("jetstream_consumer_num_pending", 'is_consumer_leader="true",stream_name="S"', 1001, 1000),
+        cases=constant("jetstream_consumer_num_pending", 'is_consumer_leader="true",stream_name="S"', 1001, 1000),
     ),
     Scenario(
-        alert="JetStreamStorageFills", severity="page", cases=_pair(*_STORED, ("81x60", "100x60"), ("80x60", "100x60"))
+        alert="JetStreamStorageFills", severity="page", cases=pair(*_STORED, ("81x60", "100x60"), ("80x60", "100x60"))
     ),
 )
 
@@ -233,7 +182,7 @@ _MONITORING = (
     Scenario(
         alert="PrometheusConfigurationRejected",
         severity="page",
-        cases=_constant("prometheus_config_last_reload_successful", _POD, 0, 1),
+        cases=constant("prometheus_config_last_reload_successful", _POD, 0, 1),
     ),
     Scenario(
         alert="PrometheusRuleFailures",
@@ -253,7 +202,7 @@ _MONITORING = (
     Scenario(
         alert="PrometheusWithoutAlertmanager",
         severity="page",
-        cases=_constant("prometheus_notifications_alertmanagers_discovered", _POD, 0, 1),
+        cases=constant("prometheus_notifications_alertmanagers_discovered", _POD, 0, 1),
     ),
     Scenario(
         alert="AlertsNotDelivered",
@@ -265,47 +214,14 @@ _MONITORING = (
     ),
 )
 
-_REASON = 'reason="stream_limit"'
-_ROUTE = 'service="loki"', 'route="loki_api_v1_push"'
-_FAILED, _ANSWERED = (
-    series("loki_request_duration_seconds_count", *_ROUTE, f'status_code="{code}"') for code in ("500", "204")
-)
-
-
-def _counter(name: str, label: str, bad: str = "0+1x60", good: str = "7x60") -> Cases:
-    one = series(name, label)
-    return {one: bad}, {one: good}
-
-
-_LOGS = (
-    Scenario(alert="LogLinesLost", cases=_counter("loki_write_dropped_entries_total", _POD)),
-    Scenario(alert="LogDeliveryRetried", cases=_counter("loki_write_batch_retries_total", _POD, good="0x10 1x50")),
-    Scenario(
-        alert="LogPipelineUnhealthy",
-        cases=_constant("alloy_component_controller_running_components", 'health_type="unhealthy"', 1, 0),
-    ),
-    Scenario(
-        alert="LokiRequestsFail",
-        cases=_pair(_FAILED, _ANSWERED, ("0+6x60", "0+94x60"), ("0+5x60", "0+95x60")),
-        where={"service": "loki"},
-    ),
-    # The first refused line, which is where its counter begins.
-    Scenario(alert="LogLinesRefused", cases=_counter("loki_discarded_samples_total", _REASON, bad="_x20 5x40")),
-    Scenario(
-        alert="LokiVolumeFull",
-        severity="page",
-        cases=_counter("loki_ingester_wal_disk_full_failures_total", _POD),
-    ),
-)
-
-SCENARIOS = (*_BUDGETS, *_PLATFORM, *_STORES, *_MONITORING, *_LOGS)
+SCENARIOS = (*_BUDGETS, *_PLATFORM, *_STORES, *_MONITORING, *LOGS)
 """All of them. `Watchdog` always fires and `VolumeFills` belongs to another mode; both are tested apart."""
 
 KUBELET = (
     Scenario(
         alert="VolumeFills",
         severity="page",
-        cases=_pair(
+        cases=pair(
             series("kubelet_volume_stats_used_bytes", 'persistentvolumeclaim="a"'),
             series("kubelet_volume_stats_capacity_bytes", 'persistentvolumeclaim="a"'),
             ("81x60", "100x60"),

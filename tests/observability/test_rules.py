@@ -14,7 +14,8 @@ from components.settings import parse_platform
 from release.program import record
 from tests.data.figures import Figures
 from tests.observability.programs import objects, parsed, rules, run, write_rules
-from tests.observability.scenarios import KUBELET, SCENARIOS, Scenario, Series
+from tests.observability.scenario import Scenario, Series
+from tests.observability.scenarios import KUBELET, SCENARIOS
 from tests.stacks.documents import ROOT, STACKS, alpha_with, platform_of
 
 pytestmark = pytest.mark.data
