@@ -179,12 +179,7 @@ def stateful_set(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.
         grace_period_seconds=_GRACE_SECONDS,
         apart=nats.is_clustered,
     )
-    claim = ClaimArgs(
-        size=nats.storage_size,
-        storage_class=nats.storage_class,
-        revision_history_limit=platform.rollout.revision_history_limit,
-    )
-    return objects.stateful_set(nats.replicas, pod, claim)
+    return objects.stateful_set(nats.replicas, pod, ClaimArgs.of(nats, platform.rollout))
 
 
 def streams_job(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:

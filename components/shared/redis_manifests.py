@@ -171,12 +171,7 @@ def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulum
         grace_period_seconds=_GRACE_SECONDS,
         apart=redis.is_replicated,
     )
-    claim = ClaimArgs(
-        size=redis.storage_size,
-        storage_class=redis.storage_class,
-        revision_history_limit=platform.rollout.revision_history_limit,
-    )
-    return objects.stateful_set(redis.replicas, pod, claim)
+    return objects.stateful_set(redis.replicas, pod, ClaimArgs.of(redis, platform.rollout))
 
 
 def proxy_deployment(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:

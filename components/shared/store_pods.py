@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from components.pod import container_security_context, resources
+from components.settings.nats import NatsSettings
+from components.settings.platform import RolloutSettings
+from components.settings.redis import RedisSettings
 from components.settings.workload import ResourceSettings
 
 PASSWORDS_VOLUME = "passwords"
@@ -56,6 +59,15 @@ class ClaimArgs:
     size: str
     storage_class: str | None
     revision_history_limit: int
+
+    @classmethod
+    def of(cls, store: NatsSettings | RedisSettings, rollout: RolloutSettings) -> Self:
+        """What the settings of a store decide."""
+        return cls(
+            size=store.storage_size,
+            storage_class=store.storage_class,
+            revision_history_limit=rollout.revision_history_limit,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
