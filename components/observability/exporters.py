@@ -12,16 +12,15 @@ from components.observers import BLACKBOX, BLACKBOX_PORT, KUBE_STATE, KUBE_STATE
 from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings
 from components.settings.prometheus import ExporterSettings
+from components.shared.exporter_pods import ExporterArgs, exporter_pod
 from components.shared.mesh import opt_out_labels
 from components.shared.store_component import StoreComponent
 from components.shared.store_manifests import StoreObjects
-from components.shared.store_pods import ContainerArgs, PodArgs, container
 
 HEALTH_MODULE = "health"
 CERTIFICATE_MODULE = "certificate"
 
 _COMPONENT = "metrics"
-_GRACE_SECONDS = 30
 _PROBERS = 2
 _PROBE_TIMEOUT = "10s"
 _CONFIGURATION = "/etc/blackbox"
@@ -71,96 +70,47 @@ def kube_state_rules() -> list[dict[str, Any]]:
     ]
 
 
-def _deployment(made: StoreObjects, pod: PodArgs, platform: PlatformSettings, *, alone: bool = False) -> Manifest:
-    """Pods of an exporter: several that are alike, or one alone that asks the API server and counts once."""
-    template = made.pod_template(pod)
-    strategy: dict[str, Any] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-    if alone:
-        template["spec"]["automountServiceAccountToken"] = True
-        strategy = {"type": "Recreate"}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": made.metadata(),
-        "spec": {
-            "replicas": 1 if alone else _PROBERS,
-            "revisionHistoryLimit": platform.rollout.revision_history_limit,
-            "progressDeadlineSeconds": platform.rollout.progress_deadline_seconds,
-            "strategy": strategy,
-            "selector": {"matchLabels": made.selector},
-            "template": template,
-        },
-    }
-
-
-def _checks(path: str) -> dict[str, Any]:
-    check = {"httpGet": {"path": path, "port": METRICS_PORT_NAME}, "periodSeconds": 10, "timeoutSeconds": 3}
-    return {
-        "startupProbe": {**check, "failureThreshold": 12},
-        "readinessProbe": {**check, "failureThreshold": 3},
-        "livenessProbe": {"tcpSocket": {"port": METRICS_PORT_NAME}, "periodSeconds": 10, "failureThreshold": 6},
-        "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
-    }
-
-
 def blackbox_deployment(exporter: ExporterSettings, platform: PlatformSettings) -> Manifest:
-    """The prober. It keeps nothing."""
+    """The prober: pods that are alike. It keeps nothing."""
     made = blackbox_objects(platform)
-    pod = PodArgs(
-        version=exporter.image.tag,
-        user=objects.SERVER_USER,
-        containers=[
-            container(
-                ContainerArgs(
-                    name=BLACKBOX,
-                    image=exporter.image.reference,
-                    command=("/bin/blackbox_exporter", f"--config.file={_CONFIGURATION}/blackbox.yml"),
-                    resources=exporter.resources,
-                    ports={METRICS_PORT_NAME: BLACKBOX_PORT},
-                    mounts={_CONFIGURATION: "configuration:ro"},
-                    further=_checks("/-/healthy"),
-                )
-            )
-        ],
-        volumes=[
-            {
-                "name": "configuration",
-                "configMap": {"name": made.configuration_name(blackbox_content(platform)), "defaultMode": 0o444},
-            }
-        ],
-        grace_period_seconds=_GRACE_SECONDS,
+    settings = {"name": made.configuration_name(blackbox_content(platform)), "defaultMode": 0o444}
+    pod = exporter_pod(
+        ExporterArgs(
+            name=BLACKBOX,
+            image=exporter.image,
+            user=objects.SERVER_USER,
+            command=("/bin/blackbox_exporter", f"--config.file={_CONFIGURATION}/blackbox.yml"),
+            resources=exporter.resources,
+            port=BLACKBOX_PORT,
+            health_path="/-/healthy",
+            mounts={_CONFIGURATION: "configuration:ro"},
+            volumes=[{"name": "configuration", "configMap": settings}],
+        )
     )
-    return _deployment(made, pod, platform)
+    return made.deployment(_PROBERS, pod, platform.rollout)
 
 
 def kube_state_deployment(exporter: ExporterSettings, platform: PlatformSettings) -> Manifest:
-    """The one pod besides Prometheus that asks the API server; it may list, in its own namespace only."""
-    made = kube_state_objects(platform)
+    """One pod alone, because it counts once. It may list, in its own namespace only."""
     watched = ",".join(sorted(resource for resources in _WATCHED.values() for resource in resources))
-    pod = PodArgs(
-        version=exporter.image.tag,
-        user=objects.SERVER_USER,
-        containers=[
-            container(
-                ContainerArgs(
-                    name=KUBE_STATE,
-                    image=exporter.image.reference,
-                    command=(
-                        "/kube-state-metrics",
-                        f"--port={KUBE_STATE_PORT}",
-                        f"--namespaces={platform.namespace}",
-                        f"--resources={watched}",
-                    ),
-                    resources=exporter.resources,
-                    ports={METRICS_PORT_NAME: KUBE_STATE_PORT},
-                    further=_checks("/healthz"),
-                )
-            )
-        ],
-        volumes=[],
-        grace_period_seconds=_GRACE_SECONDS,
+    pod = exporter_pod(
+        ExporterArgs(
+            name=KUBE_STATE,
+            image=exporter.image,
+            user=objects.SERVER_USER,
+            command=(
+                "/kube-state-metrics",
+                f"--port={KUBE_STATE_PORT}",
+                f"--namespaces={platform.namespace}",
+                f"--resources={watched}",
+            ),
+            resources=exporter.resources,
+            port=KUBE_STATE_PORT,
+            health_path="/healthz",
+            token=True,
+        )
     )
-    return _deployment(made, pod, platform, alone=True)
+    return kube_state_objects(platform).deployment(1, pod, platform.rollout, alone=True)
 
 
 class BlackboxExporter(StoreComponent):

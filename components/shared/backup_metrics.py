@@ -1,7 +1,5 @@
 """Shows monitoring what dumps and drills came to: a small exporter that asks the API server, where somebody scrapes."""
 
-from typing import Any
-
 import pulumi
 
 from components.kubernetes_object import Manifest
@@ -11,12 +9,11 @@ from components.settings import PlatformSettings
 from components.settings.backup import BackupSettings
 from components.settings.workload import QuantitySettings, ResourceSettings
 from components.shared.backup_manifests import COMPONENT
+from components.shared.exporter_pods import ExporterArgs, exporter_pod
 from components.shared.store_component import StoreComponent
 from components.shared.store_manifests import StoreObjects, store_objects
-from components.shared.store_pods import ContainerArgs, PodArgs, container
 
 _USER = 10001
-_GRACE_SECONDS = 10
 _SECONDS_PER_HOUR = 3600
 # The program takes 30Mi, and its answers some kilobytes for each Job that is kept.
 _RESOURCES = ResourceSettings(
@@ -75,37 +72,20 @@ def role_binding(objects: StoreObjects) -> Manifest:
 
 def deployment(platform: PlatformSettings, backup: BackupSettings) -> Manifest:
     """One pod, which keeps nothing; while it moves, Prometheus knows what it knew."""
-    objects = metrics_objects(platform)
-    pod = PodArgs(
-        version=backup.image.tag,
-        user=_USER,
-        containers=[_container(platform, backup)],
-        volumes=[],
-        grace_period_seconds=_GRACE_SECONDS,
-        token=True,
-    )
-    return objects.deployment(1, pod, platform.rollout)
-
-
-def _container(platform: PlatformSettings, backup: BackupSettings) -> dict[str, Any]:
-    healthy = {"httpGet": {"path": "/healthz", "port": "metrics"}, "periodSeconds": 10, "timeoutSeconds": 3}
-    return container(
-        ContainerArgs(
+    pod = exporter_pod(
+        ExporterArgs(
             name=BACKUP_METRICS,
-            image=backup.image.reference,
+            image=backup.image,
+            user=_USER,
             command=("python", "-m", "backup.exporter", "--port", str(BACKUP_METRICS_PORT)),
             resources=_RESOURCES,
-            ports={"metrics": BACKUP_METRICS_PORT},
+            port=BACKUP_METRICS_PORT,
+            health_path="/healthz",
             environment={
                 "NAMESPACE": platform.namespace,
                 "RECOVERY_POINT_SECONDS": str(backup.recovery_point_hours * _SECONDS_PER_HOUR),
             },
-            further={
-                "startupProbe": {**healthy, "failureThreshold": 12},
-                "readinessProbe": {**healthy, "failureThreshold": 3},
-                # A slow answer is no reason for a restart.
-                "livenessProbe": {"tcpSocket": {"port": "metrics"}, "periodSeconds": 10, "failureThreshold": 6},
-                "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
-            },
+            token=True,
         )
     )
+    return metrics_objects(platform).deployment(1, pod, platform.rollout)

@@ -190,8 +190,16 @@ class StoreObjects:
             },
         }
 
-    def deployment(self, replicas: int, pod: PodArgs, rollout: RolloutSettings) -> Manifest:
-        """Pods without a volume of their own, of which a new release takes none before its own are ready."""
+    def deployment(self, replicas: int, pod: PodArgs, rollout: RolloutSettings, *, alone: bool = False) -> Manifest:
+        """Pods without a volume of their own, of which a new release takes none before its own are ready.
+
+        Args:
+            replicas: How many.
+            pod: What they are made of.
+            rollout: How a release is rolled out.
+            alone: Whether an old one must have ended before a new one starts.
+        """
+        rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": ROLLOUT_SURGE, "maxUnavailable": 0}}
         return {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -200,10 +208,7 @@ class StoreObjects:
                 "replicas": replicas,
                 "revisionHistoryLimit": rollout.revision_history_limit,
                 "progressDeadlineSeconds": rollout.progress_deadline_seconds,
-                "strategy": {
-                    "type": "RollingUpdate",
-                    "rollingUpdate": {"maxSurge": ROLLOUT_SURGE, "maxUnavailable": 0},
-                },
+                "strategy": {"type": "Recreate"} if alone else rolling,
                 "selector": {"matchLabels": self.selector},
                 "template": self.pod_template(pod),
             },

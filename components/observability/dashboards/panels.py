@@ -5,7 +5,7 @@ Widths are columns of a grid of 24, heights are its rows of 30 pixels.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from grafana_foundation_sdk.builders import (
     common,
@@ -23,15 +23,17 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import prometheus as prometheus_models
 
 Panel = Builder[models.Panel]
+_Kind = TypeVar("_Kind", timeseries.Panel, stat.Panel, logs.Panel, nodegraph.Panel)
 
 PROMETHEUS = models.DataSourceRef(type_val="prometheus", uid="prometheus")
 LOKI = models.DataSourceRef(type_val="loki", uid="loki")
+_WHOLE_WIDTH = 24
 _GREEN, _YELLOW, _RED = "green", "yellow", "red"
 
 
 @dataclass(frozen=True)
-class Promql:
-    """A query to Prometheus.
+class _Expression:
+    """A query.
 
     Attributes:
         expression: The query.
@@ -42,17 +44,12 @@ class Promql:
     legend: str = ""
 
 
-@dataclass(frozen=True)
-class Logql:
-    """A query to Loki that makes numbers of lines.
+class Promql(_Expression):
+    """A query to Prometheus."""
 
-    Attributes:
-        expression: The query.
-        legend: Name of each series, with labels in double braces.
-    """
 
-    expression: str
-    legend: str = ""
+class Logql(_Expression):
+    """A query to Loki that makes numbers of lines."""
 
 
 Query = Promql | Logql
@@ -94,14 +91,9 @@ def graph(
 ) -> Panel:
     """Numbers over time."""
     panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(description)
-        .datasource(_source(queries[0]))
+        _placed(timeseries.Panel().title(title).description(description), _source(queries[0]), width, height)
         .unit(unit)
         .min(0)
-        .span(width)
-        .height(height)
         .fill_opacity(10)
         .show_points(common_models.VisibilityMode.NEVER)
         .tooltip(common.VizTooltipOptions().mode(common_models.TooltipDisplayMode.MULTI))
@@ -133,13 +125,8 @@ def number(
     """One number, or one for each series, as it is now."""
     steps = limits.steps() if limits else [models.Threshold(value=None, color=_GREEN)]
     return (
-        stat.Panel()
-        .title(title)
-        .description(description)
-        .datasource(_source(query))
+        _placed(stat.Panel().title(title).description(description), _source(query), width, height)
         .unit(unit)
-        .span(width)
-        .height(height)
         .no_value("no data")
         .color_mode(common_models.BigValueColorMode.VALUE)
         .graph_mode(common_models.BigValueGraphMode.NONE)
@@ -152,12 +139,7 @@ def lines(title: str, description: str, expression: str, *, height: int = 12) ->
     """Log lines, the newest first."""
     query = loki.Dataquery().expr(expression).ref_id("A").datasource(LOKI).query_type("range")
     return (
-        logs.Panel()
-        .title(title)
-        .description(description)
-        .datasource(LOKI)
-        .span(24)
-        .height(height)
+        _placed(logs.Panel().title(title).description(description), LOKI, _WHOLE_WIDTH, height)
         .show_time(True)
         .wrap_log_message(True)
         .enable_log_details(True)
@@ -172,11 +154,16 @@ def service_map(title: str, description: str, nodes: str, edges: str, *, height:
         id_val="organize",
         options={"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": {"Value": "mainstat"}},
     )
-    panel = nodegraph.Panel().title(title).description(description).datasource(PROMETHEUS).span(24).height(height)
+    panel = _placed(nodegraph.Panel().title(title).description(description), PROMETHEUS, _WHOLE_WIDTH, height)
     for name, expression in (("nodes", nodes), ("edges", edges)):
         query = _promql(expression).ref_id(name).instant().format(prometheus_models.PromQueryFormat.TABLE)
         panel = panel.with_target(query)
     return panel.with_transformation(rename)
+
+
+def _placed(panel: _Kind, source: models.DataSourceRef, width: int, height: int) -> _Kind:
+    """A panel with its datasource and its place; the kinds of the SDK have no class in common."""
+    return panel.datasource(source).span(width).height(height)
 
 
 def _source(query: Query) -> models.DataSourceRef:
