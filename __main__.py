@@ -28,7 +28,6 @@ namespace = PlatformNamespace("namespace", platform.namespace, further_labels=na
 parts = declared_stores(platform), declared_observers(platform), declared_jobs(platform)
 graph = service_graph(SERVICES, platform, *parts)
 build_stores(configuration, message_flows(SERVICES), graph, namespace.resource)
-build_logs_and_dashboards(configuration, graph, namespace.resource)
 args = ServiceArgs(
     configuration=configuration,
     graph=graph,
@@ -39,13 +38,15 @@ args = ServiceArgs(
 )
 services = [service(args) for service in SERVICES]
 ports = service_ports(SERVICES, platform)
-build_metrics(configuration, graph, ports, namespace.resource)
 routes = RouteTable(
     settings=platform.entry, namespace=platform.namespace, service_ports={**ports, GRAFANA: GRAFANA_PORT}
 )
 ingress = PlatformIngress("ingress", routes, namespace.resource)
 PlatformMesh("mesh", platform, graph, namespace.resource)
 PlatformAdmission("admission", platform)
+# Last, because they are long texts: Pulumi writes all that is there already with every step that follows.
+build_metrics(configuration, graph, ports, namespace.resource)
+build_logs_and_dashboards(configuration, graph, namespace.resource)
 
 pulumi.export("namespace", namespace.name)
 pulumi.export("host", platform.ingress.host)

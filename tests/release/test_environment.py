@@ -89,7 +89,7 @@ def test_logs_that_are_wanted_or_another_home_are_left_alone(tmp_path: Path) -> 
 
 def test_limits_that_the_user_has_chosen_are_kept(tmp_path: Path) -> None:
     """The project's are for its own cluster."""
-    chosen = {"PULUMI_PARALLEL": "4", "PULUMI_K8S_CLIENT_QPS": "5", "PULUMI_K8S_CLIENT_BURST": "6"}
+    chosen = {"PULUMI_PARALLEL": "4", "PULUMI_K8S_CLIENT_QPS": "5", "PULUMI_K8S_CLIENT_BURST": "6", "GOGC": "50"}
     assert chosen.items() <= variables(tmp_path, chosen).items()
     assert not chosen.items() & variables(tmp_path, {}).items()
 

@@ -1,6 +1,8 @@
 """Registration of Kubernetes objects."""
 
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pulumi
 import pytest
@@ -45,6 +47,29 @@ def test_every_object_is_pinned_to_one_provider_version() -> None:
     """Without the version the engine would take any plugin that is installed."""
     program = build(lambda: KubernetesObject("web", MANIFEST, pulumi.ResourceOptions()))
     assert program.request("kubernetes:apps/v1:Deployment", "web").version == PROVIDER_VERSION
+
+
+def test_an_object_notes_where_it_was_made_and_not_all_that_runs_around_it() -> None:
+    """The nearest frames, the maker's first; the rest would be written into the state again and again."""
+    program = build(lambda: KubernetesObject("web", MANIFEST, pulumi.ResourceOptions()))
+    request = program.request("kubernetes:apps/v1:Deployment", "web")
+    frames = [frame.pc.uri for frame in request.stackTrace.frames]
+    assert frames[0] == request.sourcePosition.uri == Path(__file__).as_uri()
+    assert len(frames) == 5
+
+
+@pytest.mark.parametrize("outside", [None, 3])
+def test_tracebacks_outside_of_a_registration_stay_as_they_were(
+    monkeypatch: pytest.MonkeyPatch, outside: int | None
+) -> None:
+    """Also after one that fails: an error of the program is shown whole."""
+    monkeypatch.delattr(sys, "tracebacklimit", raising=False)
+    if outside is not None:
+        monkeypatch.setattr(sys, "tracebacklimit", outside, raising=False)
+    with pytest.raises(TypeError, match="Missing resource name"):
+        KubernetesObject("", MANIFEST, pulumi.ResourceOptions())
+    build(lambda: KubernetesObject("web", MANIFEST, pulumi.ResourceOptions()))
+    assert getattr(sys, "tracebacklimit", None) == outside
 
 
 def test_the_pinned_provider_is_the_installed_package_s() -> None:
