@@ -19,7 +19,7 @@ from release.errors import CommandError, ExitCode
 from release.images.cli import compose, images_app
 from release.restore_command import backups, drill, restore
 from release.rotate_command import rotate
-from release.screen import services_text
+from release.screen import workloads_text
 from release.workspace import ROOT, Workspace
 
 app = typer.Typer(
@@ -61,13 +61,15 @@ def up(
 ) -> None:
     """Bring a stack up: start the cluster if it is ours, update the stack, wait until all services are ready."""
     from release import up as flow  # noqa: PLC0415
+    from release.operated import operated_statuses  # noqa: PLC0415
 
     here = workspace()
     with here.only_one(f"up --stack {stack}"):
         session, platform, statuses = flow.up(
             here, stack, target, ("--yes",) if yes else (), report, with_addons=addons
         )
-    typer.echo(services_text(stack, platform, statuses, session.kubectl.kubeconfig))
+    statuses += operated_statuses(session.kubectl, platform, session.target)
+    typer.echo(workloads_text(stack, platform, statuses, session.kubectl.kubeconfig))
 
 
 @app.command()
@@ -103,11 +105,12 @@ def environment(target: TargetOption = None) -> None:
 def status(stack: StackOption = "alpha", target: TargetOption = None) -> None:
     """Show what of a stack runs, which targets are down, which alerts fire, and how old the backups are.
 
-    Ends with 1 if a service is not ready, and says why.
+    Ends with 1 if something is not ready, and says why.
     """
     from release import up as flow  # noqa: PLC0415
     from release.monitoring import monitoring_text  # noqa: PLC0415
-    from release.rollout import Kubectl, pod_problems, service_statuses  # noqa: PLC0415
+    from release.operated import operated_statuses  # noqa: PLC0415
+    from release.rollout import Kubectl, pod_problems, workload_statuses  # noqa: PLC0415
 
     here = workspace()
     platform = read_platform(here.stack_file(stack))
@@ -115,10 +118,11 @@ def status(stack: StackOption = "alpha", target: TargetOption = None) -> None:
     _, toolbox = flow.open_cluster(here, chosen, report)
     kubeconfig = chosen.kubeconfig or here.kubeconfig(chosen.name)
     kubectl = Kubectl(toolbox.path("kubectl"), kubeconfig)
-    statuses = service_statuses(kubectl, platform.namespace)
-    typer.echo(services_text(stack, platform, statuses, kubeconfig))
+    statuses = workload_statuses(kubectl, platform.namespace) + operated_statuses(kubectl, platform, chosen)
+    typer.echo(workloads_text(stack, platform, statuses, kubeconfig))
     typer.echo(monitoring_text(platform, chosen, kubectl))
-    missing = platform.services.by_name().keys() - {each.name for each in statuses if each.is_ready}
+    missing = platform.services.by_name().keys() - {each.name for each in statuses}
+    missing |= {each.name for each in statuses if each.operated and not each.is_ready}
     if missing:
         problems = "".join(f"\n  {problem}" for problem in pod_problems(kubectl, platform.namespace))
         raise CommandError(f"not ready: {', '.join(sorted(missing))}{problems}")

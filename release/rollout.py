@@ -14,8 +14,8 @@ _KUBECTL_TIMEOUT = "--request-timeout=10s"
 
 
 @dataclass(frozen=True)
-class ServiceStatus:
-    """One Deployment of the platform.
+class WorkloadStatus:
+    """One Deployment or StatefulSet of the platform, or the servers of an operator's custom resource.
 
     Attributes:
         name: Its name.
@@ -26,6 +26,8 @@ class ServiceStatus:
         nodes: Nodes on which its pods run.
         observed: Whether Kubernetes has seen the newest release at all; before that, all numbers are of the old one.
         stalled: Whether Kubernetes has given the rollout up.
+        kind: Kind of the object.
+        operated: Whether somebody makes its servers at all; a simulated operator does not.
     """
 
     name: str
@@ -36,6 +38,8 @@ class ServiceStatus:
     nodes: tuple[str, ...]
     observed: bool = True
     stalled: bool = False
+    kind: str = "Deployment"
+    operated: bool = True
 
     @property
     def is_ready(self) -> bool:
@@ -132,11 +136,11 @@ class Kubectl:
         return done.stdout
 
 
-def service_statuses(kubectl: Kubectl, namespace: str) -> tuple[ServiceStatus, ...]:
-    """The platform's Deployments in a namespace, by name."""
-    objects = kubectl.items("deployments,pods", namespace, f"--selector={_SELECTOR}")
+def workload_statuses(kubectl: Kubectl, namespace: str) -> tuple[WorkloadStatus, ...]:
+    """The platform's Deployments and then its StatefulSets in a namespace, each by name."""
+    objects = kubectl.items("deployments,statefulsets,pods", namespace, f"--selector={_SELECTOR}")
     pods = [each for each in objects if each["kind"] == "Pod"]
-    return tuple(_status(each, pods) for each in objects if each["kind"] == "Deployment")
+    return tuple(_status(each, pods) for each in objects if each["kind"] != "Pod")
 
 
 def pod_problems(kubectl: Kubectl, namespace: str) -> tuple[PodProblem, ...]:
@@ -151,20 +155,21 @@ def pod_problems(kubectl: Kubectl, namespace: str) -> tuple[PodProblem, ...]:
     return tuple(problems)
 
 
-def _status(deployment: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> ServiceStatus:
-    selector = deployment["spec"]["selector"]["matchLabels"].items()
+def _status(workload: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> WorkloadStatus:
+    selector = workload["spec"]["selector"]["matchLabels"].items()
     own = [pod for pod in pods if selector <= pod["metadata"]["labels"].items()]
-    return ServiceStatus(
-        name=deployment["metadata"]["name"],
-        image=deployment["spec"]["template"]["spec"]["containers"][0]["image"],
-        ready=deployment["status"].get("readyReplicas", 0),
-        wanted=deployment["spec"]["replicas"],
-        updated=deployment["status"].get("updatedReplicas", 0),
+    return WorkloadStatus(
+        name=workload["metadata"]["name"],
+        image=workload["spec"]["template"]["spec"]["containers"][0]["image"],
+        ready=workload["status"].get("readyReplicas", 0),
+        wanted=workload["spec"]["replicas"],
+        updated=workload["status"].get("updatedReplicas", 0),
         nodes=tuple(sorted({pod["spec"]["nodeName"] for pod in own if "nodeName" in pod["spec"]})),
-        observed=deployment["status"].get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
+        observed=workload["status"].get("observedGeneration", 0) >= workload["metadata"].get("generation", 0),
+        kind=workload["kind"],
         stalled=any(
             condition["type"] == "Progressing" and condition["status"] == "False"
-            for condition in deployment["status"].get("conditions", ())
+            for condition in workload["status"].get("conditions", ())
         ),
     )
 

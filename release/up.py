@@ -19,7 +19,7 @@ from release.cluster_identity import check_cluster_identity
 from release.engine import Engine
 from release.environment import environment
 from release.errors import CommandError
-from release.rollout import Kubectl, ServiceStatus
+from release.rollout import Kubectl, WorkloadStatus
 from release.workspace import Workspace
 
 Report = Callable[[str], None]
@@ -98,7 +98,7 @@ def up(
     report: Report,
     *,
     with_addons: bool = True,
-) -> tuple[Session, PlatformSettings, tuple[ServiceStatus, ...]]:
+) -> tuple[Session, PlatformSettings, tuple[WorkloadStatus, ...]]:
     """Bring a stack up and wait until all its services are ready.
 
     Raises:
@@ -143,7 +143,7 @@ def prepare_stack(session: Session, stack: str, report: Report, *, may_replace_s
         report(f"Generated {', '.join(created)}; they are encrypted in {stack_file.name}.")
 
 
-def wait_until_ready(session: Session, platform: PlatformSettings, report: Report) -> tuple[ServiceStatus, ...]:
+def wait_until_ready(session: Session, platform: PlatformSettings, report: Report) -> tuple[WorkloadStatus, ...]:
     """Wait until every service runs at least its smallest number of pods, all ready and of the newest release.
 
     Pulumi waits too, yet takes a rollout for complete that goes back to an earlier ReplicaSet, before it has begun.
@@ -158,7 +158,7 @@ def wait_until_ready(session: Session, platform: PlatformSettings, report: Repor
         for name, service in platform.services.by_name().items()
     }
     while True:
-        statuses = rollout.service_statuses(session.kubectl, platform.namespace)
+        statuses = rollout.workload_statuses(session.kubectl, platform.namespace)
         waiting = wanted.keys() - {s.name for s in statuses if s.is_ready and s.ready >= wanted.get(s.name, 1)}
         if not waiting:
             return statuses
@@ -174,7 +174,7 @@ def failure(session: Session, platform: PlatformSettings) -> str:
     """Why the platform is not as it should be, and what still serves."""
     try:
         problems = rollout.pod_problems(session.kubectl, platform.namespace)
-        statuses = rollout.service_statuses(session.kubectl, platform.namespace)
+        statuses = rollout.workload_statuses(session.kubectl, platform.namespace)
     except CommandError as error:
         return f"the update failed, and {error}"
     lines = ["the update failed", *(f"  {problem}" for problem in problems)]

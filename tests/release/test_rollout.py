@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from release.errors import CommandError, ExitCode
-from release.rollout import Kubectl, PodProblem, ServiceStatus, pod_problems, service_statuses
+from release.rollout import Kubectl, PodProblem, WorkloadStatus, pod_problems, workload_statuses
 
 SCRIPT = """#!/bin/sh
 folder=$(dirname "$0")
@@ -83,10 +83,10 @@ def test_a_status_counts_pods_and_names_the_nodes_of_its_own(cluster: Cluster) -
         *(pod("web", node) for node in ("node-2", "node-1", "node-2", None)),
         pod("worker", "node-9"),
     ]
-    cluster.says("deployments,pods", objects)
-    web, worker = service_statuses(cluster.kubectl, "alt-las")
-    assert web == ServiceStatus("web", "team/web:1", ready=3, wanted=3, updated=3, nodes=("node-1", "node-2"))
-    assert worker == ServiceStatus("worker", "team/worker:1", ready=0, wanted=2, updated=0, nodes=("node-9",))
+    cluster.says("deployments,statefulsets,pods", objects)
+    web, worker = workload_statuses(cluster.kubectl, "alt-las")
+    assert web == WorkloadStatus("web", "team/web:1", ready=3, wanted=3, updated=3, nodes=("node-1", "node-2"))
+    assert worker == WorkloadStatus("worker", "team/worker:1", ready=0, wanted=2, updated=0, nodes=("node-9",))
     assert (web.is_ready, worker.is_ready) == (True, False)
 
 
@@ -105,8 +105,8 @@ def test_a_service_is_ready_when_enough_pods_of_its_newest_release_are(
     cluster: Cluster, replicas: int, status: dict[str, Any], ready: bool
 ) -> None:
     """Pods of the old release do not count, nor numbers from before the release was seen; no pods is not ready."""
-    cluster.says("deployments,pods", [deployment("web", replicas, status)])
-    (found,) = service_statuses(cluster.kubectl, "alt-las")
+    cluster.says("deployments,statefulsets,pods", [deployment("web", replicas, status)])
+    (found,) = workload_statuses(cluster.kubectl, "alt-las")
     assert found.is_ready is ready
 
 
@@ -114,18 +114,18 @@ def test_a_service_is_ready_when_enough_pods_of_its_newest_release_are(
 def test_a_rollout_that_kubernetes_gave_up_is_stalled(cluster: Cluster, status: str, stalled: bool) -> None:
     """After its deadline without progress."""
     conditions = [{"type": "Available", "status": "False"}, {"type": "Progressing", "status": status}]
-    cluster.says("deployments,pods", [deployment("web", 1, {"conditions": conditions})])
-    (found,) = service_statuses(cluster.kubectl, "alt-las")
+    cluster.says("deployments,statefulsets,pods", [deployment("web", 1, {"conditions": conditions})])
+    (found,) = workload_statuses(cluster.kubectl, "alt-las")
     assert found.stalled is stalled
 
 
 def test_only_the_platform_s_objects_are_asked_for(cluster: Cluster) -> None:
     """In its namespace, of the given cluster, and never for ever."""
-    cluster.says("deployments,pods", [])
-    assert service_statuses(cluster.kubectl, "alt-las-beta") == ()
+    cluster.says("deployments,statefulsets,pods", [])
+    assert workload_statuses(cluster.kubectl, "alt-las-beta") == ()
     (call,) = (cluster.folder / "calls").read_text().splitlines()
     options = f"--kubeconfig={cluster.folder}/kubeconfig --request-timeout=10s --output=json --namespace alt-las-beta"
-    assert set(call.split()) == {*options.split(), "get", "deployments,pods", SELECTOR}
+    assert set(call.split()) == {*options.split(), "get", "deployments,statefulsets,pods", SELECTOR}
 
 
 @pytest.mark.parametrize(
