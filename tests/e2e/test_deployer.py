@@ -146,7 +146,11 @@ def test_the_deployer_brings_the_stack_up_with_its_stores_and_its_way_in(deploye
     way_in = deployer.project.objects("ingresses,gateways.gateway.networking.k8s.io", namespace)
     assert [each["kind"] for each in way_in] == [{"alpha": "Ingress", "beta": "Gateway"}[deployer.stack]]
     assert_nothing_was_refused(deployer.preview("--expect-no-changes"))
-    assert_nothing_was_refused(deployer.altlas("status"))
+    # Whoever comes by a kubeconfig is not told that no operator runs here, and sees what there is: no server of theirs.
+    done = deployer.altlas("status")
+    assert done.code == 1, done.text
+    assert "not ready: alertmanager, postgres-db, prometheus\n" in done.error
+    assert "forbidden" not in (done.out + done.error).lower(), done.text
 
 
 def test_a_preview_needs_no_right_at_all(deployer: Deployer) -> None:
