@@ -107,7 +107,7 @@ def test_what_a_pod_prints_arrives_with_the_labels_of_the_pod(shipping: Shipping
     assert labels.items() >= LABELS.items()
     assert set(shipping.loki.ask("/loki/api/v1/labels").document["data"]) == {"service", "phase", "pod"}
     figures.add(
-        "observability: 7 Alloy, printed", f"kubelet (a stand-in) - API server - Alloy - Loki in {seconds:.1f} s"
+        "observability: 6 Alloy, printed", f"kubelet (a stand-in) - API server - Alloy - Loki in {seconds:.1f} s"
     )
 
 
@@ -118,7 +118,7 @@ def test_what_a_service_sends_gets_the_labels_of_its_pod_whatever_it_claims(
     assert shipping.alloy.send(shipping.pod_address, "logs", otlp_line(CLAIMED, "sent by OTLP")) == 200
     labels, seconds = _found(shipping, "sent by OTLP")
     assert labels.items() >= LABELS.items()
-    figures.add("observability: 8 Alloy, sent", f"OTLP - Alloy - Loki in {seconds:.1f} s, labels those of the pod")
+    figures.add("observability: 6 Alloy, sent", f"OTLP - Alloy - Loki in {seconds:.1f} s, labels those of the pod")
 
 
 def test_what_comes_from_no_pod_gets_no_label_that_it_claims(shipping: Shipping) -> None:

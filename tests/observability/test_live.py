@@ -155,6 +155,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             f"--config.file={folder}/prometheus.yml",
             f"--storage.tsdb.path={folder}/metrics",
             f"--web.listen-address=127.0.0.1:{web}",
+            # It tells of its first alerts before it has found Alertmanager, and would say it again after a minute.
+            "--rules.alert.resend-delay=1s",
         ]
         with (
             started(Process(alertmanager, folder, "alertmanager"), alerting),

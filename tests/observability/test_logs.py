@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from components.observability.known_metrics import exported_metrics
 from components.settings.loki import LokiObjectStoreSettings
 from tests.data.figures import Figures
+from tests.data.loopback import platform_settings
 from tests.observability.loki_server import Loki, loki_of, running, write_configuration
 from tests.observability.programs import run
 from tests.stacks.documents import STACKS
@@ -79,6 +81,17 @@ def test_a_line_older_than_the_retention_is_refused_and_a_younger_one_is_kept(lo
     refused = loki.push(LABELS | {"pod": "old"}, "too old", time.time_ns() - (retention + 1) * DAY)
     assert (refused.status, "timestamp too old" in refused.text) == (400, True)
     assert loki.push(LABELS | {"pod": "young"}, "in time", time.time_ns() - (retention - 1) * DAY).status == 204
+
+
+def test_what_the_list_says_of_loki_is_what_loki_exports(loki: Loki) -> None:
+    """The list of known metrics against the running program, which has refused a line, within the limit of a scrape."""
+    assert loki.push(LABELS | {"pod": "refused"}, "too old", 1).status == 400
+    lines = loki.ask("/metrics").text.splitlines()
+    names = {line.split()[2] for line in lines if line.startswith("# TYPE ")}
+    assert {metric.name for metric in exported_metrics() if metric.exporter == "loki"} <= names
+    prometheus = platform_settings("alpha").prometheus
+    assert prometheus is not None
+    assert sum(not line.startswith("#") for line in lines) < prometheus.sample_limit
 
 
 def test_a_line_that_is_too_long_is_cut(loki: Loki) -> None:
