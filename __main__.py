@@ -9,6 +9,7 @@ from components.observability.building import build_logs_and_dashboards, telemet
 from components.observability.metrics import build_metrics
 from components.observers import GRAFANA, GRAFANA_PORT, declared_observers
 from components.route_table import RouteTable
+from components.sdk_messages import drop_debug_messages
 from components.services import SERVICES, ServiceArgs, message_flows, service_graph, service_ports
 from components.shared.admission import PlatformAdmission
 from components.shared.images import service_images
@@ -18,6 +19,7 @@ from components.shared.namespace import PlatformNamespace
 from components.shared.stores import build_stores, declared_stores, store_environment
 from components.stack_configuration import load
 
+drop_debug_messages()
 root = Path(__file__).resolve().parent
 configuration = load(root)
 platform = configuration.platform
