@@ -11,7 +11,7 @@ from tests.stacks.documents import ROOT
 
 COMPONENTS = sorted((ROOT / "components").rglob("*.py"))
 LAYERS = (
-    {"naming", "quantities", "kubernetes_object", "docker_engine"},
+    {"naming", "quantities", "kubernetes_object", "sdk_messages", "docker_engine"},
     {"settings", "service_graph"},
     {"network_policy", "observers", "route_table", "stack_configuration"},
     {"pod", "backup_jobs"},
