@@ -139,11 +139,15 @@ def _wheels(storage: Path) -> Path:
         # All of them, for the Python that will choose among them is the base's, not the one that runs this.
         listed.write_text(re.sub(r" ;[^\\\n]*", " ", text), encoding="utf-8")
         options = ("--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:", "--python-version=3.11")
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "pip", "download", *options, "--dest", str(wheels), "--requirement", str(listed)],
-            check=True,
+            capture_output=True,
+            text=True,
             timeout=_SECONDS,
+            check=False,
         )
+        if done.returncode:
+            raise NoBuilderError(f"its Python packages cannot be downloaded: {done.stderr.strip()[-500:]}")
         (wheels / "pip.conf").write_text(f"[global]\nno-index = true\nfind-links = {wheels}\n")
         (wheels / "complete").touch()
     return wheels
