@@ -52,8 +52,8 @@ def test_up_ends_with_a_table_of_five_ready_services(project: Project) -> None:
     """One command from nothing to the whole alpha platform."""
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
-    rows = [line.split()[:2] for line in done.out.splitlines() if "frozen68/" in line]
-    assert rows == [[name, "2/2"] for name in SERVICES]
+    rows = [line.split()[:3] for line in done.out.splitlines() if "frozen68/" in line]
+    assert rows == [[name, "Deployment", "2/2"] for name in SERVICES]
     assert "warning" not in (done.out + done.error).lower(), done.text
     assert "kubectl --kubeconfig" in done.out
 
