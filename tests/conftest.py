@@ -1,5 +1,6 @@
 """What all tests share: the program as it registers itself for each stack, recorded once."""
 
+import asyncio
 import gc
 from collections.abc import Callable, Mapping
 
@@ -26,6 +27,15 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Give each test the event loop that Pulumi's SDK looks for, which `asyncio.run` of an earlier test took away."""
+    try:
+        asyncio.get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 @pytest.fixture(scope="session")
