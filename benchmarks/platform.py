@@ -10,8 +10,10 @@ Figures are medians in seconds with their range; ratios are what counts, because
 
 import argparse
 import os
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -128,6 +130,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="how often each job is timed (default 7)")
     rounds = parser.parse_args().rounds
+    # Ended from outside, it takes its cluster with it, as it does when it fails.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="alt-las-benchmark-") as folder:
         root = Path(folder)
         copy_program(root, PROGRAM)

@@ -1,7 +1,7 @@
 """Whether the cluster at hand is the one on which a stack runs, asked before anything is written to it.
 
 A stack's state knows the UID of the namespace that it made, and no other cluster has one of that UID. So nothing is to
-be bound, kept or shared beside the state (docs/adr/0021). Plain `pulumi` does not ask.
+be bound, kept or shared beside the state (docs/adr/0018). Plain `pulumi` does not ask.
 """
 
 from collections.abc import Mapping
