@@ -106,16 +106,18 @@ class Addons:
         self._check(record, choices)
         remembered = {name for name, entry in record.items() if entry == EXTERNAL} & self._manifest.addons.keys()
         external = (remembered | choices.external) - choices.adopt
-        # The optional ones that are there already are kept, by the same words as those that are asked for now.
-        optional = (record.keys() & self._manifest.addons.keys()) | choices.optional | choices.adopt
+        # Whichever is there already was asked for once, and is kept.
+        asked_for = record.keys() | choices.optional | choices.adopt
+        optional = {name for name, addon in self._manifest.addons.items() if addon.optional and name in asked_for}
         wanted = record_of(self._manifest, external, webhooks=self._webhooks, optional=optional)
         if not choices.adopt and record == wanted:
             self._tell_external(external)
             return False
         objects = self._objects([name for name in wanted if name not in external])
-        foreign = self._foreign(objects, choices.adopt)
+        existing = {each.name: each for each in self._cluster.definitions()}
+        foreign = self._foreign(objects, existing, choices.adopt)
         own = {n: each for n, each in objects.items() if n not in foreign}
-        self._check_requirements(own)
+        self._check_requirements(own, existing)
         self._install(own, choices.adopt)
         self._update({*external, *foreign}, optional, ask=ask)
         self._tell_external(external)
@@ -186,9 +188,10 @@ class Addons:
             for name, paths in files.items()
         }
 
-    def _foreign(self, objects: Mapping[str, AddonObjects], adopt: Collection[str]) -> set[str]:
+    def _foreign(
+        self, objects: Mapping[str, AddonObjects], existing: Mapping[str, Definition], adopt: Collection[str]
+    ) -> set[str]:
         """Addons whose definitions somebody else brought and that are not to be taken over; names them."""
-        existing = {each.name: each for each in self._cluster.definitions()}
         left = set()
         for name, content in objects.items():
             wanted = [each["metadata"]["name"] for each in content.definitions]
@@ -200,18 +203,16 @@ class Addons:
                 left.add(name)
         return left
 
-    def _check_requirements(self, objects: Mapping[str, AddonObjects]) -> None:
-        required = {name: self._manifest.addons[name].requires for name in objects}
-        # A simulated operator needs nothing of anybody.
-        if not self._webhooks or not any(required.values()):
+    def _check_requirements(self, objects: Mapping[str, AddonObjects], existing: Collection[str]) -> None:
+        if not self._webhooks:
+            # A simulated operator needs nothing of anybody.
             return
-        there = {each.name for each in self._cluster.definitions()}
-        there |= {each["metadata"]["name"] for content in objects.values() for each in content.definitions}
-        for name, definitions in required.items():
-            missing = [each for each in definitions if each not in there]
+        brought = {each["metadata"]["name"] for content in objects.values() for each in content.definitions}
+        for addon in map(self._manifest.addons.__getitem__, objects):
+            missing = [each for each in addon.requires if each not in brought and each not in existing]
             if missing:
                 raise CommandError(
-                    f"{self._manifest.addons[name].title} needs what the cluster does not have: {', '.join(missing)}; "
+                    f"{addon.title} needs what the cluster does not have: {', '.join(missing)}; "
                     "install what brings it first. Nothing was changed"
                 )
 
@@ -245,8 +246,7 @@ class Addons:
         self._settings.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._engine.stack_exists(self._stack):
             self._engine.create_stack(self._stack)
-        asked_for = sorted(name for name in optional if self._manifest.addons[name].optional)
-        settings = {"webhooks": self._webhooks, "external": sorted(external), "optional": asked_for}
+        settings = {"webhooks": self._webhooks, "external": sorted(external), "optional": sorted(optional)}
         options = [f"--config={PROJECT}:{key}={json.dumps(value)}" for key, value in settings.items()]
         if self._engine.run("up", "--stack", self._stack, *options, *self._answers(ask=ask)):
             raise CommandError("the operators are not completely installed; correct the cause and run this again")

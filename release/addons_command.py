@@ -5,18 +5,17 @@ from typing import Annotated
 import typer
 
 from release.errors import CommandError, ExitCode
+from release.options import TargetOption, YesOption
 
 addons_app = typer.Typer(
     invoke_without_command=True, help="Operators and definitions that a cluster has once. Alone: show them."
 )
 
 _HEADINGS = ("ADDON", "PINNED", "ON THE CLUSTER", "STATE", "FOR")
-_YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing a cluster.")]
-_TargetOption = Annotated[str | None, typer.Option(help="Cluster to work on. Without it the variable TARGET.")]
 
 
 @addons_app.callback()
-def addons(context: typer.Context, target: _TargetOption = None) -> None:
+def addons(context: typer.Context, target: TargetOption = None) -> None:
     """Show which addons are pinned and how those on the cluster stand to them. Changes nothing."""
     if context.invoked_subcommand:
         return
@@ -41,7 +40,7 @@ def addons(context: typer.Context, target: _TargetOption = None) -> None:
 
 @addons_app.command()
 def install(
-    target: _TargetOption = None,
+    target: TargetOption = None,
     external: Annotated[
         list[str] | None, typer.Option(metavar="ADDON", help="Leave this addon to the cluster; may be repeated.")
     ] = None,
@@ -52,7 +51,7 @@ def install(
         list[str] | None,
         typer.Option("--with", metavar="ADDON", help="Install this optional addon too; may be repeated."),
     ] = None,
-    yes: _YesOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Install or update what the cluster lacks of the pinned addons. `altlas up` does this too."""
     from release import up as flow  # noqa: PLC0415
@@ -72,7 +71,7 @@ def install(
 
 
 @addons_app.command()
-def remove(target: _TargetOption = None, yes: _YesOption = False) -> None:
+def remove(target: TargetOption = None, yes: YesOption = False) -> None:
     """Remove the addons that were installed from here. Refused while their custom resources exist."""
     from release import up as flow  # noqa: PLC0415
     from release.cli import report, workspace  # noqa: PLC0415

@@ -26,10 +26,8 @@ def recorded(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
         SettingsError: The settings of a stack are not usable.
     """
     names = sorted(path.name.split(".")[1] for path in workspace.root.glob("Pulumi.*.yaml"))
-    documents = {
-        name: read_platform(workspace.stack_file(name)).model_dump(mode="json", by_alias=True) for name in names
-    }
-    return {name: record(name, document).objects for name, document in documents.items()}
+    platforms = {name: read_platform(workspace.stack_file(name)) for name in names}
+    return {name: record(name, platform).objects for name, platform in platforms.items()}
 
 
 def pages(workspace: Workspace, stack: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from release.addons_command import addons_app
 from release.destroy_command import destroy
 from release.errors import CommandError, ExitCode
 from release.images.cli import compose, images_app
+from release.options import AddonsOption, StackOption, TargetOption, YesOption
 from release.restore_command import backups, drill, restore
 from release.rotate_command import rotate
 from release.screen import workloads_text
@@ -31,15 +32,7 @@ app.add_typer(addons_app, name="addons")
 app.add_typer(images_app, name="images")
 app.command()(compose)
 
-StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")]
 StackArgument = Annotated[str, typer.Argument(help="Name of a stack, such as alpha.")]
-TargetOption = Annotated[
-    str | None, typer.Option(help=f"Cluster to work on: {', '.join(cluster.TARGETS)}. Without it the variable TARGET.")
-]
-
-AddonsOption = Annotated[
-    bool, typer.Option("--addons/--no-addons", envvar="ALT_LAS_ADDONS", help="Install the cluster's pinned addons.")
-]
 
 
 def report(message: str) -> None:
@@ -56,7 +49,7 @@ def workspace() -> Workspace:
 def up(
     stack: StackOption = "alpha",
     target: TargetOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing a cluster.")] = False,
+    yes: YesOption = False,
     addons: AddonsOption = True,
 ) -> None:
     """Bring a stack up: start the cluster if it is ours, update the stack, wait until all services are ready."""
@@ -178,10 +171,9 @@ def render(
     from release.render import RenderError  # noqa: PLC0415
     from release.render import render as write_objects  # noqa: PLC0415
 
-    stack_file = workspace().stack_file(stack)
-    document: Any = read_platform(stack_file).model_dump(mode="json", by_alias=True)
+    platform = read_platform(workspace().stack_file(stack))
     try:
-        written = write_objects(record(stack, document).objects, out)
+        written = write_objects(record(stack, platform).objects, out)
     except RenderError as error:
         raise CommandError(str(error), ExitCode.BAD_INPUT) from None
     report(f"{len(written)} objects of {stack} are in {out}. Secret values are placeholders.")
@@ -211,7 +203,7 @@ def deployer_role(
     from release.render import as_yaml  # noqa: PLC0415
 
     platform = read_platform(workspace().stack_file(stack))
-    objects = record(stack, platform.model_dump(mode="json", by_alias=True)).objects
+    objects = record(stack, platform).objects
     definitions = {name for names, _ in needed_definitions(platform).values() for name in names}
     manifests = deployer_manifests(stack, platform.namespace, objects, definitions, user)
     typer.echo("---\n".join(as_yaml(manifest) for manifest in manifests), nl=False)

@@ -7,10 +7,23 @@ be bound, kept or shared beside the state (docs/adr/0018). Plain `pulumi` does n
 from collections.abc import Mapping
 from typing import Any
 
+from release.data_guard import exported_state
+from release.engine import Engine
 from release.errors import CommandError, ExitCode
 from release.rollout import Kubectl
 
 _NAMESPACE = "kubernetes:core/v1:Namespace"
+
+
+def state_on_its_cluster(engine: Engine, kubectl: Kubectl, stack: str) -> Mapping[str, Any]:
+    """The state of a stack, for whoever is about to write to its cluster.
+
+    Raises:
+        CommandError: The cluster at hand is another one. Nothing was changed.
+    """
+    state = exported_state(engine, stack)
+    check_cluster_identity(kubectl, stack, state)
+    return state
 
 
 def check_cluster_identity(kubectl: Kubectl, stack: str, state: Mapping[str, Any]) -> None:

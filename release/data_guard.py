@@ -38,7 +38,7 @@ def _changes(stack: str, platform: PlatformSettings, deployed: Iterable[guards.D
     """What the settings alone would do, which costs nothing to know and is named with the way to do it."""
     from release.program import record  # noqa: PLC0415  # costs half a second, and most stacks need it only now
 
-    registrations = record(stack, platform.model_dump(mode="json", by_alias=True)).registrations
+    registrations = record(stack, platform).registrations
     program = {(each.type, each.name): each.inputs for each in registrations}
     return guards.dangers(deployed, program, platform.tombstones)
 

@@ -6,12 +6,13 @@ import typer
 
 from components.settings.loading import read_platform
 from release.errors import CommandError
+from release.options import StackOption, TargetOption, YesOption
 
 
 def destroy(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")] = "alpha",
-    target: Annotated[str | None, typer.Option(help="Cluster to work on. Without it the variable TARGET.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    stack: StackOption = "alpha",
+    target: TargetOption = None,
+    yes: YesOption = False,
     with_data: Annotated[
         str | None, typer.Option(metavar="STACK", help="Also remove its data; type the stack's name to confirm.")
     ] = None,
@@ -20,7 +21,7 @@ def destroy(
     from release import data_guard  # noqa: PLC0415
     from release import up as flow  # noqa: PLC0415
     from release.cli import report, workspace  # noqa: PLC0415
-    from release.cluster_identity import check_cluster_identity  # noqa: PLC0415
+    from release.cluster_identity import state_on_its_cluster  # noqa: PLC0415
 
     here = workspace()
     stack_file = here.stack_file(stack)
@@ -29,8 +30,7 @@ def destroy(
         chosen = flow.choose_target(here, target)
         report(str(chosen))
         session = flow.start_session(here, chosen, report)
-        state = data_guard.exported_state(session.engine, stack)
-        check_cluster_identity(session.kubectl, stack, state)
+        state = state_on_its_cluster(session.engine, session.kubectl, stack)
         if data_guard.check_removal(state, stack, with_data):
             data_guard.release_protection(session.engine, stack, state)
         options = ("--yes", "--skip-preview") if yes or chosen.name == "sim" else ()

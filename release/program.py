@@ -12,6 +12,7 @@ from typing import Any
 from pulumi.runtime import config as pulumi_config
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mocks, test
 
+from components.settings import PlatformSettings
 from components.settings.errors import PLATFORM_KEY, PROJECT
 from components.settings.secrets import SECRETS
 from release.workspace import ROOT
@@ -67,12 +68,14 @@ class Recorder(Mocks):
         return [dict(r.inputs) for r in self.registrations if r.type.startswith("kubernetes:")]
 
 
-def record(stack: str, platform: object, secrets: Mapping[str, str] | None = None, root: Path = ROOT) -> Recorder:
+def record(
+    stack: str, platform: PlatformSettings | object, secrets: Mapping[str, str] | None = None, root: Path = ROOT
+) -> Recorder:
     """Run `__main__.py` for a stack and record what it registers.
 
     Args:
         stack: Name of the stack.
-        platform: What stands below `alt-las:platform` in the stack file.
+        platform: Settings that were read, or what stands below `alt-las:platform` in a stack file.
         secrets: Secret values by configuration key; a placeholder for each that a stack may need when left out.
         root: Folder of the program.
 
@@ -83,7 +86,8 @@ def record(stack: str, platform: object, secrets: Mapping[str, str] | None = Non
         keys = [secret.key for secret in SECRETS if secret.required or secret.needed_by]
         secrets = {key: f"<{key}>" for key in keys}
     recorder = Recorder()
-    configuration = {PLATFORM_KEY: json.dumps(platform)} | {f"{PROJECT}:{key}": text for key, text in secrets.items()}
+    document = platform.model_dump(mode="json", by_alias=True) if isinstance(platform, PlatformSettings) else platform
+    configuration = {PLATFORM_KEY: json.dumps(document)} | {f"{PROJECT}:{key}": text for key, text in secrets.items()}
     secret_keys = [f"{PROJECT}:{key}" for key in secrets]
 
     def run() -> None:

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from release.options import StackOption, TargetOption
+
 if TYPE_CHECKING:
     from release.restore_flow import Restoring
 
 _StoreArgument = Annotated[str, typer.Argument(help="Store: postgres, redis or nats.")]
-_StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")]
-_TargetOption = Annotated[str | None, typer.Option(envvar="TARGET", help="Cluster to work on.")]
 
 
 def restore(
@@ -23,8 +23,8 @@ def restore(
     confirm: Annotated[
         str | None, typer.Option(metavar="STACK", help="The stack's name, to confirm --replace.")
     ] = None,
-    stack: _StackOption = "alpha",
-    target: _TargetOption = None,
+    stack: StackOption = "alpha",
+    target: TargetOption = None,
 ) -> None:
     """Restore a backup beside the live data, or, on demand, over it."""
     import sys  # noqa: PLC0415
@@ -51,12 +51,12 @@ def restore(
     typer.echo(_opened(stack, target).restore(request))
 
 
-def backups(store: _StoreArgument, stack: _StackOption = "alpha", target: _TargetOption = None) -> None:
+def backups(store: _StoreArgument, stack: StackOption = "alpha", target: TargetOption = None) -> None:
     """List the backups of a store, as a Job that sees them prints them."""
     _run("list", store, stack, target)
 
 
-def drill(store: _StoreArgument, stack: _StackOption = "alpha", target: _TargetOption = None) -> None:
+def drill(store: _StoreArgument, stack: StackOption = "alpha", target: TargetOption = None) -> None:
     """Restore the newest backup into a server of its own now, compare it, and print how long that took."""
     _run("drill", store, stack, target)
 
@@ -76,8 +76,7 @@ def _opened(stack: str, target: str | None) -> "Restoring":
     from components.settings.loading import read_platform  # noqa: PLC0415
     from release import up as flow  # noqa: PLC0415
     from release.cli import report, workspace  # noqa: PLC0415
-    from release.cluster_identity import check_cluster_identity  # noqa: PLC0415
-    from release.data_guard import exported_state  # noqa: PLC0415
+    from release.cluster_identity import state_on_its_cluster  # noqa: PLC0415
     from release.restore_flow import Restoring  # noqa: PLC0415
     from release.restore_job import Jobs  # noqa: PLC0415
 
@@ -85,7 +84,7 @@ def _opened(stack: str, target: str | None) -> "Restoring":
     platform = read_platform(here.stack_file(stack))
     chosen = flow.choose_target(here, target)
     session = flow.engine_session(here, chosen, report)
-    check_cluster_identity(session.kubectl, stack, exported_state(session.engine, stack))
+    state_on_its_cluster(session.engine, session.kubectl, stack)
     if chosen.name == "sim":
         report("The pods of the simulated cluster run nothing: what the Job would do is not proven here.")
     return Restoring(session, stack, platform, Jobs(session.kubectl, stack, platform.namespace, report))

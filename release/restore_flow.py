@@ -63,7 +63,7 @@ class Restoring:
     def _recover(self, request: Request) -> str:
         assert request.at is not None, "only a moment uses the log"
         assert request.into is not None, "the log makes a copy"
-        objects = record(self.stack, self.platform.model_dump(mode="json", by_alias=True)).objects
+        objects = record(self.stack, self.platform).objects
         manifests = restore_cluster.recovered_cluster(objects, request.into, request.at)
         (live,) = (each["metadata"]["name"] for each in objects if each["kind"] == "Cluster")
         for store in self.session.kubectl.items(restore_cluster.OBJECT_STORE, self.platform.namespace):

@@ -4,15 +4,15 @@ from typing import Annotated
 
 import typer
 
+from release.options import AddonsOption, StackOption, TargetOption, YesOption
+
 
 def rotate(
     keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Generated secrets, such as natsRunnerPassword.")],
-    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")] = "alpha",
-    target: Annotated[str | None, typer.Option(envvar="TARGET", help="Cluster to work on.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing a cluster.")] = False,
-    addons: Annotated[
-        bool, typer.Option("--addons/--no-addons", envvar="ALT_LAS_ADDONS", help="Look after the cluster's addons.")
-    ] = True,
+    stack: StackOption = "alpha",
+    target: TargetOption = None,
+    yes: YesOption = False,
+    addons: AddonsOption = True,
 ) -> None:
     """Change secrets of a running stack and roll exactly the pods that use them; none of them is refused meanwhile."""
     from release import rotation  # noqa: PLC0415

@@ -17,8 +17,7 @@ from components.settings.loading import read_platform, read_stack_document
 from components.settings.secrets import ROTATING, SECOND_IN_USE, SECRETS, noted
 from release import secrets as stack_secrets
 from release import up as flow
-from release.cluster_identity import check_cluster_identity
-from release.data_guard import exported_state
+from release.cluster_identity import state_on_its_cluster
 from release.errors import CommandError, ExitCode
 from release.workspace import Workspace
 
@@ -82,7 +81,7 @@ def rotate(request: Request) -> None:
             f"`altlas up --stack {request.stack}`",
             ExitCode.BAD_INPUT,
         )
-    check_cluster_identity(session.kubectl, request.stack, exported_state(session.engine, request.stack))
+    state_on_its_cluster(session.engine, session.kubectl, request.stack)
     if not begun:
         if stack_secrets.missing_secrets(stack_file):
             # A stack of an earlier release has no second passwords; the servers must know them first.

@@ -15,7 +15,7 @@ from components.settings.loading import read_platform
 from release import data_guard, preflight, rollout
 from release import secrets as stack_secrets
 from release.addons import Addons
-from release.cluster_identity import check_cluster_identity
+from release.cluster_identity import state_on_its_cluster
 from release.engine import Engine
 from release.environment import environment
 from release.errors import CommandError
@@ -112,8 +112,7 @@ def up(
     target = choose_target(workspace, target_name)
     report(str(target))
     session = start_session(workspace, target, report)
-    state = data_guard.exported_state(session.engine, stack)
-    check_cluster_identity(session.kubectl, stack, state)
+    state = state_on_its_cluster(session.engine, session.kubectl, stack)
     if with_addons:
         session.addons(report).ensure(ask="--yes" not in pulumi_options)
     prepare_stack(session, stack, report)

@@ -7,9 +7,8 @@ import pulumi
 
 from components.observability import alloy, grafana, loki
 from components.observability.grafana_configuration import Source, loki_source, prometheus_source
-from components.observability.known_metrics import known_series
 from components.observability.queries import UnknownMetricError
-from components.observability.rules import recorded_metrics
+from components.observability.rules import series_of
 from components.observers import PROMETHEUS_PORT, PROMETHEUS_SERVICE
 from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings
@@ -62,6 +61,6 @@ def stack_dashboards(platform: PlatformSettings, graph: ServiceGraph, stack: str
     from components.observability.dashboards.view import view_of  # noqa: PLC0415
 
     try:
-        return dashboards(view_of(platform, graph, stack), known_series(tuple(recorded_metrics(platform))))
+        return dashboards(view_of(platform, graph, stack), series_of(platform))
     except UnknownMetricError as error:
         raise pulumi.RunError(str(error)) from None

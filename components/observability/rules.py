@@ -50,11 +50,16 @@ def groups(platform: PlatformSettings, jobs: Iterable[str]) -> list[Group]:
         {"name": "logs", "rules": [alert.as_rule() for alert in log_alerts(platform)]},
         {"name": "monitoring", "rules": [alert.as_rule() for alert in monitoring_alerts(platform, jobs)]},
     ]
-    known = known_series(tuple(recorded_metrics(platform)))
+    known = series_of(platform)
     for group in made:
         for rule in group["rules"]:
             require_known(f"rule {rule.get('alert') or rule['record']}", rule["expr"], known)
     return [group for group in made if group["rules"]]
+
+
+def series_of(platform: PlatformSettings) -> frozenset[str]:
+    """Every series that a rule or a dashboard of a stack may ask for: what is exported and what is recorded."""
+    return known_series(tuple(recorded_metrics(platform)))
 
 
 def recorded_metrics(platform: PlatformSettings) -> Iterator[Metric]:

@@ -154,7 +154,7 @@ def compose(
     from release.program import record as recorded  # noqa: PLC0415
 
     platform = read_platform(_here().stack_file(stack))
-    objects = recorded(stack, platform.model_dump(mode="json", by_alias=True)).objects
+    objects = recorded(stack, platform).objects
     text, example = composed(stack, platform, objects)
     out.mkdir(parents=True, exist_ok=True)
     (out / "compose.yaml").write_text(text, encoding="utf-8")

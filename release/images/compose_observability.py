@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from components.settings import PlatformSettings
+from components.settings.grafana import GrafanaSettings
+from components.settings.image import ImageSettings
 from components.settings.prometheus import PrometheusSettings
 from components.settings.workload import QuantitySettings
 from release.images import compose_stores as stores
@@ -22,7 +24,7 @@ PROFILE = "observability"
 DESCRIPTIONS: Mapping[str, str] = {
     "GRAFANA_ADMIN_PASSWORD": "Password of Grafana's administrator (profile observability).",
 }
-_GRAFANA = "grafana/grafana:13.2.0"
+_GRAFANA: ImageSettings = GrafanaSettings.model_fields["image"].default
 _GRAFANA_LIMITS = QuantitySettings(cpu="500m", memory="512Mi")
 _PORT, _LOKI_PORT = 9090, 3100
 _FILE = "/etc/prometheus/prometheus.yml"
@@ -117,7 +119,7 @@ def _grafana(platform: PlatformSettings, objects: Sequence[Manifest]) -> dict[st
         mounted.append(stores.mounted("grafana-providers", f"{_PROVISIONING}/dashboards/providers.yaml"))
     mounted += [stores.mounted(f"grafana-{name}", f"{_DASHBOARDS}/{name}") for name in boards]
     return {
-        "image": settings.image.reference if settings else _GRAFANA,
+        "image": (settings.image if settings else _GRAFANA).reference,
         "user": "472:472",
         "environment": {
             "GF_SECURITY_ADMIN_PASSWORD": stores.required("GRAFANA_ADMIN_PASSWORD"),

@@ -29,7 +29,7 @@ CHANGES = {
 def written(platform: PlatformSettings, stack: str = "alpha") -> dict[str, Any]:
     """The compose file of settings, as data; every secret is set."""
     secrets = {secret.key: f"<{secret.key}>" for secret in SECRETS}
-    objects = record(stack, platform.model_dump(mode="json", by_alias=True), secrets).objects
+    objects = record(stack, platform, secrets).objects
     document: dict[str, Any] = yaml.safe_load(compose(stack, platform, objects)[0])
     return document
 
@@ -93,7 +93,7 @@ def test_the_dashboards_are_those_of_the_stack() -> None:
     """Byte for byte, where the stack has a Grafana; compose takes no part of them for a variable."""
     resources = platform_of("alpha")["loki"]["resources"]
     settings = alpha_settings(CHANGES | {"grafana": {"resources": resources}})
-    objects = record("alpha", settings.model_dump(mode="json", by_alias=True)).objects
+    objects = record("alpha", settings).objects
     (kept,) = (o["data"] for o in objects if o["metadata"]["name"].startswith("grafana-configuration-"))
     boards = {name: text for name, text in kept.items() if name.endswith(".json")}
     document = written(settings)

@@ -36,7 +36,7 @@ def locked_stack(checkout: Path, *, requires: bool = True, **changes: dict[str, 
 def test_the_program_deploys_the_digests_of_the_lock(checkout: Path) -> None:
     """The stack file names tags only; the pods are held to what is locked."""
     platform = read_platform(locked_stack(checkout))
-    objects = record("beta", platform.model_dump(mode="json", by_alias=True)).objects
+    objects = record("beta", platform).objects
     deployed = {
         each["metadata"]["name"]: each["spec"]["template"]["spec"]["containers"][0]["image"]
         for each in objects

@@ -42,7 +42,7 @@ def test_pin_makes_a_stack_deploy_every_service_by_digest(checkout: Path, altlas
     file = checkout / "Pulumi.beta.yaml"
     assert altlas("images", "pin", "beta").code == 0
     platform = read_platform(file)
-    objects = record("beta", platform.model_dump(mode="json", by_alias=True)).objects
+    objects = record("beta", platform).objects
     deployed = {
         each["metadata"]["name"]: each["spec"]["template"]["spec"]["containers"][0]["image"]
         for each in objects

@@ -12,9 +12,8 @@ import pytest
 
 from components.observability.dashboards import PlacedQuery, queries_of
 from components.observability.grafana_configuration import LOKI_UID, PROMETHEUS_UID
-from components.observability.known_metrics import known_series
 from components.observability.queries import metric_names
-from components.observability.rules import recorded_metrics
+from components.observability.rules import series_of
 from tests.data.figures import Figures
 from tests.data.loopback import platform_settings
 from tests.observability.loki_server import Loki, loki_of, running
@@ -97,7 +96,7 @@ def test_every_query_to_prometheus_parses_and_asks_for_known_metrics_only(stack:
     answers = parsed(asked)
     assert [answer["error"] for answer in answers if "error" in answer] == []
     assert [set(answer["series"]) for answer in answers] == [set(metric_names(query)) for query in asked]
-    known = known_series(tuple(recorded_metrics(platform_settings(stack))))
+    known = series_of(platform_settings(stack))
     assert set().union(*(answer["series"] for answer in answers)) - known == set()
     assert len(asked) > 50
     text = f"parsed {len(answers)} of {len(asked)}, unknown metrics 0"

@@ -7,9 +7,8 @@ import pytest
 import yaml
 
 from components.observability.alert import runbook_page
-from components.observability.known_metrics import known_series
 from components.observability.queries import metric_names
-from components.observability.rules import recorded_metrics
+from components.observability.rules import series_of
 from components.settings import parse_platform
 from release.program import record
 from tests.data.figures import Figures
@@ -127,7 +126,7 @@ def test_every_query_parses_and_asks_for_known_metrics_only(stack: str, figures:
     answers = parsed(queries)
     assert [answer["error"] for answer in answers if "error" in answer] == []
     assert [set(answer["series"]) for answer in answers] == [set(metric_names(query)) for query in queries]
-    known = known_series(tuple(recorded_metrics(parse_platform(platform_of(stack)))))
+    known = series_of(parse_platform(platform_of(stack)))
     asked = set().union(*(answer["series"] for answer in answers))
     assert asked - known == set()
     figures.add(
