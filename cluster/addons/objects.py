@@ -1,7 +1,7 @@
 """What becomes of an addon's files: its definitions, and the objects of its operator."""
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,10 @@ def _needs_an_operator(manifest: _Object) -> bool:
 
 def _released(manifest: _Object, images: Mapping[str, str]) -> _Object:
     """Put the released images where a project's file names those of its development, also in a Secret's data."""
-    replaced: _Object = _replaced(manifest, images)
-    if images and manifest["kind"] == "Secret":
+    if not images or manifest["kind"] == _DEFINITION:
+        return manifest
+    replaced: _Object = _with_texts(manifest, lambda _, text: images.get(text, text))
+    if manifest["kind"] == "Secret":
         decoded = {key: base64.b64decode(value).decode() for key, value in manifest.get("data", {}).items()}
         return {**replaced, "data": {key: _encoded(images.get(value, value)) for key, value in decoded.items()}}
     return replaced
@@ -84,14 +86,6 @@ def _released(manifest: _Object, images: Mapping[str, str]) -> _Object:
 
 def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
-
-
-def _replaced(value: Any, images: Mapping[str, str]) -> Any:  # Any: the tree of a manifest
-    if isinstance(value, dict):
-        return {key: _replaced(inner, images) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_replaced(item, images) for item in value]
-    return images.get(value, value) if isinstance(value, str) else value
 
 
 def _labelled(manifest: _Object) -> _Object:
@@ -107,11 +101,17 @@ def _in_namespace(objects: list[_Object], namespace: AddonNamespace) -> list[_Ob
     return [own, *(each if each["kind"] == _DEFINITION else _moved(each, namespace) for each in rest)]
 
 
-def _moved(value: Any, namespace: AddonNamespace) -> Any:  # Any: the tree of a manifest
+def _moved(manifest: _Object, namespace: AddonNamespace) -> _Object:
     """Put another namespace wherever an object names the upstream one by a key `namespace`."""
+    here = ("namespace", namespace.upstream)
+    moved: _Object = _with_texts(manifest, lambda key, text: namespace.name if (key, text) == here else text)
+    return moved
+
+
+def _with_texts(value: Any, change: Callable[[str, str], str], key: str = "") -> Any:  # Any: the tree of a manifest
+    """A tree in which every text is what becomes of it and of the key that it stands at, which an item has not."""
     if isinstance(value, dict):
-        return {
-            key: namespace.name if key == "namespace" and inner == namespace.upstream else _moved(inner, namespace)
-            for key, inner in value.items()
-        }
-    return [_moved(item, namespace) for item in value] if isinstance(value, list) else value
+        return {name: _with_texts(inner, change, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_texts(item, change) for item in value]
+    return change(key, value) if isinstance(value, str) else value
