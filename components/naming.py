@@ -8,6 +8,9 @@ from collections.abc import Mapping
 PLATFORM = "alt-las"
 """Value of `app.kubernetes.io/part-of` on every object of the platform."""
 
+HTTP_PORT_NAME = "http"
+"""Name of the port of services, and of Loki, Alloy and Grafana, where metrics are a path among others."""
+
 DNS_LABEL_MAXIMUM = 63
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DNS_NAME = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")

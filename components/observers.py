@@ -21,8 +21,6 @@ PROMETHEUS_SERVICE = "prometheus-operated"
 """The Service that Prometheus Operator makes in the namespace of every Prometheus."""
 METRICS_PORT_NAME = "metrics"
 """Name of the port of every exporter; CloudNativePG names its own the same."""
-HTTP_PORT_NAME = "http"
-"""Name of the port of services, and of Loki, Alloy and Grafana, where metrics are a path among others."""
 
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093

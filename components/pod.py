@@ -7,13 +7,12 @@ from typing import Any
 
 import pulumi
 
-from components.naming import selector_labels
+from components.naming import HTTP_PORT_NAME, selector_labels
 from components.quantities import mebibytes
 from components.settings import ServiceSettings
 from components.settings.workload import ProbeSettings, ResourceSettings
 
 _STARTUP_PERIOD_SECONDS = 5
-_PORT_NAME = "http"
 _EPHEMERAL = "ephemeral-storage"
 
 
@@ -141,7 +140,7 @@ def _container(args: PodArgs) -> dict[str, Any]:
         "name": args.name,
         "image": args.image,
         "imagePullPolicy": args.image_pull_policy,
-        "ports": [{"name": _PORT_NAME, "containerPort": settings.port, "protocol": "TCP"}],
+        "ports": [{"name": HTTP_PORT_NAME, "containerPort": settings.port, "protocol": "TCP"}],
         "envFrom": environment,
         "resources": resources(settings.resources),
         "securityContext": container_security_context(),
@@ -172,7 +171,7 @@ def _probes(settings: ProbeSettings) -> dict[str, Any]:
 
 
 def _check(path: str | None) -> dict[str, Any]:
-    return {"httpGet": {"path": path, "port": _PORT_NAME}} if path else {"tcpSocket": {"port": _PORT_NAME}}
+    return {"httpGet": {"path": path, "port": HTTP_PORT_NAME}} if path else {"tcpSocket": {"port": HTTP_PORT_NAME}}
 
 
 def _spread(name: str, topology_key: str) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from components.kubernetes_object import Manifest
 from components.settings.ingress import IngressSettings, RouteSettings
 
 _NAME = "platform"
-_SERVICE_PORT_NAME = "http"
 _TRAEFIK_ROUTER = "traefik.ingress.kubernetes.io/router"
 _REDIRECT_PATH = "/"
 _MEBIBYTE = 1024 * 1024
@@ -90,7 +89,7 @@ class RouteTable:
             {
                 "path": route.path,
                 "pathType": "Prefix",
-                "backend": {"service": {"name": route.service, "port": {"name": _SERVICE_PORT_NAME}}},
+                "backend": {"service": {"name": route.service, "port": {"name": naming.HTTP_PORT_NAME}}},
             }
             for route in routes
         ]

@@ -127,7 +127,14 @@ def service(name: str, args: WorkloadArgs) -> Manifest:
         "spec": {
             "type": "ClusterIP",
             "selector": naming.selector_labels(name),
-            "ports": [{"name": "http", "port": args.service_port, "targetPort": "http", "protocol": "TCP"}],
+            "ports": [
+                {
+                    "name": naming.HTTP_PORT_NAME,
+                    "port": args.service_port,
+                    "targetPort": naming.HTTP_PORT_NAME,
+                    "protocol": "TCP",
+                }
+            ],
         },
     }
 

@@ -6,12 +6,12 @@ from typing import Any
 import pulumi
 
 from components.kubernetes_object import Manifest
+from components.naming import HTTP_PORT_NAME
 from components.observability import alloy_configuration as configuration
 from components.observability import loki as loki_objects
 from components.observers import (
     ALLOY,
     ALLOY_PORT,
-    HTTP_PORT_NAME,
     OTLP_GRPC_PORT,
     OTLP_HTTP_PORT,
     PROMETHEUS_PORT,

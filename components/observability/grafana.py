@@ -8,8 +8,9 @@ from typing import Any
 import pulumi
 
 from components.kubernetes_object import Manifest
+from components.naming import HTTP_PORT_NAME
 from components.observability import grafana_configuration as configuration
-from components.observers import GRAFANA, GRAFANA_PORT, HTTP_PORT_NAME
+from components.observers import GRAFANA, GRAFANA_PORT
 from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings
 from components.settings.grafana import GrafanaSettings

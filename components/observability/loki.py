@@ -6,8 +6,9 @@ from typing import Any
 import pulumi
 
 from components.kubernetes_object import Manifest
+from components.naming import HTTP_PORT_NAME
 from components.observability import loki_configuration as configuration
-from components.observers import HTTP_PORT_NAME, LOKI, LOKI_PORT
+from components.observers import LOKI, LOKI_PORT
 from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings
 from components.settings.loki import LokiSettings

@@ -10,6 +10,7 @@ from typing import Any
 
 from components import naming
 from components.kubernetes_object import Manifest
+from components.naming import HTTP_PORT_NAME
 from components.observability import operator_objects as objects
 from components.observability.exporters import CERTIFICATE_MODULE, HEALTH_MODULE
 from components.observability.prometheus import WEB_PORT
@@ -20,7 +21,6 @@ from components.observers import (
     BLACKBOX,
     BLACKBOX_PORT,
     GRAFANA,
-    HTTP_PORT_NAME,
     KUBE_STATE,
     LOKI,
     METRICS_PORT_NAME,

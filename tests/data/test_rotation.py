@@ -128,12 +128,7 @@ def nats_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
                 await client.close()
 
         def connect(second: bool, password: str) -> None:
-            # Not asyncio.run: it takes away the loop that other tests of this process find.
-            loop = asyncio.new_event_loop()
-            try:
-                loop.run_until_complete(publish(second, password))
-            finally:
-                loop.close()
+            asyncio.run(publish(second, password))
 
         def change(first: str, second: str) -> None:
             users = {"runner-service": first, "runner-service-2": second}
