@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from components.settings.redis import RedisSettings
@@ -29,8 +29,14 @@ def redis_of(stack: str) -> RedisSettings:
     return settings
 
 
-def connect(host: str, port: int, user: str | None, password: str | None) -> Any:  # Any: redis-py types no command
-    """A client that tries once, so that tests see every refusal."""
+ONCE = Retry(NoBackoff(), 0)
+AGAIN_FOR_20_SECONDS = Retry(ConstantBackoff(0.1), 200)
+
+
+def connect(
+    host: str, port: int, user: str | None, password: str | None, retry: Retry = ONCE
+) -> Any:  # Any: redis-py types no command
+    """A client that tries once, so that tests see every refusal, or as often as they say."""
     return redis.Redis(
         host=host,
         port=port,
@@ -40,7 +46,7 @@ def connect(host: str, port: int, user: str | None, password: str | None) -> Any
         socket_timeout=2,
         socket_connect_timeout=1,
         protocol=2,
-        retry=Retry(NoBackoff(), 0),
+        retry=retry,
         driver_info=None,
     )
 
@@ -48,6 +54,12 @@ def connect(host: str, port: int, user: str | None, password: str | None) -> Any
 def client(host: str, user: str = manifests.CALLER) -> Any:  # Any: see connect()
     """A client of a server, or of the proxy in front of several, as one of the program's users."""
     return connect(host, configuration.PORT, user, PASSWORDS[user])
+
+
+def patient_client(host: str) -> Any:  # Any: see connect()
+    """A client as a service has it: it connects anew when the proxy has closed the connection to look for a primary."""
+    user = manifests.CALLER
+    return connect(host, configuration.PORT, user, PASSWORDS[user], AGAIN_FOR_20_SECONDS)
 
 
 def sentinel(host: str) -> Any:  # Any: see connect()
@@ -85,12 +97,8 @@ class RedisServers:
 
     def accepts(self) -> bool:
         """Whether a write through the address that services know succeeds."""
-        return self.writes("is-it-there", 1)
-
-    def writes(self, key: str, value: int) -> bool:
-        """Whether this write through the address that services know succeeds."""
         try:
-            return bool(client(self.entry).set(key, value))
+            return bool(client(self.entry).set("is-it-there", 1))
         except redis.RedisError:
             return False
 
@@ -187,7 +195,7 @@ def _proxy(folder: Path, hosts: tuple[str, ...], entry: str) -> Process:
 
 
 def complete(servers: RedisServers) -> None:
-    """Wait until the primary has all its replicas, and every sentinel knows all of them and all other sentinels."""
+    """Wait until the primary has all its replicas, every sentinel knows them all, and the proxy lets writes through."""
     others = str(len(servers.hosts) - 1)
 
     def whole() -> bool:
@@ -199,6 +207,7 @@ def complete(servers: RedisServers) -> None:
             return False
         views = [dict(zip(each[::2], each[1::2], strict=True)) for each in known]
         seen = {(view["ip"], view["flags"], view["num-slaves"], view["num-other-sentinels"]) for view in views}
-        return str(info["min_slaves_good_slaves"]) == others and seen == {(primary, "master", others, others)}
+        settled = str(info["min_slaves_good_slaves"]) == others and seen == {(primary, "master", others, others)}
+        return settled and servers.accepts()
 
     wait_until(whole, "the servers and the sentinels are complete", 40)

@@ -11,7 +11,17 @@ from backup.repository import Repository
 from components.shared import redis_configuration as configuration
 from tests.data.backup_command import BackupCommand, path_with
 from tests.data.figures import Figures
-from tests.data.redis_servers import PASSWORDS, RedisServers, client, complete, connect, redis_of, running, sentinel
+from tests.data.redis_servers import (
+    PASSWORDS,
+    RedisServers,
+    client,
+    complete,
+    connect,
+    patient_client,
+    redis_of,
+    running,
+    sentinel,
+)
 
 pytestmark = pytest.mark.data
 
@@ -193,7 +203,8 @@ def test_of_several_servers_a_replica_is_dumped_and_sentinels_see_nothing(tmp_pa
     """The primary neither copies itself nor gets a false replica; without a replica in touch there is no dump."""
     with running(tmp_path, redis_of("beta")) as servers:
         complete(servers)
-        fill(client(servers.entry))
+        connected = patient_client(servers.entry)
+        fill(connected)
         backups = command(servers, tmp_path / "backups")
         dumped = backups.answer("dump", "--drill")
         (found,) = backups.repository.backups()
@@ -203,7 +214,7 @@ def test_of_several_servers_a_replica_is_dumped_and_sentinels_see_nothing(tmp_pa
         known = sentinel(servers.hosts[0]).execute_command("SENTINEL", "MASTER", "platform")
         assert dict(zip(known[::2], known[1::2], strict=True))["num-slaves"] == "2"
         (restored,) = backups.answer("restore", "--replace")["restored"]
-        assert client(servers.entry).hget("hash", "field 3") == "3"
+        assert connected.hget("hash", "field 3") == "3"
         for index in {0, 1, 2} - {servers.primary()}:
             servers.kill(index)
         refused = backups.refusal("dump")
