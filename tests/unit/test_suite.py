@@ -1,0 +1,72 @@
+"""The second try of tests with real servers: who gets one, and that it can fail."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.stacks.documents import ROOT
+from tests.suite import Failures, run, run_beside
+
+DRILL, OTHER_DRILL, RULE = "tests/data/test_a.py::test_x", "tests/e2e/test_b.py::test_y", "tests/unit/test_c.py::test_z"
+
+
+def outcome(code: int, failed: dict[str, str], second: int) -> tuple[int, list[Sequence[str]]]:
+    """Exit code of a suite whose first run ended like this, and what was run alone after it."""
+    tried: list[Sequence[str]] = []
+
+    def alone(files: Sequence[str]) -> int:
+        tried.append(files)
+        return second
+
+    return run([], lambda _: (code, Failures(failed)), alone), tried
+
+
+@pytest.mark.parametrize("second", [0, 1])
+def test_a_drill_that_failed_beside_others_is_tried_alone(second: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its second outcome is the outcome of the suite, and the first failure is named either way."""
+    failed = {DRILL: "process", f"{DRILL}2": "process", OTHER_DRILL: "sim"}
+    assert outcome(1, failed, second) == (second, [("tests/data/test_a.py", "tests/e2e/test_b.py")])
+    word = "tried again" if second else "passed"
+    assert f"failed beside other tests, {word} alone: {DRILL}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("code", "failed"),
+    [
+        (1, {RULE: "mock"}),
+        (1, {DRILL: "process", RULE: "mock"}),
+        (1, {DRILL: "process", "worker": ""}),
+        (1, {DRILL: "process", OTHER_DRILL: "sim", "tests/data/test_d.py::test_x": "process"}),
+        (1, {}),
+        (2, {DRILL: "process"}),
+    ],
+    ids=["no servers", "one without servers", "a worker ended", "too many files", "none known", "interrupted"],
+)
+def test_no_other_failure_gets_a_second_try(code: int, failed: dict[str, str]) -> None:
+    """What fails because of the code fails at once."""
+    assert outcome(code, failed, 0) == (code, [])
+
+
+def test_a_green_suite_is_run_once() -> None:
+    """Exit code 0, and nothing after it."""
+    assert outcome(0, {}, 1) == (0, [])
+
+
+def test_failures_of_setup_and_call_are_heard_of(tmp_path: Path) -> None:
+    """By a real run of pytest, with the target that the marker says."""
+    file = tmp_path / "test_sample.py"
+    file.write_text(
+        "import pytest\n"
+        "@pytest.fixture\n"
+        "def broken():\n    raise OSError\n"
+        "@pytest.mark.data\ndef test_setup(broken): pass\n"
+        "@pytest.mark.e2e\ndef test_call(): assert False\n"
+        "def test_passes(): pass\n"
+    )
+    code, failures = run_beside(["-q", "-c", str(ROOT / "pyproject.toml"), str(file)])
+    assert code == 1
+    assert {name.rpartition("::")[2]: target for name, target in failures.targets.items()} == {
+        "test_setup": "process",
+        "test_call": "sim",
+    }
