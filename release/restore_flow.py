@@ -1,7 +1,9 @@
 """From a request to a restored copy: a Cluster from the write-ahead log, or a Job that restores a backup."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from components.settings import PlatformSettings
 from release import restore as requests
@@ -23,7 +25,13 @@ _RESTORING = {
 """What a restore needs beside what the dumps have."""
 
 _COPY_KINDS = "statefulset,service,serviceaccount,networkpolicy"
+_ALL_COPY_KINDS = f"{_COPY_KINDS},configmap,persistentvolumeclaim"
 _POLL_SECONDS = 0.5
+
+
+def removal(namespace: str, copy: str) -> str:
+    """The command that removes a copy of Redis or NATS with its data."""
+    return f"kubectl delete {_ALL_COPY_KINDS} --namespace {namespace} --selector app.kubernetes.io/name={copy}"
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,10 @@ class Restoring:
             return self.jobs.run(task)
         self.jobs.deployed(task)
         self._check_free(beside)
-        return self.jobs.run(task, lambda: self._make_copy(request.store, beside))
+        live = self._live(request.store)
+        done = self.jobs.run(task, lambda: self._make_copy(request.store, live, beside))
+        self.jobs.report(f"When you have what you need, remove the copy: `{removal(self.platform.namespace, beside)}`")
+        return done
 
     def _recover(self, request: Request) -> str:
         assert request.at is not None, "only a moment uses the log"
@@ -83,14 +94,25 @@ class Restoring:
         ).split()  # fmt: skip
         if found:
             raise CommandError(
-                f"--into {name} is there already: {', '.join(found)}. Choose another name, or remove it. Nothing was "
-                "changed",
+                f"--into {name} is there already: {', '.join(found)}. Choose another name, or remove it (a copy of "
+                f"before: `{removal(self.platform.namespace, name)}`). Nothing was changed",
                 ExitCode.BAD_INPUT,
             )
 
-    def _make_copy(self, store: str, into: str) -> None:
+    def _live(self, store: str) -> Mapping[str, Any]:
+        """The live servers, whose Secrets the copy uses."""
+        namespace = self.platform.namespace
+        found = self.session.kubectl.items("statefulsets", namespace, f"--field-selector=metadata.name={store}")
+        if not found:
+            raise CommandError(
+                f"there is no StatefulSet {store} in {namespace}, whose Secrets the copy needs; bring it back with "
+                f"`pulumi refresh --stack {self.stack}` and `altlas up --stack {self.stack}`. Nothing was changed",
+                ExitCode.BAD_INPUT,
+            )
+        return found[0]
+
+    def _make_copy(self, store: str, live: Mapping[str, Any], into: str) -> None:
         kubectl, namespace = self.session.kubectl, self.platform.namespace
-        (live,) = kubectl.items("statefulsets", namespace, f"--field-selector=metadata.name={store}")
         document = restore_copy.single_server(self.platform.model_dump(mode="json", by_alias=True), store)
         (secret,) = (name for name in restore_copy.secret_names(live) if name.startswith(f"{store}-secrets"))
         secrets = {f"{store}-secrets": secret}
@@ -102,5 +124,7 @@ class Restoring:
             if copy["status"].get("readyReplicas"):
                 return
             if time.monotonic() > deadline:
-                raise CommandError(f"the server {into} does not become ready; look at it, then remove it by its name")
+                raise CommandError(
+                    f"the server {into} does not become ready; look at it, then remove it: `{removal(namespace, into)}`"
+                )
             time.sleep(_POLL_SECONDS)

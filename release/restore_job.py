@@ -16,8 +16,11 @@ from release.rollout import Kubectl
 
 _POLL_SECONDS = 0.5
 _REPORT_SECONDS = 10
-_LOG_LINES = 20
+_LOG_LINES, _ALL_LINES = 20, -1
 _KEPT_SECONDS = 7 * 24 * 3600
+_UNANSWERED_SECONDS = 120
+_ACTION = "alt-las.io/backup-action"
+"""Label by which monitoring knows dumps and drills, see `backup.exporter`."""
 
 Manifest = dict[str, Any]
 
@@ -61,9 +64,15 @@ def job_of(cron_job: Mapping[str, Any], task: Task) -> Manifest:
     container["name"], container["command"] = task.action, [*program, task.action, task.store, *task.arguments]
     container["env"] = _environment(container["env"], task)
     spec["template"]["spec"]["volumes"] = _volumes(spec["template"]["spec"]["volumes"], task)
+    spec["template"]["metadata"]["labels"] = _labels(spec["template"]["metadata"]["labels"], task)
     metadata = {"name": task.job, "namespace": cron_job["metadata"]["namespace"]}
-    labels = template.get("metadata", {}).get("labels", cron_job["metadata"].get("labels", {}))
+    labels = _labels(template["metadata"]["labels"], task)
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata | {"labels": labels}, "spec": spec}
+
+
+def _labels(given: Mapping[str, str], task: Task) -> dict[str, str]:
+    """Those of the dumps without their action: else a list that ended well would count as a good dump."""
+    return {name: value for name, value in given.items() if name != _ACTION or value == task.action}
 
 
 def _environment(given: Sequence[Mapping[str, Any]], task: Task) -> list[Mapping[str, Any]]:
@@ -135,10 +144,15 @@ class Jobs:
         self.report(f"Made the Job {task.job} in {self.namespace}.")
         if prepare:
             self._prepared(task, prepare)
-        if not self._wait(task, manifest["spec"]["activeDeadlineSeconds"]):
-            said = self._log(task) or "no log of its pod is there"
+        try:
+            good = self._wait(task, manifest["spec"]["activeDeadlineSeconds"])
+        except KeyboardInterrupt:
+            self.report(f"The Job {task.job} goes on without this command; {self._ways(task)}")
+            raise
+        if not good:
+            said = self._log(task, _LOG_LINES) or "no log of its pod is there"
             raise CommandError(f"the Job {task.job} failed: {said}")
-        return self._log(task)
+        return self._log(task, _ALL_LINES)
 
     def _prepared(self, task: Task, prepare: Callable[[], None]) -> None:
         job = ("job", task.job, "--namespace", self.namespace)
@@ -156,12 +170,22 @@ class Jobs:
             return
         if _ended(before) is None:
             raise _busy(task, self.namespace)
-        self.kubectl.text("delete", "job", task.job, "--namespace", self.namespace, "--wait")
+        # By its UID: of two that see it ended, the later one must not remove what the earlier one has made since.
+        path = f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{task.job}"
+        options = {
+            **{"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"},
+            "preconditions": {"uid": before["metadata"]["uid"]},
+        }
+        try:
+            self.kubectl.text("delete", "--raw", path, "--filename", "-", stdin=json.dumps(options))
+        except CommandError as error:
+            if not any(reason in str(error) for reason in ("(Conflict)", "(NotFound)")):
+                raise
 
     def _wait(self, task: Task, seconds: int) -> bool:
         deadline, next_report = time.monotonic() + seconds, time.monotonic() + _REPORT_SECONDS
         while time.monotonic() < deadline:
-            job = self._get("job", task.job)
+            job = self._patiently(task)
             if job is None:
                 raise CommandError(f"the Job {task.job} was deleted while it ran; look at the store before you go on")
             ended = _ended(job)
@@ -173,8 +197,25 @@ class Jobs:
             time.sleep(_POLL_SECONDS)
         return False
 
-    def _log(self, task: Task) -> str:
-        arguments = ("logs", f"job/{task.job}", "--namespace", self.namespace, f"--tail={_LOG_LINES}")
+    def _patiently(self, task: Task) -> Mapping[str, Any] | None:
+        """The Job; a cluster that is away for a moment does not end the wait, for the Job does not end with it."""
+        until = time.monotonic() + _UNANSWERED_SECONDS
+        while True:
+            try:
+                return self._get("job", task.job)
+            except CommandError as error:
+                if time.monotonic() > until:
+                    raise CommandError(
+                        f"{error}. The Job {task.job} may be at work: {self._ways(task)}", error.code
+                    ) from None
+            time.sleep(_POLL_SECONDS)
+
+    def _ways(self, task: Task) -> str:
+        job = f"job {task.job} --namespace {self.namespace}"
+        return f"look at it with `kubectl get {job}`, end it with `kubectl delete {job}`"
+
+    def _log(self, task: Task, lines: int) -> str:
+        arguments = ("logs", f"job/{task.job}", "--namespace", self.namespace, f"--tail={lines}")
         try:
             return self.kubectl.text(*arguments).strip()
         except CommandError:

@@ -1,8 +1,6 @@
 """The Jobs of a restore: what they are made of, who keeps whom away, and what is said when one fails."""
 
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,81 +9,14 @@ from release import restore_copy
 from release.errors import CommandError, ExitCode
 from release.program import record
 from release.restore_job import Jobs, Task, job_of
-from release.rollout import Kubectl
-from tests.stacks.documents import alpha_with, platform_of
-
-RESTORE = Task("restore", "postgres", ("--backup", "20260101T000000Z"), {"PGUSER": "restore"}, {"PGPASSWORD": "OTHER"})
+from tests.release.job_cluster import RESTORE, Cluster, cron_job_of, job
+from tests.stacks.documents import platform_of
 
 
 @pytest.fixture(scope="module")
 def cron_job() -> dict[str, Any]:
     """The CronJob of PostgreSQL's dumps, as it is deployed."""
-    found = (each for each in record("alpha", alpha_with({})).objects if each["kind"] == "CronJob")
-    return next(each for each in found if each["metadata"]["name"] == "postgres-backup")
-
-
-class Cluster(Kubectl):
-    """A cluster of CronJobs and Jobs, of which the Jobs end as they are told to.
-
-    Attributes:
-        objects: What is there, by kind and name.
-        ends: Condition with which a Job ends that is not suspended; None where it never does.
-        calls: Commands that change something.
-    """
-
-    def __init__(self, *objects: Mapping[str, Any], ends: str | None = "Complete", log: str = "") -> None:
-        super().__init__(Path("kubectl"), Path("kubeconfig"))
-        state: dict[str, Any] = {
-            "objects": {(each["kind"].lower(), each["metadata"]["name"]): dict(each) for each in objects},
-            "ends": ends,
-            "log": log,
-            "calls": list[str](),
-        }
-        self.__dict__.update(state)
-
-    def text(self, *arguments: str, stdin: str | None = None) -> str:
-        """Answer the few commands that a Job needs."""
-        verb, kind = arguments[0], arguments[1]
-        key, objects = (kind, arguments[2]), self.__dict__["objects"]
-        if verb == "logs":
-            return str(self.__dict__["log"])
-        if verb == "get":
-            return json.dumps(self._ended(objects[key])) if key in objects else ""
-        self.__dict__["calls"].append(verb)
-        if verb == "delete":
-            del objects[key]
-        if verb == "patch":
-            objects[key]["spec"]["suspend"] = False
-        assert stdin is None
-        return ""
-
-    def create(self, manifest: Mapping[str, Any]) -> bool:
-        """Make an object unless there is one of its name."""
-        key = (manifest["kind"].lower(), manifest["metadata"]["name"])
-        self.__dict__["calls"].append("create")
-        return bool(self.__dict__["objects"].setdefault(key, manifest) is manifest)
-
-    def _ended(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
-        ends = self.__dict__["ends"]
-        if found["kind"] != "Job" or "status" in found or ends is None or found["spec"].get("suspend"):
-            return found
-        return {**found, "status": {"conditions": [{"type": ends, "status": "True"}]}}
-
-    def jobs(self) -> Jobs:
-        """Jobs in this cluster."""
-        return Jobs(self, "alpha", "alt-las", lambda _: None)
-
-    @property
-    def calls(self) -> Sequence[str]:
-        """Commands that changed something."""
-        found: Sequence[str] = self.__dict__["calls"]
-        return found
-
-
-def job(*conditions: str) -> dict[str, Any]:
-    """A restore of before."""
-    status = {"conditions": [{"type": condition, "status": "True"} for condition in conditions]}
-    return {"kind": "Job", "metadata": {"name": RESTORE.job}, "spec": {}, "status": status}
+    return cron_job_of("postgres-backup")
 
 
 def test_a_restore_has_the_image_the_volume_and_the_limits_of_the_dumps(cron_job: dict[str, Any]) -> None:
@@ -142,6 +73,34 @@ def test_of_two_that_begin_at_the_same_moment_the_api_server_lets_one(
     assert cluster.calls == ["create"]
 
 
+def test_of_two_that_see_the_last_one_ended_the_later_one_removes_nothing(
+    cron_job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other has put its own Job in that place meanwhile, and it is at work."""
+    cluster = Cluster(cron_job, {**job(), "metadata": {"name": RESTORE.job, "uid": "of the other"}}, ends=None)
+    seen = Jobs._get
+    monkeypatch.setattr(
+        Jobs, "_get", lambda jobs, kind, name: job("Complete") if kind == "job" else seen(jobs, kind, name)
+    )
+    with pytest.raises(CommandError, match="another restore of postgres is at work") as error:
+        cluster.jobs().run(RESTORE)
+    assert error.value.code == ExitCode.BUSY
+    assert cluster.__dict__["objects"]["job", RESTORE.job]["metadata"]["uid"] == "of the other"
+
+
+@pytest.mark.parametrize(("action", "counts"), [("list", False), ("restore", False), ("drill", True)])
+def test_monitoring_takes_no_list_and_no_restore_for_a_dump(action: str, counts: bool) -> None:
+    """Else whoever looks for a backup would make its age zero; a drill by hand is one."""
+    task = Task(action, "redis")
+    made = job_of(cron_job_of(task.cron_job), task)
+    # The exporter asks for objects that have both labels.
+    selected = {"alt-las.io/store", "alt-las.io/backup-action"}
+    for labels in (made["metadata"]["labels"], made["spec"]["template"]["metadata"]["labels"]):
+        assert (selected <= labels.keys()) is counts
+        assert labels["alt-las.io/store"] == "redis"
+        assert labels["app.kubernetes.io/name"] == task.cron_job
+
+
 def test_what_must_be_prepared_is_done_while_the_job_keeps_others_away(cron_job: dict[str, Any]) -> None:
     """It begins only afterwards."""
     cluster = Cluster(cron_job)
@@ -170,17 +129,6 @@ def test_a_failed_job_says_what_its_program_said(cron_job: dict[str, Any]) -> No
         Cluster(cron_job, ends="Failed", log=said).jobs().run(RESTORE)
     assert str(error.value) == f"the Job postgres-restore-now failed: {said}"
     assert error.value.code == ExitCode.FAILED
-
-
-def test_a_job_that_never_ends_is_not_waited_for_for_ever(
-    cron_job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As long as its own deadline."""
-    now = iter(range(0, 100_000, 1000))
-    monkeypatch.setattr("release.restore_job.time.monotonic", lambda: next(now))
-    monkeypatch.setattr("release.restore_job.time.sleep", lambda _: None)
-    with pytest.raises(CommandError, match="failed: no log of its pod is there"):
-        Cluster(cron_job, ends=None).jobs().run(RESTORE)
 
 
 def test_without_the_cron_job_there_is_nothing_to_make_a_job_of() -> None:
