@@ -114,6 +114,11 @@ def _check_replacement(request: Request) -> None:
 def _check_copy(request: Request, platform: PlatformSettings) -> None:
     if request.into is None:
         raise _refused("--into NAME is missing; with --replace live data is replaced instead")
+    if request.only and request.uses_the_log(platform):
+        raise _refused(
+            f"--only {' '.join(request.only)} is a part of a dump, but --at recovers the whole Cluster from its "
+            "write-ahead log; leave --only out, or name a dump with --backup"
+        )
     live = live_names(request.store, platform)
     if request.into in live:
         raise _refused(

@@ -91,6 +91,10 @@ def request(store: str = "postgres", **changes: Any) -> Request:
         (request(backup="20260101T000000Z"), "say what to restore, either --at TIME or --backup ID"),
         (request(at=None, backup="last"), "--backup 'last' is not the id of a backup, such as 20260131T010000Z"),
         (request(into=None), "--into NAME is missing; with --replace live data is replaced instead"),
+        (
+            request(only=("archive",)),
+            "--only archive is a part of a dump, but --at recovers the whole Cluster from its",
+        ),
         (request(into="Copy_1"), "--into 'Copy_1' cannot name an object; use lower-case letters, digits and '-'"),
         (request(into="postgres-db"), "--into postgres-db is live, and live data is never restored over"),
         (request("redis", into="redis"), "--into redis is live, and live data is never restored over"),
