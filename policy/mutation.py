@@ -12,7 +12,7 @@ from policy.paths import leaves, read
 from policy.reachability import Declaration, Proof, Prover
 from policy.selectors import matches
 
-_ADDRESS_OR_PORT = re.compile(r"\.(cidr|except\[\d+\]|port|endPort)$")
+_TOLD_APART = re.compile(r"\.(cidr|except\[\d+\]|port|endPort)$|\.namespaceSelector\.")
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ def judge_prover(manifests: Sequence[Manifest], declaration: Declaration) -> Mut
 
 
 def _told_apart(policies: Sequence[Manifest]) -> set[str]:
-    """Every address range and port that policies name."""
+    """Every address range, port and label of namespaces that policies name."""
     places = [path for policy in policies for path in leaves(policy["spec"])]
-    return {str(value) for path, value in places if _ADDRESS_OR_PORT.search(path)}
+    return {str(value) for path, value in places if _TOLD_APART.search(path)}
 
 
 def _names(proof: Proof, mutant: Mutant, subjects: set[str]) -> bool:

@@ -12,6 +12,7 @@ from typing import Literal
 from policy.manifests import Manifest, ManifestSet
 from policy.network.endpoints import DNS, Endpoint, Surroundings, endpoints
 from policy.network.evaluator import CompiledPolicies, Evaluator, Port, representative_ports
+from policy.network.strangers import strangers
 
 _DNS_PORT = 53
 
@@ -144,7 +145,8 @@ class Prover:
         made_by_operators = {
             (declaration.operator_namespace, node): labels for node, labels in declaration.operator_pods.items()
         }
-        self.endpoints = endpoints(of_set, declaration.surroundings, policies, made_by_operators)
+        known = endpoints(of_set, declaration.surroundings, policies, made_by_operators)
+        self.endpoints = (*known, *strangers(of_set, known, policies))
         self._compiled = (compiled or CompiledFor()).endpoints(self.endpoints)
         named: list[Port] = [port for endpoint in self.endpoints for port in endpoint.named_ports.values()]
         declared = [(edge.protocol, edge.port) for edge in declaration.edges]

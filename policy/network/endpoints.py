@@ -117,7 +117,8 @@ def _outside(address: Address, surroundings: Surroundings) -> Endpoint:
     return Endpoint(str(address), frozenset(groups), address)
 
 
-def _namespace_labels(manifests: ManifestSet, name: str) -> dict[str, str]:
+def namespace_labels(manifests: ManifestSet, name: str) -> dict[str, str]:
+    """Labels of a namespace, as far as the stack's manifests tell them, with the one that is its name."""
     namespace = next((n for n in manifests.of("Namespace") if name_of(n) == name), {})
     return labels_of(namespace) | {NAMESPACE_NAME: name}
 
@@ -133,7 +134,7 @@ def _named_ports(pod: Pod) -> dict[str, tuple[str, int]]:
 
 def _own_pods(manifests: ManifestSet, nodes: Mapping[tuple[str, str], Labels]) -> Iterator[Endpoint]:
     for pod in manifests.pods:
-        name, labels = name_of(pod.owner), _namespace_labels(manifests, pod.namespace)
+        name, labels = name_of(pod.owner), namespace_labels(manifests, pod.namespace)
         groups = _nodes_of(pod, nodes) | {f"{kind_of(pod.owner)}/{name}"}
         # A canary's pods run the same program beside the stable ones, under one label more.
         for variant, extra in ((name, {}), (f"{name} (canary)", {"track": "canary"})):
@@ -172,14 +173,14 @@ def _operator_pods(manifests: ManifestSet, pods: Mapping[tuple[str, str], Labels
                 _FIRST_POD_ADDRESS,
                 namespace,
                 labels,
-                _namespace_labels(manifests, namespace),
+                namespace_labels(manifests, namespace),
                 managed=True,
             )
 
 
 def _unlabelled_pods(manifests: ManifestSet) -> Iterator[Endpoint]:
     for namespace in sorted({namespace_of(policy) for policy in manifests.of("NetworkPolicy")}):
-        labels = _namespace_labels(manifests, namespace)
+        labels = namespace_labels(manifests, namespace)
         yield Endpoint(
             f"a pod without labels in {namespace}",
             frozenset({OTHERS}),
@@ -206,7 +207,7 @@ def _lookalikes(manifests: ManifestSet) -> Iterator[Endpoint]:
                     _FIRST_POD_ADDRESS,
                     namespace,
                     dict([label]),
-                    _namespace_labels(manifests, namespace),
+                    namespace_labels(manifests, namespace),
                     managed=True,
                 )
 

@@ -13,6 +13,7 @@ _PEERS = {"ingress": "from", "egress": "to"}
 _OTHER_PROTOCOL = {"TCP": "UDP", "UDP": "TCP", "SCTP": "TCP"}
 _HIGHEST_PORT = 65535
 _OTHER_PORT = 9443
+_STRANGERS = {"namespaceSelector": {"matchLabels": {"team": "strangers"}}}
 
 Change = tuple[str, Callable[[Manifest], None]]
 """What is changed, and how."""
@@ -72,6 +73,8 @@ def _rule_changes(path: str, rule: Manifest, peers: str) -> Iterator[Change]:
     for key in (peers, "ports"):
         if rule.get(key):
             yield _set(f"{path}.{key}", ABSENT, "")
+    if rule.get(peers):
+        yield _set(f"{path}.{peers}[{len(rule[peers])}]", _STRANGERS, "added: a namespace that nobody knows")
     for index, peer in enumerate(rule.get(peers) or ()):
         # Without its last peer a rule admits everybody, which is a change of its own above.
         yield _set(f"{path}.{peers}[{index}]", ABSENT, "")

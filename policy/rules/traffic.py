@@ -13,9 +13,9 @@ _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
 def policy_directions(policy: Manifest) -> tuple[str, ...]:
-    """Directions that a NetworkPolicy isolates; without `policyTypes` Kubernetes derives them from its rules."""
+    """Directions that a NetworkPolicy isolates; without any in `policyTypes` Kubernetes derives them from its rules."""
     declared = read(policy, "spec.policyTypes")
-    if declared is not None:
+    if declared:
         return tuple(declared)
     return _DIRECTIONS if read(policy, "spec.egress") else ("Ingress",)
 

@@ -33,7 +33,7 @@ def _may(policies: Sequence[Policy], direction: str, ends: tuple[Endpoint, Endpo
         spec = policy["spec"]
         if policy["metadata"]["namespace"] != subject.namespace or not _selects(spec["podSelector"], subject.labels):
             continue
-        types = spec.get("policyTypes") or (["Ingress", "Egress"] if "egress" in spec else ["Ingress"])
+        types = spec.get("policyTypes") or (["Ingress", "Egress"] if spec.get("egress") else ["Ingress"])
         if direction not in types:
             continue
         isolated = True

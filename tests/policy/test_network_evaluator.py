@@ -80,6 +80,7 @@ WRITTEN = {
     "deny ingress only": [policy(policyTypes=["Ingress"])],
     "types derived from rules": [policy(egress=[{"to": [{"namespaceSelector": {}}]}])],
     "only ingress without types": [policy(ingress=[{"from": [WEB]}])],
+    "an empty list of types": [policy(policyTypes=[], ingress=[{"from": [WEB]}], egress=[{"ports": [{"port": 53}]}])],
     "an empty rule admits all": [policy(policyTypes=["Ingress"], ingress=[{}])],
     "an empty list of peers admits all": [policy(policyTypes=["Ingress"], ingress=[{"from": []}])],
     "both selectors in one peer": [
@@ -173,7 +174,7 @@ def random_policy(name: str, chance: Random) -> Manifest:
             for _ in range(chance.randrange(3))
         ]
 
-    types = chance.choice((["Ingress"], ["Egress"], ["Ingress", "Egress"]))
+    types = chance.choice((["Ingress"], ["Egress"], ["Ingress", "Egress"], []))
     spec = {"podSelector": random_selector(chance), "policyTypes": types}
     return policy(name, chance.choice(NAMESPACES), **spec, ingress=rules("from"), egress=rules("to"))
 

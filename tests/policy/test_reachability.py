@@ -133,6 +133,71 @@ def test_the_internet_is_public_addresses_only() -> None:
     assert "1.1.1.1" not in reached
 
 
+STRANGERS = {
+    "a namespace by name": (
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "tools"}}},
+        {"a pod without labels in tools"},
+    ),
+    "a namespace by label": (
+        {"namespaceSelector": {"matchLabels": {"team": "red"}}},
+        {"a pod without labels in elsewhere (team=red)"},
+    ),
+    "a namespace that has a label": (
+        {"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "Exists"}]}},
+        {"a pod without labels in elsewhere (team=anything)"},
+    ),
+    "several namespaces": (
+        {"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "In", "values": ["red", "blue"]}]}},
+        {"a pod without labels in elsewhere (team=red)", "a pod without labels in elsewhere (team=blue)"},
+    ),
+    "labels of pods in every namespace": (
+        {"namespaceSelector": {}, "podSelector": {"matchLabels": {"role": "debug"}}},
+        {"a pod in elsewhere with the labels role=debug"},
+    ),
+    "labels of the stack's own namespace": (
+        {
+            "namespaceSelector": {"matchLabels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+            "podSelector": {"matchLabels": selector("store")},
+        },
+        {
+            "a pod in elsewhere (pod-security.kubernetes.io/enforce=restricted) with the labels "
+            + ", ".join(f"{key}={value}" for key, value in selector("store").items())
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("peer", "expected"), STRANGERS.values(), ids=STRANGERS.keys())
+def test_a_peer_that_nobody_known_is_lets_strangers_in(peer: Manifest, expected: set[str]) -> None:
+    """Whoever has the labels that a rule names may come, though the stack shows no such pod."""
+    manifests = shop()
+    write(policy_of(manifests, "web"), "spec.ingress", [{"from": [peer], "ports": PORT}])
+    found = proof_of(manifests, EDGE).of_kind("extra")
+    assert expected <= {each.source for each in found}
+    assert {"NetworkPolicy shop/web ingress[0]"} <= {cause for each in found for cause in each.causes}
+
+
+def test_a_label_that_no_pod_of_the_namespace_has_is_surplus_until_somebody_sets_it() -> None:
+    """The default deny closes off the one who would come; the rule is there for nobody."""
+    manifests = shop()
+    in_list = {"key": "role", "operator": "In", "values": ["debug"]}
+    peers = [{"podSelector": {"matchExpressions": [in_list]}}]
+    write(policy_of(manifests, "web"), "spec.ingress", [{"from": peers, "ports": PORT}])
+    proof = proof_of(manifests, EDGE)
+    assert {each.kind for each in proof.differences} == {"surplus"}
+    assert {each.source for each in proof.differences} == {f"a pod in {NAMESPACE} with the labels role=debug"}
+
+
+def test_a_policy_that_opens_pods_which_nobody_shows_is_extra() -> None:
+    """A door that is left open for a pod of tomorrow is open today for whoever starts one."""
+    manifests = [*shop(), network_policy("door")]
+    write(policy_of(manifests, "door"), "spec.podSelector", {"matchLabels": {"role": "debug"}})
+    write(policy_of(manifests, "door"), "spec.ingress", [{}])
+    found = proof_of(manifests, EDGE).of_kind("extra")
+    assert {each.destination for each in found} == {f"a pod in {NAMESPACE} with the labels role=debug"}
+    assert "1.1.1.1" in {each.source for each in found}
+
+
 def test_a_platform_stack_lets_through_exactly_what_it_declares(stack: Stack) -> None:
     """Every declared edge is proven and nothing differs, within two seconds of one processor."""
     begin = time.process_time()
