@@ -19,13 +19,13 @@ from pulumi_policy import (
     StackValidationArgs,
     StackValidationPolicy,
 )
-from pulumi_policy.proxy import UnknownValueError
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from components.kubernetes_object import DATA_ANNOTATION
 from components.settings.loading import read_platform
-from policy.manifests import UNKNOWN, Manifest, ManifestSet
+from policy.manifests import UNKNOWN, Manifest, ManifestSet, kind_of, name_of, namespace_of
 from policy.parameters import parameters_of
-from policy.paths import ABSENT, join, read, write
+from policy.paths import ABSENT, join, leaves, read, write
 from policy.rules import RULES, ObjectRule, Parameters, Rule, SetRule
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -126,5 +126,19 @@ def _description(rule: Rule) -> dict[str, Any]:
 def _report(rule: Rule, manifests: Iterable[Manifest], parameters: Parameters, report: ReportViolation) -> None:
     # Resources such as a provider are in the kubernetes package, but are no objects of the cluster.
     objects = ManifestSet([manifest for manifest in manifests if manifest.get("kind")])
-    for violation in rule.violations(objects, parameters):
-        report(str(violation), None)
+    unknown = {
+        (kind_of(manifest), namespace_of(manifest), name_of(manifest), path)
+        for manifest in objects.manifests
+        for path, value in leaves(manifest)
+        if value == UNKNOWN
+    }
+    try:
+        found = list(rule.violations(objects, parameters))
+    except (AttributeError, IndexError, TypeError, ValueError):
+        if not unknown:
+            raise
+        # The SDK then says that the rule waits for the update, which judges the values themselves.
+        raise UnknownValueError(UNKNOWN_STRING_VALUE, [" ".join(min(unknown))]) from None
+    for violation in found:
+        if (violation.kind, violation.namespace, violation.name, violation.path) not in unknown:
+            report(str(violation), None)

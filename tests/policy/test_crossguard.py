@@ -19,10 +19,11 @@ from pulumi_policy import (
     StackValidationArgs,
     StackValidationPolicy,
 )
-from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
 
 from policy.crossguard import parameters_from, plain, policies, stack_of
 from policy.manifests import UNKNOWN
+from policy.paths import write
 from policy.rules import RULES, Parameters
 from tests.policy.manifests import good_manifests
 
@@ -117,6 +118,37 @@ def test_what_a_preview_cannot_know_is_no_violation() -> None:
     twins = [*manifests, secret]
     assert said_about_all("references-resolve", manifests) == []
     assert said_about_all("objects-are-unique", twins) == []
+
+
+def deployment(path: str) -> dict[str, Any]:
+    """The good Deployment with a value at a path that a preview cannot know."""
+    (web,) = (m for m in good_manifests() if (m["kind"], m["metadata"]["name"]) == ("Deployment", "web"))
+    write(web, path, UNKNOWN_STRING_VALUE)
+    return web
+
+
+@pytest.mark.parametrize("identifier", ["image-tag-is-fixed", "image-repository-is-allowed"])
+def test_an_image_whose_digest_the_update_will_learn_waits_for_the_update(identifier: str) -> None:
+    """Images that the update builds have no name in a preview; the next value beside it is judged all the same."""
+    token, image = "kubernetes:apps/v1:Deployment", "spec.template.spec.containers[0].image"
+    unknown = deployment(image)
+    assert said_about_one(identifier, token, unknown, {}) == []
+    write(unknown, "spec.template.spec.initContainers", [{"name": "helper", "image": "elsewhere/helper:latest"}])
+    (message,) = said_about_one(identifier, token, unknown, {})
+    assert "initContainers[0].image is elsewhere/helper" in message
+
+
+def test_a_rule_that_cannot_count_with_an_unknown_value_says_that_it_waits() -> None:
+    """The SDK makes an advice of it, naming the place; without an unknown value a mistake of a rule stays one."""
+    token, grace = "kubernetes:apps/v1:Deployment", "spec.template.spec.terminationGracePeriodSeconds"
+    identifier = "grace-period-outlasts-the-hook"
+    with pytest.raises(UnknownValueError) as raised:
+        said_about_one(identifier, token, deployment(grace), {})
+    assert f"Deployment shop web {grace} can't be known during preview" in raised.value.message
+    broken = deployment(grace)
+    write(broken, grace, "soon")
+    with pytest.raises(TypeError):
+        said_about_one(identifier, token, broken, {})
 
 
 @pytest.mark.parametrize("protected", [True, False])
