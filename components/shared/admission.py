@@ -28,7 +28,10 @@ _VARIABLES = {
     ),
     "images": (
         "(variables.template.spec.containers + variables.template.spec.?initContainers.orValue([]) + "
-        "variables.template.spec.?ephemeralContainers.orValue([])).map(container, container.image)"
+        "variables.template.spec.?ephemeralContainers.orValue([])).map(container, container.image) + "
+        # Programs in a volume that is an image run like those of a container; the restricted profile lets them in.
+        "variables.template.spec.?volumes.orValue([]).filter(volume, has(volume.image))"
+        ".map(volume, volume.image.?reference.orValue(''))"
     ),
     "labels": "variables.template.?metadata.?labels.orValue({})",
 }

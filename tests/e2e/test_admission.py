@@ -130,6 +130,28 @@ def test_no_kind_and_no_list_of_containers_is_forgotten(project: Project, gatewa
     )
 
 
+@pytest.mark.parametrize(
+    ("rule", "image"),
+    [
+        ("known-repository", f"nobody/nothing:1@{DIGEST}"),
+        ("fixed-tag", "nobody/nothing"),
+        ("retired-image", "frozen68/api-gateway:latest"),
+        ("digest", GATEWAY),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_that_is_mounted_is_judged_as_one_that_runs(
+    project: Project, gateway: dict[str, Any], kind: str, rule: str, image: str
+) -> None:
+    """The restricted profile admits volumes that are images, and a program in one can be run."""
+    pod = copy.deepcopy(gateway)
+    template = {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}
+    write(pod, "spec.volumes[99]", {"name": "tools", "image": {"reference": f"{GATEWAY}@{DIGEST}"}})
+    assert refused(project, of_kind(kind, template)) == ""
+    write(pod, "spec.volumes[99]", {"name": "more", "image": {"reference": image}})
+    assert f"{rule}: {image} " in refused(project, of_kind(kind, template))
+
+
 @pytest.mark.parametrize("label", ["app.kubernetes.io/name", "app.kubernetes.io/part-of"])
 def test_pods_without_a_required_label_are_refused(project: Project, gateway: dict[str, Any], label: str) -> None:
     """No policy would select them, and nobody would know whose they are."""
