@@ -25,6 +25,7 @@ or was refused (nothing live was changed), with 2 when the request makes no sens
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -63,14 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "fetch": _fetch,
         "preflight": _preflight,
     }
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     try:
         _read_passwords()
         repository = Repository(Path(given.root), given.store)
         commands[given.command](given, repository)
-    except BackupError as error:
+    except (BackupError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _end(number: int, _: object) -> None:
+    """Undo what is not finished. The first process of a container would not even notice a signal that it ignores."""
+    signal.signal(number, signal.SIG_IGN)
+    print(f"error: {signal.Signals(number).name} came before the end; what is not finished is undone", file=sys.stderr)
+    sys.exit(1)
 
 
 def _read_passwords() -> None:

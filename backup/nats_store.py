@@ -13,7 +13,7 @@ from typing import Any
 from backup import nats_server, sealing
 from backup.errors import BackupError
 from backup.nats_server import CONFIGURATION, MESSAGES, Server
-from backup.repository import Backup, Repository
+from backup.repository import Backup, Repository, identifier_of
 from backup.store import Request, Restored, stopwatch
 from backup.volume import scratch_folder
 
@@ -60,7 +60,7 @@ class NatsStore:
                 ]
                 versions = {"server_version": nats_server.version(), "content": found}
                 sealing.finish(target, taken_at, key, files, versions)
-        return repository.backups()[-1].id
+        return identifier_of(taken_at)
 
     def _streams(self, parts: Sequence[str]) -> tuple[str, ...]:
         there = self.source.streams()
@@ -83,10 +83,14 @@ class NatsStore:
                     f"NATS at {target.url} has the stream {', '.join(taken)}; restore into a server without it with "
                     "--into, or replace it with --replace, which dumps it first"
                 )
-            aside = f"backup {self._put_aside(target, repository, key, taken)}" if taken else None
+            kept = self._put_aside(target, repository, key, taken) if taken else None
+            with _undone(target, repository.backup(kept) if kept else None, key) as touched:
+                counts: dict[str, int] = {}
+                for name in streams:
+                    touched.append(name)
+                    counts[name] = _replace(target, folders[name], name in taken)
             return [
-                result(name, target.url, _replace(target, folders[name], name in taken, aside), aside)
-                for name in streams
+                result(name, target.url, count, f"backup {kept}" if kept else None) for name, count in counts.items()
             ]
 
     def _put_aside(self, target: Server, repository: Repository, key: bytes, streams: Sequence[str]) -> str:
@@ -101,15 +105,52 @@ class NatsStore:
             return [result(name, "a server of the drill", each["messages"], None) for name, each in found.items()]
 
 
-def _replace(target: Server, folder: Path, taken: bool, aside: str | None) -> int:
+def _replace(target: Server, folder: Path, taken: bool) -> int:
     try:
         if taken:
             target.remove(folder.name)
         target.load(folder)
         return int(target.state(folder.name)["state"]["messages"])
     except BackupError as error:
-        kept = f"; what was there is {aside}" if aside else ""
-        raise BackupError(f"the stream {folder.name} could not be restored: {error}{kept}") from None
+        raise BackupError(f"the stream {folder.name} could not be restored: {error}") from None
+
+
+@contextmanager
+def _undone(target: Server, before: Backup | None, key: bytes) -> Iterator[list[str]]:
+    """When the block fails or is ended, give every stream that it has touched back what it had.
+
+    Args:
+        target: The servers.
+        before: What they had; None where none of the streams was there.
+        key: Key of that backup.
+
+    Yields:
+        Where the block notes each stream before it touches it.
+    """
+    touched: list[str] = []
+    try:
+        yield touched
+    except BaseException as error:
+        try:
+            _give_back(target, before, key, touched)
+        except BackupError as further:
+            where = f"; what was there is backup {before.id}: restore it with --replace" if before else ""
+            raise BackupError(f"{error}; and what was there could not be put back: {further}{where}") from None
+        if isinstance(error, BackupError):
+            raise BackupError(f"{error}; what was there is there again") from None
+        raise
+
+
+def _give_back(target: Server, before: Backup | None, key: bytes, touched: Sequence[str]) -> None:
+    there = set(target.streams())
+    for name in touched:
+        if name in there:
+            target.remove(name)
+    if before:
+        with _opened(before, key) as folders:
+            for name in touched:
+                if name in folders:
+                    target.load(folders[name])
 
 
 def _compare(backup: Backup, folders: Mapping[str, Path]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import IO, Any
 from backup import sealing
 from backup.errors import BackupError
 from backup.postgres_server import Content, Server, quoted, read_content
-from backup.repository import Backup, Repository
+from backup.repository import Backup, Repository, identifier_of
 from backup.store import Restored, stopwatch
 
 _DUMP = ("pg_dump", "--format=custom", "--no-password", "--lock-wait-timeout=60s")
@@ -36,7 +36,7 @@ def dump(server: Server, databases: Sequence[str], repository: Repository, key: 
             files = [_dump_one(server, database, folder.joinpath(f"{database}.dump"), key) for database in databases]
             versions = {"server_major": server.major(), "client_version": client}
             sealing.finish(folder, taken_at, key, files, versions)
-    return repository.backups()[-1].id
+    return identifier_of(taken_at)
 
 
 def _dump_one(server: Server, database: str, path: Path, key: bytes) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _dump_one(server: Server, database: str, path: Path, key: bytes) -> dict[str
         ) as client:
             try:
                 entry = sealing.seal(_pipe(client.stdout), path, key, {"database": database, "owner": ask(_OWNER)})
-            except OSError:
+            except BaseException:
                 client.terminate()
                 raise
             said = _pipe(client.stderr).read().decode(errors="replace")
@@ -67,37 +67,62 @@ def restore(
     key: bytes,
     replace: bool = False,
 ) -> Restored:
-    """Restore a database of a backup under a name, and compare it with the dump.
+    """Restore one database of a backup under a name, see `restore_all`."""
+    (done,) = restore_all(server, repository, backup, {database: into}, key=key, replace=replace)
+    return done
 
-    What has the name already is replaced only on demand, and only when the copy is complete and compared; it stays
-    beside it under a name of its own.
+
+def restore_all(
+    server: Server, repository: Repository, backup: Backup, names: Mapping[str, str], *, key: bytes, replace: bool
+) -> list[Restored]:
+    """Restore databases of a backup, each under a name, and compare them with the dump.
+
+    What has such a name already is replaced only on demand, and only when all copies are complete and compared: all at
+    once or none. It stays beside them, each under a name of its own.
 
     Args:
         server: Where to restore; the role must be allowed to make databases.
         repository: Where the backup lies; one restore at a time works with it.
         backup: The backup to restore.
-        database: Name of the database in the backup.
-        into: Name that the copy gets.
+        names: Name that the copy gets by that of the database in the backup.
         key: Key of the backup.
-        replace: Whether a database of that name may be put aside.
+        replace: Whether databases of these names may be put aside.
 
     Raises:
-        BackupError: The backup is damaged, the key is wrong, the name is taken, or the copy differs. Live data is
+        BackupError: The backup is damaged, the key is wrong, a name is taken, or a copy differs. Live data is
             untouched.
     """
     result = stopwatch(backup)
     with repository.locked("restore"):
-        entry = _entry(backup, database)
+        entries = {into: _entry(backup, database) for database, into in names.items()}
         sealing.check(backup, key)
-        taken = into in server.databases()
-        if taken and not replace:
-            raise BackupError(f"there is a database {into}; restore under another name, or replace it with --replace")
-        copy = f"{into}_restore_{backup.id.lower()}" if taken else into
-        if taken and copy in server.databases():
-            raise BackupError(f"{copy} is left over from a restore that ended early; look at it, then drop it")
-        rows = _restore_copy(server, backup, entry, copy, key)
-        aside = _swap(server, copy, into, backup.id) if taken else None
-    return result(database, into, rows, aside)
+        copies = _copy_names(server.databases(), names.values(), backup.id, replace=replace)
+        rows: dict[str, int] = {}
+        try:
+            for into, entry in entries.items():
+                rows[into] = _restore_copy(server, backup, entry, copies[into], key)
+            asides = _swap(server, {into: copy for into, copy in copies.items() if into != copy}, backup.id)
+        except BaseException:
+            for into in rows:
+                server.query(server.home, f"DROP DATABASE IF EXISTS {quoted(copies[into])} WITH (FORCE)")
+            raise
+    return [result(database, into, rows[into], asides.get(into)) for database, into in names.items()]
+
+
+def _copy_names(there: Sequence[str], names: Iterable[str], identifier: str, *, replace: bool) -> dict[str, str]:
+    """Names of the copies by those that they get in the end; the same where nothing has the name."""
+    copies = {into: f"{into}_restore_{identifier.lower()}" if into in there else into for into in names}
+    taken = [into for into, copy in copies.items() if into != copy]
+    if taken and not replace:
+        raise BackupError(
+            f"there is a database {', '.join(taken)}; restore under another name, or replace it with --replace"
+        )
+    left_over = [copies[into] for into in taken if copies[into] in there]
+    if left_over:
+        raise BackupError(
+            f"{', '.join(left_over)} is left over from a restore that ended early; look at it, then drop it"
+        )
+    return copies
 
 
 def _restore_copy(server: Server, backup: Backup, entry: Mapping[str, Any], copy: str, key: bytes) -> int:
@@ -106,7 +131,7 @@ def _restore_copy(server: Server, backup: Backup, entry: Mapping[str, Any], copy
     try:
         _load(server, backup, entry, copy, key)
         return _compare(entry["content"], server.content(copy))
-    except BackupError:
+    except BaseException:
         server.query(server.home, f"DROP DATABASE {quoted(copy)} WITH (FORCE)")
         raise
 
@@ -144,8 +169,12 @@ def _load(server: Server, backup: Backup, entry: Mapping[str, Any], into: str, k
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as client:
-        _feed(sealing.opened(backup, entry["name"], key), _pipe(client.stdin))
-        said = _pipe(client.stderr).read().decode(errors="replace")
+        try:
+            _feed(sealing.opened(backup, entry["name"], key), _pipe(client.stdin))
+            said = _pipe(client.stderr).read().decode(errors="replace")
+        except BaseException:
+            client.terminate()
+            raise
     if client.returncode:
         raise BackupError(f"pg_restore into {into} failed: {' '.join(said.split())}")
 
@@ -173,16 +202,30 @@ def _compare(wanted: Content, found: Content) -> int:
     return sum(table["rows"] for table in found["tables"].values())
 
 
-def _swap(server: Server, copy: str, into: str, identifier: str) -> str:
-    aside, literal = f"{into}_before_{identifier.lower()}_{int(time.time())}", into.replace("'", "''")
-    server.query(
-        server.home,
-        f"ALTER DATABASE {quoted(into)} WITH ALLOW_CONNECTIONS false;\n"
-        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{literal}';\n"
-        f"BEGIN;\nALTER DATABASE {quoted(into)} RENAME TO {quoted(aside)};\n"
-        f"ALTER DATABASE {quoted(copy)} RENAME TO {quoted(into)};\nCOMMIT;\n",
-    )
-    return aside
+def _swap(server: Server, copies: Mapping[str, str], identifier: str) -> dict[str, str]:
+    """Give copies the names of live databases, all in one transaction, and tell under which names those are kept."""
+    asides = {into: f"{into}_before_{identifier.lower()}_{int(time.time())}" for into in copies}
+    statements: list[str] = []
+    for into in copies:
+        literal = into.replace("'", "''")
+        statements.append(
+            f"ALTER DATABASE {quoted(into)} WITH ALLOW_CONNECTIONS false;\n"
+            f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{literal}'"
+        )
+    statements.append("BEGIN")
+    for into, copy in copies.items():
+        statements += [
+            f"ALTER DATABASE {quoted(into)} RENAME TO {quoted(asides[into])}",
+            f"ALTER DATABASE {quoted(copy)} RENAME TO {quoted(into)}",
+        ]
+    try:
+        server.query(server.home, ";\n".join([*statements, "COMMIT;\n"]) if copies else "")
+    except BaseException:
+        # A database that keeps its name must let its services in again.
+        for into in copies:
+            server.query(server.home, f"ALTER DATABASE {quoted(into)} WITH ALLOW_CONNECTIONS true")
+        raise
+    return asides
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

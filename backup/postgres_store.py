@@ -56,18 +56,8 @@ class PostgresStore:
                 f"--into {request.into} is one name, but backup {backup.id} holds {', '.join(databases)}; choose one "
                 "with --only, or leave --into out and each keeps its name"
             )
-        return [
-            postgres.restore(
-                self.server,
-                repository,
-                backup,
-                database,
-                into=request.into or database,
-                key=key,
-                replace=request.replace,
-            )
-            for database in databases
-        ]
+        names = {database: request.into or database for database in databases}
+        return postgres.restore_all(self.server, repository, backup, names, key=key, replace=request.replace)
 
     def drill(self, backup: Backup, key: bytes) -> list[Restored]:
         """Restore every database into a server that exists for the drill only."""

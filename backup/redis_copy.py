@@ -6,6 +6,7 @@ What the live databases held is put aside in the databases that they change plac
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,9 +78,10 @@ def copy(source: Any, target: Any, task: Task) -> dict[str, Place]:  # Any: redi
         for name, spare in staging.items():
             _copy_one(source, target, int(name), spare)
         copied = {name: _compared(task, name, redis_server.databases(target), spare) for name, spare in staging.items()}
-    except (BackupError, redis.RedisError):
-        for spare in staging.values():
-            _select(target, spare).flushdb()
+    except BaseException:
+        with suppress(redis.RedisError):
+            for spare in staging.values():
+                _select(target, spare).flushdb()
         raise
     swap = target.pipeline(transaction=True)
     for name, spare in staging.items():

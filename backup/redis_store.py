@@ -15,7 +15,7 @@ import redis
 from backup import redis_copy, redis_server, sealing
 from backup.errors import BackupError
 from backup.redis_server import Content, Server
-from backup.repository import Backup, Repository
+from backup.repository import Backup, Repository, identifier_of
 from backup.store import Request, Restored, stopwatch
 from backup.volume import scratch_folder
 
@@ -57,7 +57,7 @@ class RedisStore:
                 entry = sealing.seal_file(file, folder / file.name, key, {"content": found})
                 versions = {"server_version": redis_server.version(), "dumped_from": host}
                 sealing.finish(folder, taken_at, key, [entry], versions)
-        return repository.backups()[-1].id
+        return identifier_of(taken_at)
 
     def restore(self, repository: Repository, backup: Backup, key: bytes, request: Request) -> list[Restored]:
         """Copy databases into a server beside what is there, compare them, and only then change places with it."""

@@ -151,7 +151,7 @@ class Repository:
     def free_second(self) -> datetime:
         """The present moment, or the next second where this one has a backup already: its second is a backup's id."""
         now = datetime.now(UTC)
-        while (self.folder / now.strftime(_ID_FORMAT)).exists():
+        while (self.folder / identifier_of(now)).exists():
             time.sleep(1 - now.microsecond / 1_000_000)
             now = datetime.now(UTC)
         return now
@@ -163,7 +163,7 @@ class Repository:
         Raises:
             BackupError: The volume is full, or there is a backup of this second.
         """
-        identifier = taken_at.astimezone(UTC).strftime(_ID_FORMAT)
+        identifier = identifier_of(taken_at)
         final, unfinished = self.folder / identifier, self.folder / f"{_UNFINISHED}{identifier}"
         if final.exists():
             raise BackupError(f"{self.store} has a backup {identifier} already; try again in a second")
@@ -182,15 +182,23 @@ class Repository:
     def thin_out(self, keep: int, age: timedelta, now: datetime) -> tuple[str, ...]:
         """Delete what is older than `age`, but always keep the newest `keep` backups that are whole.
 
+        While a restore is at work nothing is deleted, for it may read any of them.
+
         Returns:
             The ids of the deleted backups.
         """
         good = [backup for backup in self.backups() if _is_whole(backup)]
         kept = {backup.id for backup in good[-max(keep, 1) :]}
         doomed = [b for b in self.backups() if b.id not in kept and now - b.taken_at > age]
-        for backup in doomed if kept else ():
-            shutil.rmtree(backup.folder)
-        return tuple(backup.id for backup in doomed if kept)
+        if not kept or not doomed:
+            return ()
+        try:
+            with self.locked("restore"):
+                for backup in doomed:
+                    shutil.rmtree(backup.folder)
+        except BackupError:
+            return ()
+        return tuple(backup.id for backup in doomed)
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
@@ -223,6 +231,11 @@ def parse_moment(text: str) -> datetime:
 def is_identifier(text: str) -> bool:
     """Whether a text can be the id of a backup."""
     return _ID.fullmatch(text) is not None
+
+
+def identifier_of(moment: datetime) -> str:
+    """The id of the backup of a moment."""
+    return moment.astimezone(UTC).strftime(_ID_FORMAT)
 
 
 def taken_at_of(identifier: str) -> datetime:

@@ -120,6 +120,16 @@ def test_the_role_of_restores_restores_beside_and_over_live_data_and_is_no_super
         role.query("platform", "CREATE ROLE other")
 
 
+def test_a_dump_is_told_by_its_own_id_also_where_a_clock_was_ahead(
+    server: Postgres, repository: Repository, backup: Backup
+) -> None:
+    """Else the earlier one would be drilled and uploaded in its place."""
+    ahead = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y%m%dT%H%M%SZ")
+    backup.folder.rename(backup.folder.with_name(ahead))
+    made = postgres.dump(server.server("backup"), ["archive"], repository, KEY)
+    assert [each.id for each in repository.backups()] == [made, ahead]
+
+
 def test_a_dump_holds_no_clear_text(backup: Backup) -> None:
     """Neither rows nor names of tables; the control run finds them in the manifest, where they belong."""
     sealed = (backup.folder / "archive.dump").read_bytes()

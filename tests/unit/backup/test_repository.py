@@ -41,6 +41,15 @@ def test_old_backups_go_and_the_newest_stay(repository: Repository) -> None:
     assert ids(repository) == names[3:]
 
 
+def test_nothing_is_deleted_under_a_restore_that_may_read_it(repository: Repository) -> None:
+    """The dump of that night is good all the same; the next one deletes what is too old."""
+    names = [add(repository, age) for age in (30, 1)]
+    with repository.locked("restore"):
+        assert repository.thin_out(1, timedelta(days=7), NOW) == ()
+        assert ids(repository) == names
+    assert repository.thin_out(1, timedelta(days=7), NOW) == tuple(names[:1])
+
+
 def test_the_last_good_backup_is_kept_whatever_its_age(repository: Repository) -> None:
     """Younger ones that are damaged do not count."""
     good, bad = add(repository, 100), add(repository, 90)
