@@ -51,7 +51,12 @@ READY_SECONDS = 90
 REQUEST_SECONDS = 10
 LOCK_SECONDS = 120
 GRACE_SECONDS = 10
-STATUS_SECONDS = 2
+STATUS_SECONDS = 5
+PORT_TRIES = 3
+
+
+class PortLostError(ClusterError):
+    """A port was free when it was chosen, and another program took it before ours listened there."""
 
 
 class Simulator:
@@ -101,15 +106,14 @@ class Simulator:
         check_directory(self._layout)
         private_directory(self._layout.root)
         with self._locked():
-            state = load_state(self._layout.state)
-            running = self._running(state)
-            state.ports = settle_ports(state.ports, running, PORTS, requested, self._report)
-            trust = ensure_trust(self._layout.certificates)
-            write_settings(self._layout, trust, state.ports)
-            plan = specifications(self._layout, trust, state.ports, self._programs, audit_log=self._audit_log)
-            due = _due_for_start(plan, state, running)
-            with closing(self._readiness(state, REQUEST_SECONDS)) as readiness:
-                self._bring_up(plan, due, state, readiness)
+            for tries_left in reversed(range(PORT_TRIES)):
+                try:
+                    self._start_with_free_ports(requested)
+                    break
+                except PortLostError:
+                    # Clusters that start at the same time may choose the same port.
+                    if not tries_left:
+                        raise
         return self._layout.kubeconfig
 
     def stop(self) -> None:
@@ -145,6 +149,17 @@ class Simulator:
         all_running = all(process.state == "running" for process in processes)
         kubeconfig = self._layout.kubeconfig if self._layout.kubeconfig.is_file() else None
         return SimulatorStatus(processes, dict(state.ports), all_running and self._answers(state), kubeconfig)
+
+    def _start_with_free_ports(self, requested: Mapping[str, int]) -> None:
+        state = load_state(self._layout.state)
+        running = self._running(state)
+        state.ports = settle_ports(state.ports, running, PORTS, requested, self._report)
+        trust = ensure_trust(self._layout.certificates)
+        write_settings(self._layout, trust, state.ports)
+        plan = specifications(self._layout, trust, state.ports, self._programs, audit_log=self._audit_log)
+        due = _due_for_start(plan, state, running)
+        with closing(self._readiness(state, REQUEST_SECONDS)) as readiness:
+            self._bring_up(plan, due, state, readiness)
 
     def _bring_up(
         self, plan: tuple[ProcessSpecification, ...], due: set[str], state: State, readiness: Readiness
@@ -191,7 +206,9 @@ class Simulator:
                     f"{name} ended by itself. The last lines of {log}:\n{last_lines(log)}\n"
                     "Cure what they say, then start again; the data is kept."
                 )
-                raise ClusterError(message)
+                wait_until_gone([record], GRACE_SECONDS)
+                is_lost = any(not is_free(state.ports[port]) for port in _ports_of(name))
+                raise PortLostError(message) if is_lost else ClusterError(message)
 
     def _end(self, state: State, names: Container[str]) -> None:
         wanted = {name: record for name, record in state.processes.items() if name in names}
@@ -252,6 +269,10 @@ class Simulator:
 
     def _locked(self) -> AbstractContextManager[None]:
         return exclusive_lock(self._layout.lock, LOCK_SECONDS, self._report)
+
+
+def _ports_of(name: str) -> tuple[str, ...]:
+    return (ETCD, ETCD_PEER) if name == ETCD else tuple({name} & set(PORTS))
 
 
 def _due_for_start(plan: Iterable[ProcessSpecification], state: State, running: set[str]) -> set[str]:

@@ -18,7 +18,7 @@ from cluster.simulator import Simulator
 from cluster.trust import administrator_files
 
 PROGRAMS_VARIABLE = "ALT_LAS_TEST_PROGRAMS"
-WAIT_SECONDS = 15
+WAIT_SECONDS = 60
 
 
 @pytest.fixture(scope="session")

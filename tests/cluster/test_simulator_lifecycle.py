@@ -6,14 +6,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from cluster.control_plane import API_SERVER
+from cluster.control_plane import API_SERVER, ETCD_PEER, SCHEDULER
 from cluster.errors import ClusterError
-from cluster.ports import LOOPBACK, is_free
+from cluster.ports import LOOPBACK, is_free, settle_ports
 from cluster.processes import start_time
 from cluster.simulator import Simulator
 from tests.cluster.conftest import Api
@@ -79,6 +81,30 @@ def test_a_kept_port_that_was_lost_is_replaced_and_said_so(own: Simulator, own_r
     assert any(f"Port {port} of {API_SERVER}" in report for report in own_reports)
 
 
+@pytest.mark.parametrize("name", [ETCD_PEER, SCHEDULER])
+def test_a_port_that_is_lost_between_choice_and_start_is_replaced(
+    own: Simulator, own_reports: list[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Another cluster that starts at the same moment may have chosen it, too; the first one to listen has it."""
+    own.start()
+    own.stop()
+    with ExitStack() as others:
+        taken: list[int] = []
+
+        def settle(*arguments: Any) -> dict[str, int]:
+            settled = settle_ports(*arguments)
+            if not taken:
+                taken.append(settled[name])
+                others.enter_context(socket.create_server((LOOPBACK, settled[name])))
+            return settled
+
+        monkeypatch.setattr("cluster.simulator.settle_ports", settle)
+        own.start()
+        assert own.status().ready
+    assert own.status().ports[name] != taken[0]
+    assert any(f"Port {taken[0]} of {name} is now used by another program" in report for report in own_reports)
+
+
 def test_a_requested_port_that_is_taken_is_a_clear_error(programs: dict[str, Path], tmp_path: Path) -> None:
     """The message names the port and the cure, and nothing is started."""
     with socket.create_server((LOOPBACK, 0)) as taken:
@@ -103,7 +129,7 @@ def test_two_starts_at_once_end_with_one_cluster(programs: dict[str, Path], tmp_
         starts = [
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
         ]
-        outputs = [start.communicate(timeout=60) for start in starts]
+        outputs = [start.communicate(timeout=240) for start in starts]
         assert [start.returncode for start in starts] == [0, 0], outputs
         assert {output.strip() for output, _ in outputs} == {str(directory / "kubeconfig")}
         assert sum("Waiting for another command" in errors for _, errors in outputs) == 1
