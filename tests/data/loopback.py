@@ -20,6 +20,8 @@ from components.settings.loading import read_platform
 from tests.stacks.documents import ROOT
 
 STACKS = ("alpha", "beta")
+_CLAIM_PORT = 20_254
+_claims: list[socket.socket] = []
 
 
 def platform_settings(stack: str) -> PlatformSettings:
@@ -39,12 +41,21 @@ def program(name: str) -> str:
 
 
 def addresses(count: int, ports: Sequence[int]) -> tuple[str, ...]:
-    """Loopback addresses whose given ports are all free: each stands for a pod, with the ports that pods have."""
+    """Loopback addresses whose given ports are all free: each stands for a pod, with the ports that pods have.
+
+    They stay those of this process until it ends, also while nothing listens yet: tests run side by side.
+    """
     while True:
         network = f"127.{random.randint(16, 250)}.{random.randint(1, 250)}"  # noqa: S311  # no secret
         found = tuple(f"{network}.{index + 1}" for index in range(count))
+        try:
+            claim = socket.create_server((f"{network}.254", _CLAIM_PORT))
+        except OSError:
+            continue
         if all(_is_free(address, port) for address in found for port in ports):
+            _claims.append(claim)
             return found
+        claim.close()
 
 
 def _is_free(address: str, port: int) -> bool:

@@ -6,26 +6,28 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from backup.errors import BackupError
 from backup.postgres_server import Server
+from cluster.processes import start_time
 from components.shared.postgres_manifests import HOME_DATABASE, host_based_authentication, roles
+from tests.data.loopback import addresses, wait_until
 from tests.unit.data_documents import postgres_platform
 
 _UNPRIVILEGED = 65534
-_START_SECONDS = 30
+_PORT = 5432
+_START_SECONDS = 60
 PASSWORDS = {"segmentation": "s" * 43, "archive": "a" * 43, "backup": "b" * 43, "postgres": "p" * 43}
 PASSWORDS |= {"restore": "r" * 43, "segmentation_2": "t" * 43, "archive_2": "c" * 43}
 
@@ -65,11 +67,9 @@ def own(path: Path, *, create: bool = False) -> Path:
     return path
 
 
-def free_port() -> int:
-    """A TCP port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+def _address() -> str:
+    (address,) = addresses(1, (_PORT,))
+    return address
 
 
 @dataclass
@@ -78,14 +78,15 @@ class Postgres:
 
     Attributes:
         folder: Where its data, its socket and its log are.
-        port: Where it listens on loopback.
+        host: Address on loopback where it listens.
         settings: Lines of postgresql.conf that are its own.
     """
 
     folder: Path
-    port: int = field(default_factory=free_port)
+    host: str = field(default_factory=_address)
     settings: Mapping[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
+    port: ClassVar[int] = _PORT
 
     @property
     def data(self) -> Path:
@@ -99,9 +100,7 @@ class Postgres:
 
     def server(self, role: str, password: str | None = None) -> Server:
         """The server for a role, by TCP."""
-        return Server(
-            "127.0.0.1", self.port, role, PASSWORDS[role] if password is None else password, home=HOME_DATABASE
-        )
+        return Server(self.host, self.port, role, PASSWORDS[role] if password is None else password, home=HOME_DATABASE)
 
     def run(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs as the servers' user."""
@@ -127,7 +126,7 @@ class Postgres:
         platform = postgres_platform()
         assert platform.postgres is not None
         fixed = {
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": self.host,
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
             "password_encryption": "scram-sha-256",
@@ -157,12 +156,18 @@ class Postgres:
 
     def stop(self, how: int = signal.SIGINT) -> None:
         """End the server: SIGINT in order, SIGKILL as a lost machine would."""
-        if self.process is not None and self.process.poll() is None:
+        if self.process is None:
+            return
+        children = []
+        if self.process.poll() is None:
             children = _children(self.process.pid) if how == signal.SIGKILL else []
             for process in (self.process.pid, *children):
-                os.kill(process, how)
-        if self.process is not None:
-            self.process.wait(_START_SECONDS)
+                # Those that see the first one die end by themselves.
+                with suppress(ProcessLookupError):
+                    os.kill(process, how)
+        self.process.wait(_START_SECONDS)
+        # Until the last one is gone the memory that they share is in use, and the next start is refused.
+        wait_until(lambda: not any(map(start_time, children)), "all processes of the server are gone")
 
     def create_roles(self) -> None:
         """What the operator makes of the Cluster's managed roles and of the Database objects."""

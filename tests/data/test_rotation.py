@@ -119,11 +119,11 @@ def nats_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
         async def publish(second: bool, password: str) -> None:
             user = nats_configuration.user_of("runner-service", second=second)
             client = await nats.connect(
-                f"nats://{user}:{password}@{servers.hosts[0]}:4222", allow_reconnect=False, connect_timeout=5
+                f"nats://{user}:{password}@{servers.hosts[0]}:4222", allow_reconnect=False, connect_timeout=20
             )
             try:
                 await client.publish("last.files", b"works")
-                await client.flush(5)
+                await client.flush(20)
             finally:
                 await client.close()
 
@@ -148,7 +148,7 @@ def postgres_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
         def connect(second: bool, password: str) -> None:
             url = postgres_manifests.url("segmentation", password, second=second)
             # This build of the server has no TLS.
-            url = url.replace("@postgres-db:5432", f"@127.0.0.1:{server.port}").replace(
+            url = url.replace("@postgres-db:5432", f"@{server.host}:{server.port}").replace(
                 "sslmode=require", "sslmode=disable"
             )
             work = "CREATE TABLE IF NOT EXISTS rotation (); ALTER TABLE rotation ADD IF NOT EXISTS works text; SELECT 1"

@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from backup import metrics
-from components.observers import BACKUP_METRICS
+from components.observers import BACKUP_METRICS, BACKUP_METRICS_PORT
 from release.program import record
-from tests.data.postgres_servers import free_port
+from tests.data.loopback import addresses
 from tests.e2e.own_cluster import NAMESPACE, OwnCluster, own_cluster
 from tests.stacks.documents import ROOT, alpha_with
 
@@ -94,14 +94,14 @@ def exporter(cluster: Cluster, folder: Path) -> Iterator[str]:
     authority = cluster.run("get", "configmap", "kube-root-ca.crt", "--output=jsonpath={.data.ca\\.crt}")
     (folder / "ca.crt").write_text(authority)
     (found,) = yaml.safe_load(cluster.kubeconfig.read_text())["clusters"]
-    port = free_port()
-    command = [sys.executable, "-m", "backup.exporter", "--listen", "127.0.0.1", "--port", str(port)]
+    (address,) = addresses(1, (BACKUP_METRICS_PORT,))
+    command = [sys.executable, "-m", "backup.exporter", "--listen", address, "--port", str(BACKUP_METRICS_PORT)]
     command += ["--api-server", found["cluster"]["server"]]
     command += ["--token", str(folder / "token"), "--authority", str(folder / "ca.crt")]
     variables = {"NAMESPACE": NAMESPACE, "RECOVERY_POINT_SECONDS": "90000"}
     with subprocess.Popen(command, env={**os.environ, **variables}, cwd=ROOT) as process:
         try:
-            yield f"http://127.0.0.1:{port}{metrics.PATH}"
+            yield f"http://{address}:{BACKUP_METRICS_PORT}{metrics.PATH}"
         finally:
             process.terminate()
 

@@ -85,7 +85,7 @@ def test_a_server_is_dumped_and_the_dump_restored_and_compared_in_it(
         server.server("archive").query("archive", FILL)
         done = image.run(
             *("python", "-m", "backup", "--root", "/backups", "dump", "postgres", "--drill"),
-            PGHOST="127.0.0.1",
+            PGHOST=server.host,
             PGPORT=str(server.port),
             PGUSER="backup",
             PGPASSWORD=PASSWORDS["backup"],
