@@ -21,6 +21,7 @@ from tests.data.postgres_servers import Postgres, own, running
 pytestmark = [pytest.mark.data, pytest.mark.usefixtures("postgres_clients")]
 ROUNDS = 5
 KILLS = 3
+CARELESS_KILLS = 10
 SYNCHRONOUS = {"synchronous_standby_names": "ANY 1 (standby)", "synchronous_commit": "on"}
 
 
@@ -71,12 +72,12 @@ class Writer:
         """Write beside the block, at least one hundred rows before it begins."""
         thread = threading.Thread(target=self.write, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(self.confirmed) < 100:
             assert time.monotonic() < deadline, "the writer does not come forward"
             time.sleep(0.01)
         yield
-        thread.join(30)
+        thread.join(60)
 
 
 def rows(server: Postgres) -> set[int]:
@@ -85,19 +86,25 @@ def rows(server: Postgres) -> set[int]:
     return {int(line) for line in printed.splitlines()}
 
 
+def killed_and_started(server: Postgres, kill: int) -> tuple[Writer, float]:
+    """Kill a server in the middle of writing and start it; what was written, and the seconds of the start."""
+    writer = Writer(server.admin, first=1 + kill * 1_000_000)
+    with writer.busy():
+        server.stop(signal.SIGKILL)
+    (server.data / "postmaster.pid").unlink(missing_ok=True)
+    began = time.monotonic()
+    server.start()
+    return writer, time.monotonic() - began
+
+
 def test_a_killed_server_has_every_confirmed_row(folder: Path, figures: Figures) -> None:
     """SIGKILL in the middle of writing; what was confirmed is there when it comes back."""
     with running(folder / "killed") as server:
         server.admin.query("postgres", "CREATE TABLE log (n int PRIMARY KEY)")
         lost, total, seconds = 0, 0, []
         for kill in range(KILLS):
-            writer = Writer(server.admin, first=1 + kill * 1_000_000)
-            with writer.busy():
-                server.stop(signal.SIGKILL)
-            (server.data / "postmaster.pid").unlink(missing_ok=True)
-            began = time.monotonic()
-            server.start()
-            seconds.append(time.monotonic() - began)
+            writer, took = killed_and_started(server, kill)
+            seconds.append(took)
             lost += len(writer.confirmed.keys() - rows(server))
             total += len(writer.confirmed)
     assert lost == 0
@@ -107,16 +114,16 @@ def test_a_killed_server_has_every_confirmed_row(folder: Path, figures: Figures)
 
 
 def test_without_a_flush_at_commit_the_harness_could_lose_rows(folder: Path) -> None:
-    """The control run: a commit that is confirmed before it is written can be lost, and the test would see it."""
+    """The control run: a commit that is confirmed before it is written can be lost, and the test would see it.
+
+    Not by every kill: now and then all that was confirmed has just been written.
+    """
     settings = {"synchronous_commit": "off", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB"}
     with running(folder / "careless", settings) as server:
         server.admin.query("postgres", "CREATE TABLE log (n int PRIMARY KEY); CHECKPOINT")
-        writer = Writer(server.admin)
-        with writer.busy():
-            server.stop(signal.SIGKILL)
-        (server.data / "postmaster.pid").unlink(missing_ok=True)
-        server.start()
-        assert writer.confirmed.keys() - rows(server)
+        assert any(
+            killed_and_started(server, kill)[0].confirmed.keys() - rows(server) for kill in range(CARELESS_KILLS)
+        )
 
 
 def test_a_synchronous_replica_takes_over_without_loss(folder: Path, figures: Figures) -> None:
