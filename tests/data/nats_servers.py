@@ -129,7 +129,7 @@ async def make_streams(servers: NatsServers, stack: str) -> StreamInfo:
     """The streams of a stack, made by the user of the Job that makes them."""
     (stream,) = nats_of(platform_settings(stack)).streams
     client = await connect(servers, configuration.STREAMS_USER)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     request = nats.js.api.StreamConfig.from_response(configuration.stream_configuration(stream))
     while True:
         try:
