@@ -31,10 +31,12 @@ def redis_of(stack: str) -> RedisSettings:
 
 ONCE = Retry(NoBackoff(), 0)
 AGAIN_FOR_20_SECONDS = Retry(ConstantBackoff(0.1), 200)
+SECONDS = 20
+"""How long a client waits for an answer: what is written is flushed to a disk that others use, too."""
 
 
 def connect(
-    host: str, port: int, user: str | None, password: str | None, retry: Retry = ONCE
+    host: str, port: int, user: str | None, password: str | None, retry: Retry = ONCE, *, seconds: float = SECONDS
 ) -> Any:  # Any: redis-py types no command
     """A client that tries once, so that tests see every refusal, or as often as they say."""
     return redis.Redis(
@@ -43,17 +45,17 @@ def connect(
         username=user,
         password=password,
         decode_responses=True,
-        socket_timeout=2,
-        socket_connect_timeout=1,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
         protocol=2,
         retry=retry,
         driver_info=None,
     )
 
 
-def client(host: str, user: str = manifests.CALLER) -> Any:  # Any: see connect()
+def client(host: str, user: str = manifests.CALLER, seconds: float = SECONDS) -> Any:  # Any: see connect()
     """A client of a server, or of the proxy in front of several, as one of the program's users."""
-    return connect(host, configuration.PORT, user, PASSWORDS[user])
+    return connect(host, configuration.PORT, user, PASSWORDS[user], seconds=seconds)
 
 
 def patient_client(host: str) -> Any:  # Any: see connect()

@@ -8,6 +8,9 @@ import redis
 
 from tests.data.redis_servers import RedisServers, client
 
+_SECONDS = 2
+"""After which a write counts as lost and the next one is tried."""
+
 
 class Writer:
     """Writes numbers through the address that services know, until it is stopped.
@@ -38,7 +41,7 @@ class Writer:
         return len(self.answered) > number
 
     def _write(self) -> None:
-        connected = client(self._servers.entry)
+        connected = client(self._servers.entry, seconds=_SECONDS)
         number, last = 0, time.monotonic()
         while not self._done.is_set():
             number += 1
