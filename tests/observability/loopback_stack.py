@@ -91,7 +91,7 @@ def stand_in() -> Iterator[StandIn]:
         yield state
 
 
-def on_loopback(text: str, rule_file: str, target_port: int, alertmanager_port: int) -> str:
+def on_loopback(text: str, rule_file: str, target_port: int, alertmanager: str) -> str:
     """The operator's configuration with this machine's addresses where it would ask the API server.
 
     Relabelling, limits and labels stay as they are; only the jobs of the gateway and of the probes are kept, and
@@ -111,7 +111,7 @@ def on_loopback(text: str, rule_file: str, target_port: int, alertmanager_port: 
         else:
             _ask(job, target)
     document["scrape_configs"] = jobs
-    document["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager_port}"]}]}]}
+    document["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
     return yaml.safe_dump(document)
 
 

@@ -4,7 +4,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ import pytest
 
 from components.observability.alertmanager import configuration, needed_secrets
 from components.observability.known_metrics import exported_metrics
+from components.observers import ALERTMANAGER_PORT, PROMETHEUS_PORT
 from components.settings import parse_platform
 from components.settings.alertmanager import AlertmanagerSettings
 from release.errors import CommandError
 from release.monitoring import read_status, status_text
 from tests.data.figures import Figures
-from tests.data.loopback import Process, answers, wait_until
+from tests.data.loopback import Process, addresses, answers, wait_until
 from tests.observability.loopback_stack import StandIn, on_loopback, stand_in
 from tests.observability.programs import objects, operator_configuration, program, run, write_rules
 from tests.stacks.documents import STACKS, alpha_settings, alpha_with
@@ -109,23 +110,17 @@ class Running:
 
 
 def _get(address: str) -> str:
-    with urllib.request.urlopen(address, timeout=5) as response:  # noqa: S310  # on this machine
+    with urllib.request.urlopen(address, timeout=30) as response:  # noqa: S310  # on this machine
         text: str = response.read().decode()
     return text
 
 
-def _free_ports() -> tuple[int, int]:
-    with ExitStack() as held:
-        ports = [held.enter_context(stand_in()).port for _ in range(2)]
-    return ports[0], ports[1]
-
-
 @contextmanager
-def started(process: Process, port: int) -> Iterator[None]:
+def started(process: Process, address: str, port: int) -> Iterator[None]:
     """A server from its start until the block ends."""
     process.start()
     try:
-        wait_until(lambda: answers("127.0.0.1", port), f"{process.name} listens", 60)
+        wait_until(lambda: answers(address, port), f"{process.name} listens", 60)
         yield
     finally:
         process.stop()
@@ -135,7 +130,8 @@ def started(process: Process, port: int) -> Iterator[None]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Prometheus and Alertmanager with alpha's rules, on loopback."""
     folder = tmp_path_factory.mktemp("live")
-    web, alerting = _free_ports()
+    (address,) = addresses(1, (PROMETHEUS_PORT, ALERTMANAGER_PORT))
+    web, alerting = f"{address}:{PROMETHEUS_PORT}", f"{address}:{ALERTMANAGER_PORT}"
     with stand_in() as target:
         secrets = SECRETS | {"alertmanagerWebhookUrl": f"http://127.0.0.1:{target.port}/hook"}
         (folder / "alertmanager.yaml").write_text(configuration(alertmanager_settings(WEBHOOK), secrets))
@@ -147,22 +143,22 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             str(program("alertmanager")),
             f"--config.file={folder}/alertmanager.yaml",
             f"--storage.path={folder}/alerts",
-            f"--web.listen-address=127.0.0.1:{alerting}",
+            f"--web.listen-address={alerting}",
             "--cluster.listen-address=",
         ]
         prometheus = [
             str(program("prometheus")),
             f"--config.file={folder}/prometheus.yml",
             f"--storage.tsdb.path={folder}/metrics",
-            f"--web.listen-address=127.0.0.1:{web}",
+            f"--web.listen-address={web}",
             # It tells of its first alerts before it has found Alertmanager, and would say it again after a minute.
             "--rules.alert.resend-delay=1s",
         ]
         with (
-            started(Process(alertmanager, folder, "alertmanager"), alerting),
-            started(Process(prometheus, folder, "prometheus"), web),
+            started(Process(alertmanager, folder, "alertmanager"), address, ALERTMANAGER_PORT),
+            started(Process(prometheus, folder, "prometheus"), address, PROMETHEUS_PORT),
         ):
-            yield Running(f"http://127.0.0.1:{web}", f"http://127.0.0.1:{alerting}", target)
+            yield Running(f"http://{web}", f"http://{alerting}", target)
 
 
 def test_an_alert_travels_from_its_target_to_the_webhook(running: Running, figures: Figures) -> None:
@@ -191,16 +187,19 @@ def test_an_alert_travels_from_its_target_to_the_webhook(running: Running, figur
 
 def test_the_targets_of_the_stand_in_are_found_up(running: Running) -> None:
     """The gateway's metrics and a probe of each service, with the labels that the rules ask for."""
+    seen: list[dict[str, Any]] = []
 
-    def up() -> list[dict[str, Any]]:
+    def are_up() -> bool:
         found: list[dict[str, Any]] = json.loads(running.ask("/api/v1/targets?state=active"))["data"]["activeTargets"]
-        return [each for each in found if each["health"] == "up"]
+        seen[:] = [each for each in found if each["health"] == "up"]
+        return len(seen) == 7
 
-    wait_until(lambda: len(up()) == 7, "seven targets are up", 60)
-    services = sorted((each["labels"]["job"], each["labels"]["service"]) for each in up())
+    # All judged as they were seen at one moment: a scrape may be late again a second later.
+    wait_until(are_up, "seven targets are up", 60)
+    services = sorted((each["labels"]["job"], each["labels"]["service"]) for each in seen)
     assert services[0] == ("api-gateway", "api-gateway")
     assert {job for job, _ in services} == {"api-gateway", "health-probe", "ingress-certificate"}
-    assert all(each["labels"]["namespace"] == "alt-las" for each in up())
+    assert all(each["labels"]["namespace"] == "alt-las" for each in seen)
     asked = " ".join(running.stand_in.asked)
     assert "module=health" in asked
     assert "runner-service.alt-las.svc%3A8080%2Fapi%2Fv1%2Fhealth" in asked
@@ -219,12 +218,14 @@ def test_objectives_are_recorded_for_every_service(running: Running) -> None:
 
 def test_status_reads_a_real_prometheus(running: Running) -> None:
     """The same reader that `altlas status` uses through the API server."""
+    said = [""]
 
-    def text() -> str:
-        return status_text(read_status(running.ask), alpha_settings())
+    def is_complete() -> bool:
+        said[0] = status_text(read_status(running.ask), alpha_settings())
+        return "7 of 7 up" in said[0] and "RestoreDrillFailed" in said[0]
 
-    wait_until(lambda: "7 of 7 up" in text() and "RestoreDrillFailed" in text(), "targets and alerts are shown", 60)
-    lines = text().splitlines()
+    wait_until(is_complete, "targets and alerts are shown", 60)
+    lines = said[0].splitlines()
     assert lines[0] == "targets:  7 of 7 up"
     assert "RestoreDrillFailed api-gateway (page)" in lines[1]
     assert "sign of life" not in lines[1]
