@@ -62,8 +62,8 @@ def tar_gz(members: dict[str, bytes]) -> bytes:
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Wait at most ten seconds for a condition."""
-    deadline = time.monotonic() + 10
+    """Wait at most a minute for a condition."""
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "the awaited condition never came true"
         time.sleep(0.01)

@@ -40,7 +40,7 @@ def test_two_runs_at_the_same_time_build_once(sandbox: Sandbox, gate: Path) -> N
     second = sandbox.start("ensure")
     wait_until(lambda: "waiting for another run" in (sandbox.folder / "stderr-1").read_text("utf-8"))
     open_gate(gate)
-    answers = [first.communicate(timeout=10)[0], second.communicate(timeout=10)[0]]
+    answers = [first.communicate(timeout=60)[0], second.communicate(timeout=60)[0]]
     assert [first.returncode, second.returncode] == [0, 0]
     assert answers == [f"{sandbox.finished('demo')[0] / 'demo'}\n"] * 2
     assert len(sandbox.builds) == 1
@@ -55,7 +55,7 @@ def test_a_killed_build_leaves_nothing_that_counts_and_the_next_run_starts_over(
     killed = sandbox.start("ensure")
     wait_until(lambda: sandbox.builds)
     killed.send_signal(signal.SIGKILL)
-    killed.wait(timeout=10)
+    killed.wait(timeout=60)
     assert sandbox.finished("demo") == []
     (left,) = workspaces(sandbox)
     monkeypatch.delenv("FAKE_GO_GATE")
