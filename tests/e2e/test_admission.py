@@ -47,10 +47,11 @@ def gateway(project: Project) -> dict[str, Any]:
     (deployment,) = (o for o in objects if (o["kind"], o["metadata"]["name"]) == ("Deployment", "api-gateway"))
     pod = of_kind("Pod", deployment["spec"]["template"])
     # The API server learns of a new policy a moment after it has stored it.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     stranger = copy.deepcopy(pod)
     write(stranger, f"{CONTAINER}.image", f"nobody/nothing:1@{DIGEST}")
-    while not refused(project, stranger) and time.monotonic() < deadline:
+    while "known-repository" not in (said := refused(project, stranger)):
+        assert time.monotonic() < deadline, f"the rules do not come into force: {said}"
         time.sleep(0.2)
     return pod
 
