@@ -139,7 +139,9 @@ def test_a_bad_release_fails_with_pod_reason_and_event_while_the_old_pods_serve(
     )
     stack_file.write_text(
         bad.replace(
-            "    autoscaling:\n", "    rollout: {progressDeadlineSeconds: 5, timeoutSeconds: 8}\n    autoscaling:\n", 1
+            "    autoscaling:\n",
+            "    rollout: {progressDeadlineSeconds: 15, timeoutSeconds: 18}\n    autoscaling:\n",
+            1,
         )
     )
     done = project.altlas("up", "--stack", "alpha")
