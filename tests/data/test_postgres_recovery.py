@@ -254,7 +254,7 @@ def copy_of(server: Postgres, copy: Postgres) -> None:
 
 def wait_for(server: Postgres, question: str, answer: str) -> None:
     """Wait until a server gives an answer."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while server.admin.query("postgres", question) != answer:
         assert time.monotonic() < deadline, question
         time.sleep(0.05)
