@@ -49,6 +49,11 @@ class ExportedImage:
         for layer in self.layers:
             subprocess.run(["tar", "--extract", "--file", str(layer), "--directory", str(into)], check=True)
 
+    def copied(self, into: Path) -> "ExportedImage":
+        """The same image in a new folder of the caller's own."""
+        shutil.copytree(self.folder, into)
+        return _read(into)
+
     def as_layout(self, into: Path) -> Path:
         """Write the image as an OCI layout, from which it can be pushed without a change of its digest."""
         blobs = into / "blobs" / "sha256"

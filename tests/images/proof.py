@@ -110,8 +110,10 @@ def _builder_and_source(cache: Path) -> tuple[Buildah, SourceBuildSettings]:
     return builder, stand_in_source(builder.storage / "source", bases)
 
 
-def built_once(cache: Path) -> dict[str, ExportedImage]:
+def built_once(cache: Path, into: Path) -> dict[str, ExportedImage]:
     """The images as `prove` builds them, by service; what an earlier run has built from the same is taken from it.
+
+    They are copied below `into`: tests that run beside this one build those of the cache anew at any time.
 
     Raises:
         NoBuilderError: Images cannot be built here.
@@ -120,7 +122,7 @@ def built_once(cache: Path) -> dict[str, ExportedImage]:
         builder, source = _builder_and_source(cache)
         with ThreadPoolExecutor(_BUILDERS) as pool:
             images = pool.map(lambda name: _kept(name, builder, source) or _built(name, builder, source, 1), RUNTIME_OF)
-            return dict(zip(RUNTIME_OF, images, strict=True))
+            return {name: image.copied(into / name) for name, image in zip(RUNTIME_OF, images, strict=True)}
 
 
 def _kept(service: str, builder: Buildah, source: SourceBuildSettings) -> ExportedImage | None:
@@ -237,7 +239,7 @@ class _Running:
         return answer
 
     def status(self, host: str, path: str) -> int:
-        return int(self.ask("answer", f"http://{host}{path}", str(time.monotonic()), "5")["status"])
+        return int(self.ask("answer", f"http://{host}{path}", str(time.monotonic()), str(_START_SECONDS))["status"])
 
     @property
     def pid(self) -> int:

@@ -24,10 +24,10 @@ HARMLESS = Advisory("STAND-IN-1", "medium", "acorn", "9.0.0")
 
 
 @pytest.fixture(scope="module")
-def images() -> dict[str, ExportedImage]:
+def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ExportedImage]:
     """The stand-in images by service."""
     try:
-        return built_once(default_cache())
+        return built_once(default_cache(), tmp_path_factory.mktemp("images"))
     except NoBuilderError as error:
         reason = f"not proven here: no image is pushed, scanned, signed, locked or deployed by digest, because {error}"
         print(reason)
