@@ -15,7 +15,7 @@ from release.scratch import copy_program
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml", "__main__.py", "cluster", "components")
-SECONDS = 240
+SECONDS = 600
 
 
 @dataclass(frozen=True)

@@ -37,5 +37,7 @@ def install(project: Project, module: str) -> None:
     place = str(definitions(module))
     done = project.kubectl("apply", "--server-side", "--force-conflicts", "--filename", place)
     assert done.code == 0, done.text
-    done = project.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all")
+    done = project.kubectl(
+        "wait", "--for=condition=Established", "customresourcedefinitions", "--all", "--timeout=120s"
+    )
     assert done.code == 0, done.text

@@ -14,7 +14,7 @@ from cluster.control_plane import PROGRAMS
 from cluster.simulator import Simulator
 
 NAMESPACE = "alt-las"
-_SECONDS = 60
+_SECONDS = 180
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_a_dump_s_pod_is_admitted_and_its_volume_bound(project: Project) -> None
     assert done.code == 0, done.text
     done = project.kubectl(
         "wait", "--namespace", "alt-las", "--for=jsonpath={.status.phase}=Bound", "pvc/postgres-backup-dumps",
-        "--timeout=30s",
+        "--timeout=120s",
     )  # fmt: skip
     assert done.code == 0, done.text
     pods = [pod for pod in project.objects("pods", "alt-las") if pod["metadata"]["name"].startswith("by-hand")]

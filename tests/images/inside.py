@@ -17,6 +17,7 @@ from tests.images.container import Specification
 
 _OK = 200
 _TIMEOUT_SECONDS = 2
+_START_SECONDS = 30
 _PAUSE_SECONDS = 0.005
 # What the kernel makes for every process, whatever image it runs.
 _KERNEL = ("/proc", "/dev")
@@ -70,7 +71,7 @@ def _go_into(specification: Specification) -> None:
 
 
 def _pid(specification: Specification) -> int:
-    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         text = Path(specification.pid_file).read_text() if Path(specification.pid_file).exists() else ""
         if text:

@@ -18,7 +18,7 @@ from tests.images.proof import REVISION
 
 PROGRAMS = ("crane", "syft", "cosign", "trivy", "grype")
 PREFIX = "alt-las"
-_START_SECONDS = 20
+_START_SECONDS = 60
 _COMMAND_SECONDS = 180
 
 
