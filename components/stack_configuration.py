@@ -13,6 +13,7 @@ from components.settings import PlatformSettings, SettingsError, parse_platform
 from components.settings.errors import PLATFORM_KEY, PROJECT, Problem
 from components.settings.loading import with_lock
 from components.settings.secrets import NOTES, SECOND_IN_USE, SECRETS, noted
+from components.settings.supplied import missing_supplied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +94,7 @@ def load(root: Path) -> StackConfiguration:
         except SettingsError as error:
             problems = [*error.problems, *problems]
     if platform is not None:
-        problems += _missing_keys(config, platform)
-        problems += _receivers_without_address(platform, config)
+        problems += missing_supplied(platform, pulumi.get_stack(), lambda key: config.get_secret(key) is not None)
     if problems or platform is None:
         raise pulumi.RunError(str(SettingsError(tuple(problems))))
     secrets = {secret.key: value for secret in SECRETS if (value := config.get_secret(secret.key)) is not None}
@@ -124,20 +124,6 @@ def _unknown_keys() -> list[Problem]:
     return problems
 
 
-def _receivers_without_address(platform: PlatformSettings, config: pulumi.Config) -> list[Problem]:
-    command = f"pulumi config set --secret --stack {pulumi.get_stack()} {PROJECT}:"
-    receivers = platform.alertmanager.receivers if platform.alertmanager else ()
-    return [
-        Problem(
-            f"{PLATFORM_KEY}.alertmanager.receivers[{index}]",
-            f"needs the secret {PROJECT}:{receiver.needed_secret}, which is missing, so {receiver.name!r} could not be "
-            f"told; set it with `{command}{receiver.needed_secret}`, or change the receiver",
-        )
-        for index, receiver in enumerate(receivers)
-        if receiver.needed_secret and config.get_secret(receiver.needed_secret) is None
-    ]
-
-
 def _missing_secrets(config: pulumi.Config) -> list[Problem]:
     command = f"altlas secrets init --stack {pulumi.get_stack()}"
     return [
@@ -145,24 +131,3 @@ def _missing_secrets(config: pulumi.Config) -> list[Problem]:
         for secret in SECRETS
         if secret.required and config.get_secret(secret.key) is None
     ]
-
-
-def _missing_keys(config: pulumi.Config, platform: PlatformSettings) -> list[Problem]:
-    """Secrets that only a person can supply, and that a block of the settings cannot do without."""
-    command = f"pulumi config set --secret --stack {pulumi.get_stack()}"
-    return [
-        Problem(
-            f"{PROJECT}:{secret.key}",
-            f"is missing, and {secret.needed_by} needs it; set it with `{command} {PROJECT}:{secret.key}`, "
-            f"or remove {secret.needed_by}. {secret.description}",
-        )
-        for secret in SECRETS
-        if secret.needed_by and _has(platform, secret.needed_by) and config.get_secret(secret.key) is None
-    ]
-
-
-def _has(platform: PlatformSettings, path: str) -> bool:
-    block: object = platform.model_dump(mode="json", by_alias=True)
-    for key in path.split("."):
-        block = block.get(key) if isinstance(block, dict) else None
-    return block is not None

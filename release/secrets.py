@@ -7,9 +7,11 @@ from typing import Any
 
 import yaml
 
+from components.settings import PlatformSettings, SettingsError
 from components.settings.errors import PROJECT
 from components.settings.loading import read_stack_document
 from components.settings.secrets import SECRETS, SecretSetting
+from components.settings.supplied import missing_supplied
 from release.engine import Engine
 from release.errors import CommandError, ExitCode
 from release.workspace import Workspace
@@ -38,6 +40,21 @@ def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
     """
     configuration = _configuration(read_stack_document(stack_file))
     return tuple(secret for secret in SECRETS if secret.required and f"{PROJECT}:{secret.key}" not in configuration)
+
+
+def check_supplied(stack_file: Path, stack: str, platform: PlatformSettings) -> None:
+    """Make sure that a stack file holds what only a person can supply, before anything is started.
+
+    A file that takes values from an environment of Pulumi may have them there, so the program alone can tell.
+
+    Raises:
+        SettingsError: Names each that is missing, with the command that sets it.
+    """
+    document = read_stack_document(stack_file)
+    configuration = _configuration(document)
+    problems = missing_supplied(platform, stack, lambda key: f"{PROJECT}:{key}" in configuration)
+    if problems and "environment" not in document:
+        raise SettingsError(problems)
 
 
 def check_not_reverted(stack_file: Path, stack: str) -> None:

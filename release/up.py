@@ -109,6 +109,7 @@ def up(
     platform = read_platform(stack_file)
     image_builds(platform, workspace.root, lambda: docker_answers(os.environ))
     stack_secrets.check_passphrase(workspace, stack_file, os.environ)
+    stack_secrets.check_supplied(stack_file, stack, platform)
     target = choose_target(workspace, target_name)
     report(str(target))
     session = start_session(workspace, target, report)

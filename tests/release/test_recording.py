@@ -8,7 +8,7 @@ from pulumi.runtime.mocks import MockCallArgs
 
 from components.settings.secrets import SECRETS
 from release.program import Recorder, record, run_program
-from tests.stacks.documents import platform_of
+from tests.stacks.documents import alpha_with, platform_of
 from tests.unit.program import build, find
 
 
@@ -19,6 +19,21 @@ def test_generated_secrets_are_placeholders_and_the_rest_is_absent() -> None:
     assert gateway["JWT_SECRET"] == "<apiGatewayJwtSecret>"
     assert gateway["JWT_REFRESH_SECRET"] == gateway["REFRESH_TOKEN_SECRET"] == "<apiGatewayJwtRefreshSecret>"
     assert "OPENAI_API_KEY" not in json.dumps(objects)
+
+
+def test_a_receiver_whose_address_is_a_secret_can_be_recorded() -> None:
+    """`altlas up` records the program before each update, and nobody's secret is at hand there."""
+    receivers = [
+        {"name": "on-call", "webhook": {}},
+        {
+            "name": "team",
+            "mail": {"to": "t@example.com", "sender": "a@example.com", "host": "mail.example.com", "username": "a"},
+        },
+    ]
+    changes = {"alertmanager.receivers": receivers, "alertmanager.routes": {"page": "on-call", "ticket": "team"}}
+    text = json.dumps(find(record("alpha", alpha_with(changes)).objects, "Secret", "alertmanager-configuration"))
+    assert "<alertmanagerWebhookUrl>" in text
+    assert "<alertmanagerMailPassword>" in text
 
 
 def test_figures_stay_whole_numbers() -> None:

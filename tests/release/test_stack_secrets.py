@@ -1,21 +1,25 @@
 """Secrets in stack files: which are missing, whether they can be read here, and how to start anew."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from components.settings import SettingsError
 from release.engine import Engine
 from release.errors import CommandError, ExitCode
 from release.secrets import (
     check_not_reverted,
     check_passphrase,
     check_rotation,
+    check_supplied,
     missing_secrets,
     reset_secrets,
     rotate_secrets,
 )
 from release.workspace import Workspace
+from tests.stacks.documents import alpha_settings
 
 PLAIN = """\
 # The alpha phase.
@@ -51,6 +55,44 @@ def test_required_secrets_that_a_file_does_not_hold_are_missing(stack_file: Path
     assert all(secret.required for secret in missing)
     stack_file.write_text("config: text\n")
     assert missing_secrets(stack_file) == missing
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed", "path"),
+    [
+        (
+            {"alertmanager.receivers": [{"name": "a", "webhook": {}}]},
+            ["alertmanagerWebhookUrl"],
+            "alertmanager.receivers",
+        ),
+        (
+            {"loki.objectStore": {"endpoint": "https://s3.example.com", "bucket": "logs", "since": "2026-01-01"}},
+            ["lokiS3AccessKeyId", "lokiS3SecretAccessKey"],
+            "loki.objectStore",
+        ),
+    ],
+    ids=["receiver", "bucket"],
+)
+def test_what_only_a_person_can_supply_is_asked_for_before_anything_is_started(
+    tmp_path: Path, changes: dict[str, Any], needed: list[str], path: str
+) -> None:
+    """All at once, each with its command; a file that has them, or an environment that may, goes on."""
+    stack_file, platform = tmp_path / "Pulumi.alpha.yaml", alpha_settings(changes)
+    check_supplied(_written(stack_file, {}), "alpha", alpha_settings())
+    with pytest.raises(SettingsError) as caught:
+        check_supplied(stack_file, "alpha", platform)
+    assert path in str(caught.value)
+    assert len(caught.value.problems) == len(needed)
+    for key in needed:
+        assert f"`pulumi config set --secret --stack alpha alt-las:{key}`" in str(caught.value)
+    given = {f"alt-las:{key}": {"secure": "v1:abc=="} for key in needed}
+    check_supplied(_written(stack_file, {"config": given}), "alpha", platform)
+    check_supplied(_written(stack_file, {"environment": ["ours"]}), "alpha", platform)
+
+
+def _written(path: Path, document: dict[str, Any]) -> Path:
+    path.write_text(yaml.safe_dump(document))
+    return path
 
 
 def test_a_file_that_lost_the_secrets_of_a_running_stack_is_refused(stack_file: Path) -> None:
