@@ -8,6 +8,7 @@ from components.settings import PlatformSettings
 from release import guards
 from release.engine import Engine
 from release.errors import CommandError, ExitCode
+from release.known_repositories import check_repositories
 
 
 def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: Mapping[str, Any]) -> None:
@@ -20,13 +21,15 @@ def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: 
         state: What `exported_state` gave.
 
     Raises:
+        SettingsError: The policy in force does not allow an image. Nothing was changed.
         CommandError: It would; names every object and what to do instead. Or there is no plan; holds what the engine
             said. Nothing was changed.
     """
     deployed = guards.deployed_data(state)
     if not deployed:
         return
-    _refuse(_changes(stack, platform, deployed.values()))
+    check_repositories(state, stack, platform)
+    _refuse(_changes(stack, platform, (*deployed.values(), *guards.deployed_measuring(state))))
     plan = engine.preview(stack)
     _refuse(guards.planned_losses(plan, deployed, platform.tombstones))
     if errors := guards.plan_errors(plan):

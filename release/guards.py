@@ -14,13 +14,21 @@ from components.settings.postgres import major_version, volume_mebibytes
 STATEFUL_KINDS = frozenset({"Cluster", "Database", "ObjectStore", "PersistentVolumeClaim", "StatefulSet"})
 """Kinds that hold data or lead to it. Others are known by their protection."""
 
+MEASURING_KINDS = frozenset({"Prometheus", "Alertmanager"})
+"""Kinds whose volumes stay whatever becomes of the object: the operator makes them."""
+
 _IMMUTABLE = {
     "StatefulSet": ("serviceName", "volumeClaimTemplates", "selector", "podManagementPolicy"),
     "PersistentVolumeClaim": ("storageClassName", "accessModes", "volumeName", "volumeMode", "selector"),
     "Cluster": ("storage.storageClass", "bootstrap"),
     "Database": ("name", "cluster"),
 }
-_SIZES = {"PersistentVolumeClaim": "resources.requests.storage", "Cluster": "storage.size"}
+_OPERATED_SIZE = "storage.volumeClaimTemplate.spec.resources.requests.storage"
+_SIZES = {
+    "PersistentVolumeClaim": "resources.requests.storage",
+    "Cluster": "storage.size",
+    **dict.fromkeys(MEASURING_KINDS, _OPERATED_SIZE),
+}
 _TEMPLATES = "volumeClaimTemplates"
 _TEMPLATE_SIZE = "spec.resources.requests.storage"
 _LOSING = ("delete", "replace", "create-replacement", "discard")
@@ -84,15 +92,24 @@ class Danger:
 
 def deployed_data(state: Mapping[str, Any]) -> dict[str, Deployed]:
     """Objects with data in what `pulumi stack export` prints, by URN."""
+    found = _deployed_objects(state)
+    return {urn: each for urn, each in found.items() if each.protected or each.kind in STATEFUL_KINDS}
+
+
+def deployed_measuring(state: Mapping[str, Any]) -> tuple[Deployed, ...]:
+    """Objects whose volumes hold measurements, in what `pulumi stack export` prints."""
+    return tuple(each for each in _deployed_objects(state).values() if each.kind in MEASURING_KINDS)
+
+
+def _deployed_objects(state: Mapping[str, Any]) -> dict[str, Deployed]:
     resources = state.get("deployment", {}).get("resources") or ()
-    found = {
+    return {
         each["urn"]: Deployed(
             each["type"], each["urn"].rpartition("::")[2], each.get("inputs", {}), bool(each.get("protect"))
         )
         for each in resources
         if each["type"].startswith("kubernetes:") and not each.get("delete")
     }
-    return {urn: each for urn, each in found.items() if each.protected or each.kind in STATEFUL_KINDS}
 
 
 def dangers(
@@ -112,7 +129,7 @@ def dangers(
     for old in deployed:
         new = program.get((old.type, old.logical_name))
         if new is None:
-            found += _removal(old, given_up)
+            found += _removal(old, given_up) if old.kind not in MEASURING_KINDS else ()
         elif old.name not in given_up:
             found += _changes(old, new)
     return tuple(found)

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from components.settings import parse_platform
+from components.settings import SettingsError, parse_platform
 from release.data_guard import check_update, exported_state
 from release.engine import Engine
 from release.errors import CommandError, ExitCode
 from tests.release.test_guards import program, state
-from tests.stacks.documents import alpha_with
+from tests.stacks.documents import BESIDE_SERVICES, alpha_with, platform_of
 from tests.unit.data_documents import postgres_document
 
-DOCUMENT = alpha_with({"postgres": postgres_document(), "redis": None, "nats": None, "backup": None})
+DOCUMENT = alpha_with(dict.fromkeys(BESIDE_SERVICES) | {"postgres": postgres_document()})
 
 
 class Answering(Engine):
@@ -82,6 +82,25 @@ def test_what_the_settings_would_take_is_refused_before_a_plan_is_made(deployed:
     with pytest.raises(CommandError, match="shrinks from 5Gi to 4Gi"):
         check_update(engine, "alpha", parse_platform(smaller), exported_state(engine, "alpha"))
     assert engine.asked == []
+
+
+@pytest.mark.parametrize("allowed", [False, True], ids=["unknown", "allowed before"])
+def test_an_image_that_the_policy_in_force_does_not_know_is_allowed_first(allowed: bool) -> None:
+    """Else the cluster refuses even the preview: of another repository, and of all that a new block brings."""
+    moved = {"services.runner-service.image": {"repository": "ghcr.io/acme/runner", "tag": "1.0.0"}}
+    after = DOCUMENT | {"services": alpha_with(moved)["services"], "redis": platform_of("alpha")["redis"]}
+    cure = ["ghcr.io/cloudnative-pg/cloudnative-pg", "ghcr.io/acme/runner", "haproxy", "redis"]
+    known = {"admission.additionalRepositories": cure} if allowed else {}
+    before = state(program(known), protect=False)
+    if allowed:
+        assert check(before, {"steps": []}, after).asked == ["alpha"]
+        return
+    with pytest.raises(SettingsError) as caught:
+        check(before, {}, after)
+    (problem,) = caught.value.problems
+    assert problem.path == "alt-las:platform.admission.additionalRepositories"
+    assert problem.message.startswith("lacks ghcr.io/acme/runner, ")
+    assert "write [ghcr.io/cloudnative-pg/cloudnative-pg, ghcr.io/acme/runner, " in problem.message
 
 
 def test_a_plan_that_fails_for_another_reason_stops_the_update_before_it_begins(deployed: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from release import guards
 from release.program import record
-from tests.stacks.documents import BESIDE_SERVICES, alpha_with
+from tests.stacks.documents import BESIDE_SERVICES, alpha_with, platform_of
 from tests.unit.data_documents import postgres_document
 
 CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"
@@ -62,6 +62,20 @@ def test_more_servers_more_storage_and_back_to_one_server_are_no_danger(
     grown = program(instances=3, storageSize="20Gi")
     assert found(deployed, grown) == []
     assert found(guards.deployed_data(state(grown)), program(storageSize="20Gi")) == []
+
+
+def test_a_volume_of_measurements_does_not_shrink_and_may_go() -> None:
+    """Prometheus' operator would leave the volume as it is, and the retention would be reckoned from another size."""
+    watched = {key: platform_of("alpha")[key] for key in ("prometheus", "alertmanager")}
+    before, sizes = state(program(watched), protect=False), {"prometheus.storageSize": "9Gi"}
+    measuring = guards.deployed_measuring(before)
+    assert sorted(each.title for each in measuring) == ["Alertmanager alertmanager", "Prometheus prometheus"]
+    assert not {each.title for each in measuring} & {each.title for each in guards.deployed_data(before).values()}
+    (text,) = (str(danger) for danger in guards.dangers(measuring, program(watched | sizes), ()))
+    assert text.startswith("Prometheus prometheus: spec.storage.volumeClaimTemplate.spec.resources.requests.storage: ")
+    assert "shrinks from 10Gi to 9Gi, and no volume can shrink" in text
+    assert guards.dangers(measuring, program(watched | {"prometheus.storageSize": "11Gi"}), ()) == ()
+    assert guards.dangers(measuring, program(), ()) == ()
 
 
 def test_a_program_without_postgres_is_refused_object_by_object(deployed: Mapping[str, guards.Deployed]) -> None:
