@@ -3,10 +3,11 @@
 import io
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from tests.tools.sandbox import REPOSITORY, ReleaseServer, Sandbox, program_text
+from tests.tools.sandbox import REPOSITORY, ReleaseServer, Sandbox, program_text, wait_until
 from tools.__main__ import main
 from tools.progress import Reporter
 
@@ -97,6 +98,12 @@ def test_an_unknown_program_is_named_with_the_known_ones(sandbox: Sandbox, capsy
     assert capsys.readouterr().err == "tools: unknown program 'dmeo'; known are: demo\n"
 
 
+@pytest.fixture
+def _no_time_goes_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, what was just begun has run for 0 s."""
+    monkeypatch.setattr("tools.progress.time", SimpleNamespace(monotonic=lambda: 0.0))
+
+
 class Terminal(io.StringIO):
     """A stream that says it is a terminal."""
 
@@ -105,13 +112,13 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.usefixtures("_no_time_goes_by")
 def test_a_running_activity_is_told_in_plain_lines_where_there_is_no_terminal() -> None:
     """Start, at least one line in between, and end are whole lines without control characters."""
     stream = io.StringIO()
     reporter = Reporter(stream, interval_seconds=0.01)
     with reporter.activity("demo: building"):
-        while stream.getvalue().count("\n") < 3:
-            pass
+        wait_until(lambda: stream.getvalue().count("\n") >= 3)
     lines = stream.getvalue().splitlines()
     assert lines[0] == "tools: demo: building ..."
     assert lines[1] == "tools: demo: building: 0 s"
@@ -119,17 +126,18 @@ def test_a_running_activity_is_told_in_plain_lines_where_there_is_no_terminal() 
     assert "\x1b" not in stream.getvalue()
 
 
+@pytest.mark.usefixtures("_no_time_goes_by")
 def test_on_a_terminal_one_status_line_is_rewritten() -> None:
     """The status has no line end, and the next line that stays clears it."""
     stream = Terminal()
     reporter = Reporter(stream, interval_seconds=0.01)
     with reporter.activity("first"), reporter.activity("second"):
-        while "first: 0 s; second: 0 s" not in stream.getvalue():
-            pass
+        wait_until(lambda: "first: 0 s; second: 0 s" in stream.getvalue())
     assert "\r\x1b[2Kfirst: 0 s; second: 0 s" in stream.getvalue()
     assert "\r\x1b[2Ktools: second: done after 0." in stream.getvalue()
 
 
+@pytest.mark.usefixtures("_no_time_goes_by")
 def test_an_activity_that_raises_is_told_as_failed() -> None:
     """The last line says failed, and the error goes on."""
     stream = io.StringIO()
