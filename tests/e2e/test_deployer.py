@@ -238,7 +238,9 @@ def used_rights(deployer: Deployer) -> set[Right]:
     """What the deployer asked for with success. An apply that makes its object uses `create`, too; a binding `bind`."""
     log = deployer.project.root / ".altlas" / "sim" / "logs" / "audit.jsonl"
     found = set()
-    for line in log.read_text().splitlines():
+    # The API server goes on writing, so the last line may not be whole.
+    *lines, _ = log.read_text().split("\n")
+    for line in lines:
         event = json.loads(line)
         code = event.get("responseStatus", {}).get("code")
         if event["user"].get("username") != deployer.name or code not in (200, 201, 404):
