@@ -13,7 +13,9 @@ from pathlib import Path
 import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
+from nats.js.errors import NoStreamResponseError
 
 from components.services import SERVICES, message_flows
 from components.settings import PlatformSettings
@@ -123,6 +125,22 @@ async def connect(servers: NatsServers, user: str) -> Client:
     return await nats.connect(
         servers.url(user), error_cb=quiet, max_reconnect_attempts=-1, reconnect_time_wait=0.05, connect_timeout=2
     )
+
+
+async def send(stream: JetStreamContext, subject: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+    """Publish one message, again while no server answers for the stream.
+
+    A server hears a moment late from another one that it leads a new stream.
+    """
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            await stream.publish(subject, body, headers=headers)
+        except NoStreamResponseError:
+            assert time.monotonic() < deadline, f"no server answers for {subject}"
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
 async def make_streams(servers: NatsServers, stack: str) -> StreamInfo:

@@ -32,6 +32,7 @@ from tests.data.nats_servers import (
     nats_of,
     quiet,
     running,
+    send,
     write_files,
 )
 
@@ -112,12 +113,12 @@ async def publish_while_servers_die(cluster: NatsServers) -> tuple[set[str], flo
         victim.kill()
         await asyncio.sleep(0.5)
         victim.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while len(acknowledged) < before + 30:
             assert time.monotonic() < deadline, "no message is acknowledged any more"
             await asyncio.sleep(0.05)
         # Two lost at a time are no promise, so the next one dies only when this one has caught up.
-        await asyncio.to_thread(wait_until, functools.partial(healthy, host), f"{host} has caught up")
+        await asyncio.to_thread(wait_until, functools.partial(healthy, host), f"{host} has caught up", 60)
     done.set()
     await asyncio.gather(*publishers)
     await client.close()
@@ -239,7 +240,7 @@ def apply_streams(servers: NatsServers, stack: str, folder: Path) -> subprocess.
         "PASSWORDS_DIR": str(passwords),
     }
     script = str(folder / "apply.sh")
-    return subprocess.run(["sh", script], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(["sh", script], env=environment, capture_output=True, text=True, check=False, timeout=180)
 
 
 def test_the_streams_are_made_once_and_follow_their_declaration(tmp_path: Path, figures: Figures) -> None:
@@ -261,7 +262,7 @@ async def publish(servers: NatsServers, count: int) -> int:
     client = await connect(servers, "runner-service")
     stream = client.jetstream(timeout=5)
     for number in range(count):
-        await stream.publish(SUBJECT, str(number).encode())
+        await send(stream, SUBJECT, str(number).encode())
     await client.close()
     return count
 

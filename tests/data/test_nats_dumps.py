@@ -1,11 +1,14 @@
 """Dumps and restores of real NATS servers, by the users that the program gives them."""
 
 import asyncio
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import nats
 import pytest
+from nats.errors import Error as NatsError
 
 from backup import metrics
 from backup.repository import Repository
@@ -13,7 +16,7 @@ from components.shared import nats_configuration as configuration
 from tests.data.backup_command import BackupCommand, nats_command, path_with
 from tests.data.figures import Figures
 from tests.data.loopback import platform_settings, wait_until
-from tests.data.nats_servers import PASSWORDS, NatsServers, make_streams, running
+from tests.data.nats_servers import PASSWORDS, NatsServers, make_streams, running, send
 
 pytestmark = pytest.mark.data
 
@@ -57,7 +60,7 @@ async def publish(servers: NatsServers, count: int) -> None:
     client = await nats.connect(servers.url("runner-service"))
     stream = client.jetstream(timeout=10)
     for number in range(count):
-        await stream.publish(SUBJECT, f"ğüşöç {number}".encode() * 20, headers={"Number": str(number)})
+        await send(stream, SUBJECT, f"ğüşöç {number}".encode() * 20, {"Number": str(number)})
     await client.close()
 
 
@@ -65,8 +68,14 @@ async def take(servers: NatsServers) -> None:
     """Take messages as the service that does, through the consumer of its own name."""
     client = await nats.connect(servers.url(CONSUMER))
     subscription = await client.jetstream(timeout=10).pull_subscribe(SUBJECT, durable=CONSUMER, stream=STREAM)
-    for message in await subscription.fetch(TAKEN, timeout=10):
-        await message.ack_sync()
+    taken, deadline = 0, time.monotonic() + 60
+    while taken < TAKEN:
+        assert time.monotonic() < deadline, f"only {taken} messages come"
+        # The leader of a new consumer may be late.
+        with suppress(NatsError, TimeoutError):
+            for message in await subscription.fetch(TAKEN - taken, timeout=10):
+                await message.ack_sync(timeout=20)
+                taken += 1
     await client.close()
 
 
