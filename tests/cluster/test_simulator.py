@@ -257,7 +257,8 @@ def test_only_loopback_addresses_are_listened_on(simulator: Simulator) -> None:
         pytest.skip("needs /proc/net/tcp")
     ports = {f"{port:04X}" for port in simulator.status().ports.values()}
     local = [line.split()[1].split(":") for line in table.read_text().splitlines()[1:] if line.split()[3] == "0A"]
-    assert {address for address, port in local if port in ports} == {"0100007F"}
+    # The last byte comes first there; servers of other tests may have the same port on another loopback address.
+    assert {address[-2:] for address, port in local if port in ports} == {"7F"}
 
 
 def test_requests_are_counted_when_an_audit_log_is_asked_for(programs: dict[str, Path], tmp_path: Path) -> None:
@@ -265,7 +266,8 @@ def test_requests_are_counted_when_an_audit_log_is_asked_for(programs: dict[str,
     cluster = Simulator(tmp_path / "sim", programs, audit_log=True, report=lambda _: None)
     try:
         cluster.start()
-        lines = cluster.audit_log_file.read_text().splitlines()
+        # The API server goes on writing, so the last line may not be whole.
+        *lines, _ = cluster.audit_log_file.read_text().split("\n")
         assert any(json.loads(line).get("objectRef", {}).get("resource") == "nodes" for line in lines)
     finally:
         cluster.delete()

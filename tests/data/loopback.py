@@ -20,7 +20,7 @@ from components.settings.loading import read_platform
 from tests.stacks.documents import ROOT
 
 STACKS = ("alpha", "beta")
-_CLAIM_PORT = 20_254
+_CLAIM_PORT = 19_254
 _claims: list[socket.socket] = []
 
 
