@@ -39,6 +39,8 @@ def _unpack(folder: Path) -> None:
         if not shutil.which(program):
             pytest.skip(f"not proven here: HAProxy is not on PATH, and there is no {program} to fetch it")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
+    # A run that was ended may have had the same number.
+    shutil.rmtree(work, ignore_errors=True)
     downloads = work / "downloads"
     downloads.mkdir(parents=True)
     done = subprocess.run(

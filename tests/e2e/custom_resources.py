@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,19 @@ _MODULES = {
     ),
     "istio.io/api": ("v1.31.1", "h1:5Yb5ihcz4YQsCkciusK7DnFpBMwRB6EFWeUKH1Atuyk=", "kubernetes"),
 }
+_TRIES, _PAUSE_SECONDS = 3, 5
 
 
 def definitions(module: str) -> Path:
     """Folder or file of a module's CustomResourceDefinitions, with its checksum compared."""
     version, checksum, place = _MODULES[module]
-    done = subprocess.run(
-        ["go", "mod", "download", "-json", f"{module}@{version}"], capture_output=True, text=True, check=False
-    )
+    command = ["go", "mod", "download", "-json", f"{module}@{version}"]
+    for _ in range(_TRIES):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if not done.returncode:
+            break
+        # Go itself asks a proxy that does not answer only once.
+        time.sleep(_PAUSE_SECONDS)
     if done.returncode:
         pytest.fail(f"cannot provide {module} {version}: {done.stdout}{done.stderr}")
     found = json.loads(done.stdout)
