@@ -1,5 +1,7 @@
 """Rules: accepted by promtool, made of known metrics only, and each alert seen firing and seen quiet."""
 
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,23 @@ def test_a_query_that_does_not_parse_is_noticed() -> None:
     """The control."""
     (answer,) = parsed(["sum(rate(up[5m])"])
     assert "unclosed left parenthesis" in answer["error"]
+
+
+def test_commands_of_runbooks_are_whole_and_ask_for_nothing_that_an_alert_does_not_say() -> None:
+    """Whoever was woken pastes them: a shell takes each line, and each variable is explained."""
+
+    def refused(line: str) -> bool:
+        return subprocess.run(["bash", "-n"], input=line, capture_output=True, text=True, check=False).returncode != 0
+
+    folder = ROOT / "docs" / "runbooks"
+    known = set(re.findall(r"`\$([A-Z]+)`", (folder / "README.md").read_text(encoding="utf-8")))
+    assert {"NAMESPACE", "STACK", "STORE"} <= known
+    for page in folder.glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        lines = [line for block in text.split("```")[1::2] for line in block.splitlines()]
+        assert [line for line in lines if refused(line)] == [], page.name
+        assert set(re.findall(r"\$([A-Z_]+)", text)) <= known, page.name
+    assert refused("kubectl get --raw /query?query=topk(5,up)")
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
