@@ -95,7 +95,11 @@ def environment(target: TargetOption = None) -> None:
 
 
 @app.command()
-def status(stack: StackOption = "alpha", target: TargetOption = None) -> None:
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[STACK]", help="The same as --stack.")] = None,
+    stack: StackOption = "alpha",
+    target: TargetOption = None,
+) -> None:
     """Show what of a stack runs, which targets are down, which alerts fire, and how old the backups are.
 
     Ends with 1 if something is not ready, and says why.
@@ -105,7 +109,7 @@ def status(stack: StackOption = "alpha", target: TargetOption = None) -> None:
     from release.operated import operated_statuses  # noqa: PLC0415
     from release.rollout import Kubectl, pod_problems, workload_statuses  # noqa: PLC0415
 
-    here = workspace()
+    here, stack = workspace(), name or stack
     platform = read_platform(here.stack_file(stack))
     chosen = flow.choose_target(here, target)
     _, toolbox = flow.open_cluster(here, chosen, report)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import cluster
 from components.settings import PlatformSettings
 from release.errors import CommandError
+from release.restore import STORES
 from release.rollout import Kubectl
 
 Ask = Callable[[str], str]
@@ -111,7 +112,10 @@ def _backups(status: MonitoringStatus, platform: PlatformSettings) -> str:
     if not status.backup_seconds:
         return "unknown: Prometheus has no report of a dump"
     ages = (f"{store} {_duration(seconds)}" for store, seconds in sorted(status.backup_seconds.items()))
-    return f"{', '.join(ages)} old; {platform.backup.recovery_point_hours} h are allowed"
+    stores = {store for store in STORES if getattr(platform, store) is not None}
+    without = sorted(stores - status.backup_seconds.keys())
+    never = f"; never yet: {', '.join(without)}" if without else ""
+    return f"{', '.join(ages)} old{never}; {platform.backup.recovery_point_hours} h are allowed"
 
 
 def _duration(seconds: float) -> str:

@@ -61,11 +61,12 @@ def test_a_name_that_cannot_be_a_stack_s_is_bad_input(altlas: Altlas, name: str)
         ("render", "alpha", "--out", "rendered"),
         ("transition", "beta", "alpha", "--write"),
         ("status", "--stack", "alpha"),
+        ("status", "alpha"),
         ("up", "--stack", "alpha"),
         ("destroy", "--stack", "alpha"),
         ("secrets", "init", "--stack", "alpha"),
     ],
-    ids=lambda arguments: str(arguments[0]),
+    ids="-".join,
 )
 def test_bad_settings_stop_every_command_before_it_starts(
     altlas: Altlas, checkout: Path, arguments: tuple[str, ...]

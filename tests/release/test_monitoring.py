@@ -51,7 +51,7 @@ def test_targets_alerts_and_backups_are_on_one_screen() -> None:
     assert text.splitlines() == [
         "targets:  1 of 2 up; down: nats b:2 (connection refused)",
         "alerts:   2 firing: RestoreDrillFailed redis (page), TargetDown nats (ticket)",
-        "backups:  postgres 1.1 d, redis 1.5 min old; 25 h are allowed",
+        "backups:  postgres 1.1 d, redis 1.5 min old; never yet: nats; 25 h are allowed",
     ]
 
 
