@@ -111,7 +111,7 @@ class Kubectl:
         command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise CommandError(f"`kubectl {' '.join(arguments)}` failed: {done.stderr.strip()}", ExitCode.NO_CLUSTER)
+            raise CommandError(f"`kubectl {' '.join(arguments)}` failed: {_said(done.stderr)}", ExitCode.NO_CLUSTER)
         return done.stdout
 
     def create(self, manifest: Mapping[str, Any]) -> bool:
@@ -132,8 +132,15 @@ class Kubectl:
         command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, "get", *arguments]
         done = subprocess.run([*command, "--output=json"], capture_output=True, text=True, check=False)
         if done.returncode:
-            raise CommandError(f"cannot read {what}: {done.stderr.strip()}", ExitCode.NO_CLUSTER)
+            raise CommandError(f"cannot read {what}: {_said(done.stderr)}", ExitCode.NO_CLUSTER)
         return done.stdout
+
+
+def _said(stderr: str) -> str:
+    """What kubectl said, each line once, and what to do where nobody answers."""
+    text = "\n".join(dict.fromkeys(stderr.strip().splitlines()))
+    away = "the cluster does not run or is another one: `altlas up` starts a simulated one, KUBECONFIG names yours"
+    return f"{text}\n{away}" if "connection to the server" in text.lower() else text
 
 
 def workload_statuses(kubectl: Kubectl, namespace: str) -> tuple[WorkloadStatus, ...]:

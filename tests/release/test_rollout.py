@@ -182,3 +182,18 @@ def test_a_cluster_that_does_not_answer_is_named_with_its_words(cluster: Cluster
     with pytest.raises(CommandError, match=r"^cannot read events.*: connection refused$") as caught:
         pod_problems(cluster.kubectl, "alt-las")
     assert caught.value.code == ExitCode.NO_CLUSTER
+
+
+def test_a_cluster_that_does_not_run_is_told_once_with_what_to_do(tmp_path: Path) -> None:
+    """It is said anew for each kind that was asked for."""
+    said = "The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?"
+    program = tmp_path / "kubectl"
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\necho '{said}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    kubectl = Kubectl(program, tmp_path / "kubeconfig")
+    for ask in (lambda: kubectl.items("pods", "alt-las"), lambda: kubectl.text("get", "pods")):
+        with pytest.raises(CommandError) as caught:
+            ask()
+        assert str(caught.value).count(said) == 1
+        assert "`altlas up` starts a simulated one, KUBECONFIG names yours" in str(caught.value)
+        assert caught.value.code == ExitCode.NO_CLUSTER
