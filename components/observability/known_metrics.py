@@ -198,8 +198,8 @@ _TABLE: tuple[tuple[str, str, MetricType, str, str], ...] = (
         _BACKUP,
         "gauge",
         "alt_las_backup_",
-        "dump_success dump_last_success_timestamp_seconds dump_size_bytes dump_duration_seconds "
-        "recovery_point_objective_seconds drill_success drill_last_success_timestamp_seconds "
+        "dump_success dump_last_success_timestamp_seconds scheduled_since_timestamp_seconds dump_size_bytes "
+        "dump_duration_seconds recovery_point_objective_seconds drill_success drill_last_success_timestamp_seconds "
         "drill_recovery_point_seconds drill_recovery_time_seconds",
     ),
     ("kube-state-metrics", _KUBE_STATE, "counter", "kube_", "pod_container_status_restarts_total"),

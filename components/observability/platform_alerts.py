@@ -106,7 +106,11 @@ def _certificate(where: str, days: int) -> Alert:
 
 
 def _backups(where: str) -> Iterator[Alert]:
-    age = f"time() - alt_las_backup_dump_last_success_timestamp_seconds{{{where}}}"
+    # Where there never was a good dump, its age counts from when dumps were scheduled.
+    last, since = (
+        f"alt_las_backup_{name}_timestamp_seconds{{{where}}}" for name in ("dump_last_success", "scheduled_since")
+    )
+    age = f"time() - ({last} or {since})"
     yield Alert(
         name="BackupTooOld",
         expression=f"{age} > alt_las_backup_recovery_point_objective_seconds{{{where}}}",

@@ -129,6 +129,34 @@ _PLATFORM = (
             ("60x60", "6000x60"),
         ),
     ),
+    # A store that was never dumped has no last dump.
+    Scenario(
+        alert="BackupTooOld",
+        severity="page",
+        cases=pair(
+            series("alt_las_backup_scheduled_since_timestamp_seconds", 'store="nats"'),
+            series("alt_las_backup_recovery_point_objective_seconds", 'store="nats"'),
+            ("60x60", "600x60"),
+            ("60x60", "6000x60"),
+        ),
+    ),
+    # An old schedule whose last dump is young is as it should be.
+    Scenario(
+        alert="BackupTooOld",
+        severity="page",
+        cases=(
+            {
+                series("alt_las_backup_dump_last_success_timestamp_seconds", 'store="redis"'): "600x60",
+                series("alt_las_backup_scheduled_since_timestamp_seconds", 'store="redis"'): "60x60",
+                series("alt_las_backup_recovery_point_objective_seconds", 'store="redis"'): "600x60",
+            },
+            {
+                series("alt_las_backup_dump_last_success_timestamp_seconds", 'store="redis"'): "1500x60",
+                series("alt_las_backup_scheduled_since_timestamp_seconds", 'store="redis"'): "60x60",
+                series("alt_las_backup_recovery_point_objective_seconds", 'store="redis"'): "600x60",
+            },
+        ),
+    ),
     Scenario(
         alert="RestoreDrillFailed",
         severity="page",
