@@ -16,6 +16,8 @@ from backup.store import Restored, stopwatch
 _DUMP = ("pg_dump", "--format=custom", "--no-password", "--lock-wait-timeout=60s")
 _RESTORE = ("pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password", "--single-transaction")
 
+_LONGEST_NAME = 63
+
 _OWNER = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
 
 
@@ -111,7 +113,7 @@ def restore_all(
 
 def _copy_names(there: Sequence[str], names: Iterable[str], identifier: str, *, replace: bool) -> dict[str, str]:
     """Names of the copies by those that they get in the end; the same where nothing has the name."""
-    copies = {into: f"{into}_restore_{identifier.lower()}" if into in there else into for into in names}
+    copies = {into: _named(into, f"_restore_{identifier.lower()}") if into in there else into for into in names}
     taken = [into for into, copy in copies.items() if into != copy]
     if taken and not replace:
         raise BackupError(
@@ -204,7 +206,7 @@ def _compare(wanted: Content, found: Content) -> int:
 
 def _swap(server: Server, copies: Mapping[str, str], identifier: str) -> dict[str, str]:
     """Give copies the names of live databases, all in one transaction, and tell under which names those are kept."""
-    asides = {into: f"{into}_before_{identifier.lower()}_{int(time.time())}" for into in copies}
+    asides = {into: _named(into, f"_before_{identifier.lower()}_{int(time.time())}") for into in copies}
     statements: list[str] = []
     for into in copies:
         literal = into.replace("'", "''")
@@ -226,6 +228,11 @@ def _swap(server: Server, copies: Mapping[str, str], identifier: str) -> dict[st
             server.query(server.home, f"ALTER DATABASE {quoted(into)} WITH ALLOW_CONNECTIONS true")
         raise
     return asides
+
+
+def _named(name: str, end: str) -> str:
+    """A name with an end that PostgreSQL, which cuts longer ones, leaves whole."""
+    return name[: _LONGEST_NAME - len(end)] + end
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

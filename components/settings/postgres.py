@@ -10,21 +10,23 @@ from components.quantities import mebibytes
 from components.settings.base import Settings, section, setting
 from components.settings.image import ImageSettings
 from components.settings.store import Voters
-from components.settings.workload import Memory, ResourceSettings
+from components.settings.workload import EphemeralStorageSettings, Memory, ResourceSettings
 
 SUPPORTED_MAJORS = (17, 18)
 RESERVED_CONNECTIONS = 20
 """Connections kept for the operator, its replicas and its metrics, the backup, and a person in need."""
 
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_OPERATORS_OWN = ("postgres", "template0", "template1", "streaming_replica", "backup", "platform")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,60}")
+"""PostgreSQL's 63 characters, less two for the second role of a service."""
+
+_OPERATORS_OWN = ("postgres", "template0", "template1", "streaming_replica", "backup", "restore", "platform")
 
 
 def _database_name(text: str) -> str:
     if not _IDENTIFIER.fullmatch(text) or text in _OPERATORS_OWN:
         raise ValueError(
-            "is not a free database name; use lower-case letters, digits and '_', such as archive, but none of "
-            f"{', '.join(_OPERATORS_OWN)}"
+            "is not a free database name; use at most 61 lower-case letters, digits and '_', such as archive, but none "
+            f"of {', '.join(_OPERATORS_OWN)}"
         )
     return text
 
@@ -86,6 +88,15 @@ class DatabasesSettings(Settings):
                 f"both services have the database {self.archive_service.name!r}; give each a name of its own, so that "
                 "neither can read the other's rows"
             )
+        for one, other in (
+            (self.segmentation_service, self.archive_service),
+            (self.archive_service, self.segmentation_service),
+        ):
+            if other.name == f"{one.name}_2":
+                raise ValueError(
+                    f"the name {other.name!r} is that of the second role of {one.name!r}, so one service would be the "
+                    "other; give it another name"
+                )
         return self
 
 
@@ -123,6 +134,14 @@ class PostgresSettings(Settings):
             raise ValueError(
                 f"image.tag {self.image.tag!r} does not begin with a supported version; use PostgreSQL {known}, "
                 "such as 18.4-system-trixie"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _asks_for_nothing_that_the_operator_does_not_take(self) -> Self:
+        if self.resources.ephemeral_storage != EphemeralStorageSettings():
+            raise ValueError(
+                "resources.ephemeralStorage has no effect here, for the pods are the operator's; leave it out"
             )
         return self
 

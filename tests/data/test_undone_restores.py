@@ -95,6 +95,17 @@ def test_a_database_whose_copy_cannot_take_its_name_lets_its_services_in_again(
     assert (rows(server, "archive"), rows(server, "segmentation")) == ("2", "2")
 
 
+def test_a_long_name_leaves_room_for_the_one_under_which_its_data_are_kept(server: Postgres, tmp_path: Path) -> None:
+    """PostgreSQL cuts names at 63 characters, and would say another one than was asked for."""
+    repository, name = Repository(tmp_path, "postgres"), "a" * 61
+    server.admin.query("postgres", f"CREATE DATABASE {name} OWNER archive")
+    backup = repository.backup(postgres.dump(server.admin, [name], repository, KEY))
+    done = postgres.restore(server.admin, repository, backup, name, into=name, key=KEY, replace=True)
+    assert done.aside in server.admin.databases()
+    assert done.aside is not None
+    assert f"_before_{backup.id.lower()}_" in done.aside
+
+
 def test_a_restore_that_is_ended_drops_its_copy(
     server: Postgres, dumped: tuple[Repository, str], tmp_path: Path
 ) -> None:

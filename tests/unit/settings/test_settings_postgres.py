@@ -8,7 +8,7 @@ from components.settings.postgres import major_version
 from tests.stacks.documents import alpha_with, only_problem
 from tests.unit.data_documents import backup_document, postgres_document, postgres_platform, with_postgres
 
-PARAMETERS = postgres_document()["parameters"]
+PARAMETERS, RESOURCES = (postgres_document()[key] for key in ("parameters", "resources"))
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,26 @@ PARAMETERS = postgres_document()["parameters"]
             {"databases": {"archive-service": {"name": "template1"}}},
             "postgres.databases.archive-service.name",
             "is not a free database name",
+        ),
+        (
+            {"databases": {"archive-service": {"name": "restore"}}},
+            "postgres.databases.archive-service.name",
+            "is not a free database name; use at most 61 lower-case letters",
+        ),
+        (
+            {"databases": {"archive-service": {"name": "a" * 62}}},
+            "postgres.databases.archive-service.name",
+            "is not a free database name; use at most 61 lower-case letters",
+        ),
+        (
+            {"databases": {"archive-service": {"name": "segmentation_2"}}},
+            "postgres.databases",
+            "the name 'segmentation_2' is that of the second role of 'segmentation'",
+        ),
+        (
+            {"resources": RESOURCES | {"ephemeralStorage": {"limit": "1Gi"}}},
+            "postgres",
+            "resources.ephemeralStorage has no effect here, for the pods are the operator's; leave it out",
         ),
     ],
 )
