@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
+from components.settings.image_build import RUNTIME_OF
 from components.settings.image_lock import LOCK_NAME, ImageLock, read_lock
 from components.settings.loading import read_platform
 from release.errors import CommandError
+from release.images.errors import ImageRefusedError
 from release.images.findings import read_exceptions
 from release.images.lock import refused, write_lock
-from release.images.locking import Candidate, check_stack, check_usable, lock_image, pinned, verify
+from release.images.locking import Candidate, check_prefix, check_stack, check_usable, lock_image, pinned, verify
 from release.images.pipeline import Build, GivenSource, steps
 from release.images.registry import digest_of_tag
 from release.images.retire import RECORD_NAME, record, retirement
 from release.images.runtimes import runtime_reports
+from release.output import made_folder
 from release.workspace import Workspace
 
 EXCEPTIONS_NAME = "images.exceptions.yaml"
@@ -56,6 +59,8 @@ def lock(
     here = _here()
     release = {"repository": repository, "tag": tag, "revision": revision, "built_at": built_at}
     check_usable(f"{repository}:{tag}", "be locked")
+    if service not in RUNTIME_OF:
+        raise ImageRefusedError(f"{service!r} is no service; known: {', '.join(RUNTIME_OF)}")
     found = digest or digest_of_tag(repository, tag)
     candidate = Candidate(service=service, digest=found, sbom=sbom, reports=report, root=here.root, **release)
     with here.only_one(f"images lock {service}"), refused():
@@ -99,6 +104,7 @@ def retire(
 ) -> None:
     """Record that an image is out of use, and print the commands that archive and remove it in its registry."""
     here = _here()
+    check_prefix(archive, "--archive")
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with here.only_one(f"images retire {image}"), refused():
         retired = retirement(image, replaced_by, read_lock(here.root / LOCK_NAME), now)
@@ -125,6 +131,7 @@ def pipeline(
     """Write the bake file and print, or run, the commands that build, list, scan, sign and attest the images."""
     here = _here()
     platform = read_platform(here.stack_file(stack))
+    check_prefix(registry, "--registry")
     bases = dict(text.partition("=")[::2] for text in base or ())
     given = GivenSource(checkout=source, revision=revision, committed_at=epoch, bases=bases)
     build = Build(source=given.over(platform.builds.from_source), registry=registry, out=out, root=here.root, key=key)
@@ -156,7 +163,7 @@ def compose(
     platform = read_platform(_here().stack_file(stack))
     objects = recorded(stack, platform).objects
     text, example = composed(stack, platform, objects)
-    out.mkdir(parents=True, exist_ok=True)
+    made_folder(out)
     (out / "compose.yaml").write_text(text, encoding="utf-8")
     (out / ".env.example").write_text(example, encoding="utf-8")
     typer.echo(f"compose.yaml and .env.example are in {out}; not proven here: no Docker engine has run them.", err=True)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from components.settings import PlatformSettings
 from components.settings.errors import PLATFORM_KEY
-from components.settings.image import ImageSettings
+from components.settings.image import ImageSettings, is_repository
 from components.settings.image_lock import ImageLock, LockedImage, LockedSbom, LockedScan, parse_lock
 from components.settings.loading import parse_platform
 from release.images.errors import ImageRefusedError
@@ -63,6 +63,19 @@ def check_usable(image: str, purpose: str) -> None:
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ImageRefusedError(f"{image} cannot {purpose}: {reason}") from None
+
+
+def check_prefix(text: str, option: str) -> None:
+    """Make sure that what an option says can stand before the name of an image.
+
+    Raises:
+        ImageRefusedError: It cannot.
+    """
+    if not is_repository(text):
+        raise ImageRefusedError(
+            f"{option} {text!r} is no prefix of repositories; write it in lower case without tag, such as "
+            "registry.example.com/team"
+        )
 
 
 def lock_image(

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from components.settings.image import RETIRED_IMAGES
+from components.naming import is_label_value
+from components.settings.image import RETIRED_IMAGES, is_repository
 from components.settings.image_lock import ImageLock
 from release.images.errors import ImageRefusedError
 from release.images.locking import check_usable
@@ -62,12 +63,14 @@ def retirement(image: str, replaced_by: str | None, lock: ImageLock | None, now:
     Raises:
         ImageRefusedError: The image is in use, or its replacement is not usable.
     """
+    repository, _, tag = image.rpartition(":")
+    if not is_repository(repository) or not tag or not is_label_value(tag):
+        raise ImageRefusedError(f"{image!r} is no image; write REPOSITORY:TAG")
     replacement = replaced_by or RETIRED_IMAGES.get(image)
     if replacement is None:
         raise ImageRefusedError(f"nothing is known to replace {image}; name it with --replaced-by REPOSITORY:TAG")
-    for text in (image, replacement):
-        if not all(text.rpartition(":")[::2]):
-            raise ImageRefusedError(f"{text!r} is no image; write REPOSITORY:TAG")
+    if not all(replacement.rpartition(":")[::2]):
+        raise ImageRefusedError(f"{replacement!r} is no image; write REPOSITORY:TAG")
     if replacement == image:
         raise ImageRefusedError(f"{image} cannot replace itself; name another image with --replaced-by")
     check_usable(replacement, "replace an image")

@@ -51,6 +51,8 @@ def test_the_record_grows_and_an_image_is_retired_once(checkout: Path, altlas: A
         ("team/app:1", "frozen68/api-gateway:latest", "is retired and must not be deployed"),
         ("team/app:1", "team/app", "is no image"),
         ("team", "team/app:2", "is no image"),
+        ("team/app:", "team/app:2", "is no image"),
+        ("Team App:1", "team/app:2", "is no image"),
     ],
 )
 def test_what_cannot_be_retired_is_refused_and_not_recorded(
@@ -61,6 +63,16 @@ def test_what_cannot_be_retired_is_refused_and_not_recorded(
     done = altlas("images", "retire", image, *ARCHIVE, *further)
     assert done.code == 2
     assert reason in done.error
+    assert not (checkout / RECORD).exists()
+
+
+def test_an_archive_that_is_no_repository_is_refused_before_anything_is_recorded(
+    checkout: Path, altlas: Altlas
+) -> None:
+    """The commands that are printed are meant to be run, so nothing but a repository gets into them."""
+    done = altlas("images", "retire", next(iter(RETIRED_IMAGES)), "--archive", "archive; rm -rf ~")
+    assert (done.code, done.out) == (2, "")
+    assert "--archive 'archive; rm -rf ~' is no prefix of repositories" in done.error
     assert not (checkout / RECORD).exists()
 
 

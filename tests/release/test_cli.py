@@ -114,6 +114,17 @@ def test_render_refuses_a_folder_that_is_not_its_own(altlas: Altlas, checkout: P
     assert (checkout / "Pulumi.alpha.yaml").exists()
 
 
+@pytest.mark.parametrize("command", [("render", "alpha"), ("compose", "alpha"), ("diagram",)])
+def test_a_file_where_a_folder_should_be_is_bad_input(altlas: Altlas, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Each command that fills a folder says so, and writes nothing."""
+    taken = tmp_path / "taken"
+    taken.write_text("mine", encoding="utf-8")
+    done = altlas(*command, "--out", str(taken / "below"))
+    assert (done.code, done.out) == (2, "")
+    assert done.error.startswith(f"error: {taken}/below cannot be a folder (Not a directory); name another one")
+    assert taken.read_text(encoding="utf-8") == "mine"
+
+
 def test_transition_prints_the_file_and_writes_nothing(altlas: Altlas, checkout: Path) -> None:
     """So that it can be read, or piped into a diff."""
     before = (checkout / "Pulumi.alpha.yaml").read_text()

@@ -1,0 +1,20 @@
+"""Folders that a command fills because somebody named them."""
+
+from pathlib import Path
+
+from release.errors import CommandError, ExitCode
+
+
+def made_folder(folder: Path) -> Path:
+    """Make sure that a folder is there.
+
+    Raises:
+        CommandError: Something else has its name, or it cannot be made; nothing was written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"{folder} cannot be a folder ({error.strerror}); name another one with --out", ExitCode.BAD_INPUT
+        ) from None
+    return folder
