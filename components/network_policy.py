@@ -91,7 +91,7 @@ def _ingress(name: str, graph: ServiceGraph, controller: IngressController) -> l
     # A rule without peers would admit everybody, so without callers there is no rule.
     rules: list[Rule] = [{"from": peers, "ports": _ports_of(name, graph)}] if peers else []
     rules += scrape_rules(name, graph)
-    if name in graph.observers and graph.observers[name].answers_api_server:
+    if graph.api_server_addresses and name in graph.observers and graph.observers[name].answers_api_server:
         rules.append({"from": _api_server(graph), "ports": [_tcp(graph.ports[name])]})
     if name in graph.in_mesh:
         rules.append({"from": [{"ipBlock": {"cidr": _MESH_PROBES}}], "ports": [_tcp(graph.ports[name])]})
@@ -120,7 +120,7 @@ def _surroundings(name: str, graph: ServiceGraph, controller: IngressController)
         ranges, port = job.outside
         rules.append({"to": [{"ipBlock": {"cidr": each}} for each in ranges], "ports": [_tcp(port)]})
     observer = graph.observers.get(name)
-    if observer and observer.reads_api_server:
+    if observer and observer.reads_api_server and graph.api_server_addresses:
         rules.append({"to": _api_server(graph), "ports": [_tcp(port) for port in API_SERVER_PORTS]})
     if observer and observer.ingress_port:
         peer = pods_elsewhere(controller.namespace, controller.labels)

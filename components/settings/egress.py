@@ -1,5 +1,9 @@
 """Where the services that may reach the internet must not get to, and where the API server is."""
 
+from typing import Self
+
+from pydantic import model_validator
+
 from components.settings.base import Settings, setting
 from components.settings.names import NetworkAddress, NetworkRange
 
@@ -19,3 +23,12 @@ class EgressSettings(Settings):
         "connections by their real end, name the machines of the control plane.",
         ("10.96.0.1", "10.43.0.1"),
     )
+
+    @model_validator(mode="after")
+    def _the_api_server_is_somewhere(self) -> Self:
+        if not self.api_server_addresses:
+            raise ValueError(
+                "apiServerAddresses is empty, and a rule without addresses lets through to everybody; name those of "
+                "the cluster's API server, or leave it out"
+            )
+        return self

@@ -79,6 +79,14 @@ class ListenerSettings(Settings):
     http: int = setting("identity", "Port for plain HTTP, which is only redirected.", 8000, ge=1, le=_HIGHEST_PORT)
     https: int = setting("identity", "Port for HTTPS.", 8443, ge=1, le=_HIGHEST_PORT)
 
+    @model_validator(mode="after")
+    def _each_protocol_has_its_port(self) -> Self:
+        if self.http == self.https:
+            raise ValueError(
+                f"http and https are both {self.http}, and a Gateway serves neither then; give each a port of its own"
+            )
+        return self
+
 
 class RateLimitSettings(Settings):
     """How many requests one client address may send."""

@@ -133,6 +133,15 @@ class PlatformSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _the_controller_is_elsewhere(self) -> Self:
+        if self.ingress.controller_namespace == self.namespace:
+            raise ValueError(
+                f"ingress.controllerNamespace is {self.namespace}, the stack's own namespace, whose policies would "
+                "close the controller off; name the namespace in which the controller's pods run, such as kube-system"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _digests_are_there_where_they_are_required(self) -> Self:
         services = tuple(f"services.{name}.image" for name in self.services.by_name())
         learned = services if self.builds.give_digests else ()

@@ -71,7 +71,7 @@ def check_prefix(text: str, option: str) -> None:
     Raises:
         ImageRefusedError: It cannot.
     """
-    if not is_repository(text):
+    if not is_repository(f"{text}/image"):
         raise ImageRefusedError(
             f"{option} {text!r} is no prefix of repositories; write it in lower case without tag, such as "
             "registry.example.com/team"

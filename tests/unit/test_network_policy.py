@@ -6,7 +6,7 @@ import ipaddress
 import pytest
 
 from components.network_policy import NOT_INTERNET, IngressController, deny_all, service_policy
-from components.service_graph import Call, ServiceGraph
+from components.service_graph import Call, Observer, ServiceGraph
 
 GRAPH = ServiceGraph(
     ports={"web": 3000, "worker": 8080, "store": 9000},
@@ -82,6 +82,17 @@ def test_a_service_that_nobody_calls_has_no_ingress_rule() -> None:
     lonely = ServiceGraph(ports={"web": 3000}, calls=frozenset())
     policy = service_policy("web", lonely, CONTROLLER)
     assert (policy["ingress"], policy["egress"]) == ([], [DNS])
+
+
+def test_an_api_server_whose_address_nobody_knows_is_in_no_rule() -> None:
+    """As above: neither in nor out may a list be empty."""
+    watcher = Observer(name="watcher", port=9090, reads_api_server=True, answers_api_server=True)
+    graph = ServiceGraph(ports={"watcher": 9090}, calls=frozenset(), observers={"watcher": watcher})
+    policy = service_policy("watcher", graph, CONTROLLER)
+    assert (policy["ingress"], policy["egress"]) == ([], [DNS])
+    known = dataclasses.replace(graph, api_server_addresses=("10.96.0.1",))
+    policy = service_policy("watcher", known, CONTROLLER)
+    assert (len(policy["ingress"]), len(policy["egress"])) == (1, 2)
 
 
 def test_only_the_declared_service_reaches_the_internet_and_only_by_https() -> None:

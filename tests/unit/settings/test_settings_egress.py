@@ -21,3 +21,12 @@ def test_there_are_no_further_ranges_unless_a_stack_names_them() -> None:
     """Those that are never the internet need no naming."""
     assert alpha_settings().egress.private_ranges == ()
     assert alpha_settings({"egress": {"privateRanges": ["8.8.8.0/24"]}}).egress.private_ranges == ("8.8.8.0/24",)
+
+
+def test_an_api_server_without_an_address_is_refused() -> None:
+    """A rule without addresses would let everybody in on the ports of Prometheus, and everything out on 443."""
+    assert only_problem(alpha_with({"egress": {"apiServerAddresses": []}})) == (
+        "egress",
+        "apiServerAddresses is empty, and a rule without addresses lets through to everybody; name those of the "
+        "cluster's API server, or leave it out",
+    )

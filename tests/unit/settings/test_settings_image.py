@@ -67,7 +67,18 @@ def test_repositories_of_any_registry_are_accepted(repository: str) -> None:
 
 @pytest.mark.parametrize(
     "repository",
-    ["", "Team/app", "team/app:1", f"team/app@{DIGEST}", "team//app", "/app", "app/", "team app", "localhost:٣/app"],
+    [
+        "",
+        "Team/app",
+        "team/app:1",
+        "app:1",
+        f"team/app@{DIGEST}",
+        "team//app",
+        "/app",
+        "app/",
+        "team app",
+        "localhost:٣/app",
+    ],
 )
 def test_a_repository_with_more_or_less_than_its_name_is_refused(repository: str) -> None:
     """Tag and digest have keys of their own."""

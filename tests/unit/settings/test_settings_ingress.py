@@ -116,3 +116,11 @@ def test_a_timeout_that_an_ingress_cannot_keep_is_refused() -> None:
 def test_what_no_cluster_would_take_is_refused(key: str, value: object) -> None:
     """With the path of the key."""
     assert only_problem(alpha_with({f"ingress.{key}": value}))[0].startswith(f"ingress.{key}")
+
+
+def test_two_protocols_on_one_port_are_refused() -> None:
+    """The Gateway would take both listeners for a conflict and serve nobody."""
+    assert only_problem(alpha_with({"ingress.listeners": {"http": 8443}})) == (
+        "ingress.listeners",
+        "http and https are both 8443, and a Gateway serves neither then; give each a port of its own",
+    )

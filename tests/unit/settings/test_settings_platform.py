@@ -34,6 +34,15 @@ def test_the_controller_may_live_in_a_namespace_of_the_cluster() -> None:
     assert alpha_settings().ingress.controller_namespace == "kube-system"
 
 
+def test_a_controller_in_the_stack_s_own_namespace_is_refused() -> None:
+    """The namespace denies what no policy allows, and none is made for the controller."""
+    assert only_problem(alpha_with({"ingress.controllerNamespace": "alt-las"})) == (
+        "",
+        "ingress.controllerNamespace is alt-las, the stack's own namespace, whose policies would close the controller "
+        "off; name the namespace in which the controller's pods run, such as kube-system",
+    )
+
+
 @pytest.mark.parametrize("value", ["", "Alt-las.local", "alt_las.local", "https://alt-las.local", "alt-las.local:80"])
 def test_a_host_that_is_no_dns_name_is_refused(value: str) -> None:
     """Neither an address with a scheme nor one with a port."""
