@@ -30,6 +30,13 @@ from policy.rules import RULES, ObjectRule, Parameters, Rule, SetRule
 
 _ROOT = Path(__file__).resolve().parent.parent
 _KUBERNETES = "kubernetes:"
+Declared = dict[str, Manifest]
+"""What the program says of each object, by URN.
+
+The engine shows a rule about all objects what the cluster has. A running stack's objects have more than the program
+says, such as the replicas that an autoscaler has chosen; those are nobody's mistake.
+"""
+
 _DATA_MARK = join("metadata.annotations", DATA_ANNOTATION)
 _LISTS = ("allowed_repositories", "token_service_accounts", "exposed_services", "secret_readers", "given_up")
 _SCHEMA = PolicyConfigSchema(
@@ -42,7 +49,11 @@ _SCHEMA = PolicyConfigSchema(
 
 def policies() -> list[Policy]:
     """All rules as policies that refuse an update."""
-    return [_resource_policy(rule) if isinstance(rule, ObjectRule) else _stack_policy(rule) for rule in RULES]
+    declared: Declared = {}
+    return [
+        _resource_policy(rule, declared) if isinstance(rule, ObjectRule) else _stack_policy(rule, declared)
+        for rule in RULES
+    ]
 
 
 def parameters_from(config: Mapping[str, Any], stack: str | None) -> Parameters:
@@ -94,21 +105,25 @@ def _known(container: Any, key: Any) -> Any:
         return UNKNOWN
 
 
-def _resource_policy(rule: ObjectRule) -> Policy:
+def _resource_policy(rule: ObjectRule, declared: Declared) -> Policy:
     def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
         if args.resource_type.startswith(_KUBERNETES):
             parameters = parameters_from(args.get_config(), stack_of(args.urn))
-            _report(rule, [_manifest(args.props, protected=args.opts.protect)], parameters, report_violation)
+            declared[args.urn] = _manifest(args.props, protected=args.opts.protect)
+            _report(rule, [declared[args.urn]], parameters, report_violation)
 
     return ResourceValidationPolicy(validate=validate, **_description(rule))
 
 
-def _stack_policy(rule: SetRule) -> Policy:
+def _stack_policy(rule: SetRule, declared: Declared) -> Policy:
     def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
         of_kubernetes = [resource for resource in args.resources if resource.resource_type.startswith(_KUBERNETES)]
         if of_kubernetes:
             parameters = parameters_from(args.get_config(), stack_of(of_kubernetes[0].urn))
-            objects = [_manifest(resource.props, protected=resource.opts.protect) for resource in of_kubernetes]
+            objects = [
+                declared.get(resource.urn) or _manifest(resource.props, protected=resource.opts.protect)
+                for resource in of_kubernetes
+            ]
             _report(rule, objects, parameters, report_violation)
 
     return StackValidationPolicy(validate=validate, **_description(rule))

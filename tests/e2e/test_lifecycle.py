@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from release.program import Recorder
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import ROOT, Project
 
 pytestmark = pytest.mark.e2e
 
@@ -74,6 +74,14 @@ def test_a_second_preview_has_no_changes_and_no_warning(project: Project, progra
     assert "warning" not in (done.out + done.error).lower(), done.text
     # All that the program registers, and the stack itself.
     assert f"    {len(programs['alpha'].registrations) + 1} unchanged\n" in done.out
+
+
+def test_a_running_stack_passes_the_policy_pack(project: Project) -> None:
+    """Also with what controllers have filled in since, such as the replicas that autoscalers choose."""
+    done = project.pulumi("preview", "--stack", "alpha", "--policy-pack", str(ROOT / "policy" / "pack"))
+    assert done.code == 0, done.text
+    assert "alt-las@v1.0.0" in done.out
+    assert "[mandatory]" not in done.out
 
 
 def test_beta_runs_beside_alpha_on_the_same_cluster(project: Project) -> None:

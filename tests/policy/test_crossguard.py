@@ -108,6 +108,36 @@ def test_a_rule_about_all_objects_judges_the_stack() -> None:
     assert "Service shop/door: spec.selector selects no pod" in message
 
 
+def test_what_a_running_cluster_has_filled_in_is_not_judged() -> None:
+    """An autoscaler has chosen the replicas of a running stack; the program has not, and is judged by that."""
+    manifests = good_manifests()
+    (web,) = (m for m in manifests if (m["kind"], m["metadata"]["name"]) == ("Deployment", "web"))
+    running = web | {"spec": web["spec"] | {"replicas": 3}, "status": {"replicas": 3}}
+    pack = policies()
+    (about_one, *_) = (each for each in pack if isinstance(each, ResourceValidationPolicy))
+    (about_all,) = (each for each in pack if each.name == "replicas-have-one-owner")
+    assert isinstance(about_all, StackValidationPolicy)
+
+    def said(first: dict[str, Any], then: dict[str, Any]) -> list[str]:
+        """What is said of the whole where the program says the one and the cluster has the other."""
+        urns = [f"urn:{number}" for number in range(len(manifests))]
+        for urn, each in zip(urns, (first if each is web else each for each in manifests), strict=True):
+            args = ResourceValidationArgs(
+                "kubernetes:any", unknown_checking_proxy(each), urn, "name", OPTIONS, None, {}
+            )
+            about_one.validate(args, Listener())
+        resources = [
+            PolicyResource("kubernetes:any", unknown_checking_proxy(each), urn, "name", OPTIONS, None, None, [], {})
+            for urn, each in zip(urns, (then if each is web else each for each in manifests), strict=True)
+        ]
+        listener = Listener()
+        about_all.validate(StackValidationArgs(resources, {}), listener)
+        return listener.said
+
+    assert said(web, running) == []
+    assert len(said(running, web)) == 1
+
+
 def test_what_a_preview_cannot_know_is_no_violation() -> None:
     """Before its first update an auto-named Secret has no name yet, and the pods that use it are fine."""
     manifests = good_manifests()
