@@ -27,6 +27,7 @@ _HEALTH_CHECKS = {
     "go": ["/app/healthcheck"],
 }
 _PUBLISHED = "api-gateway"
+_TELEMETRY = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 _HEADER = (
     "# Made by `altlas compose {stack}` from the settings of the stack; make it anew instead of changing it.\n"
     "# Copy .env.example to .env and fill it in: nothing here has a default password.\n"
@@ -123,7 +124,9 @@ def _environment(container: Manifest, objects: Sequence[Manifest]) -> dict[str, 
             variables |= named["ConfigMap", source["configMapRef"]["name"]].get("data", {})
         else:
             variables |= named["Secret", source["secretRef"]["name"]].get("stringData", {})
-    return {name: _interpolated(text) for name, text in sorted(variables.items())}
+    # Nobody takes telemetry on a desk, and programs that send it to a name that nobody has fill their logs with that.
+    wanted = variables.keys() - _TELEMETRY
+    return {name: _interpolated(text) for name, text in sorted(variables.items()) if name in wanted}
 
 
 def _interpolated(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,19 @@ def test_every_service_waits_until_what_it_calls_is_healthy(document: dict[str, 
         if condition == {"condition": "service_healthy"}
     }
     assert waiting == CALLS
+
+
+def test_no_variable_names_somebody_who_is_not_on_the_desk(document: dict[str, Any]) -> None:
+    """A program that cannot find the one that it was told of fills its log with that."""
+    told = {
+        found
+        for name in RUNTIME_OF
+        for text in document["services"][name]["environment"].values()
+        for found in re.findall(r"^[a-z]+://(?:[^@/]*@)?([a-z0-9.-]+)", text)
+    }
+    # Browsers come from the host of the ingress; nobody looks it up.
+    origin = document["services"]["api-gateway"]["environment"]["CORS_ORIGIN"].removeprefix("https://")
+    assert told == {*RUNTIME_OF, *STORES, "127.0.0.1", origin} - {"api-gateway"}
 
 
 def test_only_the_gateway_grafana_and_loki_are_published_and_on_this_machine_only(document: dict[str, Any]) -> None:
