@@ -31,7 +31,11 @@ class RouteSettings(Settings):
     """Requests to a host below a path that go to one service, with the path unchanged."""
 
     service: str = setting("security", "Service that answers.")
-    path: PathPrefix = setting("feature", "Path prefix, by whole segments: /api covers /api and /api/v1, not /apis.")
+    path: PathPrefix = setting(
+        "feature",
+        "Path prefix, by whole segments: /api covers /api and /api/v1, not /apis. With "
+        "`api: ingress` Traefik does so only if it runs with strictPrefixMatching.",
+    )
     host: DnsName | None = setting("security", "DNS name of the requests; `ingress.host` where it is left out.", None)
     port: int | None = setting(
         "feature",
