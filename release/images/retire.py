@@ -1,6 +1,7 @@
 """Takes an image out of use: an archive record, and the commands that its registry's owner runs."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,13 @@ from typing import Any
 
 import yaml
 
-from components.naming import is_label_value
 from components.settings.image import RETIRED_IMAGES, is_repository
 from components.settings.image_lock import ImageLock
 from release.images.errors import ImageRefusedError
 from release.images.locking import check_usable
 
 RECORD_NAME = "images.retired.yaml"
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _HEADER = "# Written by `altlas images retire`: images that are out of use, and what replaced them.\n"
 
 
@@ -64,7 +65,7 @@ def retirement(image: str, replaced_by: str | None, lock: ImageLock | None, now:
         ImageRefusedError: The image is in use, or its replacement is not usable.
     """
     repository, _, tag = image.rpartition(":")
-    if not is_repository(repository) or not tag or not is_label_value(tag):
+    if not is_repository(repository) or not _TAG.fullmatch(tag):
         raise ImageRefusedError(f"{image!r} is no image; write REPOSITORY:TAG")
     replacement = replaced_by or RETIRED_IMAGES.get(image)
     if replacement is None:
