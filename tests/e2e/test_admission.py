@@ -10,7 +10,7 @@ import pytest
 
 from policy.paths import ABSENT, write
 from release.program import record
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Done, Project
 from tests.stacks.documents import BESIDE_SERVICES, platform_of
 
 pytestmark = pytest.mark.e2e
@@ -129,6 +129,25 @@ def test_no_kind_and_no_list_of_containers_is_forgotten(project: Project, gatewa
     assert f"known-repository: nobody/nothing:1@{DIGEST} is from no repository" in refused(
         project, of_kind(kind, template)
     )
+
+
+def test_a_container_that_is_put_into_a_running_pod_is_judged(project: Project, gateway: dict[str, Any]) -> None:
+    """Whoever may debug a pod brings no image of their own; one of the platform's is admitted."""
+    pod = copy.deepcopy(gateway)
+    pod["metadata"]["name"] = "debugged"
+    path = project.root / "debugged.json"
+    path.write_text(json.dumps(pod))
+    created = project.kubectl("create", "--filename", str(path))
+    assert created.code == 0, created.text
+
+    def debug(image: str) -> Done:
+        place = ("--namespace", "alt-las", "pod/debugged", "--profile", "restricted")
+        return project.kubectl("debug", *place, "--image", image)
+
+    strange = f"nobody/nothing:1@{DIGEST}"
+    assert f"known-repository: {strange} is from no repository" in debug(strange).error
+    admitted = debug(f"{GATEWAY}@{DIGEST}")
+    assert admitted.code == 0, admitted.text
 
 
 @pytest.mark.parametrize(
