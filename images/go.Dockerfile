@@ -5,13 +5,18 @@ ARG BUILD_IMAGE
 ARG RUN_IMAGE
 
 FROM ${BUILD_IMAGE} AS build
-ARG SOURCE_DATE_EPOCH
 ARG PACKAGE=.
+ARG RUNTIME_VERSION
+# The version that the settings name (builds.runtimes): a base of another one ends the build here.
+RUN found="$(go env GOVERSION)" && case "${found}." in "go${RUNTIME_VERSION}."*) ;; *) \
+        echo "BUILD_IMAGE has ${found}, but builds.runtimes.go is ${RUNTIME_VERSION}" >&2 && exit 1 ;; esac
 ENV CGO_ENABLED=0 GOFLAGS=-mod=readonly
 WORKDIR /source
 # Dependencies first: this layer is made anew only when they change.
 COPY go.mod go.sum* ./
 RUN ["go", "mod", "download"]
+# Here, because it is another one with each commit, and would take what is above along.
+ARG SOURCE_DATE_EPOCH
 COPY --from=platform healthcheck/healthcheck.go /platform/
 COPY . .
 # No paths and no build id, so that the same source gives the same bytes.

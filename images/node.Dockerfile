@@ -5,6 +5,10 @@ ARG BUILD_IMAGE
 ARG RUN_IMAGE
 
 FROM ${BUILD_IMAGE} AS dependencies
+ARG RUNTIME_VERSION
+# The version that the settings name (builds.runtimes): a base of another one ends the build here.
+RUN found="$(node --version)" && case "${found}." in "v${RUNTIME_VERSION}."*) ;; *) \
+        echo "BUILD_IMAGE has ${found}, but builds.runtimes.node is ${RUNTIME_VERSION}" >&2 && exit 1 ;; esac
 ENV NPM_CONFIG_AUDIT=false NPM_CONFIG_FUND=false NPM_CONFIG_UPDATE_NOTIFIER=false
 WORKDIR /app
 # Dependencies first: this layer is made anew only when they change. Their install scripts do not run.

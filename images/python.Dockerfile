@@ -5,7 +5,10 @@ ARG BUILD_IMAGE
 ARG RUN_IMAGE
 
 FROM ${BUILD_IMAGE} AS build
-ARG SOURCE_DATE_EPOCH
+ARG RUNTIME_VERSION
+# The version that the settings name (builds.runtimes): a base of another one ends the build here.
+RUN found="$(python3 --version)" && case "${found}." in "Python ${RUNTIME_VERSION}."*) ;; *) \
+        echo "BUILD_IMAGE has ${found}, but builds.runtimes.python is ${RUNTIME_VERSION}" >&2 && exit 1 ;; esac
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONHASHSEED=0
 WORKDIR /source
 # Dependencies first: this layer is made anew only when they change. Wheels with checksums, so no compiler is needed.
@@ -13,6 +16,8 @@ COPY requirements.txt ./
 RUN mkdir /dependencies && \
     python3 -m pip install --quiet --require-hashes --only-binary=:all: --no-compile --target /dependencies \
         --requirement requirements.txt
+# Here, because it is another one with each commit, and would take what is above along.
+ARG SOURCE_DATE_EPOCH
 COPY --from=platform launcher/__main__.py /out/
 COPY . /out/
 # Bytecode that holds no time, so that the same source gives the same bytes and nothing is compiled at the start.

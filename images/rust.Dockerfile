@@ -5,13 +5,19 @@ ARG BUILD_IMAGE
 ARG RUN_IMAGE
 
 FROM ${BUILD_IMAGE} AS build
-ARG SOURCE_DATE_EPOCH
 ARG BINARY
+ARG RUNTIME_VERSION
+# The version that the settings name (builds.runtimes): a base of another one ends the build here.
+RUN found="$(rustc --version)" && \
+    case "${found}." in "rustc ${RUNTIME_VERSION}."* | "rustc ${RUNTIME_VERSION} "*) ;; *) \
+        echo "BUILD_IMAGE has ${found}, but builds.runtimes.rust is ${RUNTIME_VERSION}" >&2 && exit 1 ;; esac
 ENV CARGO_HOME=/cargo RUSTFLAGS="-C strip=symbols"
 WORKDIR /source
 # Dependencies first, with a program that does nothing: this layer is made anew only when they change.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src && echo "fn main() {}" > src/main.rs && cargo build --release --locked && rm -r src
+# Here, because it is another one with each commit, and would take what is above along.
+ARG SOURCE_DATE_EPOCH
 COPY --from=platform healthcheck/healthcheck.rs /platform/
 COPY . .
 RUN touch src/main.rs && cargo build --release --locked && \

@@ -115,6 +115,7 @@ def build_arguments(
     return {
         "BUILD_IMAGE": build_image,
         "RUN_IMAGE": run_image,
+        "RUNTIME_VERSION": str(getattr(platform.builds.runtimes, RUNTIME_OF[service])),
         "SOURCE_DATE_EPOCH": str(release.epoch),
         "PORT": str(settings.port),
         "HEALTH_PATH": settings.probes.readiness_path,

@@ -54,11 +54,16 @@ def read_exceptions(file: Path) -> tuple[FindingException, ...]:
         for exception in read:
             date.fromisoformat(exception.until)
     except (yaml.YAMLError, ValidationError, ValueError) as error:
-        first = str(error).splitlines()[0]
         raise ImageRefusedError(
-            f"{file.name} is not a list of exceptions with identifier, reason and until (YYYY-MM-DD): {first}"
+            f"{file.name} is not a list of exceptions with identifier, reason and until (YYYY-MM-DD): {_reason(error)}"
         ) from None
     return read
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
 
 
 def read_report(file: Path) -> tuple[str, tuple[Finding, ...]]:

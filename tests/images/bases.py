@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.settings.builds import RuntimesSettings
 from tests.images.builder import Buildah
 from tests.images.debian import PackageCache
 
@@ -69,6 +70,9 @@ BASES: Mapping[str, Base] = {
     "python-build": Base(packages=("python3", "python3-pip", *_SHELL), links=_COMPILER_LINKS),
     "python-run": Base(packages=("python3",), links={}, is_bare=True),
 }
+
+RUNTIMES = RuntimesSettings(node="18", rust="1.63", python="3.11", go="1.19")
+"""Versions of the runtimes in Debian's packages above."""
 
 
 def ensure_bases(

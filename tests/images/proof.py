@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from components.services import SERVICES
+from components.settings import PlatformSettings
 from components.settings.builds import SourceBuildSettings
 from components.settings.image_build import RUNTIME_OF, SHARED_CONTEXT, image_build
 from components.settings.loading import read_platform
 from components.shared.images import content_digest
-from tests.images.bases import ensure_bases
+from tests.images.bases import RUNTIMES, ensure_bases
 from tests.images.builder import ROOT, Buildah, find_builder
 from tests.images.container import Specification
 from tests.images.debian import PackageCache
@@ -28,7 +29,9 @@ from tests.images.exported import ExportedImage, export, read_exported
 
 REVISION, COMMITTED_AT = "0" * 40, 1_700_000_000
 """Of the stand-ins, which have no commit of their own."""
-PLATFORM = read_platform(ROOT / "Pulumi.alpha.yaml")
+ALPHA = read_platform(ROOT / "Pulumi.alpha.yaml")
+PLATFORM = ALPHA.model_copy(update={"builds": ALPHA.builds.model_copy(update={"runtimes": RUNTIMES})})
+"""Alpha, with the runtimes of the bases that are put together here."""
 WRITABLE = {service.service_name: service.writable_paths for service in SERVICES}
 _START_SECONDS = 30
 _BUILDERS = 2
@@ -125,6 +128,18 @@ def built_once(cache: Path, into: Path) -> dict[str, ExportedImage]:
             return {name: image.copied(into / name) for name, image in zip(RUNTIME_OF, images, strict=True)}
 
 
+def built_for(cache: Path, service: str, platform: PlatformSettings) -> ExportedImage:
+    """A service's image for other settings than those of `prove`.
+
+    Raises:
+        NoBuilderError: Images cannot be built here.
+        BuildFailedError: The build has failed; says why.
+    """
+    with locked(cache):
+        builder, source = _builder_and_source(cache)
+        return _built(service, builder, source, 3, platform)
+
+
 def _kept(service: str, builder: Buildah, source: SourceBuildSettings) -> ExportedImage | None:
     key = content_digest(image_build(service, PLATFORM, source, ROOT))
     return read_exported(builder.storage / "exported" / f"{service}-1", key)
@@ -162,8 +177,9 @@ def _built(
     builder: Buildah,
     source: SourceBuildSettings,
     number: int,
+    platform: PlatformSettings = PLATFORM,
 ) -> ExportedImage:
-    inputs = image_build(service, PLATFORM, source, ROOT)
+    inputs = image_build(service, platform, source, ROOT)
     tag = f"localhost/alt-las/{service}:build-{number}"
     shared = ("--ignorefile", f"{inputs.shared}/.dockerignore", "--build-context", f"{SHARED_CONTEXT}={inputs.shared}")
     builder.build(

@@ -1,12 +1,16 @@
 """The five images, really built and run here; what every line of `make images` must be."""
 
 import json
+import re
 
 import pytest
 
+from components.settings.image_build import RUNTIME_OF
+from tests.images.bases import RUNTIMES
 from tests.images.bounds import MOST_MEBIBYTES, violations
+from tests.images.builder import BuildFailedError
 from tests.images.debian import NoBuilderError
-from tests.images.proof import METRICS_PATHS, REVISION, WRITABLE, Seen, default_cache, prove
+from tests.images.proof import ALPHA, METRICS_PATHS, REVISION, WRITABLE, Seen, built_for, default_cache, prove
 
 pytestmark = pytest.mark.e2e
 
@@ -56,6 +60,19 @@ def test_every_line_on_standard_output_is_json_and_the_last_tells_of_the_signal(
 def test_no_image_holds_a_shell_a_package_manager_or_a_compiler(images: list[Seen]) -> None:
     """The last stage starts from a bare base and copies only what the service needs."""
     assert {image.service: image.programs for image in images if image.programs} == {}
+
+
+@pytest.mark.usefixtures("images")
+@pytest.mark.parametrize("service", list(RUNTIME_OF))
+def test_a_base_of_another_version_than_the_settings_name_ends_the_build(service: str) -> None:
+    """Alpha wants newer runtimes than those of the bases that are put together here."""
+    runtime = RUNTIME_OF[service]
+    wanted = getattr(ALPHA.builds.runtimes, runtime)
+    with pytest.raises(BuildFailedError) as failed:
+        built_for(default_cache(), service, ALPHA)
+    has = re.escape(getattr(RUNTIMES, runtime))
+    said = rf"BUILD_IMAGE has .*\b[a-z]*{has}\..*, but builds\.runtimes\.{runtime} is {re.escape(wanted)}"
+    assert re.search(said, str(failed.value))
 
 
 def test_every_image_says_what_it_was_built_from(images: list[Seen]) -> None:

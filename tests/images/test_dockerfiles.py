@@ -64,6 +64,26 @@ def test_every_dockerfile_keeps_the_rules(file: Path) -> None:
     assert copies[-1].split()[1] == "."
 
 
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
+def test_dependencies_are_not_installed_anew_for_each_commit(file: Path) -> None:
+    """A builder makes a layer anew where an argument above it has changed, and the time of the commit always has."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    before = lines[: next(number for number, line in enumerate(lines) if line.startswith("COPY . "))]
+    installed = max(number for number, line in enumerate(before) if line.startswith("RUN "))
+    given = {line.removeprefix("ARG ").partition("=")[0] for line in before[:installed] if line.startswith("ARG ")}
+    assert given <= {"BUILD_IMAGE", "RUN_IMAGE", "RUNTIME_VERSION", "PACKAGE", "BINARY"}
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
+def test_the_version_of_the_runtime_is_looked_at_first(file: Path) -> None:
+    """The first thing that a build runs compares the base with the settings."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("RUN "))
+    second = next(number for number in range(first + 1, len(lines)) if not lines[number].startswith(" "))
+    said = f"but builds.runtimes.{file.name.partition('.')[0]} is ${{RUNTIME_VERSION}}"
+    assert said in "".join(lines[first:second])
+
+
 @pytest.mark.parametrize("runtime", sorted(set(RUNTIME_OF.values())))
 def test_every_build_ignores_secrets_and_history(runtime: str) -> None:
     """One list for all, under the name that BuildKit looks for."""

@@ -122,7 +122,8 @@ def test_an_exception_without_reason_is_refused(
     """A leave that nobody explains cannot be judged later."""
     text = "exceptions:\n- {identifier: CVE-2026-7, until: 2999-12-31}\n"
     (checkout / "images.exceptions.yaml").write_text(text, encoding="utf-8")
-    assert "with identifier, reason and until" in refused(checkout, locked, altlas(*arguments))
+    message = refused(checkout, locked, altlas(*arguments))
+    assert "with identifier, reason and until (YYYY-MM-DD): exceptions.0.reason: Field required" in message
 
 
 def test_one_scanner_is_not_enough(checkout: Path, altlas: Altlas, arguments: list[str], locked: str) -> None:
