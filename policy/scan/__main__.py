@@ -15,7 +15,7 @@ from policy.command import run
 from policy.scan import checkov, inline, kube_score, kubeconform, packages, trivy, workflows
 from policy.scan.exceptions import JudgedScan, judge, load_exemptions
 from policy.scan.findings import Scan, ScannerError
-from policy.scan.programs import REQUIREMENTS, Programs
+from policy.scan.programs import Programs
 from policy.scan.report import as_text
 from policy.scan.sarif import write_sarif
 from policy.scan.schemas import custom_resources
@@ -70,7 +70,7 @@ def repository_jobs(programs: Programs, root: Path) -> Iterator[Job]:
     yield partial(workflows.actionlint, programs, root), {}
     yield partial(workflows.zizmor, programs, root), {}
     yield partial(inline.scan, workflows.SUBJECT, {str(file.relative_to(root)): file for file in files}), {}
-    for requirements in (root / "requirements" / "development.txt", REQUIREMENTS):
+    for requirements in sorted((root / "requirements").glob("*.txt")):
         yield partial(packages.scan, programs, requirements), {}
 
 

@@ -1,18 +1,22 @@
 """Exemptions, the table, SARIF and the remarks that are refused: without any scanner."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from policy.scan import inline
+from policy.scan.__main__ import repository_jobs
 from policy.scan.exceptions import FILE, Condition, Exemption, JudgedScan, judge, load_exemptions
 from policy.scan.findings import Finding, Scan, ScannerError
 from policy.scan.packages import scan as audit
+from policy.scan.programs import Programs
 from policy.scan.report import as_text
 from policy.scan.sarif import write_sarif
 from policy.scan.schemas import strict
+from release.workspace import ROOT
 
 REASON = "The reason of an exemption is a whole sentence, so this one is."
 LIMIT = Finding("no-limit", "Deployment/web-1a2b", "has no limit")
@@ -181,3 +185,12 @@ def test_a_strict_schema_refuses_unknown_fields_but_where_anything_goes() -> Non
     assert spec["properties"]["items"]["items"]["additionalProperties"] is False
     assert spec["properties"]["map"]["additionalProperties"]["additionalProperties"] is False
     assert "additionalProperties" not in spec["properties"]["free"]
+
+
+def test_every_file_of_pinned_packages_is_asked_about() -> None:
+    """Above all that of the packages which go into an image."""
+    nothing_runs = Programs(None, None)  # type: ignore[arg-type]
+    jobs = [job for job, _ in repository_jobs(nothing_runs, ROOT) if isinstance(job, partial)]
+    asked = [job.args[1].name for job in jobs if job.func is audit]
+    assert asked == ["backup.txt", "development.txt", "scanners.txt"]
+    assert {f"{file.stem}.txt" for file in (ROOT / "requirements").glob("*.in")} == set(asked)
