@@ -119,7 +119,8 @@ class ObjectStore:
                 f"the bucket {self.bucket} has no backup {chosen!r} of {repository.store}; it has: {names}"
             )
         folder = f"{self._folder(repository.store)}{chosen}/"
-        with repository.new(taken_at_of(chosen)) as target, self._client() as client:
+        # A dump that is being written must not be taken for one that was left over.
+        with repository.locked("dump"), repository.new(taken_at_of(chosen)) as target, self._client() as client:
             client.download_file(self.bucket, folder + MANIFEST, str(target / MANIFEST))
             manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
             for entry in manifest["files"]:

@@ -18,7 +18,7 @@ from release.destroy_command import destroy
 from release.errors import CommandError, ExitCode
 from release.images.cli import compose, images_app
 from release.options import AddonsOption, StackOption, TargetOption, YesOption
-from release.restore_command import backups, drill, restore
+from release.restore_command import backups, drill, fetch, restore
 from release.rotate_command import rotate
 from release.screen import workloads_text
 from release.workspace import ROOT, Workspace
@@ -216,6 +216,7 @@ def deployer_role(
 app.command()(destroy)
 app.command()(restore)
 app.command()(backups)
+app.command()(fetch)
 app.command()(drill)
 
 

@@ -77,6 +77,29 @@ def check_store(store: str, platform: PlatformSettings) -> None:
             raise _refused(f"alt-las:platform.{name} is not set, so there is nothing to restore {store} from")
 
 
+def check_fetch(store: str, backup: str | None, stack: str, platform: PlatformSettings) -> tuple[str, ...]:
+    """Make sure that there is a bucket to fetch a backup from, and return what the program in the Job is told.
+
+    Raises:
+        CommandError: The store is unknown, the stack has no bucket, or the id is none.
+    """
+    check_store(store, platform)
+    if platform.backup is None or platform.backup.object_store is None:
+        raise _refused("alt-las:platform.backup.objectStore is not set, so there is no bucket to fetch from")
+    if backup is None:
+        return ()
+    _check_id(backup, store, stack)
+    return ("--backup", backup)
+
+
+def _check_id(backup: str, store: str, stack: str) -> None:
+    if not _BACKUP.fullmatch(backup):
+        raise _refused(
+            f"--backup {backup!r} is not the id of a backup, such as 20260131T010000Z; `altlas backups {store} --stack "
+            f"{stack}` lists them"
+        )
+
+
 def check_request(request: Request, platform: PlatformSettings) -> None:
     """Make sure that a request makes sense, before the cluster is asked.
 
@@ -89,11 +112,8 @@ def check_request(request: Request, platform: PlatformSettings) -> None:
             f"say what to restore, either --at TIME or --backup ID; `altlas backups {request.store} --stack "
             f"{request.stack}` lists the backups"
         )
-    if request.backup is not None and not _BACKUP.fullmatch(request.backup):
-        raise _refused(
-            f"--backup {request.backup!r} is not the id of a backup, such as 20260131T010000Z; `altlas backups "
-            f"{request.store} --stack {request.stack}` lists them"
-        )
+    if request.backup is not None:
+        _check_id(request.backup, request.store, request.stack)
     if request.replace:
         _check_replacement(request)
     else:

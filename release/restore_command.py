@@ -1,4 +1,4 @@
-"""The commands `altlas restore`, `altlas backups` and `altlas drill`."""
+"""The commands `altlas restore`, `altlas backups`, `altlas fetch` and `altlas drill`."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +59,22 @@ def backups(store: _StoreArgument, stack: StackOption = "alpha", target: TargetO
 def drill(store: _StoreArgument, stack: StackOption = "alpha", target: TargetOption = None) -> None:
     """Restore the newest backup into a server of its own now, compare it, and print how long that took."""
     _run("drill", store, stack, target)
+
+
+def fetch(
+    store: _StoreArgument,
+    backup: Annotated[str | None, typer.Option(metavar="ID", help="Backup to get; without it the newest.")] = None,
+    stack: StackOption = "alpha",
+    target: TargetOption = None,
+) -> None:
+    """Get a backup from the bucket onto the volume of the dumps, such as on a new cluster; then restore it."""
+    from components.settings.loading import read_platform  # noqa: PLC0415
+    from release import restore as requests  # noqa: PLC0415
+    from release.cli import workspace  # noqa: PLC0415
+    from release.restore_job import Task  # noqa: PLC0415
+
+    arguments = requests.check_fetch(store, backup, stack, read_platform(workspace().stack_file(stack)))
+    typer.echo(_opened(stack, target).jobs.run(Task("fetch", store, arguments)))
 
 
 def _run(action: str, store: str, stack: str, target: str | None) -> None:

@@ -1,5 +1,6 @@
 """Uploads to an S3 interface. The one here is a stand-in (moto), not a real object store: that is not proven here."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,6 +94,19 @@ def test_a_dump_arrives_whole_and_is_fetched_on_an_empty_volume(
     (drilled,) = elsewhere.answer("drill")["drill"]
     assert drilled["backup"] == name
     figures.add("Redis, dump to a stand-in for S3, volume lost, fetched and drilled", f"{drilled['items']} keys")
+
+
+def test_nothing_is_fetched_while_a_dump_is_written(backups: BackupCommand, bucket: Any) -> None:
+    """Else what the dump has written so far would be cleared away as left over."""
+    name = backups.answer("dump")["backup"]
+    assert keys(bucket) == [f"dumps/redis/{name}/dump.rdb", f"dumps/redis/{name}/manifest.json"]
+    shutil.rmtree(backups.repository.folder / name)
+    with backups.repository.locked("dump"), backups.repository.new(datetime.now(UTC)) as written:
+        refused = backups.refusal("fetch")
+        assert written.is_dir()
+        (written / "manifest.json").write_text("{}")
+    assert refused == "error: another dump of redis is at work; wait until it has ended"
+    assert backups.answer("fetch") == {"backup": name}
 
 
 @pytest.mark.parametrize(

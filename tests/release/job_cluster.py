@@ -14,9 +14,9 @@ from tests.stacks.documents import alpha_with
 RESTORE = Task("restore", "postgres", ("--backup", "20260101T000000Z"), {"PGUSER": "restore"}, {"PGPASSWORD": "OTHER"})
 
 
-def cron_job_of(name: str) -> dict[str, Any]:
-    """A CronJob of alpha, as it is deployed."""
-    found = (each for each in record("alpha", alpha_with({})).objects if each["kind"] == "CronJob")
+def cron_job_of(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A CronJob of alpha, with other settings at dotted paths, as it is deployed."""
+    found = (each for each in record("alpha", alpha_with(changes or {})).objects if each["kind"] == "CronJob")
     return next(each for each in found if each["metadata"]["name"] == name)
 
 

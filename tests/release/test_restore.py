@@ -8,7 +8,7 @@ import pytest
 from components.settings import PlatformSettings
 from release.errors import CommandError, ExitCode
 from release.program import record
-from release.restore import Request, check_request, parse_moment, program_arguments
+from release.restore import Request, check_fetch, check_request, parse_moment, program_arguments
 from release.restore_cluster import check_window, recovered_cluster
 from tests.stacks.documents import alpha_settings, alpha_with
 from tests.unit.data_documents import backup_document, postgres_document
@@ -148,6 +148,22 @@ def test_the_program_in_the_job_is_told_what_was_asked_for(
     """And never to replace anything unless it was confirmed."""
     check_request(right, with_log)
     assert program_arguments(right) == arguments
+
+
+def test_a_backup_is_fetched_from_a_bucket_by_its_id_or_the_newest(with_log: PlatformSettings) -> None:
+    """Where there is a bucket; the pods of the dumps reach it and have its keys."""
+    assert check_fetch("redis", None, "alpha", with_log) == ()
+    assert check_fetch("redis", "20260101T000000Z", "alpha", with_log) == ("--backup", "20260101T000000Z")
+    refused = {
+        ("mysql", None): "'mysql' is not a store; known: postgres, redis, nats",
+        ("redis", "last"): "--backup 'last' is not the id of a backup, such as 20260131T010000Z",
+    }
+    for (store, backup), message in refused.items():
+        with pytest.raises(CommandError, match=message) as error:
+            check_fetch(store, backup, "alpha", with_log)
+        assert error.value.code == ExitCode.BAD_INPUT
+    with pytest.raises(CommandError, match=r"^alt-las:platform\.backup\.objectStore is not set, so there is no bucket"):
+        check_fetch("redis", None, "alpha", alpha_settings(changes()))
 
 
 def test_a_store_that_the_stack_does_not_run_or_dump_cannot_be_restored() -> None:

@@ -43,6 +43,20 @@ def test_a_restore_has_the_image_the_volume_and_the_limits_of_the_dumps(cron_job
     assert cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["name"] == "dump"
 
 
+def test_a_backup_is_fetched_by_a_pod_that_reaches_the_bucket() -> None:
+    """With the address, the credentials and the volume of the dumps, which it may write to."""
+    bucket = {"endpoint": "https://s3.example.com", "bucket": "alt-las-wal"}
+    made = job_of(cron_job_of("redis-backup", {"backup.objectStore": bucket}), Task("fetch", "redis"))
+    pod = made["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["command"][-2:] == ["fetch", "redis"]
+    assert {"S3_ENDPOINT", "S3_BUCKET", "S3_PREFIX"} <= {each["name"] for each in container["env"]}
+    (passwords,) = (each["secret"]["items"] for each in pod["volumes"] if "secret" in each)
+    assert {"S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"} <= {each["path"] for each in passwords}
+    (volume,) = (each["persistentVolumeClaim"] for each in pod["volumes"] if "persistentVolumeClaim" in each)
+    assert volume == {"claimName": "redis-backup-dumps"}
+
+
 def test_a_job_that_ended_makes_way_and_what_the_new_one_says_is_returned(cron_job: dict[str, Any]) -> None:
     """The restore of last week keeps nobody away."""
     cluster = Cluster(cron_job, job("Complete"), log='{"restored": []}\n')
