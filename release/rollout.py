@@ -28,6 +28,7 @@ class WorkloadStatus:
         stalled: Whether Kubernetes has given the rollout up.
         kind: Kind of the object.
         operated: Whether somebody makes its servers at all; a simulated operator does not.
+        older: Pods of earlier releases that are not taken away yet.
     """
 
     name: str
@@ -40,11 +41,15 @@ class WorkloadStatus:
     stalled: bool = False
     kind: str = "Deployment"
     operated: bool = True
+    older: int = 0
 
     @property
     def is_ready(self) -> bool:
-        """Whether the newest release is rolled out and all its pods are ready."""
-        return self.observed and self.wanted > 0 and min(self.ready, self.updated) >= self.wanted
+        """Whether the newest release is rolled out and all its pods are ready.
+
+        Ready pods are counted whatever their release, so those of the newest are all ready only when no other is left.
+        """
+        return self.observed and self.wanted > 0 and not self.older and min(self.ready, self.updated) >= self.wanted
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,7 @@ def _status(workload: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> W
         ready=workload["status"].get("readyReplicas", 0),
         wanted=workload["spec"]["replicas"],
         updated=workload["status"].get("updatedReplicas", 0),
+        older=max(0, workload["status"].get("replicas", 0) - workload["status"].get("updatedReplicas", 0)),
         nodes=tuple(sorted({pod["spec"]["nodeName"] for pod in own if "nodeName" in pod["spec"]})),
         observed=workload["status"].get("observedGeneration", 0) >= workload["metadata"].get("generation", 0),
         kind=workload["kind"],

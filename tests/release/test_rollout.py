@@ -94,14 +94,16 @@ def test_a_status_counts_pods_and_names_the_nodes_of_its_own(cluster: Cluster) -
     ("replicas", "status", "ready"),
     [
         (2, {"readyReplicas": 2, "updatedReplicas": 2}, True),
-        (2, {"readyReplicas": 3, "updatedReplicas": 2}, True),
+        (2, {"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3}, True),
+        (2, {"replicas": 3, "readyReplicas": 3, "updatedReplicas": 2}, False),
+        (2, {"replicas": 4, "readyReplicas": 2, "updatedReplicas": 2}, False),
         (2, {"readyReplicas": 1, "updatedReplicas": 2}, False),
         (2, {"readyReplicas": 2, "updatedReplicas": 1}, False),
         (0, {}, False),
         (2, {"readyReplicas": 2, "updatedReplicas": 2, "observedGeneration": 1}, False),
     ],
 )
-def test_a_service_is_ready_when_enough_pods_of_its_newest_release_are(
+def test_a_service_is_ready_when_enough_pods_of_its_newest_release_are_and_no_other_is_left(
     cluster: Cluster, replicas: int, status: dict[str, Any], ready: bool
 ) -> None:
     """Pods of the old release do not count, nor numbers from before the release was seen; no pods is not ready."""
