@@ -1,11 +1,13 @@
 """What holds data in a project's cluster, who uses it, and changes to alpha's stack file."""
 
+import re
 from typing import Any
 
 from tests.e2e.conftest import Project
 
 STATEFUL = "clusters.postgresql.cnpg.io,databases.postgresql.cnpg.io,statefulsets,persistentvolumeclaims"
-STORE_PODS = ("redis-", "nats-0")
+STORE_PODS = re.compile(r"(redis|nats)-\d+")
+"""Of the servers, and not of a dump whose time has just come."""
 
 
 def identities(project: Project) -> dict[str, str]:
@@ -36,7 +38,7 @@ def generations(project: Project) -> dict[str, str]:
 def pods_of_stores(project: Project) -> dict[str, str]:
     """UID of every server's pod."""
     pods = project.objects("pods", "alt-las")
-    return {p["metadata"]["name"]: p["metadata"]["uid"] for p in pods if p["metadata"]["name"].startswith(STORE_PODS)}
+    return {p["metadata"]["name"]: p["metadata"]["uid"] for p in pods if STORE_PODS.fullmatch(p["metadata"]["name"])}
 
 
 def data_of(project: Project, name: str) -> dict[str, str]:
@@ -48,4 +50,7 @@ def data_of(project: Project, name: str) -> dict[str, str]:
 
 def redis_pods(project: Project) -> list[dict[str, Any]]:
     """The servers of Redis."""
-    return [p for p in project.objects("pods", "alt-las") if p["metadata"]["name"].startswith("redis-")]
+    pods = project.objects("pods", "alt-las")
+    return [
+        p for p in pods if STORE_PODS.fullmatch(p["metadata"]["name"]) and p["metadata"]["name"].startswith("redis-")
+    ]
