@@ -12,7 +12,7 @@ from typing import Literal
 from policy.manifests import Manifest, ManifestSet
 from policy.network.endpoints import DNS, Endpoint, Surroundings, endpoints
 from policy.network.evaluator import CompiledPolicies, Evaluator, Port, representative_ports
-from policy.network.strangers import strangers
+from policy.network.strangers import strangers, with_any_named_port
 
 _DNS_PORT = 53
 
@@ -146,7 +146,7 @@ class Prover:
             (declaration.operator_namespace, node): labels for node, labels in declaration.operator_pods.items()
         }
         known = endpoints(of_set, declaration.surroundings, policies, made_by_operators)
-        self.endpoints = (*known, *strangers(of_set, known, policies))
+        self.endpoints = with_any_named_port((*known, *strangers(of_set, known, policies)), policies)
         self._compiled = (compiled or CompiledFor()).endpoints(self.endpoints)
         named: list[Port] = [port for endpoint in self.endpoints for port in endpoint.named_ports.values()]
         declared = [(edge.protocol, edge.port) for edge in declaration.edges]

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from policy.manifests import Manifest, ManifestSet, namespace_of
@@ -14,6 +14,7 @@ from policy.selectors import Labels, matches
 _ADDRESS = ipaddress.IPv4Address("10.42.255.10")
 _ELSEWHERE = "elsewhere"
 _ANY_VALUE = "anything"
+_UNLIKELY_PORT = 9
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,21 @@ def strangers(manifests: ManifestSet, known: Sequence[Endpoint], policies: Seque
                 if selection.selects(stranger):
                     found.setdefault(stranger.name, stranger)
     return tuple(found.values())
+
+
+def with_any_named_port(endpoints: Sequence[Endpoint], policies: Sequence[Manifest]) -> tuple[Endpoint, ...]:
+    """The endpoints, where pods of others have every named port that a rule means: they may call any port so."""
+    rules = (rule for policy in policies for key in ("ingress", "egress") for rule in read(policy, f"spec.{key}") or ())
+    entries = [entry for rule in rules for entry in rule.get("ports") or () if isinstance(entry.get("port"), str)]
+    names = {entry["port"]: (entry.get("protocol", "TCP"), _UNLIKELY_PORT) for entry in entries}
+    return tuple(
+        replace(each, named_ports={**names, **each.named_ports}) if names and _is_of_others(each) else each
+        for each in endpoints
+    )
+
+
+def _is_of_others(endpoint: Endpoint) -> bool:
+    return endpoint.namespace is not None and (not endpoint.managed or OTHERS in endpoint.groups)
 
 
 def _selections(policies: Sequence[Manifest]) -> Iterator[_Selection]:

@@ -177,6 +177,17 @@ def test_a_peer_that_nobody_known_is_lets_strangers_in(peer: Manifest, expected:
     assert {"NetworkPolicy shop/web ingress[0]"} <= {cause for each in found for cause in each.causes}
 
 
+def test_a_named_port_of_others_is_whatever_they_call_so() -> None:
+    """Somebody in another namespace may name any port `web`; an address outside has no names."""
+    manifests = shop()
+    peers = [{"namespaceSelector": {"matchLabels": {"team": "red"}}}, {"ipBlock": {"cidr": "1.1.1.1/32"}}]
+    policy_of(manifests, "web")["spec"]["egress"].append({"to": peers, "ports": [{"port": "web"}]})
+    found = proof_of(manifests, EDGE).of_kind("extra")
+    assert {(each.destination, each.ports) for each in found} == {
+        ("a pod without labels in elsewhere (team=red)", ("TCP/9",))
+    }
+
+
 def test_a_label_that_no_pod_of_the_namespace_has_is_surplus_until_somebody_sets_it() -> None:
     """The default deny closes off the one who would come; the rule is there for nobody."""
     manifests = shop()
