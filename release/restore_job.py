@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from release.errors import CommandError, ExitCode
-from release.rollout import Kubectl
+from release.rollout import Kubectl, when_answered
 
 _POLL_SECONDS = 0.5
 _REPORT_SECONDS = 10
 _LOG_LINES, _ALL_LINES = 20, -1
 _KEPT_SECONDS = 7 * 24 * 3600
-_UNANSWERED_SECONDS = 120
 _ACTION = "alt-las.io/backup-action"
 """Label by which monitoring knows dumps and drills, see `backup.exporter`."""
 
@@ -199,16 +198,10 @@ class Jobs:
 
     def _patiently(self, task: Task) -> Mapping[str, Any] | None:
         """The Job; a cluster that is away for a moment does not end the wait, for the Job does not end with it."""
-        until = time.monotonic() + _UNANSWERED_SECONDS
-        while True:
-            try:
-                return self._get("job", task.job)
-            except CommandError as error:
-                if time.monotonic() > until:
-                    raise CommandError(
-                        f"{error}. The Job {task.job} may be at work: {self._ways(task)}", error.code
-                    ) from None
-            time.sleep(_POLL_SECONDS)
+        try:
+            return when_answered(lambda: self._get("job", task.job))
+        except CommandError as error:
+            raise CommandError(f"{error}. The Job {task.job} may be at work: {self._ways(task)}", error.code) from None
 
     def _ways(self, task: Task) -> str:
         job = f"job {task.job} --namespace {self.namespace}"

@@ -2,15 +2,21 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from release.errors import CommandError, ExitCode
 
 _SELECTOR = "app.kubernetes.io/part-of=alt-las"
 _KUBECTL_TIMEOUT = "--request-timeout=10s"
+_UNANSWERED_SECONDS = 120
+_REFUSALS = ("(Forbidden)", "(Unauthorized)", "(NotFound)")
+_POLL_SECONDS = 0.5
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,22 @@ class Kubectl:
         if done.returncode:
             raise CommandError(f"cannot read {what}: {_said(done.stderr)}", ExitCode.NO_CLUSTER)
         return done.stdout
+
+
+def when_answered(read: Callable[[], Answer]) -> Answer:
+    """What a read gives; a cluster that is away for a moment is asked again, for what is waited for goes on there.
+
+    Raises:
+        CommandError: The cluster has refused, or has not answered for two minutes.
+    """
+    until = time.monotonic() + _UNANSWERED_SECONDS
+    while True:
+        try:
+            return read()
+        except CommandError as error:
+            if time.monotonic() > until or any(refusal in str(error) for refusal in _REFUSALS):
+                raise
+        time.sleep(_POLL_SECONDS)
 
 
 def _said(stderr: str) -> str:

@@ -19,7 +19,7 @@ from release.cluster_identity import state_on_its_cluster
 from release.engine import Engine
 from release.environment import environment
 from release.errors import CommandError
-from release.rollout import Kubectl, WorkloadStatus
+from release.rollout import Kubectl, WorkloadStatus, when_answered
 from release.workspace import Workspace
 
 Report = Callable[[str], None]
@@ -158,7 +158,7 @@ def wait_until_ready(session: Session, platform: PlatformSettings, report: Repor
         for name, service in platform.services.by_name().items()
     }
     while True:
-        statuses = rollout.workload_statuses(session.kubectl, platform.namespace)
+        statuses = when_answered(lambda: rollout.workload_statuses(session.kubectl, platform.namespace))
         waiting = wanted.keys() - {s.name for s in statuses if s.is_ready and s.ready >= wanted.get(s.name, 1)}
         if not waiting:
             return statuses

@@ -1,14 +1,14 @@
 """What a cluster says about pods, read through a stand-in for kubectl."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from release.errors import CommandError, ExitCode
-from release.rollout import Kubectl, PodProblem, WorkloadStatus, pod_problems, workload_statuses
+from release.rollout import Kubectl, PodProblem, WorkloadStatus, pod_problems, when_answered, workload_statuses
 
 SCRIPT = """#!/bin/sh
 folder=$(dirname "$0")
@@ -199,3 +199,26 @@ def test_a_cluster_that_does_not_run_is_told_once_with_what_to_do(tmp_path: Path
         assert str(caught.value).count(said) == 1
         assert "`altlas up` starts a simulated one, KUBECONFIG names yours" in str(caught.value)
         assert caught.value.code == ExitCode.NO_CLUSTER
+
+
+def test_a_cluster_that_is_away_for_a_moment_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is waited for goes on there."""
+    monkeypatch.setattr("release.rollout.time.sleep", lambda _: None)
+    answers = iter([CommandError("the connection was refused"), CommandError("(ServiceUnavailable)"), None])
+    assert when_answered(lambda: next_of(answers)) == "answer"
+
+
+@pytest.mark.parametrize("word", ["Forbidden", "Unauthorized", "NotFound"])
+def test_a_refusal_is_not_asked_again(word: str) -> None:
+    """It stays one however long somebody waits."""
+    answers = iter([CommandError(f"Error from server ({word}): no"), None])
+    with pytest.raises(CommandError, match=word):
+        when_answered(lambda: next_of(answers))
+
+
+def next_of(answers: Iterator[CommandError | None]) -> str:
+    """Raise the next error, or answer where there is none."""
+    error = next(answers)
+    if error:
+        raise error
+    return "answer"
