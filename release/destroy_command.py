@@ -22,16 +22,18 @@ def destroy(
     from release import up as flow  # noqa: PLC0415
     from release.cli import report, workspace  # noqa: PLC0415
     from release.cluster_identity import state_on_its_cluster  # noqa: PLC0415
+    from release.restore_job import remove_jobs  # noqa: PLC0415
 
     here = workspace()
     stack_file = here.stack_file(stack)
-    read_platform(stack_file)
+    platform = read_platform(stack_file)
     with here.only_one(f"destroy --stack {stack}"):
         chosen = flow.choose_target(here, target)
         report(str(chosen))
         session = flow.start_session(here, chosen, report)
         state = state_on_its_cluster(session.engine, session.kubectl, stack)
         if data_guard.check_removal(state, stack, with_data):
+            remove_jobs(session.kubectl, platform.namespace)
             data_guard.release_protection(session.engine, stack, state)
         options = ("--yes", "--skip-preview") if yes or chosen.name == "sim" else ()
         if session.engine.run(*session.engine.arguments("destroy", stack, options)):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from release.errors import CommandError, ExitCode
+from release.restore import STORES
 from release.rollout import Kubectl, when_answered
 
 _POLL_SECONDS = 0.5
@@ -51,6 +52,16 @@ class Task:
     def cron_job(self) -> str:
         """Name of the CronJob that it is made of: a drill has its own, the rest is done by the pods of the dumps."""
         return f"{self.store}-backup-drill" if self.action == "drill" else f"{self.store}-backup"
+
+
+def remove_jobs(kubectl: Kubectl, namespace: str) -> None:
+    """Remove the Jobs of all tasks, whose pods hold the volumes of the dumps also when they have ended.
+
+    Raises:
+        CommandError: The cluster does not answer or refuses.
+    """
+    names = [Task(action, store).job for store in STORES for action in ("restore", "list", "drill", "fetch")]
+    kubectl.text("delete", "jobs", *names, "--namespace", namespace, "--ignore-not-found", "--wait=false")
 
 
 def job_of(cron_job: Mapping[str, Any], task: Task) -> Manifest:

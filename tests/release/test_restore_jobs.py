@@ -8,7 +8,7 @@ import pytest
 from release import restore_copy
 from release.errors import CommandError, ExitCode
 from release.program import record
-from release.restore_job import Jobs, Task, job_of
+from release.restore_job import Jobs, Task, job_of, remove_jobs
 from tests.release.job_cluster import RESTORE, Cluster, cron_job_of, job
 from tests.stacks.documents import platform_of
 
@@ -62,6 +62,25 @@ def test_a_job_that_ended_makes_way_and_what_the_new_one_says_is_returned(cron_j
     cluster = Cluster(cron_job, job("Complete"), log='{"restored": []}\n')
     assert cluster.jobs().run(RESTORE) == '{"restored": []}'
     assert cluster.calls == ["delete", "create"]
+
+
+def test_a_stack_that_goes_with_its_data_takes_the_jobs_along() -> None:
+    """Else their ended pods would hold the volumes of the dumps, and the removal would wait for them."""
+    asked: list[str] = []
+
+    class Asked(Cluster):
+        """Notes what is deleted."""
+
+        def text(self, *arguments: str, stdin: str | None = None) -> str:
+            """Nothing is there."""
+            assert stdin is None
+            asked.extend(arguments)
+            return ""
+
+    remove_jobs(Asked(), "alt-las")
+    assert asked[:2] == ["delete", "jobs"]
+    assert {"postgres-restore-now", "redis-list-now", "nats-drill-now", "redis-fetch-now"} <= set(asked)
+    assert asked[-4:] == ["--namespace", "alt-las", "--ignore-not-found", "--wait=false"]
 
 
 @pytest.mark.parametrize("suspended", [False, True])
