@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from tests.images.debian import NoBuilderError, PackageCache
 
 ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 600
+_MOST_IMAGES = 1000
 # buildah starts itself anew with an empty environment, so it must find its libraries in their usual place: it runs in
 # the folder that its package was unpacked in, in mounts of its own.
 _IN_OWN_ROOT = """
@@ -50,6 +52,7 @@ def find_builder(cache: Path) -> "Buildah":
     # Where it keeps what it converts.
     (program / "var/tmp").mkdir(parents=True, exist_ok=True)
     found = Buildah(program, cache / "storage")
+    found.start_anew_when_full()
     try:
         found.run("images")
     except BuildFailedError as error:
@@ -71,6 +74,19 @@ class Buildah:
 
     program: Path
     storage: Path
+
+    def start_anew_when_full(self) -> None:
+        """Drop all images once there are more than a thousand.
+
+        A build leaves an image for every instruction. Builders slow down with their number, and take longer to remove
+        a thousand one by one than to make the few that are needed.
+        """
+        images, full = self.storage / "graph", self.storage / "graph.full"
+        if sum(1 for _ in images.glob("overlay-images/*/manifest")) > _MOST_IMAGES:
+            shutil.rmtree(full, ignore_errors=True)
+            # All or nothing: half of a storage would be taken for a whole one.
+            images.rename(full)
+        shutil.rmtree(full, ignore_errors=True)
 
     @property
     def version(self) -> str:
