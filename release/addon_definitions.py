@@ -12,10 +12,13 @@ from typing import Any
 
 from cluster.addons import PART_OF, RECORD_NAME, RECORD_NAMESPACE
 from release.errors import CommandError
-from release.rollout import Kubectl
+from release.rollout import Kubectl, when_answered
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _FIELD_MANAGER = "--field-manager=alt-las-addons"
+_BUSY_SERVER = "--request-timeout=60s"
+"""An API server works out its whole schema anew for every definition, and answers late meanwhile."""
+
 _ESTABLISHED_SECONDS = 60
 _POLL_SECONDS = 0.2
 _PARALLEL_APPLIES = 4
@@ -103,13 +106,14 @@ class AddonCluster:
         document = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(definitions)})
         options = ("--force-conflicts",) if force else ()
         try:
-            self.kubectl.text("apply", "--server-side", _FIELD_MANAGER, *options, "--filename=-", stdin=document)
+            command = ("apply", "--server-side", _FIELD_MANAGER, _BUSY_SERVER, *options, "--filename=-")
+            self.kubectl.text(*command, stdin=document)
         except CommandError as error:
             raise CommandError(f"the definitions of an addon are not completely installed: {error}") from None
 
     def _wait(self, names: set[str]) -> None:
         deadline = time.monotonic() + _ESTABLISHED_SECONDS
-        while missing := names - {each.name for each in self.definitions() if each.established}:
+        while missing := names - {each.name for each in when_answered(self.definitions) if each.established}:
             if time.monotonic() > deadline:
                 listed = ", ".join(sorted(missing))
                 raise CommandError(f"after {_ESTABLISHED_SECONDS} seconds the API server does not serve {listed}")

@@ -15,7 +15,7 @@ UP = (
     "pulumi up --stack cluster-01234567 --config=alt-las-addons:webhooks=false --config=alt-las-addons:external={} "
     "--config=alt-las-addons:optional=[] --yes --skip-preview"
 )
-APPLY = "kubectl apply --server-side --field-manager=alt-las-addons --filename=-"
+APPLY = "kubectl apply --server-side --field-manager=alt-las-addons --request-timeout=60s --filename=-"
 
 
 def pinned(version: str = "1.2.3", *, webhooks: bool = False) -> dict[str, str]:
