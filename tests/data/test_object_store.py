@@ -101,7 +101,8 @@ def test_nothing_is_fetched_while_a_dump_is_written(backups: BackupCommand, buck
     name = backups.answer("dump")["backup"]
     assert keys(bucket) == [f"dumps/redis/{name}/dump.rdb", f"dumps/redis/{name}/manifest.json"]
     shutil.rmtree(backups.repository.folder / name)
-    with backups.repository.locked("dump"), backups.repository.new(datetime.now(UTC)) as written:
+    # Of another second than the dump above, whose name it would have else.
+    with backups.repository.locked("dump"), backups.repository.new(datetime(2026, 1, 1, tzinfo=UTC)) as written:
         refused = backups.refusal("fetch")
         assert written.is_dir()
         (written / "manifest.json").write_text("{}")
