@@ -60,21 +60,6 @@ def _dump_one(server: Server, database: str, path: Path, key: bytes) -> dict[str
 
 
 def restore(
-    server: Server,
-    repository: Repository,
-    backup: Backup,
-    database: str,
-    *,
-    into: str,
-    key: bytes,
-    replace: bool = False,
-) -> Restored:
-    """Restore one database of a backup under a name, see `restore_all`."""
-    (done,) = restore_all(server, repository, backup, {database: into}, key=key, replace=replace)
-    return done
-
-
-def restore_all(
     server: Server, repository: Repository, backup: Backup, names: Mapping[str, str], *, key: bytes, replace: bool
 ) -> list[Restored]:
     """Restore databases of a backup, each under a name, and compare them with the dump.
@@ -103,7 +88,8 @@ def restore_all(
         try:
             for into, entry in entries.items():
                 rows[into] = _restore_copy(server, backup, entry, copies[into], key)
-            asides = _swap(server, {into: copy for into, copy in copies.items() if into != copy}, backup.id)
+            taken = {into: copy for into, copy in copies.items() if into != copy}
+            asides = _swap(server, taken, backup.id) if taken else {}
         except BaseException:
             for into in rows:
                 server.query(server.home, f"DROP DATABASE IF EXISTS {quoted(copies[into])} WITH (FORCE)")
@@ -221,7 +207,7 @@ def _swap(server: Server, copies: Mapping[str, str], identifier: str) -> dict[st
             f"ALTER DATABASE {quoted(copy)} RENAME TO {quoted(into)}",
         ]
     try:
-        server.query(server.home, ";\n".join([*statements, "COMMIT;\n"]) if copies else "")
+        server.query(server.home, ";\n".join([*statements, "COMMIT;\n"]))
     except BaseException:
         # A database that keeps its name must let its services in again.
         for into in copies:

@@ -57,7 +57,7 @@ class PostgresStore:
                 "with --only, or leave --into out and each keeps its name"
             )
         names = {database: request.into or database for database in databases}
-        return postgres.restore_all(self.server, repository, backup, names, key=key, replace=request.replace)
+        return postgres.restore(self.server, repository, backup, names, key=key, replace=request.replace)
 
     def drill(self, backup: Backup, key: bytes) -> list[Restored]:
         """Restore every database into a server that exists for the drill only."""

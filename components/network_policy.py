@@ -1,6 +1,6 @@
 """NetworkPolicies from the service graph: what a service may receive and send, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,8 +91,8 @@ def _ingress(name: str, graph: ServiceGraph, controller: IngressController) -> l
     # A rule without peers would admit everybody, so without callers there is no rule.
     rules: list[Rule] = [{"from": peers, "ports": _ports_of(name, graph)}] if peers else []
     rules += scrape_rules(name, graph)
-    if graph.api_server_addresses and name in graph.observers and graph.observers[name].answers_api_server:
-        rules.append({"from": _api_server(graph), "ports": [_tcp(graph.ports[name])]})
+    if name in graph.observers and graph.observers[name].answers_api_server:
+        rules += _api_server("from", (graph.ports[name],), graph)
     if name in graph.in_mesh:
         rules.append({"from": [{"ipBlock": {"cidr": _MESH_PROBES}}], "ports": [_tcp(graph.ports[name])]})
     return rules
@@ -120,8 +120,8 @@ def _surroundings(name: str, graph: ServiceGraph, controller: IngressController)
         ranges, port = job.outside
         rules.append({"to": [{"ipBlock": {"cidr": each}} for each in ranges], "ports": [_tcp(port)]})
     observer = graph.observers.get(name)
-    if observer and observer.reads_api_server and graph.api_server_addresses:
-        rules.append({"to": _api_server(graph), "ports": [_tcp(port) for port in API_SERVER_PORTS]})
+    if observer and observer.reads_api_server:
+        rules += _api_server("to", API_SERVER_PORTS, graph)
     if observer and observer.ingress_port:
         peer = pods_elsewhere(controller.namespace, controller.labels)
         rules.append({"to": [peer], "ports": [_tcp(observer.ingress_port)]})
@@ -140,8 +140,10 @@ def _scrape_ports(scrape: Scrape, graph: ServiceGraph) -> list[Rule]:
     return [_tcp(scrape.port), *([_tcp(_MESH_PORT)] if scrape.target in graph.in_mesh else [])]
 
 
-def _api_server(graph: ServiceGraph) -> list[Rule]:
-    return [{"ipBlock": {"cidr": f"{address}/32"}} for address in graph.api_server_addresses]
+def _api_server(direction: str, ports: Iterable[int], graph: ServiceGraph) -> list[Rule]:
+    """The rule for the API server; none where no address is known, for a rule without peers is one for everybody."""
+    peers = [{"ipBlock": {"cidr": f"{address}/32"}} for address in graph.api_server_addresses]
+    return [{direction: peers, "ports": [_tcp(port) for port in ports]}] if peers else []
 
 
 def _pods_of(name: str, graph: ServiceGraph) -> Rule:

@@ -141,19 +141,26 @@ def _description(rule: Rule) -> dict[str, Any]:
 def _report(rule: Rule, manifests: Iterable[Manifest], parameters: Parameters, report: ReportViolation) -> None:
     # Resources such as a provider are in the kubernetes package, but are no objects of the cluster.
     objects = ManifestSet([manifest for manifest in manifests if manifest.get("kind")])
-    unknown = {
+    try:
+        found = list(rule.violations(objects, parameters))
+    except (AttributeError, IndexError, TypeError, ValueError):
+        unknown = _unknown_places(objects)
+        if not unknown:
+            raise
+        # The SDK then says that the rule waits for the update, which judges the values themselves.
+        raise UnknownValueError(UNKNOWN_STRING_VALUE, [" ".join(min(unknown))]) from None
+    # Hardly a rule finds anything, so only then is every value looked at.
+    unknown = _unknown_places(objects) if found else set()
+    for violation in found:
+        if (violation.kind, violation.namespace, violation.name, violation.path) not in unknown:
+            report(str(violation), None)
+
+
+def _unknown_places(objects: ManifestSet) -> set[tuple[str, str, str, str]]:
+    """Kind, namespace and name of an object, and path in it, of every value that only the update will know."""
+    return {
         (kind_of(manifest), namespace_of(manifest), name_of(manifest), path)
         for manifest in objects.manifests
         for path, value in leaves(manifest)
         if value == UNKNOWN
     }
-    try:
-        found = list(rule.violations(objects, parameters))
-    except (AttributeError, IndexError, TypeError, ValueError):
-        if not unknown:
-            raise
-        # The SDK then says that the rule waits for the update, which judges the values themselves.
-        raise UnknownValueError(UNKNOWN_STRING_VALUE, [" ".join(min(unknown))]) from None
-    for violation in found:
-        if (violation.kind, violation.namespace, violation.name, violation.path) not in unknown:
-            report(str(violation), None)

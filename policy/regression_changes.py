@@ -5,6 +5,7 @@ from typing import Any
 
 from components.kubernetes_object import DATA_ANNOTATION
 from policy.manifests import Manifest
+from policy.network.endpoints import NAMESPACE_NAME
 from policy.paths import ABSENT, join, read
 
 POD = "spec.template.spec"
@@ -16,7 +17,6 @@ _END = "[99]"  # a list position behind the end appends
 _DIGEST = "sha256:" + "0" * 64
 _LABELS = tuple(f"app.kubernetes.io/{name}" for name in ("name", "component", "part-of", "managed-by"))
 _DATA_MARK = join("metadata.annotations", DATA_ANNOTATION)
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 PLAIN_SECRETS = {
     "DATABASE_PASSWORD": "hunter2hunter2",
@@ -255,7 +255,7 @@ def policy_changes(policy: Manifest) -> Iterator[Change]:
             yield f"{path}.{peers}", ABSENT
             yield f"{path}.{peers}[0]", {"namespaceSelector": {}}
             yield f"{path}.{peers}[0]", {"podSelector": {}}
-            yield f"{path}.{peers}[0]", {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: "monitoring"}}}
+            yield f"{path}.{peers}[0]", {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: "monitoring"}}}
             yield f"{path}.{peers}[0]", {"namespaceSelector": {"matchLabels": {"team": "red"}}}
             yield f"{path}.{peers}[0]", {"ipBlock": {"cidr": "0.0.0.0/0"}}
             yield f"{path}.{peers}[0]", {"ipBlock": {"cidr": "10.0.0.0/8"}}

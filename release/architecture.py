@@ -8,7 +8,7 @@ from typing import Any
 from components.settings.loading import read_platform
 from release.dashboard_picture import layout
 from release.diagram import drawing_of, page
-from release.output import made_folder
+from release.output import make_folder
 from release.picture import svg
 from release.program import record
 from release.workspace import Workspace
@@ -57,7 +57,7 @@ def write_pages(workspace: Workspace, stack: str, folder: Path) -> list[Path]:
         CommandError: The folder cannot be made.
     """
     written = pages(workspace, stack)
-    made_folder(folder)
+    make_folder(folder)
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in written]

@@ -5,7 +5,7 @@ from pathlib import Path
 from release.errors import CommandError, ExitCode
 
 
-def made_folder(folder: Path) -> Path:
+def make_folder(folder: Path) -> None:
     """Make sure that a folder is there.
 
     Raises:
@@ -17,4 +17,3 @@ def made_folder(folder: Path) -> Path:
         raise CommandError(
             f"{folder} cannot be a folder ({error.strerror}); name another one with --out", ExitCode.BAD_INPUT
         ) from None
-    return folder

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from release.output import made_folder
+from release.output import make_folder
 
 _FIRST_KEYS = ("apiVersion", "kind", "metadata")
 _MARK = ".altlas-render"
@@ -41,7 +41,7 @@ def render(objects: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MARK).exists())):
         raise RenderError(f"{folder} holds something else than an earlier rendering; name an empty or new folder")
     shutil.rmtree(folder, ignore_errors=True)
-    made_folder(folder)
+    make_folder(folder)
     (folder / _MARK).write_text("Written by `altlas render`, which replaces the whole folder.\n", encoding="utf-8")
     written = []
     for manifest in sorted(objects, key=file_name):

@@ -52,6 +52,14 @@ def settings_error(error: ValidationError, model: type[BaseModel]) -> SettingsEr
     return SettingsError(tuple(_problem(dict(details), model) for details in error.errors(include_url=False)))
 
 
+def reasons(error: Exception) -> str:
+    """What is wrong with a file that is no stack file, in one line; of a validation each place and its reason."""
+    if not isinstance(error, ValidationError):
+        return str(error).partition("\n")[0]
+    found = [(".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+    return "; ".join(f"{path}: {message}" if path else message for path, message in found)
+
+
 def _problem(details: Mapping[str, Any], model: type[BaseModel]) -> Problem:
     location: tuple[str | int, ...] = details["loc"]
     kind = details["type"]

@@ -14,6 +14,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
 from components.settings.base import Settings
+from components.settings.errors import reasons
 from components.settings.image import ImageSettings
 from components.settings.image_build import RUNTIME_OF
 
@@ -67,7 +68,7 @@ def _known_services(images: dict[str, LockedImage]) -> dict[str, LockedImage]:
             # Its own checks refuse `latest` and the retired images.
             _ = locked.image
         except ValidationError as error:
-            raise ValueError(f"{service}: {_reasons(error)}") from None
+            raise ValueError(f"{service}: {reasons(error)}") from None
     return images
 
 
@@ -94,7 +95,7 @@ def parse_lock(document: Mapping[str, Any]) -> ImageLock:
     try:
         return ImageLock.model_validate_json(json.dumps(document))
     except (ValidationError, TypeError) as error:
-        raise ImageLockError(f"{LOCK_NAME} cannot hold this: {_reasons(error)}") from None
+        raise ImageLockError(f"{LOCK_NAME} cannot hold this: {reasons(error)}") from None
 
 
 def read_lock(file: Path) -> ImageLock | None:
@@ -179,10 +180,3 @@ def checksum_of(document: Mapping[str, Any]) -> str:
     """Digest over all that a lock's file says beside this digest."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _reasons(error: ValidationError | TypeError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    found = [(".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
-    return "; ".join(f"{path}: {message}" if path else message for path, message in found)

@@ -18,7 +18,7 @@ from release.images.pipeline import Build, GivenSource, steps
 from release.images.registry import digest_of_tag
 from release.images.retire import RECORD_NAME, record, retirement
 from release.images.runtimes import runtime_reports
-from release.output import made_folder
+from release.output import make_folder
 from release.workspace import Workspace
 
 EXCEPTIONS_NAME = "images.exceptions.yaml"
@@ -163,7 +163,7 @@ def compose(
     platform = read_platform(_here().stack_file(stack))
     objects = recorded(stack, platform).objects
     text, example = composed(stack, platform, objects)
-    made_folder(out)
+    make_folder(out)
     (out / "compose.yaml").write_text(text, encoding="utf-8")
     (out / ".env.example").write_text(example, encoding="utf-8")
     typer.echo(f"compose.yaml and .env.example are in {out}; not proven here: no Docker engine has run them.", err=True)

@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from components.settings.base import Settings
+from components.settings.errors import reasons
 from release.images.errors import ImageRefusedError
 
 REFUSED = ("critical", "high")
@@ -55,15 +56,9 @@ def read_exceptions(file: Path) -> tuple[FindingException, ...]:
             date.fromisoformat(exception.until)
     except (yaml.YAMLError, ValidationError, ValueError) as error:
         raise ImageRefusedError(
-            f"{file.name} is not a list of exceptions with identifier, reason and until (YYYY-MM-DD): {_reason(error)}"
+            f"{file.name} is not a list of exceptions with identifier, reason and until (YYYY-MM-DD): {reasons(error)}"
         ) from None
     return read
-
-
-def _reason(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error).splitlines()[0]
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
 
 
 def read_report(file: Path) -> tuple[str, tuple[Finding, ...]]:

@@ -19,7 +19,7 @@ from components.settings.image_build import RUNTIME_OF, SHARED_CONTEXT, image_bu
 from release.errors import CommandError, ExitCode
 from release.images.errors import ImageRefusedError
 from release.images.lock import refused
-from release.output import made_folder
+from release.output import make_folder
 from tools.manifest import Manifest
 
 BASE_NAMES = tuple(f"{runtime}-{stage}" for runtime in dict.fromkeys(RUNTIME_OF.values()) for stage in ("build", "run"))
@@ -196,7 +196,7 @@ def steps(build: Build, platform: PlatformSettings) -> Iterator[Step]:
     neither signed nor attested.
     """
     document = bake_file(build, platform)
-    made_folder(build.out)
+    make_folder(build.out)
     file, metadata = build.out / "docker-bake.json", build.out / "digests.json"
     file.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     yield Step("build and push", ("docker", "buildx", "bake", "--file", str(file), "--metadata-file", str(metadata)))

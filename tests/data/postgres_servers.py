@@ -18,8 +18,11 @@ from typing import Any, ClassVar
 
 import pytest
 
+from backup import postgres
 from backup.errors import BackupError
 from backup.postgres_server import Server
+from backup.repository import Backup, Repository
+from backup.store import Restored
 from cluster.processes import start_time
 from components.shared.postgres_manifests import HOME_DATABASE, host_based_authentication, roles
 from tests.data.loopback import addresses, wait_until
@@ -204,3 +207,18 @@ def running(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
         yield server
     finally:
         server.stop(signal.SIGQUIT)
+
+
+def restored(
+    server: Server,
+    repository: Repository,
+    backup: Backup,
+    database: str,
+    *,
+    into: str,
+    key: bytes,
+    replace: bool = False,
+) -> Restored:
+    """One database of a backup, restored under a name."""
+    (done,) = postgres.restore(server, repository, backup, {database: into}, key=key, replace=replace)
+    return done

@@ -21,18 +21,17 @@ INTERNAL = "internal-secret-of-43-characters___________"
 CALLER_PASSWORDS = ("api-gateway-password-of-43-characters______", "second-password-of-43-characters___________")
 PASSWORDS = {manifests.CALLER: CALLER_PASSWORDS[0], **manifests.internal_passwords(INTERNAL)}
 
+ONCE = Retry(NoBackoff(), 0)
+AGAIN_FOR_20_SECONDS = Retry(ConstantBackoff(0.1), 200)
+SECONDS = 20
+"""How long a client waits for an answer: what is written is flushed to a disk that others use, too."""
+
 
 def redis_of(stack: str) -> RedisSettings:
     """The Redis of a stack."""
     settings = platform_settings(stack).redis
     assert settings is not None
     return settings
-
-
-ONCE = Retry(NoBackoff(), 0)
-AGAIN_FOR_20_SECONDS = Retry(ConstantBackoff(0.1), 200)
-SECONDS = 20
-"""How long a client waits for an answer: what is written is flushed to a disk that others use, too."""
 
 
 def connect(
@@ -53,15 +52,16 @@ def connect(
     )
 
 
-def client(host: str, user: str = manifests.CALLER, seconds: float = SECONDS) -> Any:  # Any: see connect()
+def client(
+    host: str, user: str = manifests.CALLER, retry: Retry = ONCE, *, seconds: float = SECONDS
+) -> Any:  # Any: see connect()
     """A client of a server, or of the proxy in front of several, as one of the program's users."""
-    return connect(host, configuration.PORT, user, PASSWORDS[user], seconds=seconds)
+    return connect(host, configuration.PORT, user, PASSWORDS[user], retry, seconds=seconds)
 
 
 def patient_client(host: str) -> Any:  # Any: see connect()
     """A client as a service has it: it connects anew when the proxy has closed the connection to look for a primary."""
-    user = manifests.CALLER
-    return connect(host, configuration.PORT, user, PASSWORDS[user], AGAIN_FOR_20_SECONDS)
+    return client(host, retry=AGAIN_FOR_20_SECONDS)
 
 
 def sentinel(host: str) -> Any:  # Any: see connect()

@@ -20,7 +20,7 @@ from backup.postgres_server import Content
 from backup.repository import Backup, Repository
 from backup.scratch import scratch_server
 from tests.data.figures import Figures
-from tests.data.postgres_servers import Postgres, own, running, unprivileged
+from tests.data.postgres_servers import Postgres, own, restored, running, unprivileged
 
 pytestmark = pytest.mark.data
 SECRET = "k" * 43
@@ -89,7 +89,7 @@ def test_a_restored_database_is_identical(
     server: Postgres, repository: Repository, backup: Backup, figures: Figures
 ) -> None:
     """Every table by count and checksum, every sequence, and what the role may do with it."""
-    done = postgres.restore(server.admin, repository, backup, "archive", into="copy", key=KEY)
+    done = restored(server.admin, repository, backup, "archive", into="copy", key=KEY)
     assert done.items == 40000
     assert server.admin.content("copy") == live(server)
     assert server.admin.content("copy")["sequences"] == {"public.tasks_id_seq": 20000}
@@ -107,11 +107,11 @@ def test_the_role_of_restores_restores_beside_and_over_live_data_and_is_no_super
 ) -> None:
     """As the Job of `altlas restore` does: it makes databases and works as their owners, who then own the copy."""
     role, before = server.server("restore"), live(server)
-    postgres.restore(role, repository, backup, "archive", into="copy", key=KEY)
+    restored(role, repository, backup, "archive", into="copy", key=KEY)
     assert server.admin.content("copy") == before
     owner = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
     assert server.admin.query("copy", owner) == "archive"
-    done = postgres.restore(role, repository, backup, "archive", into="archive", key=KEY, replace=True)
+    done = restored(role, repository, backup, "archive", into="archive", key=KEY, replace=True)
     assert live(server) == before
     assert done.aside is not None
     for database in ("copy", done.aside):
@@ -150,14 +150,14 @@ def test_a_damaged_dump_is_refused_before_anything_is_written(
     path.unlink() if damage == "gone" else path.write_bytes(changed[damage])
     expected = {"flipped": "checksum", "cut": "cut off", "empty": "cut off", "gone": "missing"}[damage]
     with pytest.raises(BackupError, match=expected):
-        postgres.restore(server.admin, repository, backup, "archive", into="archive", key=KEY, replace=True)
+        restored(server.admin, repository, backup, "archive", into="archive", key=KEY, replace=True)
     assert live(server) == before
 
 
 def test_a_wrong_key_is_told_from_a_damaged_dump(server: Postgres, repository: Repository, backup: Backup) -> None:
     """Another cure, so another message."""
     with pytest.raises(BackupError, match=r"was encrypted with the key .*; give the key of that time"):
-        postgres.restore(server.admin, repository, backup, "archive", into="copy", key=derive_key("z" * 43))
+        restored(server.admin, repository, backup, "archive", into="copy", key=derive_key("z" * 43))
     assert "copy" not in server.admin.databases()
 
 
@@ -168,9 +168,9 @@ def test_a_name_that_is_taken_is_replaced_only_on_demand(
     before = live(server)
     server.server("archive").query("archive", "DELETE FROM parts WHERE task > 10")
     with pytest.raises(BackupError, match="there is a database archive; restore under another name, or replace it"):
-        postgres.restore(server.admin, repository, backup, "archive", into="archive", key=KEY)
+        restored(server.admin, repository, backup, "archive", into="archive", key=KEY)
     assert server.admin.query("archive", "SELECT count(*) FROM parts") == "10"
-    postgres.restore(server.admin, repository, backup, "archive", into="archive", key=KEY, replace=True)
+    restored(server.admin, repository, backup, "archive", into="archive", key=KEY, replace=True)
     assert live(server) == before
     (aside,) = (name for name in server.admin.databases() if name.startswith("archive_before_"))
     server.admin.query("postgres", f"ALTER DATABASE {aside} WITH ALLOW_CONNECTIONS true")
@@ -242,7 +242,7 @@ def test_a_dump_is_of_one_moment_while_rows_are_written(server: Postgres, reposi
     writer.send_signal(signal.SIGTERM)
     writer.communicate()
     found = repository.backup(identifier)
-    done = postgres.restore(server.admin, repository, found, "segmentation", into="calm", key=KEY)
+    done = restored(server.admin, repository, found, "segmentation", into="calm", key=KEY)
     assert done.items == sum(t["rows"] for t in found.manifest["files"][0]["content"]["tables"].values())
     server.admin.query("postgres", "DROP DATABASE calm")
 

@@ -19,7 +19,7 @@ from components.shared import redis_configuration
 from tests.data import nats_servers, redis_servers
 from tests.data.backup_command import KEY, SECRET, BackupCommand, nats_command, path_with
 from tests.data.loopback import platform_settings, wait_until
-from tests.data.postgres_servers import Postgres, running
+from tests.data.postgres_servers import Postgres, restored, running
 from tests.data.test_nats_dumps import MESSAGES, STREAM, held, publish, take
 from tests.data.test_nats_dumps import command as nats_backups
 from tests.stacks.documents import ROOT
@@ -55,9 +55,7 @@ def over_both(server: Postgres, dumped: tuple[Repository, str]) -> None:
     """Restore both databases over live data."""
     repository, identifier = dumped
     names = {name: name for name in ("archive", "segmentation")}
-    postgres.restore_all(
-        server.server("restore"), repository, repository.backup(identifier), names, key=KEY, replace=True
-    )
+    postgres.restore(server.server("restore"), repository, repository.backup(identifier), names, key=KEY, replace=True)
 
 
 def test_of_two_databases_both_are_replaced_or_none(
@@ -100,7 +98,7 @@ def test_a_long_name_leaves_room_for_the_one_under_which_its_data_are_kept(serve
     repository, name = Repository(tmp_path, "postgres"), "a" * 61
     server.admin.query("postgres", f"CREATE DATABASE {name} OWNER archive")
     backup = repository.backup(postgres.dump(server.admin, [name], repository, KEY))
-    done = postgres.restore(server.admin, repository, backup, name, into=name, key=KEY, replace=True)
+    done = restored(server.admin, repository, backup, name, into=name, key=KEY, replace=True)
     assert done.aside in server.admin.databases()
     assert done.aside is not None
     assert f"_before_{backup.id.lower()}_" in done.aside

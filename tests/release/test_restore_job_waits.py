@@ -16,13 +16,18 @@ def cron_job() -> dict[str, Any]:
     return cron_job_of("postgres-backup")
 
 
+def hurry(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    """So many seconds pass between two looks at the clock, and none in a sleep."""
+    now = iter(range(0, 100_000, seconds))
+    monkeypatch.setattr("release.restore_job.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("release.restore_job.time.sleep", lambda _: None)
+
+
 def test_a_job_that_never_ends_is_not_waited_for_for_ever(
     cron_job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As long as its own deadline."""
-    now = iter(range(0, 100_000, 1000))
-    monkeypatch.setattr("release.restore_job.time.monotonic", lambda: next(now))
-    monkeypatch.setattr("release.restore_job.time.sleep", lambda _: None)
+    hurry(monkeypatch, 1000)
     with pytest.raises(CommandError, match="failed: no log of its pod is there"):
         Cluster(cron_job, ends=None).jobs().run(RESTORE)
 
@@ -79,9 +84,7 @@ def test_a_cluster_that_stays_away_ends_the_wait_and_the_job_is_named(
     cron_job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the restore goes on cannot be known, so it is said how to look."""
-    now = iter(range(0, 100_000, 50))
-    monkeypatch.setattr("release.restore_job.time.monotonic", lambda: next(now))
-    monkeypatch.setattr("release.restore_job.time.sleep", lambda _: None)
+    hurry(monkeypatch, 50)
     cluster = Away(cron_job)
     cluster.__dict__["away"] = 1000
     with pytest.raises(
