@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.errors import ClusterError
+from cluster.waiting import wait_for
 
 POLL_SECONDS = 0.05
 
@@ -36,24 +36,31 @@ def exclusive_lock(path: Path, timeout_seconds: float, report: Callable[[str], N
 
 
 def _acquire(path: Path, timeout_seconds: float, report: Callable[[str], None]) -> int:
-    deadline = time.monotonic() + timeout_seconds
-    waiting = False
-    while True:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        if try_lock(descriptor, path):
-            return descriptor
-        os.close(descriptor)
-        if time.monotonic() >= deadline:
-            message = (
-                f"Another command (process {_holder(path)}) has been changing the cluster in {path.parent} "
-                f"for more than {timeout_seconds:.0f} seconds. Wait for it or end it, then try again."
-            )
-            raise ClusterError(message)
-        if not waiting:
-            report(f"Waiting for another command (process {_holder(path)}) that is changing this cluster.")
-            waiting = True
-        time.sleep(POLL_SECONDS)
+    descriptor = _try_path(path)
+    if descriptor is None:
+        report(f"Waiting for another command (process {_holder(path)}) that is changing this cluster.")
+        descriptor = wait_for(
+            lambda: _try_path(path),
+            lambda answer: answer is not None,
+            seconds=timeout_seconds,
+            poll_seconds=POLL_SECONDS,
+        )
+    if descriptor is None:
+        message = (
+            f"Another command (process {_holder(path)}) has been changing the cluster in {path.parent} "
+            f"for more than {timeout_seconds:.0f} seconds. Wait for it or end it, then try again."
+        )
+        raise ClusterError(message)
+    return descriptor
+
+
+def _try_path(path: Path) -> int | None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if try_lock(descriptor, path):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def try_lock(descriptor: int, path: Path) -> bool:

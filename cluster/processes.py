@@ -7,12 +7,12 @@ import os
 import platform
 import signal
 import subprocess
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.state import ProcessRecord
+from cluster.waiting import wait_for
 
 POLL_SECONDS = 0.02
 BYTES_PER_MIB = 1024 * 1024
@@ -103,12 +103,11 @@ def is_gone(record: ProcessRecord) -> bool:
 
 def wait_until_gone(records: Sequence[ProcessRecord], seconds: float) -> list[ProcessRecord]:
     """Wait for recorded processes to be gone and return those that are still there in the end."""
-    deadline = time.monotonic() + seconds
-    remaining = [record for record in records if not is_gone(record)]
-    while remaining and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-        remaining = [record for record in remaining if not is_gone(record)]
-    return remaining
+
+    def remaining() -> list[ProcessRecord]:
+        return [record for record in records if not is_gone(record)]
+
+    return wait_for(remaining, lambda left: not left, seconds=seconds, poll_seconds=POLL_SECONDS)
 
 
 def memory_mib(pid: int) -> float | None:

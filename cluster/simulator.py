@@ -8,7 +8,6 @@ kwok: no container runs, so traffic, data and probes are not proven here.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -45,6 +44,7 @@ from cluster.readiness import Readiness
 from cluster.simulator_status import ProcessStatus, SimulatorStatus
 from cluster.state import State, load_state
 from cluster.trust import ensure_trust
+from cluster.waiting import wait_for
 
 POLL_SECONDS = 0.05
 READY_SECONDS = 90
@@ -186,17 +186,18 @@ class Simulator:
             state.save(self._layout.state)
 
     def _wait(self, state: State, what_lacks: Callable[[], str | None]) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while (lacking := what_lacks()) is not None:
+        def lacking() -> str | None:
+            lacks = what_lacks()
             self._raise_if_one_died(state)
-            if time.monotonic() > deadline:
-                message = (
-                    f"After {READY_SECONDS} seconds {lacking}. The logs are in {self._layout.logs}. "
-                    "Free some processor time or memory, then start again; the data is kept."
-                )
-                raise ClusterError(message)
-            time.sleep(POLL_SECONDS)
-        self._raise_if_one_died(state)
+            return lacks
+
+        lacks = wait_for(lacking, lambda answer: answer is None, seconds=READY_SECONDS, poll_seconds=POLL_SECONDS)
+        if lacks is not None:
+            message = (
+                f"After {READY_SECONDS} seconds {lacks}. The logs are in {self._layout.logs}. "
+                "Free some processor time or memory, then start again; the data is kept."
+            )
+            raise ClusterError(message)
 
     def _raise_if_one_died(self, state: State) -> None:
         for name, record in state.processes.items():
