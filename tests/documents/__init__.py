@@ -1,0 +1,1 @@
+"""Tests of the documents: links, commands, decision records, claims and plain English."""
