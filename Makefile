@@ -56,7 +56,7 @@ check: $(INSTALLED) ## Format, lint, types and the fast tests
 test: $(INSTALLED) tools ## Everything: check, then every test on the simulated cluster
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m tests.suite -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --evidence=docs/evidence.md
+	@$(BIN)/python -m tests.suite -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --evidence=.altlas/evidence.md
 
 images: $(INSTALLED) ## Build and run the stand-in images here and show their figures (needs root on Debian)
 	@$(BIN)/python -m tests.images

@@ -1,10 +1,11 @@
-"""Says at the end of a run what was proven on which target, and writes it down with `--evidence FILE`.
+"""Evidence of a run: a summary per target at its end, and every claim in the file of `--evidence FILE`.
 
-A claim is the name of a test as a sentence, with its docstring; it is proven when every case of the test passed.
+A claim is a test's own docstring; it is proven when every case of the test passed. The file is the result of one run
+and stays outside git. docs/evidence.md is written by hand and names, by capability, the test files that hold it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ TARGETS = {
     "scan": "scan: other projects' scanners, on what the program renders",
     "mock": "mock: the program and the tools alone, without engine, cluster or servers",
 }
-"""Where a claim can be proven, strongest first."""
+"""Where a claim can be proven, strongest first; docs/evidence.md explains the same."""
 
 NOT_PROVEN = (
     "node (real kubelet and containers): the target is not built yet",
@@ -33,14 +34,21 @@ NOT_PROVEN = (
     "the published bases of the backup image: it was built over bases that are put together here",
     "linux/arm64: neither built nor run",
 )
-"""What no test here can show."""
+"""Claims that no test here can show; docs/evidence.md lists the same."""
 
 _MARKERS = {"sim": "sim", "e2e": "sim", "data": "process", "scan": "scan"}
 
 
 @dataclass
 class Claim:
-    """One test function over all its cases."""
+    """One test function over all its cases.
+
+    Attributes:
+        file: File of the test.
+        sentence: First line of its docstring, with its name behind it.
+        passed: Cases that passed.
+        others: Cases that failed or were skipped.
+    """
 
     file: str
     sentence: str
@@ -77,8 +85,8 @@ class Evidence:
             yield f"not proven here: {sentence}"
 
     def document(self) -> str:
-        """The whole of it as Markdown, the same bytes for the same outcome."""
-        lines = ["# Evidence", "", "Written by `make test`: what its tests proved, and on which target.", ""]
+        """Markdown of all claims; the same bytes for the same outcome."""
+        lines = ["# Evidence of one run", "", "What its tests proved, and on which target.", ""]
         for target, meaning in TARGETS.items():
             lines += [f"## {target}", "", f"{_begun(meaning.partition(': ')[2])}.", ""]
             by_file: dict[str, list[Claim]] = defaultdict(list)
@@ -101,12 +109,17 @@ def _cases(claim: Claim) -> str:
     return f" in {count} cases" if count > 1 else ""
 
 
+def target_of(marks: Iterable[str]) -> str:
+    """Target of a test by the names of its markers; `mock` without one that says otherwise."""
+    return next((_MARKERS[mark] for mark in marks if mark in _MARKERS), "mock")
+
+
 EVIDENCE = pytest.StashKey[Evidence]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that names the file."""
-    parser.addoption("--evidence", type=Path, default=None, help="write what was proven into this Markdown file")
+    parser.addoption("--evidence", type=Path, default=None, help="write what this run proved into this Markdown file")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -118,9 +131,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every test its claim and its target; both travel with its report from worker to reporter."""
     for item in items:
         if isinstance(item, pytest.Function):
-            target = next((_MARKERS[mark.name] for mark in item.iter_markers() if mark.name in _MARKERS), "mock")
-            name = item.originalname.removeprefix("test_").replace("_", " ")
-            sentence = ". ".join([_begun(name), *(item.function.__doc__ or "").strip().splitlines()[:1]])
+            target = target_of(mark.name for mark in item.iter_markers())
+            docstring = (item.function.__doc__ or "").strip().splitlines()[:1]
+            sentence = " ".join([*docstring, f"(`{item.originalname}`)"])
             item.user_properties += [("claim", sentence), ("target", target)]
 
 
@@ -136,5 +149,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line(line)
     path: Path | None = config.getoption("--evidence")
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(evidence.document(), encoding="utf-8")
