@@ -1,6 +1,6 @@
 """What Alloy is told: which pods' logs to read, what to take from services, and where all of it goes. Pure functions.
 
-In the tests Alloy itself validates it, and ships with it what pods print and what services send.
+In the tests Alloy's own parser reads it; where Alloy is installed, it validates it and ships logs and metrics with it.
 """
 
 import json

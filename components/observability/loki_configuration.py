@@ -1,6 +1,6 @@
 """What Loki is told: one process, the TSDB index of schema v13, retention by the compactor. Pure functions.
 
-Every key is checked by `loki -verify-config` in the tests, and a line goes through a real server with it.
+Every key is checked in the tests: against a list of Loki's keys, and by `loki -verify-config` where Loki is installed.
 """
 
 import json

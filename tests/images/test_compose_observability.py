@@ -1,5 +1,6 @@
 """Metrics and logs of a desk: what its programs are told comes from the settings, and they read it themselves."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from components.settings import PlatformSettings, parse_platform
 from components.settings.secrets import SECRETS
 from release.images.compose import compose
 from release.program import record
+from tests.observability.loki_keys import problems
+from tests.observability.official import official
 from tests.stacks.documents import STACKS, alpha_settings, platform_of
 
 CHANGES = {
@@ -120,17 +123,26 @@ def test_without_loki_there_is_no_trace_of_it() -> None:
     assert "loki" not in yaml.safe_dump(written(alpha_settings(CHANGES | {"loki": None, "alloy": None})))
 
 
-@pytest.fixture(scope="module")
-def loki() -> Path:
-    """Loki itself."""
-    return tools.ensure(["loki"]).path("loki")
+def loki_configuration(stack: str) -> str:
+    """Loki's configuration as Compose writes it, with `$` doubled."""
+    text: str = written(parse_platform(platform_of(stack)), stack)["configs"]["loki-configuration"]["content"]
+    return text
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_key_of_the_configuration_is_known_to_loki(stack: str) -> None:
+    """In both phases; an unknown key is found."""
+    content = loki_configuration(stack)
+    assert list(problems(json.loads(content))) == []
+    assert list(problems(json.loads(content.replace("auth_enabled", "auth_enable")))) == ["auth_enable not found"]
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("stack", STACKS)
-def test_loki_itself_accepts_what_it_is_told(loki: Path, tmp_path: Path, stack: str) -> None:
-    """In both phases; a key that it does not know is refused."""
-    content: str = written(parse_platform(platform_of(stack)), stack)["configs"]["loki-configuration"]["content"]
+def test_loki_itself_accepts_its_configuration(tmp_path: Path, stack: str) -> None:
+    """In both phases, where Loki is installed; a key that it does not know is refused."""
+    loki = official("loki")
+    content = loki_configuration(stack)
     for text, expected in ((content, 0), (content.replace("auth_enabled", "auth_enable"), 1)):
         (tmp_path / "config.yaml").write_text(text.replace("$$", "$"), encoding="utf-8")
         command = [str(loki), f"-config.file={tmp_path}/config.yaml", "-verify-config"]

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tools
 from components.observability.loki_configuration import LokiPlace, configuration_file
 from components.observers import LOKI_PORT
 from components.settings.loki import LokiSettings
 from tests.data.loopback import Process, addresses, fresh, platform_settings, wait_until
+from tests.observability.programs import program
 
 _GRPC_PORT = 9095
 _READY_SECONDS = 120
@@ -102,13 +102,13 @@ def write_configuration(folder: Path, loki: LokiSettings, place: LokiPlace | Non
 
 @contextmanager
 def running(folder: Path, loki: LokiSettings) -> Iterator[Loki]:
-    """A server until the end of the block."""
+    """A server until the end of the block; skips the test where Loki is not installed."""
+    server_program = program("loki")
     own = fresh(folder / "loki")
     (address,) = addresses(1, (LOKI_PORT, _GRPC_PORT))
     place = LokiPlace(data=str(own / "data"), host=address, grpc_host=address, grpc_port=_GRPC_PORT)
     file = write_configuration(own, loki, place)
-    program = tools.ensure(["loki"]).path("loki")
-    process = Process([str(program), f"-config.file={file}", "-target=all"], own, "loki")
+    process = Process([str(server_program), f"-config.file={file}", "-target=all"], own, "loki")
     server = Loki(address, process)
     process.start()
     try:

@@ -1,24 +1,21 @@
-"""Alloy's configuration: validated by Alloy itself, and no part of the pipeline hangs in the air.
+"""Alloy's configuration: read by Alloy's own parser, checked against its reference, no component unconnected.
 
-The program is Alloy's own runtime with the components of this pipeline and no others (tools/go/alloy).
+Where Alloy is installed it also validates the configuration itself.
 """
 
 import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from components.observability.alloy_configuration import Pipeline, configuration_file
 from tests.data.figures import Figures
+from tests.observability.alloy_reference import Block, names, problems, references
 from tests.observability.programs import objects, run
 from tests.stacks.documents import STACKS
 from tests.unit.program import find
 
 pytestmark = pytest.mark.data
-Block = dict[str, Any]
 
 EXPORTS = {"targets", "output", "receiver", "input"}
 """What a component gives others to refer to (Alloy v1.18.1, its own reference)."""
@@ -32,15 +29,6 @@ def parse(text: str, folder: Path) -> Block:
     return found
 
 
-def references(block: Block) -> Iterator[str]:
-    """Components and exports that a configuration refers to."""
-    for text in block["arguments"].values():
-        if not text.startswith('"'):
-            yield from re.findall(r"\b[a-z_0-9]+(?:\.[a-z_0-9]+){3,}\b", re.sub(r'"(\\.|[^"\\])*"', "", text))
-    for each in block["blocks"]:
-        yield from references(each)
-
-
 def configuration(stack: str) -> str:
     """What Alloy is told in a stack."""
     text: str = find(objects(stack), "ConfigMap", "alloy-configuration")["data"]["config.alloy"]
@@ -48,26 +36,30 @@ def configuration(stack: str) -> str:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_alloy_itself_takes_the_configuration(tmp_path: Path, stack: str, figures: Figures) -> None:
-    """Its own command `validate`: components, arguments, their types, and what refers to what."""
+def test_the_configuration_keeps_to_alloys_syntax_and_reference(tmp_path: Path, stack: str, figures: Figures) -> None:
+    """By Alloy's parser; components, blocks, arguments and their types by the list of its reference."""
+    whole = parse(configuration(stack), tmp_path)
+    assert list(problems(whole)) == []
+    assert len(whole["blocks"]) >= 12
+    figures.add(f"observability: 6 Alloy, {stack}", f"{len(whole['blocks'])} blocks read by Alloy's parser")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_alloy_itself_takes_the_configuration(tmp_path: Path, stack: str) -> None:
+    """Its own command `validate`, where Alloy is installed."""
     path = tmp_path / "config.alloy"
     path.write_text(configuration(stack), encoding="utf-8")
     assert run("alloy", "validate", str(path)) == ""
-    blocks = parse(configuration(stack), tmp_path)["blocks"]
-    assert len(blocks) >= 12
-    figures.add(f"observability: 6 Alloy, {stack}", f"{len(blocks)} blocks taken by `alloy validate`")
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_reference_leads_to_a_component_and_every_component_is_used(tmp_path: Path, stack: str) -> None:
-    """A pipeline with a gap would drop everything without a word."""
+    """A pipeline with a gap would drop everything without an error."""
     whole = parse(configuration(stack), tmp_path)
-    made = {f"{block['name']}.{block['label']}" for block in whole["blocks"] if block["label"]}
     used = set(references(whole))
-    assert {each.rpartition(".")[0] for each in used} <= made
     assert {each.rpartition(".")[2] for each in used} <= EXPORTS
     sources = {"otelcol.receiver.otlp.services", "loki.source.kubernetes.pods"}
-    assert made - {each.rpartition(".")[0] for each in used} == sources
+    assert names(whole) - {each.rpartition(".")[0] for each in used} == sources
 
 
 def test_labels_of_what_services_send_come_from_the_pod_and_not_from_the_sender(tmp_path: Path) -> None:
@@ -82,14 +74,14 @@ def test_labels_of_what_services_send_come_from_the_pod_and_not_from_the_sender(
         remote_write="http://prometheus:9090/api/v1/write",
     )
     whole = parse(configuration_file(pipeline), tmp_path)
-    run("alloy", "validate", str(tmp_path / "config.alloy"))
+    assert list(problems(whole)) == []
     by_name = {f"{block['name']}.{block['label']}": block for block in whole["blocks"]}
     forgotten, settled = (
         json.loads(by_name[f"otelcol.processor.transform.{name}"]["blocks"][0]["arguments"]["statements"])
         for name in ("claims", "labels")
     )
-    names = ("service", "phase", "pod", "node", "k8s.pod.name", "k8s.node.name")
-    assert forgotten == [f'delete_key(attributes, "{name}")' for name in names]
+    claims = ("service", "phase", "pod", "node", "k8s.pod.name", "k8s.node.name")
+    assert forgotten == [f'delete_key(attributes, "{name}")' for name in claims]
     assert settled == [
         'set(attributes["pod"], attributes["k8s.pod.name"])',
         'set(attributes["node"], attributes["k8s.node.name"])',
@@ -99,25 +91,38 @@ def test_labels_of_what_services_send_come_from_the_pod_and_not_from_the_sender(
     assert json.loads(kept) == ["service", "phase", "pod", "node"]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("max_streams", "max_streans", 'unrecognized attribute name "max_streans"'),
-        ("stage.label_keep", "stage.label_hold", 'unrecognized block name "stage.label_hold"'),
-        ('loki.write "', 'loki.wright "', 'cannot find the definition of component name "loki.wright"'),
-        (
-            "[loki.process.pods.receiver]",
-            "[loki.process.pots.receiver]",
-            'component "loki.process.pots.receiver" does not exist',
-        ),
-        ("= 5000", '= "many"', "expected number, got string"),
-    ],
-)
-def test_a_wrong_configuration_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
-    """The control: an argument, a block, a component, a reference and a value."""
-    path = tmp_path / "config.alloy"
+WRONG = [
+    ("max_streams", "max_streans", 'unrecognized attribute name "max_streans"'),
+    ("stage.label_keep", "stage.label_hold", 'unrecognized block name "stage.label_hold"'),
+    ('loki.write "', 'loki.wright "', 'cannot find the definition of component name "loki.wright"'),
+    (
+        "[loki.process.pods.receiver]",
+        "[loki.process.pots.receiver]",
+        'component "loki.process.pots.receiver" does not exist',
+    ),
+    ("= 5000", '= "many"', "expected number, got "),
+]
+"""An argument, a block, a component, a reference and a value; Alloy's messages."""
+
+
+def wrong(old: str, new: str) -> str:
+    """Alpha's configuration with a mistake."""
     assert old in configuration("alpha")
-    path.write_text(configuration("alpha").replace(old, new), encoding="utf-8")
+    return configuration("alpha").replace(old, new)
+
+
+@pytest.mark.parametrize(("old", "new", "message"), WRONG)
+def test_a_wrong_configuration_is_found_without_alloy(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """The control of the list."""
+    found = list(problems(parse(wrong(old, new), tmp_path)))
+    assert any(message in each for each in found), found
+
+
+@pytest.mark.parametrize(("old", "new", "message"), WRONG)
+def test_alloy_itself_refuses_a_wrong_configuration(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """The control of `alloy validate`, where Alloy is installed."""
+    path = tmp_path / "config.alloy"
+    path.write_text(wrong(old, new), encoding="utf-8")
     text = run("alloy", "validate", str(path), code=1)
     assert message in text
     assert "validation failed" in text

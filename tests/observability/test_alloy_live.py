@@ -19,6 +19,7 @@ from tests.observability import alloy_server
 from tests.observability.alloy_server import Alloy
 from tests.observability.loki_server import Loki, loki_of, otlp_line, otlp_resource
 from tests.observability.loki_server import running as running_loki
+from tests.observability.official import OFFICIAL, official
 from tests.observability.stand_in_kubelet import NODE, Kubelet, kubelet
 from tests.observability.test_alloy import configuration
 
@@ -76,6 +77,9 @@ def _run_pod(cluster: OwnCluster, node: Kubelet, address: str) -> None:
 @pytest.fixture(scope="module")
 def shipping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipping]:
     """Alpha's Alloy with its own account, and alpha's Loki; the kubelet is a stand-in."""
+    for name in OFFICIAL:
+        # Before the cluster starts, which is of no use without them.
+        official(name)
     folder = tmp_path_factory.mktemp("alloy")
     node_address, pod_address = addresses(2, ())
     with (

@@ -16,6 +16,7 @@ from components.observability.queries import metric_names
 from components.observability.rules import series_of
 from tests.data.figures import Figures
 from tests.data.loopback import platform_settings
+from tests.observability.logql import as_promql, labels
 from tests.observability.loki_server import Loki, loki_of, running
 from tests.observability.programs import objects, parsed, run
 from tests.stacks.documents import STACKS
@@ -104,13 +105,38 @@ def test_every_query_to_prometheus_parses_and_asks_for_known_metrics_only(stack:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_query_to_loki_parses(loki: Loki, stack: str, figures: Figures) -> None:
+def test_every_query_to_loki_parses_around_its_lines(stack: str, figures: Figures) -> None:
+    """Selectors, filters and aggregations, by Prometheus' own parser; labels are those of the streams."""
+    asked = [filled(query) for query in queries(stack, LOKI_UID)]
+    answers = parsed([as_promql(query) for query in asked])
+    assert [answer["error"] for answer in answers if "error" in answer] == []
+    assert {name for query in asked for name in labels(query)} <= {*loki_of(stack).stream_labels, "detected_level"}
+    assert len(asked) > 10
+    figures.add(f"observability: 9 queries of dashboards to Loki, {stack}", f"read {len(asked)} of {len(asked)}")
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ('{phase="alpha"', "unexpected end of input inside braces"),
+        ('sum by (service) (rait({phase="alpha"} [1m]))', 'unknown function with name "rait"'),
+        ('rate({phase="alpha"} |= "x")', "expected type range vector"),
+        ('{phase="alpha"} |~ `(x`', "missing closing )"),
+        ('{phase="alpha"} | detected_level=~"error" | jsn', "unexpected character"),
+    ],
+)
+def test_a_wrong_query_to_loki_is_found_without_loki(query: str, message: str) -> None:
+    """The control: a brace, a function, a range, an expression in a filter, and a stage that no dashboard uses."""
+    (answer,) = parsed([as_promql(query)])
+    assert message in answer["error"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_query_to_loki_parses(loki: Loki, stack: str) -> None:
     """By Loki itself."""
     asked = [(query.place, filled(query)) for query in queries(stack, LOKI_UID)]
     answers = {place: loki.ask("/loki/api/v1/format_query", query=query) for place, query in asked}
     assert {place: answer.text for place, answer in answers.items() if answer.status != 200} == {}
-    assert len(asked) > 10
-    figures.add(f"observability: 9 queries of dashboards to Loki, {stack}", f"parsed {len(asked)} of {len(asked)}")
 
 
 def test_loki_refuses_a_query_that_does_not_parse(loki: Loki) -> None:

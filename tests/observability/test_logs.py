@@ -1,5 +1,6 @@
-"""Logs with a real Loki: its configuration accepted, a line pushed and queried back, limits kept."""
+"""Logs: Loki's configuration against the keys that Loki knows, and a real Loki where one is installed."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from components.observability.known_metrics import exported_metrics
-from components.settings.loki import LokiObjectStoreSettings
+from components.observability.loki_configuration import configuration_file
+from components.settings.loki import LokiObjectStoreSettings, LokiSettings
 from tests.data.figures import Figures
 from tests.data.loopback import platform_settings
+from tests.observability.loki_keys import problems
 from tests.observability.loki_server import Loki, loki_of, running, write_configuration
 from tests.observability.programs import run
-from tests.stacks.documents import STACKS
 
 pytestmark = pytest.mark.data
 LABELS = {"service": "archive-service", "phase": "alpha", "pod": "archive-service-1"}
@@ -26,18 +28,42 @@ def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loki]:
         yield server
 
 
-@pytest.mark.parametrize("stack", STACKS)
-def test_loki_accepts_the_configuration_of_each_stack(tmp_path: Path, stack: str) -> None:
-    """On its own volume."""
-    text = run("loki", f"-config.file={write_configuration(tmp_path, loki_of(stack))}", "-verify-config")
-    assert "config is valid" in text
-
-
-def test_loki_accepts_the_configuration_with_a_bucket(tmp_path: Path) -> None:
-    """With logs on the volume before, and behind the S3 interface from a day on; no bucket is reached here."""
+def with_a_bucket() -> LokiSettings:
+    """Logs on the volume before a day, and behind the S3 interface from it on; no bucket is reached here."""
     bucket = LokiObjectStoreSettings(endpoint="https://s3.example.com", bucket="logs", since="2027-01-01")
-    settings = loki_of("beta").model_copy(update={"object_store": bucket})
-    text = run("loki", f"-config.file={write_configuration(tmp_path, settings)}", "-verify-config")
+    return loki_of("beta").model_copy(update={"object_store": bucket})
+
+
+SETTINGS = {"alpha": loki_of("alpha"), "beta": loki_of("beta"), "bucket": with_a_bucket()}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_key_of_the_configuration_is_known_to_loki(name: str) -> None:
+    """Both stacks, and logs in a bucket; values have the form that each key takes."""
+    assert list(problems(json.loads(configuration_file(SETTINGS[name])))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('"retention_period"', '"retention_peroid"', "limits_config.retention_peroid not found"),
+        ('"server": {', '"sever": {', "sever not found"),
+        ('"168h"', '"168"', "limits_config.retention_period: '168' is not accepted"),
+        ('"auth_enabled": false', '"auth_enabled": "no"', "auth_enabled: 'no' is not accepted"),
+        ('"tsdb"', '"boltdb"', "schema_config.configs[0].store: 'boltdb' is not accepted"),
+    ],
+)
+def test_a_wrong_key_or_value_is_found_without_loki(old: str, new: str, problem: str) -> None:
+    """The control of the list: a key, a section, a duration without unit, a type, and a store."""
+    text = configuration_file(loki_of("alpha"))
+    assert old in text
+    assert problem in list(problems(json.loads(text.replace(old, new))))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_loki_accepts_the_configuration(tmp_path: Path, name: str) -> None:
+    """Both stacks, and logs in a bucket."""
+    text = run("loki", f"-config.file={write_configuration(tmp_path, SETTINGS[name])}", "-verify-config")
     assert "config is valid" in text
 
 

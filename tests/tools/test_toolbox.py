@@ -103,10 +103,9 @@ def test_the_project_pins_this_version(program: str, version: str) -> None:
 
 
 SCANNERS = {"kube-score", "kubeconform", "actionlint", "trivy"}
-MONITORING = {"promtool", "prometheus", "alertmanager", "monitoring-check", "grafana-schema"}
-LOGS = {"loki", "alloy", "alloy-syntax"}
+MONITORING = {"promtool", "prometheus", "alertmanager", "monitoring-check", "grafana-schema", "alloy-syntax"}
 RELEASING = {"crane", "syft", "cosign", "buildx", "grype", "vulnerability-databases"}
-ONLY_BUILT = {"docker-compose", "nats", *MONITORING, *LOGS, *SCANNERS, *RELEASING}
+ONLY_BUILT = {"docker-compose", "nats", *MONITORING, *SCANNERS, *RELEASING}
 """Programs that only tests need and of whose releases no trusted checksum is known to us."""
 
 
