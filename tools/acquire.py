@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tools.archive import unpack
 from tools.cache import Workspace
 from tools.download import MIRROR_VARIABLE, Downloader
 from tools.errors import WayFailedError
-from tools.manifest import Package
+from tools.manifest import Package, Release
 from tools.progress import Reporter
 
 _PARALLEL_DOWNLOADS = 4
@@ -51,14 +52,19 @@ class _Job:
         reasons = []
         for release in releases:
             try:
-                with self.reporter.activity(f"{package.name}: downloading {package.version}"):
-                    file = self.downloader.fetch(release)
-                    staged = self.workspace.new_folder(package.name)
-                    unpack(file, release, package, staged)
-                    file.unlink()
-                    return staged
+                return self._download(package, release)
             except WayFailedError as error:
                 reasons.append(str(error))
             except OSError as error:
                 reasons.append(f"{release.url}: {error}")
         return WayFailedError("\n".join(reasons))
+
+    def _download(self, package: Package, release: Release) -> Path:
+        with ExitStack() as stack:
+            what = self.reporter.activity(f"{package.name}: downloading {package.version}", package.programs)
+            # A server that cannot be reached is no start: the caller tells once which programs have no download.
+            file = self.downloader.fetch(release, lambda: stack.enter_context(what))
+            staged = self.workspace.new_folder(package.name)
+            unpack(file, release, package, staged)
+            file.unlink()
+            return staged

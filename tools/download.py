@@ -5,6 +5,7 @@ import http.client
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,10 +33,14 @@ class Downloader:
         self._silent_hosts: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def fetch(self, release: Release) -> Path:
+    def fetch(self, release: Release, started: Callable[[], object] = lambda: None) -> Path:
         """Download a release and return the file, whose checksum is then proven; the caller removes it.
 
         A partial file of an earlier try is continued.
+
+        Args:
+            release: what is downloaded.
+            started: called once, when the server has begun to send.
 
         Raises:
             WayFailedError: no checksum is known, the server refuses or stays silent, or the checksum differs; in the
@@ -47,9 +52,10 @@ class Downloader:
         partial = self._folder / f"{release.sha256}.partial"
         url = self.address(release.url)
         problem = "no try was made"
+        once = iter((started,))
         for _ in range(_TRIES):
             try:
-                self._continue(url, partial)
+                self._continue(url, partial, once)
             except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
                 problem = f"{url} broke off: {error!r}"
                 continue
@@ -63,7 +69,7 @@ class Downloader:
         parts = urlsplit(url)
         return f"{self._mirror.rstrip('/')}/{parts.netloc}{parts.path}"
 
-    def _continue(self, url: str, partial: Path) -> None:
+    def _continue(self, url: str, partial: Path, started: Iterator[Callable[[], object]]) -> None:
         host = urlsplit(url).netloc
         with self._lock:
             if host in self._silent_hosts:
@@ -75,6 +81,8 @@ class Downloader:
         try:
             # The addresses come from the manifest or the user's own mirror setting, never from outside input.
             with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
+                for start in started:
+                    start()
                 _store(response, partial, append=response.status == _PARTIAL_CONTENT)
         except urllib.error.HTTPError as error:
             if error.code == _RANGE_NOT_SATISFIABLE and have:

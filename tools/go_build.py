@@ -81,8 +81,9 @@ class GoBuilder:
         shutil.copytree(module.folder, source, dirs_exist_ok=True)
         programs = source / "programs"
         programs.mkdir()
-        names = ", ".join(step.program for step in steps)
-        with self.reporter.activity(f"{names or module.name}: building with Go {toolchain.version}"):
+        names = [step.program for step in steps]
+        what = f"{', '.join(names) or module.name}: building with Go {toolchain.version}"
+        with self.reporter.activity(what, provides=names):
             for item in module.inputs:
                 _copy_module_file(toolchain, item, source, source)
             if steps:

@@ -155,6 +155,10 @@ class Package:
         """Name and version, as the user reads them."""
         return f"{self.name} {self.version}"
 
+    def made(self) -> tuple[str, ...]:
+        """Return the programs that a build compiles; all of them where there is no recipe for a build."""
+        return tuple(step.program for step in self.steps) or self.programs
+
     def modules(self) -> tuple[str, ...]:
         """Return the names of our modules that this package is built from, without repetition."""
         return tuple(dict.fromkeys([step.module for step in self.steps] + [item.module for item in self.files]))

@@ -1,31 +1,36 @@
-"""What the user sees while programs are looked for, downloaded and built: lines on standard error."""
+"""Progress on standard error while programs are looked for, downloaded and built."""
 
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-LINE_INTERVAL_SECONDS = 10.0
-TERMINAL_INTERVAL_SECONDS = 1.0
+_STATUS_INTERVAL_SECONDS = 1.0
+_STATUS_CHARACTERS = 118
 
 
 class Reporter:
-    """Owns one output stream and tells on it which activities run, and for how many seconds they have run.
+    """Owns one output stream: a line when an activity starts, and one when it ends with its time and what is left.
 
-    On a terminal one status line is rewritten each second; elsewhere every running activity gets a line every ten
-    seconds. Safe to use from several threads.
+    On a terminal, one status line below these is rewritten each second; elsewhere nothing is written in between.
+    Safe to use from several threads.
     """
 
-    def __init__(self, stream: TextIO | None = None, interval_seconds: float | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, interval_seconds: float = _STATUS_INTERVAL_SECONDS) -> None:
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
-        default = TERMINAL_INTERVAL_SECONDS if self._terminal else LINE_INTERVAL_SECONDS
-        self._interval = interval_seconds or default
+        self._interval = interval_seconds
         self._lock = threading.Lock()
         self._running: dict[str, float] = {}
+        self._left: list[str] = []
         self._idle = threading.Event()
+
+    def expect(self, names: Collection[str]) -> None:
+        """Count these names as left until an activity that provides them has ended."""
+        with self._lock:
+            self._left.extend(name for name in names if name not in self._left)
 
     def say(self, message: str) -> None:
         """Write one line that stays."""
@@ -33,8 +38,13 @@ class Reporter:
             self._write(message)
 
     @contextmanager
-    def activity(self, description: str) -> Iterator[None]:
-        """Announce that something runs, keep telling so, and say at the end how long it took and whether it failed."""
+    def activity(self, description: str, provides: Collection[str] = ()) -> Iterator[None]:
+        """Say that something starts, and at its end how long it took, whether it failed, and what is left.
+
+        Args:
+            description: the program and what is done with it.
+            provides: expected names that are no longer left when this has not failed.
+        """
         started = time.monotonic()
         self._begin(description, started)
         outcome = "failed"
@@ -43,14 +53,23 @@ class Reporter:
             outcome = "done"
         finally:
             self._end(description)
-            self.say(f"{description}: {outcome} after {time.monotonic() - started:.1f} s")
+            left = self._left_after(provides) if outcome == "done" else ""
+            self.say(f"{description}: {outcome} after {time.monotonic() - started:.1f} s{left}")
+
+    def _left_after(self, provides: Collection[str]) -> str:
+        with self._lock:
+            expected = bool(self._left) and bool(provides)
+            self._left = [name for name in self._left if name not in provides]
+            if not expected:
+                return ""
+            return f"; left: {', '.join(self._left)}" if self._left else "; nothing left"
 
     def _begin(self, description: str, started: float) -> None:
         with self._lock:
             self._write(f"{description} ...")
             first = not self._running
             self._running[description] = started
-            if first:
+            if first and self._terminal:
                 self._idle = threading.Event()
                 threading.Thread(target=self._tick, args=(self._idle,), daemon=True).start()
 
@@ -68,13 +87,9 @@ class Reporter:
 
     def _show_running(self) -> None:
         now = time.monotonic()
-        lines = [f"{description}: {now - started:.0f} s" for description, started in self._running.items()]
-        if self._terminal:
-            self._stream.write("\r\x1b[2K" + "; ".join(lines)[:118])
-            self._stream.flush()
-            return
-        for line in lines:
-            self._write(line)
+        status = "; ".join(f"{description}: {now - started:.0f} s" for description, started in self._running.items())
+        self._stream.write("\r\x1b[2K" + status[:_STATUS_CHARACTERS])
+        self._stream.flush()
 
     def _write(self, message: str) -> None:
         clear = "\r\x1b[2K" if self._terminal else ""

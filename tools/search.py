@@ -60,6 +60,7 @@ class Search:
             for package in missing:
                 self._look_in_cache(package)
             if self._missing(missing):
+                self._reporter.expect([name for package in self._missing(missing) for name in package.made()])
                 with self._cache.workspace() as workspace:
                     self._download(self._missing(missing), workspace)
                     self._build(self._missing(missing), workspace)
@@ -89,6 +90,11 @@ class Search:
             packages, self._platform, self._cache.downloads, workspace, self._reporter
         ):
             self._accept(package, outcome, "download")
+        built = [package.name for package in self._missing(packages) if package.modules()]
+        if built:
+            self._reporter.say(
+                f"no official release could be downloaded, so these are built from source: {', '.join(built)}"
+            )
 
     def _build(self, packages: Sequence[Package], workspace: Workspace) -> None:
         from tools.go_build import GoBuilder  # noqa: PLC0415 - as above

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -113,17 +114,35 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.usefixtures("_no_time_goes_by")
-def test_a_running_activity_is_told_in_plain_lines_where_there_is_no_terminal() -> None:
-    """Start, at least one line in between, and end are whole lines without control characters."""
+def test_without_a_terminal_an_activity_is_one_line_at_its_start_and_one_at_its_end() -> None:
+    """However long it runs: a log shows no line in between, and no control characters."""
     stream = io.StringIO()
     reporter = Reporter(stream, interval_seconds=0.01)
-    with reporter.activity("demo: building"):
-        wait_until(lambda: stream.getvalue().count("\n") >= 3)
-    lines = stream.getvalue().splitlines()
-    assert lines[0] == "tools: demo: building ..."
-    assert lines[1] == "tools: demo: building: 0 s"
-    assert lines[-1].startswith("tools: demo: building: done after 0.")
-    assert "\x1b" not in stream.getvalue()
+    reporter.expect(["demo", "other"])
+    with reporter.activity("demo: building", provides=["demo"]):
+        time.sleep(0.1)
+    with reporter.activity("other: building", provides=["other"]):
+        pass
+    assert stream.getvalue().splitlines() == [
+        "tools: demo: building ...",
+        "tools: demo: building: done after 0.0 s; left: other",
+        "tools: other: building ...",
+        "tools: other: building: done after 0.0 s; nothing left",
+    ]
+
+
+def test_a_build_from_source_is_announced_once_for_all_programs(
+    sandbox: Sandbox, releases: ReleaseServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A release that cannot be downloaded has no lines of its own."""
+    for name in ("first", "second"):
+        sandbox.package(name, releases=releases.release(name, b""))
+    releases.files.clear()
+    assert ensure(sandbox) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "tools: no official release could be downloaded, so these are built from source: first, second"
+    assert len(lines) == 5
+    assert lines[-1].endswith("; nothing left")
 
 
 @pytest.mark.usefixtures("_no_time_goes_by")
