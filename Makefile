@@ -74,7 +74,7 @@ prove: $(INSTALLED) ## Prove that exactly the declared traffic is possible, in b
 	@$(BIN)/python -m policy.prove
 
 regressions: $(INSTALLED) ## Show which gates catch hundreds of security regressions, and false alarms
-	@$(BIN)/python -m policy.regressions
+	@$(BIN)/python -m tests.policy.regressions
 
 matrix: $(INSTALLED) ## Show the hardening matrix of both stacks
 	@$(BIN)/python -m policy.matrix

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from components.settings import parse_platform
-from policy import regressions
 from policy.rules import evaluate
-from policy.settings_variations import repeatable, variation
 from policy.stacks import Stack, load_stack, read_document, stack_names
 from tests.data.figures import Figures
+from tests.policy import regressions
+from tests.policy.settings_variations import repeatable, variation
 
 
 class InThisProcess(Executor):

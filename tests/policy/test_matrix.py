@@ -13,11 +13,11 @@ from policy.matrix_questions import QUESTIONS
 from policy.operator_pods import operator_pod_of
 from policy.paths import ABSENT, write
 from policy.rules import Parameters
-from policy.settings_variations import repeatable, with_digests
 from policy.stacks import Stack, load_stack, read_document, stack_names
 from tests.data.figures import Figures
 from tests.policy.manifests import NAMESPACE, labels, of
 from tests.policy.manifests import monitoring as hardened_monitoring
+from tests.policy.settings_variations import repeatable, with_digests
 
 MONITORING_SPEC: dict[str, Any] = hardened_monitoring()[0]["spec"] | {
     "image": "team/prometheus:3.0.0",

@@ -11,8 +11,8 @@ import pytest
 from policy.manifests import Manifest
 from policy.network.endpoints import Endpoint
 from policy.network.evaluator import Evaluator
-from policy.settings_variations import repeatable
 from tests.policy.naive_network import connects
+from tests.policy.settings_variations import repeatable
 
 PORTS = tuple((protocol, number) for protocol in ("TCP", "UDP") for number in (53, 80, 81, 443, 8080))
 LABELS: tuple[dict[str, str], ...] = ({"app": "web"}, {"app": "web", "track": "canary"}, {"app": "store"}, {})

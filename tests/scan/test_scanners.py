@@ -10,9 +10,9 @@ from policy.scan.exceptions import judge, load_exemptions
 from policy.scan.findings import ScannerError
 from policy.scan.programs import Programs
 from policy.scan.schemas import custom_resources
-from policy.settings_variations import with_digests
 from policy.stacks import Stack, load_stack, load_stacks, read_document, stack_names
 from release.workspace import ROOT
+from tests.policy.settings_variations import with_digests
 from tests.scan.conftest import Write, one_of
 
 pytestmark = pytest.mark.scan

@@ -1,4 +1,4 @@
-"""`python -m policy.regressions`: how many security regressions of the rendered platform the gates catch.
+"""`python -m tests.policy.regressions`: how many security regressions of the rendered platform the gates catch.
 
 A regression is one change that makes the platform less safe. The gates are the rules and the prover; the control run is
 a number of valid settings documents, on which neither may say a word.
@@ -20,13 +20,13 @@ from policy.declaration import declaration_of
 from policy.manifests import Manifest, ManifestSet, kind_of, name_of, namespace_of
 from policy.paths import ABSENT, read, write
 from policy.reachability import CompiledFor, prove
-from policy.regression_changes import DEPLOYMENT_CHANGES, OTHER_CHANGES, Change, image_changes, policy_changes
-from policy.regression_objects import REMOVABLE, additions
 from policy.rules import RULES, ObjectRule, SetRule, evaluate
 from policy.rules.availability import replica_range
 from policy.selectors import matches
-from policy.settings_variations import Document, repeatable, variation, with_digests
 from policy.stacks import Stack, load_stack, read_document, stack_names
+from tests.policy.regression_changes import DEPLOYMENT_CHANGES, OTHER_CHANGES, Change, image_changes, policy_changes
+from tests.policy.regression_objects import REMOVABLE, additions
+from tests.policy.settings_variations import Document, repeatable, variation, with_digests
 
 SEED = 20250520
 REGRESSIONS = 800
