@@ -1,4 +1,4 @@
-# Every target needs only Linux, Python >= 3.11, make and Go; the rest is installed below .venv and the user's cache.
+# Every target needs only Linux, Python >= 3.11, make and Go; the rest is installed below .venv, .venv-program and the user's cache.
 STACK ?= alpha
 TARGET ?=
 PYTHON ?= python3
@@ -7,10 +7,16 @@ export TARGET
 # Compiled modules and rewritten assertions are kept below __pycache__: without them, each worker of `make check` makes them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# The developers' environment, which editors find, and the program's, which Pulumi.yaml names.
 VENV := .venv
+PROGRAM_VENV := .venv-program
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/installed
+INSTALLED := $(VENV)/installed $(PROGRAM_VENV)/installed
 ALTLAS := $(BIN)/altlas
+# uv of this machine or, where there is none that is new enough, the pinned one.
+UV := $(PYTHON) -m tools.uv
+SYNC := $(UV) sync --quiet --frozen --no-progress --no-python-downloads --python "$$(command -v $(PYTHON))"
+EXPORT := $(UV) export --quiet --frozen --no-header --no-annotate --no-emit-project
 
 .DEFAULT_GOAL := help
 .PHONY: help up down destroy status addons diff env tools install format check test test-data test-observability images test-images
@@ -88,24 +94,24 @@ benchmark: $(INSTALLED) tools ## Compare with kubectl in one run
 schema: $(INSTALLED) ## Write the JSON Schema of the stack files
 	@$(ALTLAS) schema > docs/stack.schema.json
 
-lock: $(INSTALLED) ## Pin the Python packages anew, with checksums (needs uv)
-	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
-		--python-version 3.11 requirements/development.in --output-file requirements/development.txt
-	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
-		--python-version 3.11 requirements/scanners.in --output-file requirements/scanners.txt
-	@uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --universal \
-		--python-version 3.11 --constraint requirements/development.txt requirements/backup.in \
-		--output-file requirements/backup.txt
+lock: ## Pin the Python packages again, with checksums
+	@$(UV) lock --quiet --no-config --default-index https://pypi.org/simple
+	@$(UV) lock --quiet --no-config --default-index https://pypi.org/simple --project tools/python/scanners
+	@$(EXPORT) --only-group uv --output-file tools/python/uv.txt
+	@$(EXPORT) --only-group backup --output-file images/backup/requirements.txt
 
 clean: ## Remove what make has installed and made here; a running cluster is stopped first
 	@if [ -x $(ALTLAS) ] && [ -d .altlas ]; then TARGET=sim $(ALTLAS) down --delete; fi
-	@rm -rf .altlas scan-results $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .altlas scan-results $(VENV) $(PROGRAM_VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
-$(INSTALLED): requirements/development.txt pyproject.toml
+$(VENV)/installed: uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: $$($(PYTHON) --version) is too old; install Python 3.11 or newer, or name one with PYTHON=<program>" >&2; exit 3; }
-	@echo "Installing the Python packages into $(VENV) ..." >&2
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/development.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Installing the Python packages into $(VENV) and $(PROGRAM_VENV) ..." >&2
+	@$(SYNC)
+	@touch $@
+
+# Compiled: Pulumi starts a new interpreter for each preview, also where Python may not keep bytecode itself.
+$(PROGRAM_VENV)/installed: $(VENV)/installed
+	@UV_PROJECT_ENVIRONMENT=$(PROGRAM_VENV) $(SYNC) --no-default-groups --compile-bytecode
 	@touch $@

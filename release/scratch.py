@@ -1,16 +1,18 @@
 """A copy of the program to try something out on, with the settings of its stacks but without their secrets."""
 
 import shutil
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from release.secrets import reset_secrets
 from release.workspace import ROOT
 
+PROGRAM_ENVIRONMENT = ".venv-program"
+"""Virtual environment of what Pulumi runs, beside Pulumi.yaml, which names it."""
+
 
 def copy_program(folder: Path, names: Iterable[str]) -> None:
-    """Copy files and folders of the program, and let it use this interpreter's virtual environment.
+    """Copy files and folders of the program, and let it use the virtual environment of this one.
 
     Encrypted values are removed from stack files, because a copy has another passphrase.
 
@@ -26,4 +28,4 @@ def copy_program(folder: Path, names: Iterable[str]) -> None:
             shutil.copy(source, folder)
     for stack_file in folder.glob("Pulumi.*.yaml"):
         reset_secrets(stack_file)
-    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / PROGRAM_ENVIRONMENT).symlink_to(ROOT / PROGRAM_ENVIRONMENT)

@@ -63,14 +63,23 @@ def _registries(stack: Stack) -> set[str]:
     return {repository.split("/")[0] for repository in repositories if "/" in repository}
 
 
-def repository_jobs(programs: Programs, root: Path) -> Iterator[Job]:
-    """Everything that can be scanned of the repository itself."""
+def repository_jobs(programs: Programs, root: Path, folder: Path) -> Iterator[Job]:
+    """Everything that can be scanned of the repository itself.
+
+    Args:
+        programs: The scanners.
+        root: The checkout.
+        folder: Where the lists of Python packages go.
+
+    Raises:
+        ToolsUnavailableError: uv cannot list the packages.
+    """
     files = workflows.workflow_files(root)
     yield partial(trivy.scan, programs, "images", root / "images", "dockerfile"), {}
     yield partial(workflows.actionlint, programs, root), {}
     yield partial(workflows.zizmor, programs, root), {}
     yield partial(inline.scan, workflows.SUBJECT, {str(file.relative_to(root)): file for file in files}), {}
-    for requirements in sorted((root / "requirements").glob("*.txt")):
+    for requirements in packages.locked(root, folder):
         yield partial(packages.scan, programs, requirements), {}
 
 
@@ -82,7 +91,7 @@ def scan_all(programs: Programs, stacks: Sequence[Stack], folder: Path) -> list[
     """
     exemptions = load_exemptions()
     jobs = [job for stack in stacks for job in stack_jobs(programs, stack, folder)]
-    jobs += repository_jobs(programs, ROOT)
+    jobs += repository_jobs(programs, ROOT, folder)
     # Once, before several threads want them at the same time.
     custom_resources()
     with ThreadPoolExecutor(_PARALLEL) as pool:

@@ -1,12 +1,32 @@
 """pip-audit on the pinned Python packages."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from policy.scan.findings import Finding, Scan, ScannerError
 from policy.scan.programs import Programs, run_json
+from tools import uv
 
 _SERVICES = ("pypi", "osv")
+
+
+def locked(root: Path, folder: Path) -> Iterator[Path]:
+    """Write the packages of each uv.lock into a file of requirements, and return these.
+
+    Args:
+        root: The checkout: its own lock file, and those of the projects below tools/python.
+        folder: Where the files go.
+
+    Raises:
+        ToolsUnavailableError: uv cannot list the packages.
+    """
+    projects = {"platform": root} | {lock.parent.name: lock.parent for lock in root.glob("tools/python/*/uv.lock")}
+    for name, project in sorted(projects.items()):
+        requirements = folder / f"{name}.txt"
+        options = ("--quiet", "--frozen", "--all-groups", "--no-emit-project", "--no-annotate")
+        uv.run(["export", *options, "--project", project, "--output-file", requirements])
+        yield requirements
 
 
 def scan(programs: Programs, requirements: Path, services: tuple[str, ...] = _SERVICES) -> Scan:

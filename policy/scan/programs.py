@@ -16,7 +16,7 @@ from tools import python_packages
 PROGRAMS = ("kube-score", "kubeconform", "actionlint", "trivy")
 """Scanners that are built from Go modules."""
 
-REQUIREMENTS = ROOT / "requirements" / "scanners.txt"
+PYTHON_PROJECT = ROOT / "tools" / "python" / "scanners"
 """Scanners that are Python packages, with everything that they need, by checksum."""
 
 _LONGEST_SECONDS = 300
@@ -42,7 +42,7 @@ class Programs:
         Raises:
             tools.ToolsUnavailableError: One cannot be had.
         """
-        return cls(tools.ensure(PROGRAMS), python_packages.ensure(REQUIREMENTS))
+        return cls(tools.ensure(PROGRAMS), python_packages.ensure(PYTHON_PROJECT))
 
     def path(self, name: str) -> Path:
         """Path of a scanner."""

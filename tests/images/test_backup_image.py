@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,9 @@ def lines() -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
-def pinned(name: str) -> dict[str, str]:
-    """Versions by package in a list of requirements; every one has a checksum."""
-    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+def pinned() -> dict[str, str]:
+    """Versions by package in the list of requirements; every one has a checksum."""
+    text = (FOLDER / "requirements.txt").read_text(encoding="utf-8")
     entries = re.findall(r"^([a-z0-9._-]+)==(\S+).*((?:\n    --hash=sha256:[0-9a-f]{64}.*)+)", text, re.MULTILINE)
     assert len(entries) == len(re.findall(r"^[a-z]", text, re.MULTILINE))
     return {package: version for package, version, _ in entries}
@@ -57,15 +58,15 @@ def test_it_holds_the_package_and_nothing_else_of_the_project() -> None:
     """Neither settings nor tests; secrets and history are left out by .dockerignore."""
     sources = [line.split()[1:-1] for line in lines() if line.startswith("COPY ") and "--from" not in line]
     assert {each for line in sources for each in line} == {
-        *("images/backup/collect.sh", "images/backup/passwd", "requirements/backup.txt", "backup/")
+        *("images/backup/collect.sh", "images/backup/passwd", "images/backup/requirements.txt", "backup/")
     }
     assert (FOLDER / "Dockerfile.dockerignore").resolve() == ROOT / "images" / ".dockerignore"
 
 
 def test_what_runs_in_it_is_what_was_tested() -> None:
-    """The same version of every package; the lists differ only in what else they hold."""
-    image, development = pinned("backup"), pinned("development")
-    assert {name: development.get(name, version) for name, version in image.items()} == image
+    """The same version of every package as in the lock file, from which the tests are installed."""
+    locked = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+    assert pinned().items() < {package["name"]: package["version"] for package in locked}.items()
 
 
 def test_every_module_that_the_package_imports_is_in_it() -> None:
@@ -78,8 +79,8 @@ def test_every_module_that_the_package_imports_is_in_it() -> None:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add(node.module.partition(".")[0])
     foreign = imported - set(sys.stdlib_module_names) - {"backup"}
-    listed = (ROOT / "requirements" / "backup.in").read_text(encoding="utf-8").splitlines()
-    assert {MODULES[name] for name in foreign} == {line for line in listed if line and not line.startswith("#")}
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    assert {MODULES[name] for name in foreign} == set(groups["backup"])
 
 
 def test_its_user_has_a_name_for_postgresql() -> None:
