@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import http.client
-import ssl
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
 
 from cluster.errors import ClusterError
 from cluster.interface import ClusterStatus
-from cluster.kubeconfig import Server, read_server
 
+KUBECTL = "kubectl"
 REACH_SECONDS = 10
+# What kubectl says when a server has answered and does not let this user in.
+REFUSALS = ("Error from server", "You must be logged in to the server")
 
 
 class ExistingCluster:
     """The cluster of a kubeconfig; owns nothing of it."""
 
-    def __init__(self, kubeconfig: Path, report: Callable[[str], None]) -> None:
+    def __init__(self, kubeconfig: Path, kubectl: Path, report: Callable[[str], None]) -> None:
         """Prepare, without connecting.
 
         Args:
             kubeconfig: the user's file; it is only read.
+            kubectl: the program that knows every way to reach a server: proxies, certificates, plugins.
             report: told, in sentences, what goes on.
         """
         self._kubeconfig = kubeconfig
+        self._kubectl = kubectl
         self._report = report
 
     def up(self) -> Path:
@@ -36,15 +38,21 @@ class ExistingCluster:
         Raises:
             ClusterError: if it does not, or if the kubeconfig cannot be used.
         """
-        server = read_server(self._kubeconfig)
-        try:
-            _ask(server)
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        # Asked first: without a context kubectl would look for a server on port 8080 of this machine.
+        server, problem = self._ask("config", "view", "--minify", "--output=jsonpath={.clusters[0].cluster.server}")
+        if problem or not server:
             message = (
-                f"The API server {server.url} of {self._kubeconfig} does not answer: {error}. Check that the cluster "
+                f"The kubeconfig {self._kubeconfig} cannot be used: {problem or 'no server'}. It needs a current "
+                "context whose cluster has a server; check it with: kubectl config view --minify."
+            )
+            raise ClusterError(message)
+        _, problem = self._ask("get", "--raw=/version", f"--request-timeout={REACH_SECONDS}s")
+        if problem and not any(refusal in problem for refusal in REFUSALS):
+            message = (
+                f"The API server {server} of {self._kubeconfig} does not answer: {problem}. Check that the cluster "
                 f"runs and that this machine reaches it: kubectl --kubeconfig {self._kubeconfig} version."
             )
-            raise ClusterError(message) from error
+            raise ClusterError(message)
         return self._kubeconfig
 
     def down(self) -> None:
@@ -63,28 +71,9 @@ class ExistingCluster:
             return ClusterStatus(ready=False, summary=str(error))
         return ClusterStatus(ready=True, summary=f"The API server of {self._kubeconfig} answers.")
 
-
-def _ask(server: Server) -> None:
-    address = urlsplit(server.url)
-    if address.hostname is None or address.scheme not in {"http", "https"}:
-        message = "its address must start with https://"
-        raise ValueError(message)
-    connection = _connection(server, address, address.hostname)
-    try:
-        connection.request("GET", f"{address.path.rstrip('/')}/version")
-        connection.getresponse().read()
-    finally:
-        connection.close()
-
-
-def _connection(server: Server, address: SplitResult, host: str) -> http.client.HTTPConnection:
-    if address.scheme == "http":
-        return http.client.HTTPConnection(host, address.port, timeout=REACH_SECONDS)
-    context = ssl.create_default_context(cadata=server.authority)
-    # kubectl accepts authorities that lack extensions which the strict check of newer Pythons asks for.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not server.verify or server.server_name:
-        context.check_hostname = False
-    if not server.verify:
-        context.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(host, address.port, timeout=REACH_SECONDS, context=context)
+    def _ask(self, *arguments: str) -> tuple[str, str]:
+        """Return what kubectl prints and, if it fails, what it says about that."""
+        command = [str(self._kubectl), f"--kubeconfig={self._kubeconfig}", *arguments]
+        # Without credentials kubectl asks for a name and a password.
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return done.stdout, " ".join(done.stderr.split()) if done.returncode else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster.control_plane import PROGRAMS
 from cluster.errors import ClusterError
-from cluster.existing import ExistingCluster
+from cluster.existing import KUBECTL, ExistingCluster
 from cluster.interface import Cluster, ClusterStatus
 from cluster.k3d import K3dCluster
 from cluster.simulator import Simulator
@@ -41,7 +41,7 @@ class SimulatedCluster:
 
 def required_programs(target: Target) -> tuple[str, ...]:
     """Return the names of the programs that a target needs; they must be in `programs` when it is opened."""
-    return {SIM: PROGRAMS, K3D: (K3D,)}.get(target.name, ())
+    return {SIM: PROGRAMS, K3D: (K3D,), KUBECONFIG: (KUBECTL,)}.get(target.name, ())
 
 
 def open_target(
@@ -66,5 +66,5 @@ def open_target(
     if target.name == K3D:
         return K3dCluster(directory / K3D, programs[K3D], report)
     if target.name == KUBECONFIG and target.kubeconfig is not None:
-        return ExistingCluster(target.kubeconfig, report)
+        return ExistingCluster(target.kubeconfig, programs[KUBECTL], report)
     raise ClusterError(f"Target {target.name} cannot be opened. Choose one with choose_target.")

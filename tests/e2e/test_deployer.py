@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cluster.certificates import CertificateAuthority, CertificateRequest
-from cluster.kubeconfig import read_server, render_kubeconfig
+from cluster.kubeconfig import render_kubeconfig
 from tests.data.figures import Figures
 from tests.e2e.conftest import Done, Project
 from tests.e2e.stack_files import change
@@ -90,7 +90,7 @@ def kubeconfig_of(project: Project, user: str) -> Path:
     simulated = project.root / ".altlas" / "sim"
     authority = CertificateAuthority(next(simulated.rglob("ca.crt")).parent, "ca", "alt-las-sim-ca")
     certificate = authority.ensure(CertificateRequest(user, user))
-    server = read_server(simulated / "kubeconfig").url
+    server = yaml.safe_load((simulated / "kubeconfig").read_text())["clusters"][0]["cluster"]["server"]
     path = project.root / f"{user}.kubeconfig"
     path.write_text(render_kubeconfig(user, server, authority.files.certificate, certificate))
     return path
