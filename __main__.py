@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pulumi
 
-from components.backup_jobs import declared_jobs
-from components.observability.building import build_logs_and_dashboards, telemetry_environment
-from components.observability.metrics import build_metrics
-from components.observers import GRAFANA, GRAFANA_PORT, declared_observers
-from components.route_table import RouteTable
-from components.sdk_messages import drop_debug_messages
+from components.observability.build import build_logs_and_dashboards, telemetry_environment
+from components.observability.metrics.build import build_metrics
+from components.platform.admission import PlatformAdmission
+from components.platform.images import service_images
+from components.platform.ingress import PlatformIngress
+from components.platform.mesh import PlatformMesh, namespace_labels
+from components.platform.namespace import PlatformNamespace
 from components.services import SERVICES, ServiceArgs, message_flows, service_graph, service_ports
-from components.shared.admission import PlatformAdmission
-from components.shared.images import service_images
-from components.shared.ingress import PlatformIngress
-from components.shared.mesh import PlatformMesh, namespace_labels
-from components.shared.namespace import PlatformNamespace
-from components.shared.stores import build_stores, declared_stores, store_environment
-from components.stack_configuration import load
+from components.stack.configuration import load
+from components.stack.engine_tuning import drop_debug_messages
+from components.stores.stores import build_stores, declared_stores, store_environment
+from components.traffic.jobs import declared_jobs
+from components.traffic.observers import GRAFANA, GRAFANA_PORT, declared_observers
+from components.traffic.routes import RouteTable
 
 drop_debug_messages()
 root = Path(__file__).resolve().parent

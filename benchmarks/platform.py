@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cluster
-from components.settings.loading import read_platform
-from release import data_guard
-from release import up as flow
-from release.program import record
-from release.render import render
-from release.scratch import copy_program
-from release.workspace import Workspace
+from altlas.session.workspace import Workspace
+from altlas.update import data_guard
+from altlas.update import up as flow
+from components.stack.loading import read_platform
+from rendering.files import render
+from rendering.recorder import record
+from tests.support.scratch import copy_program
 
 STACK = "alpha"
 KUBECTL_STACK = "kubectl"

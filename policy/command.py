@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from components.settings import SettingsError
+from components.stack.problems import SettingsError
 
 _BAD_INPUT = 2
 

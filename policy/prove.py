@@ -6,9 +6,9 @@ from typing import Annotated, get_args
 import typer
 
 from policy.command import run
-from policy.declaration import declaration_of
-from policy.mutation import judge_prover
-from policy.reachability import Kind, prove
+from policy.proof.declaration import declaration_of
+from policy.proof.mutation import judge_prover
+from policy.proof.reachability import Kind, prove
 from policy.stacks import Stack, load_stacks
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from components.settings import PlatformSettings
-from components.settings.errors import PLATFORM_KEY
-from components.settings.loading import parse_platform, read_stack_document
 from components.settings.secrets import SECRETS
+from components.stack.loading import parse_platform, read_stack_document
+from components.stack.problems import PLATFORM_KEY
 from policy.manifests import Manifest, kind_of, name_of
-from policy.parameters import parameters_of
+from policy.pack.parameters import parameters_of
 from policy.rules import Parameters
-from release.program import record
-from release.workspace import ROOT
+from rendering.recorder import record
+from rendering.root import ROOT
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import pytest
 from hypothesis import settings
 
-from release.program import Recorder, record
-from tests.data.figures import PROPERTY, Figures
-from tests.stacks.documents import STACKS, platform_of
+from rendering.recorder import Recorder, record
+from tests.support.documents import STACKS, platform_of
+from tests.support.figures import PROPERTY, Figures
 
 # The same examples in every run: a test fails because of the code, never because of the day.
 settings.register_profile("suite", deadline=None, database=None, derandomize=True)

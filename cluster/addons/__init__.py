@@ -1,7 +1,7 @@
 """What a cluster has once, whatever runs on it: operators and CustomResourceDefinitions, pinned.
 
 Owns the list of them, where their manifests come from, what becomes of these manifests, and the record on the cluster.
-Does not own the order of an installation (release.addons) nor the objects that the operators make.
+Does not own the order of an installation (altlas.addons.install) nor the objects that the operators make.
 """
 
 from cluster.addons.manifest import Addon, AddonFile, AddonManifest, load_manifest

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 
 from cluster.addons import PART_OF, RECORD_NAME, RECORD_NAMESPACE, AddonFiles, addon_objects, load_manifest, record_of
-from components.kubernetes_object import KubernetesObject
+from components.kubernetes.object import KubernetesObject
 
 _ANNOTATIONS = {
     # The same owner from every checkout, so that an update from another one is not a conflict.

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
 
-from components.service_graph import Call, Job, MessageFlow, Observer, ServiceGraph, Store, calls_from
 from components.settings import PlatformSettings, ServiceSettings
-from components.stack_configuration import StackConfiguration
-from components.workload import Workload, WorkloadArgs
+from components.stack.configuration import StackConfiguration
+from components.traffic.graph import Call, Job, MessageFlow, Observer, ServiceGraph, Store, calls_from
+from components.workloads.workload import Workload, WorkloadArgs
 
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
 

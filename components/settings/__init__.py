@@ -5,9 +5,7 @@ and the transition between phases read. Secrets are never fields here: they are 
 """
 
 from components.settings.base import FieldClass, Settings
-from components.settings.errors import SettingsError
-from components.settings.loading import parse_platform
 from components.settings.platform import PlatformSettings
 from components.settings.services import ServiceSettings
 
-__all__ = ["FieldClass", "PlatformSettings", "ServiceSettings", "Settings", "SettingsError", "parse_platform"]
+__all__ = ["FieldClass", "PlatformSettings", "ServiceSettings", "Settings"]

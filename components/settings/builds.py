@@ -30,7 +30,7 @@ class Release:
 
 
 class RuntimesSettings(Settings):
-    """Versions of the runtimes in new images. The recorded beta images have older ones, see release.images.runtimes."""
+    """Versions of the runtimes in new images. The recorded beta images have older ones, see altlas.images.runtimes."""
 
     node: str = setting("feature", "Node.js, a line with long-term support.", "24", pattern=_VERSION)
     rust: str = setting("feature", "Rust, the compiler only.", "1.95", pattern=_VERSION)

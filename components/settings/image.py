@@ -4,7 +4,7 @@ import re
 
 from pydantic import field_validator, model_validator
 
-from components.naming import is_label_value
+from components.kubernetes.naming import is_label_value
 from components.settings.base import Settings, setting
 
 RETIRED_IMAGES = {

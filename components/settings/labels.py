@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from components.naming import is_label_value
+from components.kubernetes.naming import is_label_value
 
 _LABEL_NAME = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9_./]*[a-zA-Z0-9])?")
 _WORDS = re.compile(r"[-_./]+|(?<=[a-z0-9])(?=[A-Z])")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from components.naming import DNS_LABEL_MAXIMUM, is_dns_label, is_dns_name, is_label_key, is_label_value
+from components.kubernetes.naming import DNS_LABEL_MAXIMUM, is_dns_label, is_dns_name, is_label_key, is_label_value
 
 
 def _dns_label(text: str) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
-from components.quantities import mebibytes
+from components.kubernetes.quantities import mebibytes
 from components.settings.admission import AdmissionSettings
 from components.settings.alertmanager import AlertmanagerSettings
 from components.settings.alloy import AlloySettings

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from components.quantities import mebibytes
+from components.kubernetes.quantities import mebibytes
 from components.settings.base import Settings, section, setting
 from components.settings.image import ImageSettings
 from components.settings.store import Voters

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.quantities import mebibytes
+from components.kubernetes.quantities import mebibytes
 from components.settings.base import Settings, section, setting
 from components.settings.image import ImageSettings
 from components.settings.slo import ServiceMetricsSettings, SloSettings

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
 
-from components.quantities import mebibytes, millicores
+from components.kubernetes.quantities import mebibytes, millicores
 from components.settings.base import Settings, section, setting
 
 

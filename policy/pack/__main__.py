@@ -8,6 +8,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pulumi_policy import PolicyPack
 
-from policy.crossguard import policies
+from policy.pack.crossguard import policies
 
 PolicyPack(name="alt-las", policies=policies())

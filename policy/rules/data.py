@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from components.kubernetes_object import DATA_ANNOTATION
+from components.kubernetes.object import DATA_ANNOTATION
 from policy.manifests import Manifest, group_of, kind_of, name_of
 from policy.paths import join, read
 from policy.rules.base import Finding, ObjectRule, Parameters

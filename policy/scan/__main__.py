@@ -20,8 +20,8 @@ from policy.scan.report import as_text
 from policy.scan.sarif import write_sarif
 from policy.scan.schemas import custom_resources
 from policy.stacks import Stack, load_stacks, stack_names
-from release.render import render
-from release.workspace import ROOT
+from rendering.files import render
+from rendering.root import ROOT
 
 OUTPUT = ROOT / "scan-results"
 """Where the rendered objects and the SARIF files go; the folder is replaced by each scan."""

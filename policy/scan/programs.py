@@ -10,7 +10,7 @@ from typing import Any
 
 import tools
 from policy.scan.findings import ScannerError
-from release.workspace import ROOT
+from rendering.root import ROOT
 from tools import python_packages
 
 PROGRAMS = ("kube-score", "kubeconform", "actionlint", "trivy")

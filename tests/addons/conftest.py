@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
+from altlas.addons.install import Addons
+from altlas.session.engine import Engine
+from altlas.session.workspace import Workspace
+from altlas.status.rollout import Kubectl
 from cluster import Target
 from cluster.addons import AddonManifest
-from release.addons import Addons
-from release.engine import Engine
-from release.errors import CommandError, ExitCode
-from release.rollout import Kubectl
-from release.workspace import Workspace
+from rendering.errors import CommandError, ExitCode
 from tests.e2e.conftest import project
+from tests.support.sandbox import sha256
 from tests.tools.conftest import releases, sandbox
-from tests.tools.sandbox import sha256
 
 __all__ = ["project", "releases", "sandbox"]
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from altlas.addons.install import Addons, Choices
 from cluster.addons import State, is_newer, record_of
-from release.addons import Addons, Choices
-from release.errors import CommandError, ExitCode
+from rendering.errors import CommandError, ExitCode
 from tests.addons.conftest import Memory, manifest_of
 
 Make = Callable[..., Addons]

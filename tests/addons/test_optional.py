@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from altlas.addons.install import Addons, Choices
 from cluster.addons import State, addon_objects, load_manifest, record_of
 from cluster.addons.manifest import Addon
-from release.addons import Addons, Choices
-from release.errors import CommandError
+from rendering.errors import CommandError
 from tests.addons.conftest import Memory, manifest_of
 
 Make = Callable[..., Addons]

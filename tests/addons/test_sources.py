@@ -7,7 +7,7 @@ import pytest
 
 from cluster.addons import AddonFiles
 from tests.addons.conftest import CONTENT, manifest_of
-from tests.tools.sandbox import ReleaseServer, Sandbox
+from tests.support.sandbox import ReleaseServer, Sandbox
 from tools import ToolsUnavailableError
 
 ADDRESS = "/releases.example/boats.yaml"

@@ -18,7 +18,7 @@ from cluster.k3d import K3dCluster
 from cluster.opening import SimulatedCluster
 from cluster.ports import LOOPBACK
 from cluster.target import Target
-from components.docker_engine import docker_answers
+from components.stack.docker_engine import docker_answers
 
 
 class _DockerEngine(BaseHTTPRequestHandler):

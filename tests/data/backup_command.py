@@ -12,7 +12,7 @@ from typing import Any
 import tools
 from backup.encryption import derive_key
 from backup.repository import Repository
-from tests.stacks.documents import ROOT
+from tests.support.documents import ROOT
 
 SECRET = "k" * 43
 KEY = derive_key(SECRET)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.postgres_servers import own, programs
+from tests.support.postgres_servers import own, programs
 
 
 @pytest.fixture(scope="module")

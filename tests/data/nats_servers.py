@@ -20,9 +20,8 @@ from nats.js.errors import NoStreamResponseError
 from components.services import SERVICES, message_flows
 from components.settings import PlatformSettings
 from components.settings.nats import NatsSettings
-from components.shared import nats_configuration as configuration
-from components.shared import nats_manifests as manifests
-from tests.data.loopback import Process, addresses, answers, fresh, platform_settings, program, wait_until
+from components.stores.nats import configuration, manifests
+from tests.support.loopback import Process, addresses, answers, fresh, platform_settings, program, wait_until
 
 PASSWORDS = {
     "runner-service": "3e5-runner-password-of-43-random-characters",

@@ -11,11 +11,10 @@ from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from components.settings.redis import RedisSettings
-from components.shared import redis_configuration as configuration
-from components.shared import redis_manifests as manifests
-from components.shared.redis_scripts import SCRIPTS
+from components.stores.redis import configuration, manifests
+from components.stores.redis.scripts import SCRIPTS
 from tests.data.debian import haproxy
-from tests.data.loopback import Process, addresses, fresh, platform_settings, program, wait_until
+from tests.support.loopback import Process, addresses, fresh, platform_settings, program, wait_until
 
 INTERNAL = "internal-secret-of-43-characters___________"
 CALLER_PASSWORDS = ("api-gateway-password-of-43-characters______", "second-password-of-43-characters___________")

@@ -19,10 +19,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 import tools
-from components.shared import nats_configuration as configuration
-from components.shared import nats_manifests as manifests
-from tests.data.figures import Figures
-from tests.data.loopback import STACKS, fresh, platform_settings, wait_until
+from components.stores.nats import configuration, manifests
 from tests.data.nats_servers import (
     PASSWORDS,
     NatsServers,
@@ -35,6 +32,8 @@ from tests.data.nats_servers import (
     send,
     write_files,
 )
+from tests.support.figures import Figures
+from tests.support.loopback import STACKS, fresh, platform_settings, wait_until
 
 pytestmark = pytest.mark.data
 

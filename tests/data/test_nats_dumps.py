@@ -12,11 +12,11 @@ from nats.errors import Error as NatsError
 
 from backup import metrics
 from backup.repository import Repository
-from components.shared import nats_configuration as configuration
+from components.stores.nats import configuration
 from tests.data.backup_command import BackupCommand, nats_command, path_with
-from tests.data.figures import Figures
-from tests.data.loopback import platform_settings, wait_until
 from tests.data.nats_servers import PASSWORDS, NatsServers, make_streams, running, send
+from tests.support.figures import Figures
+from tests.support.loopback import platform_settings, wait_until
 
 pytestmark = pytest.mark.data
 

@@ -13,10 +13,10 @@ from moto.server import ThreadedMotoServer
 from backup import metrics
 from backup.object_store import ObjectStore
 from backup.repository import Backup, Repository
-from components.shared import redis_configuration as configuration
+from components.stores.redis import configuration
 from tests.data.backup_command import BackupCommand, path_with
-from tests.data.figures import Figures
 from tests.data.redis_servers import PASSWORDS, RedisServers, client, redis_of, running
+from tests.support.figures import Figures
 
 pytestmark = pytest.mark.data
 

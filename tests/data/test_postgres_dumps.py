@@ -19,8 +19,8 @@ from backup.errors import BackupError
 from backup.postgres_server import Content
 from backup.repository import Backup, Repository
 from backup.scratch import scratch_server
-from tests.data.figures import Figures
-from tests.data.postgres_servers import Postgres, own, restored, running, unprivileged
+from tests.support.figures import Figures
+from tests.support.postgres_servers import Postgres, own, restored, running, unprivileged
 
 pytestmark = pytest.mark.data
 SECRET = "k" * 43

@@ -15,8 +15,8 @@ import pytest
 from backup.errors import BackupError
 from backup.postgres_server import Server
 from backup.recovery import earliest_moment, recovery_configuration
-from tests.data.figures import Figures
-from tests.data.postgres_servers import Postgres, own, running
+from tests.support.figures import Figures
+from tests.support.postgres_servers import Postgres, own, running
 
 pytestmark = [pytest.mark.data, pytest.mark.usefixtures("postgres_clients")]
 ROUNDS = 5

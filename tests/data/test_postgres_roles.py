@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backup.errors import BackupError
-from tests.data.postgres_servers import Postgres, running
+from tests.support.postgres_servers import Postgres, running
 
 pytestmark = pytest.mark.data
 

@@ -11,11 +11,8 @@ from typing import Any
 import pytest
 import redis
 
-from components.shared import redis_configuration as configuration
-from components.shared import redis_manifests as manifests
+from components.stores.redis import configuration, manifests
 from tests.data.debian import haproxy
-from tests.data.figures import Figures
-from tests.data.loopback import STACKS, platform_settings, wait_until
 from tests.data.redis_servers import (
     RedisServers,
     client,
@@ -27,6 +24,8 @@ from tests.data.redis_servers import (
     sentinel,
 )
 from tests.data.redis_writer import Writer
+from tests.support.figures import Figures
+from tests.support.loopback import STACKS, platform_settings, wait_until
 
 pytestmark = pytest.mark.data
 

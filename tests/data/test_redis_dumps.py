@@ -8,9 +8,8 @@ import pytest
 
 from backup import metrics
 from backup.repository import Repository
-from components.shared import redis_configuration as configuration
+from components.stores.redis import configuration
 from tests.data.backup_command import BackupCommand, path_with
-from tests.data.figures import Figures
 from tests.data.redis_servers import (
     PASSWORDS,
     RedisServers,
@@ -22,6 +21,7 @@ from tests.data.redis_servers import (
     running,
     sentinel,
 )
+from tests.support.figures import Figures
 
 pytestmark = pytest.mark.data
 

@@ -15,10 +15,14 @@ import pytest
 import redis
 
 from components.services import SERVICES, message_flows
-from components.shared import nats_configuration, nats_manifests, postgres_manifests, redis_manifests
-from tests.data import nats_servers, postgres_servers, redis_servers
-from tests.data.figures import Figures
-from tests.data.loopback import platform_settings, wait_until
+from components.stores.nats import configuration as nats_configuration
+from components.stores.nats import manifests as nats_manifests
+from components.stores.postgres import manifests as postgres_manifests
+from components.stores.redis import manifests as redis_manifests
+from tests.data import nats_servers, redis_servers
+from tests.support import postgres_servers
+from tests.support.figures import Figures
+from tests.support.loopback import platform_settings, wait_until
 
 pytestmark = pytest.mark.data
 

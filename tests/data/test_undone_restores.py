@@ -15,14 +15,14 @@ from backup.errors import BackupError
 from backup.redis_store import RedisStore
 from backup.repository import Repository
 from backup.store import Request
-from components.shared import redis_configuration
+from components.stores.redis import configuration as redis_configuration
 from tests.data import nats_servers, redis_servers
 from tests.data.backup_command import KEY, SECRET, BackupCommand, nats_command, path_with
-from tests.data.loopback import platform_settings, wait_until
-from tests.data.postgres_servers import Postgres, restored, running
 from tests.data.test_nats_dumps import MESSAGES, STREAM, held, publish, take
 from tests.data.test_nats_dumps import command as nats_backups
-from tests.stacks.documents import ROOT
+from tests.support.documents import ROOT
+from tests.support.loopback import platform_settings, wait_until
+from tests.support.postgres_servers import Postgres, restored, running
 
 pytestmark = pytest.mark.data
 

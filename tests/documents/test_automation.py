@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.stacks.documents import ROOT
+from tests.support.documents import ROOT
 
 HOOKS = ROOT / ".pre-commit-config.yaml"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from release.scratch import copy_program
+from tests.support.scratch import copy_program
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml", "__main__.py", "cluster", "components")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from components.settings.secrets import SECRETS
-from components.shared import nats_manifests, redis_manifests
+from components.stores.nats import manifests as nats_manifests
+from components.stores.redis import manifests as redis_manifests
 from tests.e2e.conftest import Project
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from policy.paths import ABSENT, write
-from release.program import record
+from rendering.recorder import record
 from tests.e2e.conftest import Done, Project
-from tests.stacks.documents import BESIDE_SERVICES, platform_of
+from tests.support.documents import BESIDE_SERVICES, platform_of
 
 pytestmark = pytest.mark.e2e
 

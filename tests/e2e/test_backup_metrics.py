@@ -17,11 +17,11 @@ import pytest
 import yaml
 
 from backup import metrics
-from components.observers import BACKUP_METRICS, BACKUP_METRICS_PORT
-from release.program import record
-from tests.data.loopback import addresses
-from tests.e2e.own_cluster import NAMESPACE, OwnCluster, own_cluster
-from tests.stacks.documents import ROOT, alpha_with
+from components.traffic.observers import BACKUP_METRICS, BACKUP_METRICS_PORT
+from rendering.recorder import record
+from tests.support.documents import ROOT, alpha_with
+from tests.support.loopback import addresses
+from tests.support.own_cluster import NAMESPACE, OwnCluster, own_cluster
 
 pytestmark = pytest.mark.sim
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from release.secrets import reset_secrets
+from altlas.session.stack_secrets import reset_secrets
 from tests.e2e.conftest import ROOT, Project
 
 pytestmark = pytest.mark.e2e

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings.errors import PLATFORM_KEY
+from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Done, Project
 from tests.e2e.data_objects import change, identities, redis_pods
-from tests.e2e.stack_files import without_monitoring
+from tests.support.stack_files import without_monitoring
 
 pytestmark = pytest.mark.e2e
 
@@ -85,7 +85,7 @@ def test_a_plan_of_the_engine_that_would_take_data_is_refused_before_the_first_w
     """The program itself names the servers otherwise, so that the provider would replace sets of servers."""
     before = identities(project)
     services = {each["metadata"]["name"] for each in project.objects("services", "alt-las")}
-    source = project.root / "components/shared/store_manifests.py"
+    source = project.root / "components/workloads/server_objects.py"
     original = source.read_text()
     assert original.count('f"{self.name}-servers"') == 1
     source.write_text(original.replace('f"{self.name}-servers"', 'f"{self.name}-hosts"'))

@@ -11,9 +11,9 @@ import yaml
 
 from cluster.certificates import CertificateAuthority, CertificateRequest
 from cluster.kubeconfig import render_kubeconfig
-from tests.data.figures import Figures
 from tests.e2e.conftest import Done, Project
-from tests.e2e.stack_files import change
+from tests.support.figures import Figures
+from tests.support.stack_files import change
 
 pytestmark = pytest.mark.e2e
 

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from components.settings.errors import PLATFORM_KEY
+from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Project
-from tests.e2e.custom_resources import install
-from tests.e2e.stack_files import change, without_stores
+from tests.support.custom_resources import install
+from tests.support.stack_files import change, without_stores
 
 pytestmark = pytest.mark.e2e
 

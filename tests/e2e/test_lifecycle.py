@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from release.program import Recorder
+from rendering.recorder import Recorder
 from tests.e2e.conftest import ROOT, Project
 
 pytestmark = pytest.mark.e2e

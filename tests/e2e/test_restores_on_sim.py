@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings.errors import PLATFORM_KEY
 from components.settings.secrets import OBJECT_STORE_CREDENTIALS
+from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Project
 from tests.e2e.data_objects import identities, pods_of_stores
 from tests.e2e.secret_places import hits, objects_in_the_open, secret_values

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from release.scratch import copy_program
 from tests.e2e.conftest import PROGRAM, Project
-from tests.e2e.stack_files import without_monitoring
+from tests.support.scratch import copy_program
+from tests.support.stack_files import without_monitoring
 
 pytestmark = pytest.mark.e2e
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tools
-from components.settings.image_build import check_dockerfile
-from tests.data.postgres_servers import programs
+from components.stack.image_build import check_dockerfile
 from tests.images.bases import BASES, Base, ensure_bases
 from tests.images.builder import ROOT, Buildah, find_builder
 from tests.images.container import Specification
 from tests.images.debian import NoBuilderError, PackageCache
 from tests.images.exported import ExportedImage, export
 from tests.images.proof import COMMITTED_AT, REVISION, locked
+from tests.support.postgres_servers import programs
 
 NAME = "backup"
 DOCKERFILE = ROOT / "images" / "backup" / "Dockerfile"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.release.conftest import Altlas, altlas, checkout
+from tests.altlas.conftest import Altlas, altlas, checkout
 
 __all__ = ["Altlas", "altlas", "checkout"]
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.platform.images import content_digest
 from components.services import SERVICES
 from components.settings import PlatformSettings
 from components.settings.builds import SourceBuildSettings
-from components.settings.image_build import RUNTIME_OF, SHARED_CONTEXT, image_build
-from components.settings.loading import read_platform
-from components.shared.images import content_digest
+from components.stack.image_build import RUNTIME_OF, SHARED_CONTEXT, image_build
+from components.stack.loading import read_platform
 from tests.images.bases import RUNTIMES, ensure_bases
 from tests.images.builder import ROOT, Buildah, find_builder
 from tests.images.container import Specification

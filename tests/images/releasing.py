@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from altlas.images.pipeline import Build, Step, steps
 from components.settings.builds import SourceBuildSettings
-from components.settings.image_build import RUNTIME_OF
-from components.settings.image_lock import LOCK_NAME
-from release.images.pipeline import Build, Step, steps
+from components.stack.image_build import RUNTIME_OF
+from components.stack.image_lock import LOCK_NAME
 from tests.e2e.conftest import Project
 from tests.images.debian import NoBuilderError
 from tests.images.exported import ExportedImage
 from tests.images.loopback_registry import PREFIX, LoopbackRegistry, loopback_registry
 from tests.images.proof import COMMITTED_AT, REVISION, built_once, default_cache
 from tests.images.vulnerability_databases import Advisory, databases
-from tests.stacks.documents import ROOT, alpha_settings
+from tests.support.documents import ROOT, alpha_settings
 
 OTHER = "sha256:" + "0" * 64
 HARMLESS = Advisory("STAND-IN-1", "medium", "acorn", "9.0.0")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from components.settings.image_build import check_dockerfile
+from components.stack.image_build import check_dockerfile
 from tests.images.test_dockerfiles import lint
-from tests.stacks.documents import ROOT
+from tests.support.documents import ROOT
 
 FOLDER = ROOT / "images" / "backup"
 DOCKERFILE = FOLDER / "Dockerfile"

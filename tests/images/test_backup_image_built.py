@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from components.shared.postgres_manifests import HOME_DATABASE
+from components.stores.postgres.manifests import HOME_DATABASE
 from tests.data.conftest import folder
-from tests.data.figures import Figures
-from tests.data.postgres_servers import PASSWORDS, programs, running
 from tests.images.backup_image import WRITABLE, BackupImage, built
 from tests.images.bounds import backup_violations
 from tests.images.debian import NoBuilderError
 from tests.images.proof import default_cache, unwanted_programs
+from tests.support.figures import Figures
+from tests.support.postgres_servers import PASSWORDS, programs, running
 
 __all__ = ["folder"]
 

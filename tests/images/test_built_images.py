@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from components.settings.image_build import RUNTIME_OF
+from components.stack.image_build import RUNTIME_OF
 from tests.images.bases import RUNTIMES
 from tests.images.bounds import MOST_MEBIBYTES, violations
 from tests.images.builder import BuildFailedError

@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 import tools
-from components.settings.image_build import RUNTIME_OF
-from components.settings.loading import read_platform
-from release.images.compose import compose
-from release.program import Recorder
+from altlas.compose.compose import compose
+from components.stack.image_build import RUNTIME_OF
+from components.stack.loading import read_platform
+from rendering.recorder import Recorder
 from tests.images.conftest import Altlas
-from tests.stacks.documents import ROOT, STACKS
+from tests.support.documents import ROOT, STACKS
 
 STORES = ("postgres-db", "redis", "nats")
 CALLS = {

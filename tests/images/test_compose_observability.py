@@ -9,13 +9,14 @@ import pytest
 import yaml
 
 import tools
-from components.settings import PlatformSettings, parse_platform
+from altlas.compose.compose import compose
+from components.settings import PlatformSettings
 from components.settings.secrets import SECRETS
-from release.images.compose import compose
-from release.program import record
+from components.stack.loading import parse_platform
+from rendering.recorder import record
 from tests.observability.loki_keys import problems
 from tests.observability.official import official
-from tests.stacks.documents import STACKS, alpha_settings, platform_of
+from tests.support.documents import STACKS, alpha_settings, platform_of
 
 CHANGES = {
     "prometheus": {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from components.settings.image_build import RUNTIME_OF, BuildInputError, check_context, check_dockerfile
-from tests.stacks.documents import ROOT
+from components.stack.image_build import RUNTIME_OF, BuildInputError, check_context, check_dockerfile
+from tests.support.documents import ROOT
 
 IMAGES = ROOT / "images"
 DOCKERFILES = sorted(IMAGES.glob("*.Dockerfile"))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.settings.image_lock import LOCK_NAME, ImageLock, read_lock
-from release.images.lock import write_lock
+from altlas.images.lock import write_lock
+from components.stack.image_lock import LOCK_NAME, ImageLock, read_lock
 from tests.images.conftest import DIGEST, Altlas, Registry, changed, grype, trivy, write
 
 OTHER = "sha256:" + "c" * 64

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings import SettingsError
-from components.settings.errors import PLATFORM_KEY
-from components.settings.image_build import RUNTIME_OF
-from components.settings.image_lock import LOCK_NAME
-from components.settings.loading import read_platform
-from release.program import record
+from components.stack.image_build import RUNTIME_OF
+from components.stack.image_lock import LOCK_NAME
+from components.stack.loading import read_platform
+from components.stack.problems import PLATFORM_KEY, SettingsError
+from rendering.recorder import record
 from tests.images.test_pin import lock_of_all
-from tests.stacks.documents import BESIDE_SERVICES, platform_of
+from tests.support.documents import BESIDE_SERVICES, platform_of
 
 DIGEST = "sha256:" + "0" * 64
 

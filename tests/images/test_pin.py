@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.settings.image_build import RUNTIME_OF
-from components.settings.image_lock import ImageLock, parse_lock
-from components.settings.loading import read_platform
-from release.images.errors import ImageRefusedError
-from release.images.lock import write_lock
-from release.images.locking import check_stack
-from release.program import record
+from altlas.images.errors import ImageRefusedError
+from altlas.images.lock import write_lock
+from altlas.images.locking import check_stack
+from components.stack.image_build import RUNTIME_OF
+from components.stack.image_lock import ImageLock, parse_lock
+from components.stack.loading import read_platform
+from rendering.recorder import record
 from tests.images.conftest import REVISION, Altlas
 
 SCAN = {"report": "sha256:" + "d" * 64, "findings": {}}

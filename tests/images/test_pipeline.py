@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 import tools
-from components.settings.errors import PLATFORM_KEY
-from components.settings.image_build import RUNTIME_OF
-from release.images.pipeline import BASE_NAMES
+from altlas.images.pipeline import BASE_NAMES
+from components.stack.image_build import RUNTIME_OF
+from components.stack.problems import PLATFORM_KEY
 from tests.images.conftest import REVISION, Altlas
-from tests.stacks.documents import ROOT
+from tests.support.documents import ROOT
 
 BASES = {name: f"registry.example.com/{name}@sha256:{number:064x}" for number, name in enumerate(BASE_NAMES)}
 MISSING = "[not proven here: cosign is not installed]"

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from components.settings.image_build import RUNTIME_OF
-from components.settings.image_lock import LOCK_NAME
-from components.settings.loading import read_platform
+from components.stack.image_build import RUNTIME_OF
+from components.stack.image_lock import LOCK_NAME
+from components.stack.loading import read_platform
 from tests.e2e.conftest import Project, project
-from tests.e2e.stack_files import change, without_stores
 from tests.images.conftest import write
 from tests.images.exported import ExportedImage
 from tests.images.loopback_registry import LoopbackRegistry
 from tests.images.proof import REVISION
 from tests.images.releasing import OTHER, Release, images, refused, registry, release
+from tests.support.stack_files import change, without_stores
 
 __all__ = ["images", "project", "registry", "release"]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from components.settings.image_build import RUNTIME_OF
-from components.settings.loading import read_platform
-from release.images.runtimes import end_of_life, runtime_reports
+from altlas.images.runtimes import end_of_life, runtime_reports
+from components.stack.image_build import RUNTIME_OF
+from components.stack.loading import read_platform
 from tests.images.conftest import Altlas
-from tests.stacks.documents import ROOT
+from tests.support.documents import ROOT
 
 
 def versions(stack: str) -> dict[str, str]:

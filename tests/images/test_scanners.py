@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.settings.image_lock import LOCK_NAME
-from release.errors import CommandError
+from components.stack.image_lock import LOCK_NAME
+from rendering.errors import CommandError
 from tests.e2e.conftest import Project, project
 from tests.images.loopback_registry import LoopbackRegistry
 from tests.images.releasing import HARMLESS, Release, images, refused, registry, release

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.settings.errors import PLATFORM_KEY
-from components.settings.image_build import RUNTIME_OF
+from components.stack.image_build import RUNTIME_OF
+from components.stack.problems import PLATFORM_KEY
 from tests.images.conftest import Altlas
-from tests.stacks.documents import ROOT
+from tests.support.documents import ROOT
 
 BASE = "base@sha256:" + "0" * 64
 

@@ -11,11 +11,18 @@ from typing import Any
 
 import yaml
 
-from components.observability import loki as loki_objects
-from components.observers import ALLOY, ALLOY_PORT, OTLP_GRPC_PORT, OTLP_HTTP_PORT, PROMETHEUS_PORT, PROMETHEUS_SERVICE
-from tests.data.loopback import Process, addresses, answers, fresh, wait_until
-from tests.e2e.own_cluster import OwnCluster, own_cluster
-from tests.observability.programs import objects, program
+from components.observability.logs import loki as loki_objects
+from components.traffic.observers import (
+    ALLOY,
+    ALLOY_PORT,
+    OTLP_GRPC_PORT,
+    OTLP_HTTP_PORT,
+    PROMETHEUS_PORT,
+    PROMETHEUS_SERVICE,
+)
+from tests.support.loopback import Process, addresses, answers, fresh, wait_until
+from tests.support.own_cluster import OwnCluster, own_cluster
+from tests.support.programs import objects, program
 
 _SECONDS = 60
 

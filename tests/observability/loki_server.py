@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.observability.loki_configuration import LokiPlace, configuration_file
-from components.observers import LOKI_PORT
+from components.observability.logs.loki_configuration import LokiPlace, configuration_file
 from components.settings.loki import LokiSettings
-from tests.data.loopback import Process, addresses, fresh, platform_settings, wait_until
-from tests.observability.programs import program
+from components.traffic.observers import LOKI_PORT
+from tests.support.loopback import Process, addresses, fresh, platform_settings, wait_until
+from tests.support.programs import program
 
 _GRPC_PORT = 9095
 _READY_SECONDS = 120

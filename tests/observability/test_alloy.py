@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from components.observability.alloy_configuration import Pipeline, configuration_file
-from tests.data.figures import Figures
+from components.observability.logs.alloy_configuration import Pipeline, configuration_file
 from tests.observability.alloy_reference import Block, names, problems, references
-from tests.observability.programs import objects, run
-from tests.stacks.documents import STACKS
-from tests.unit.program import find
+from tests.support.documents import STACKS
+from tests.support.figures import Figures
+from tests.support.program import find
+from tests.support.programs import objects, run
 
 pytestmark = pytest.mark.data
 

@@ -10,11 +10,8 @@ from typing import Any
 
 import pytest
 
-from components.observability.known_metrics import exported_metrics
-from components.observers import LOKI_PORT
-from tests.data.figures import Figures
-from tests.data.loopback import addresses, wait_until
-from tests.e2e.own_cluster import NAMESPACE, OwnCluster
+from components.observability.alerts.known_metrics import exported_metrics
+from components.traffic.observers import LOKI_PORT
 from tests.observability import alloy_server
 from tests.observability.alloy_server import Alloy
 from tests.observability.loki_server import Loki, loki_of, otlp_line, otlp_resource
@@ -22,6 +19,9 @@ from tests.observability.loki_server import running as running_loki
 from tests.observability.official import OFFICIAL, official
 from tests.observability.stand_in_kubelet import NODE, Kubelet, kubelet
 from tests.observability.test_alloy import configuration
+from tests.support.figures import Figures
+from tests.support.loopback import addresses, wait_until
+from tests.support.own_cluster import NAMESPACE, OwnCluster
 
 pytestmark = pytest.mark.sim
 POD, CONTAINER = "archive-service-0", "server"

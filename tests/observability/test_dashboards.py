@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from components.observability.dashboards import PlacedQuery, queries_of
-from components.observability.grafana_configuration import LOKI_UID, PROMETHEUS_UID
-from components.observability.queries import metric_names
-from components.observability.rules import series_of
-from tests.data.figures import Figures
-from tests.data.loopback import platform_settings
+from components.observability.alerts.queries import metric_names
+from components.observability.alerts.rules import series_of
+from components.observability.dashboards.boards import PlacedQuery, queries_of
+from components.observability.dashboards.grafana_configuration import LOKI_UID, PROMETHEUS_UID
 from tests.observability.logql import as_promql, labels
 from tests.observability.loki_server import Loki, loki_of, running
-from tests.observability.programs import objects, parsed, run
-from tests.stacks.documents import STACKS
+from tests.support.documents import STACKS
+from tests.support.figures import Figures
+from tests.support.loopback import platform_settings
+from tests.support.programs import objects, parsed, run
 
 pytestmark = pytest.mark.data
 VARIABLES = {"$__rate_interval": "5m", "$__auto": "1m", "$service": "api-gateway|nats", "$search": "time.?out"}

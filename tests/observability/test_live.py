@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from components.observability.alertmanager import configuration, needed_secrets
-from components.observability.known_metrics import exported_metrics
-from components.observers import ALERTMANAGER_PORT, PROMETHEUS_PORT
-from components.settings import parse_platform
+from altlas.status.monitoring import read_status, status_text
+from components.observability.alerts.known_metrics import exported_metrics
+from components.observability.metrics.alertmanager import configuration, needed_secrets
 from components.settings.alertmanager import AlertmanagerSettings
-from release.errors import CommandError
-from release.monitoring import read_status, status_text
-from tests.data.figures import Figures
-from tests.data.loopback import Process, addresses, answers, wait_until
+from components.stack.loading import parse_platform
+from components.traffic.observers import ALERTMANAGER_PORT, PROMETHEUS_PORT
+from rendering.errors import CommandError
 from tests.observability.loopback_stack import StandIn, on_loopback, stand_in
-from tests.observability.programs import objects, operator_configuration, program, run, write_rules
-from tests.stacks.documents import STACKS, alpha_settings, alpha_with
+from tests.support.documents import STACKS, alpha_settings, alpha_with
+from tests.support.figures import Figures
+from tests.support.loopback import Process, addresses, answers, wait_until
+from tests.support.programs import objects, operator_configuration, program, run, write_rules
 
 pytestmark = pytest.mark.data
 WEBHOOK = {

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from components.observability.known_metrics import exported_metrics
-from components.observability.loki_configuration import configuration_file
+from components.observability.alerts.known_metrics import exported_metrics
+from components.observability.logs.loki_configuration import configuration_file
 from components.settings.loki import LokiObjectStoreSettings, LokiSettings
-from tests.data.figures import Figures
-from tests.data.loopback import platform_settings
 from tests.observability.loki_keys import problems
 from tests.observability.loki_server import Loki, loki_of, running, write_configuration
-from tests.observability.programs import run
+from tests.support.figures import Figures
+from tests.support.loopback import platform_settings
+from tests.support.programs import run
 
 pytestmark = pytest.mark.data
 LABELS = {"service": "archive-service", "phase": "alpha", "pod": "archive-service-1"}

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from components.observability.alert import runbook_page
-from components.observability.queries import metric_names
-from components.observability.rules import series_of
-from components.settings import parse_platform
-from release.program import record
-from tests.data.figures import Figures
-from tests.observability.programs import objects, parsed, rules, run, write_rules
+from components.observability.alerts.alert import runbook_page
+from components.observability.alerts.queries import metric_names
+from components.observability.alerts.rules import series_of
+from components.stack.loading import parse_platform
+from rendering.recorder import record
 from tests.observability.scenario import Scenario, Series
 from tests.observability.scenarios import KUBELET, SCENARIOS
-from tests.stacks.documents import ROOT, STACKS, alpha_with, platform_of
+from tests.support.documents import ROOT, STACKS, alpha_with, platform_of
+from tests.support.figures import Figures
+from tests.support.programs import objects, parsed, rules, run, write_rules
 
 pytestmark = pytest.mark.data
 EXTERNAL = {"mode": "external", "external": {"monitorLabels": {"release": "stack"}}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from components.kubernetes_object import DATA_ANNOTATION
+from components.kubernetes.object import DATA_ANNOTATION
 from policy.manifests import Manifest
 from policy.rules import Parameters
 

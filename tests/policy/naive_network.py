@@ -1,6 +1,6 @@
 """NetworkPolicies judged one connection at a time, word for word as the Kubernetes documentation has it.
 
-Slow and without any cleverness: the yardstick for `policy.network.evaluator`, with which it shares no code.
+Slow and without any cleverness: the yardstick for `policy.proof.evaluator`, with which it shares no code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policy.network.endpoints import Endpoint
+from policy.proof.endpoints import Endpoint
 
 Policy = Mapping[str, Any]
 Wanted = tuple[Endpoint, str, int]

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from components.kubernetes_object import DATA_ANNOTATION
+from components.kubernetes.object import DATA_ANNOTATION
 from policy.manifests import Manifest
-from policy.network.endpoints import NAMESPACE_NAME
 from policy.paths import ABSENT, join, read
+from policy.proof.endpoints import NAMESPACE_NAME
 
 POD = "spec.template.spec"
 CONTAINER = f"{POD}.containers[0]"

@@ -16,10 +16,10 @@ from multiprocessing import get_context
 import typer
 
 from policy.command import run
-from policy.declaration import declaration_of
 from policy.manifests import Manifest, ManifestSet, kind_of, name_of, namespace_of
 from policy.paths import ABSENT, read, write
-from policy.reachability import CompiledFor, prove
+from policy.proof.declaration import declaration_of
+from policy.proof.reachability import CompiledFor, prove
 from policy.rules import RULES, ObjectRule, SetRule, evaluate
 from policy.rules.availability import replica_range
 from policy.selectors import matches

@@ -4,7 +4,7 @@ import copy
 from random import Random
 from typing import Any
 
-from components.settings import parse_platform
+from components.stack.loading import parse_platform
 from policy.paths import write
 from policy.quantities import amount
 

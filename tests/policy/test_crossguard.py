@@ -21,8 +21,8 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
 
-from policy.crossguard import parameters_from, plain, policies, stack_of
 from policy.manifests import UNKNOWN
+from policy.pack.crossguard import parameters_from, plain, policies, stack_of
 from policy.paths import write
 from policy.rules import RULES, Parameters
 from tests.policy.manifests import good_manifests

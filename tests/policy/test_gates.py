@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from components.settings import parse_platform
+from components.stack.loading import parse_platform
 from policy.rules import evaluate
 from policy.stacks import Stack, load_stack, read_document, stack_names
-from tests.data.figures import Figures
 from tests.policy import regressions
 from tests.policy.settings_variations import repeatable, variation
+from tests.support.figures import Figures
 
 
 class InThisProcess(Executor):

@@ -14,10 +14,10 @@ from policy.operator_pods import operator_pod_of
 from policy.paths import ABSENT, write
 from policy.rules import Parameters
 from policy.stacks import Stack, load_stack, read_document, stack_names
-from tests.data.figures import Figures
 from tests.policy.manifests import NAMESPACE, labels, of
 from tests.policy.manifests import monitoring as hardened_monitoring
 from tests.policy.settings_variations import repeatable, with_digests
+from tests.support.figures import Figures
 
 MONITORING_SPEC: dict[str, Any] = hardened_monitoring()[0]["spec"] | {
     "image": "team/prometheus:3.0.0",

@@ -4,10 +4,10 @@ import copy
 
 import pytest
 
-from policy.declaration import declaration_of
-from policy.reachability import prove
+from policy.proof.declaration import declaration_of
+from policy.proof.reachability import prove
 from policy.stacks import load_stack, read_document
-from tests.stacks.documents import STACKS
+from tests.support.documents import STACKS
 
 CALLS, ENTRIES, MEMBERS = 6 + 5 + 2, 1, 5 + 4
 """Between services, to Alloy, from it and Grafana to Prometheus; from the ingress controller; who is in the mesh."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from policy.manifests import Manifest
-from policy.network.endpoints import Endpoint
-from policy.network.evaluator import Evaluator
+from policy.proof.endpoints import Endpoint
+from policy.proof.evaluator import Evaluator
 from tests.policy.naive_network import connects
 from tests.policy.settings_variations import repeatable
 

@@ -10,27 +10,27 @@ from pathlib import Path
 import pytest
 
 import tools
+from altlas.session.engine import Engine
+from altlas.session.environment import environment
+from altlas.session.stack_secrets import create_missing_secrets
+from altlas.session.workspace import Workspace
+from altlas.update.up import DEPLOYING_PROGRAMS
 from cluster import Simulator, choose_target, required_programs
-from release.engine import Engine
-from release.environment import environment
-from release.scratch import copy_program
-from release.secrets import create_missing_secrets
-from release.up import DEPLOYING_PROGRAMS
-from release.workspace import Workspace
+from tests.support.scratch import copy_program
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "__main__.py", "components", "policy")
 EXPOSED_SERVICE = """
-from components.kubernetes_object import KubernetesObject
+from components.kubernetes.object import KubernetesObject
 KubernetesObject("door", {
     "apiVersion": "v1", "kind": "Service", "metadata": {"name": "door", "namespace": "alt-las"},
     "spec": {"type": "LoadBalancer", "selector": {"app": "nobody"}, "ports": [{"port": 80}]},
 }, pulumi.ResourceOptions())
 """
 UNGUARDED_CLAIM = """
-from components.kubernetes_object import KubernetesObject
+from components.kubernetes.object import KubernetesObject
 KubernetesObject("attic", {
     "apiVersion": "v1", "kind": "PersistentVolumeClaim",
     "metadata": {"name": "attic", "namespace": "alt-las", "annotations": {"alt-las/data": "protected"}},

@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from policy.declaration import declaration_of
 from policy.manifests import Manifest, ManifestSet
-from policy.mutation import judge_prover
-from policy.network.endpoints import INGRESS, INTERNET
-from policy.network.mutants import mutants
 from policy.paths import read, write
+from policy.proof.declaration import declaration_of
+from policy.proof.endpoints import INGRESS, INTERNET
+from policy.proof.mutants import mutants
+from policy.proof.mutation import judge_prover
+from policy.proof.reachability import Declaration, Edge, Proof, prove
 from policy.prove import prove_stack
-from policy.reachability import Declaration, Edge, Proof, prove
 from policy.stacks import Stack, load_stack, stack_names
 from tests.policy.manifests import NAMESPACE, good_manifests, network_policy, selector
 
@@ -240,7 +240,7 @@ def test_the_prover_notices_every_mutant_of_the_platforms_policies(stack: Stack)
 def test_a_prover_that_looks_away_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the mutation test: without its differences no mutant counts as noticed."""
     blind = Proof(frozenset(), frozenset(), ())
-    monkeypatch.setattr("policy.reachability.Prover.judge", lambda *_: blind)
+    monkeypatch.setattr("policy.proof.reachability.Prover.judge", lambda *_: blind)
     result = judge_prover(shop(), Declaration(frozenset({EDGE})))
     assert result.noticed == ()
     assert len(result.unnoticed) > 10
@@ -262,7 +262,7 @@ def test_the_command_prints_the_figures_of_a_stack(monkeypatch: pytest.MonkeyPat
     """Edges declared and proven, differences, mutants; a difference makes it fail and is printed."""
     stack = load_stack("alpha")
     policies = ManifestSet(stack.manifests).of("NetworkPolicy")
-    monkeypatch.setattr("policy.mutation.mutants", lambda _: iter(list(mutants(policies))[:3]))
+    monkeypatch.setattr("policy.proof.mutation.mutants", lambda _: iter(list(mutants(policies))[:3]))
     lines, good = prove_stack(stack)
     declared = len(declaration_of(stack.platform).edges)
     assert good

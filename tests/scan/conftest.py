@@ -9,7 +9,7 @@ import pytest
 from policy.manifests import Manifest
 from policy.scan.programs import Programs
 from policy.stacks import Stack, load_stack
-from release.render import render
+from rendering.files import render
 
 Write = Callable[[Sequence[Manifest]], Path]
 

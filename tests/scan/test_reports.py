@@ -17,7 +17,7 @@ from policy.scan.programs import Programs
 from policy.scan.report import as_text
 from policy.scan.sarif import write_sarif
 from policy.scan.schemas import strict
-from release.workspace import ROOT
+from rendering.root import ROOT
 
 REASON = "The reason of an exemption is a whole sentence, so this one is."
 LIMIT = Finding("no-limit", "Deployment/web-1a2b", "has no limit")

@@ -11,7 +11,7 @@ from policy.scan.findings import ScannerError
 from policy.scan.programs import Programs
 from policy.scan.schemas import custom_resources
 from policy.stacks import Stack, load_stack, load_stacks, read_document, stack_names
-from release.workspace import ROOT
+from rendering.root import ROOT
 from tests.policy.settings_variations import with_digests
 from tests.scan.conftest import Write, one_of
 

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.quantities import mebibytes
-from components.settings import PlatformSettings, SettingsError, parse_platform
-from release.program import record
-from tests.stacks.documents import platform_of
+from components.kubernetes.quantities import mebibytes
+from components.settings import PlatformSettings
+from components.stack.loading import parse_platform
+from components.stack.problems import SettingsError
+from rendering.recorder import record
+from tests.support.documents import platform_of
 
 Objects = Iterable[Mapping[str, Any]]
 

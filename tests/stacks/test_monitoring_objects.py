@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from release.program import Recorder, record
-from tests.stacks.documents import alpha_with
-from tests.stacks.monitoring import MONITORING, is_monitoring
+from rendering.recorder import Recorder, record
 from tests.stacks.test_programs import by_key, transitioned
+from tests.support.documents import alpha_with
+from tests.support.monitoring import MONITORING, is_monitoring
 
 
 def test_monitoring_is_exactly_these_objects(programs: Mapping[str, Recorder]) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from release.program import Recorder, Registration, record
-from tests.stacks.documents import STACKS, alpha_with, platform_of
-from tests.stacks.monitoring import MONITORING, is_monitoring
+from rendering.recorder import Recorder, Registration, record
+from tests.support.documents import STACKS, alpha_with, platform_of
+from tests.support.monitoring import MONITORING, is_monitoring
 
 ALPHA = {
     "Namespace": 1,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from release.program import record
-from release.render import render
-from tests.stacks.documents import ROOT, STACKS, platform_of
+from rendering.files import render
+from rendering.recorder import record
+from tests.support.documents import ROOT, STACKS, platform_of
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -34,7 +34,7 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(tmp_path: P
             [
                 sys.executable,
                 "-c",
-                "from release.cli import main; main()",
+                "from altlas.cli import main; main()",
                 "render",
                 "beta",
                 f"--out={tmp_path / seed}",

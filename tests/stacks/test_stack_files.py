@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.settings import parse_platform
-from components.settings.errors import PLATFORM_KEY
+from altlas.phases.diff import as_text, compare
 from components.settings.secrets import SECRETS
-from release.compare import as_text, compare
-from tests.stacks.documents import ROOT, STACKS, platform_of, stack_text
+from components.stack.loading import parse_platform
+from components.stack.problems import PLATFORM_KEY
+from tests.support.documents import ROOT, STACKS, platform_of, stack_text
 
 GOLDEN = Path(__file__).parent / "alpha_to_beta.diff"
 REWRITE = "if this difference is wanted, rewrite it: altlas diff alpha beta > tests/stacks/alpha_to_beta.diff"

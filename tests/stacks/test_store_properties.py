@@ -10,10 +10,10 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from components.quantities import mebibytes
-from release.program import Recorder, record
-from tests.stacks.documents import platform_of
+from components.kubernetes.quantities import mebibytes
+from rendering.recorder import Recorder, record
 from tests.stacks.test_data_properties import Objects, accepted, writer_problems
+from tests.support.documents import platform_of
 
 MEBIBYTE = 1024 * 1024
 

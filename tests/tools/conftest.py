@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.sandbox import FAKE_GO, ReleaseServer, Sandbox
+from tests.support.sandbox import FAKE_GO, ReleaseServer, Sandbox
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.sandbox import ReleaseServer, Sandbox, program_text, sha256, tar_gz
+from tests.support.sandbox import ReleaseServer, Sandbox, program_text, sha256, tar_gz
 from tools.__main__ import main
 from tools.download import Downloader
 from tools.errors import WayFailedError

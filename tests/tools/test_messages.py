@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.tools.sandbox import REPOSITORY, ReleaseServer, Sandbox, program_text, wait_until
+from tests.support.sandbox import REPOSITORY, ReleaseServer, Sandbox, program_text, wait_until
 from tools.__main__ import main
 from tools.progress import Reporter
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.stacks.documents import ROOT
+from tests.support.documents import ROOT
 from tools import ToolsUnavailableError, python_packages, uv
 
 SCANNERS = ROOT / "tools" / "python" / "scanners"

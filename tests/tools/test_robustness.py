@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.sandbox import Sandbox, wait_until
+from tests.support.sandbox import Sandbox, wait_until
 from tools.__main__ import main
 from tools.cache import Cache
 from tools.progress import Reporter

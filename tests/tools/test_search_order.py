@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.sandbox import ReleaseServer, Sandbox, program_text
+from tests.support.sandbox import ReleaseServer, Sandbox, program_text
 from tools.__main__ import main
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import tools
-from tests.tools.sandbox import program_text
+from tests.support.sandbox import program_text
 from tools.manifest import Manifest, Package
 from tools.toolbox import Location, Toolbox
 

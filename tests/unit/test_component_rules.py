@@ -7,30 +7,30 @@ from collections.abc import Mapping
 import pulumi
 import pytest
 
-from components.kubernetes_object import DATA_ANNOTATION
-from components.observability.alertmanager import Alertmanager
-from components.observability.alloy import Alloy
-from components.observability.exporters import BlackboxExporter, KubeStateMetrics
-from components.observability.grafana import Grafana
-from components.observability.loki import Loki
-from components.observability.metrics import Monitoring
-from components.observability.prometheus import Prometheus
+from components.backups.component import StoreBackup
+from components.backups.metrics import BackupMetrics
+from components.kubernetes.object import DATA_ANNOTATION
+from components.observability.dashboards.grafana import Grafana
+from components.observability.logs.alloy import Alloy
+from components.observability.logs.loki import Loki
+from components.observability.metrics.alertmanager import Alertmanager
+from components.observability.metrics.build import Monitoring
+from components.observability.metrics.exporters import BlackboxExporter, KubeStateMetrics
+from components.observability.metrics.prometheus import Prometheus
+from components.platform.admission import PlatformAdmission
+from components.platform.ingress import PlatformIngress
+from components.platform.mesh import PlatformMesh
+from components.platform.namespace import PlatformNamespace
 from components.services import SERVICES
-from components.settings.errors import PLATFORM_KEY
-from components.shared.admission import PlatformAdmission
-from components.shared.backup_metrics import BackupMetrics
-from components.shared.backups import StoreBackup
-from components.shared.ingress import PlatformIngress
-from components.shared.mesh import PlatformMesh
-from components.shared.namespace import PlatformNamespace
-from components.shared.nats import Nats
-from components.shared.postgres import Postgres
-from components.shared.postgres_backup import WriteAheadLog
-from components.shared.redis import Redis
-from components.workload import Workload
-from release.program import run_program
-from tests.stacks.documents import ROOT, STACKS
-from tests.unit.program import Program, build, configure, full_configuration
+from components.stack.problems import PLATFORM_KEY
+from components.stores.nats.component import Nats
+from components.stores.postgres.component import Postgres
+from components.stores.postgres.write_ahead_log import WriteAheadLog
+from components.stores.redis.component import Redis
+from components.workloads.workload import Workload
+from rendering.recorder import run_program
+from tests.support.documents import ROOT, STACKS
+from tests.support.program import Program, build, configure, full_configuration
 
 COMPONENTS: Mapping[str, type[pulumi.ComponentResource]] = {
     "alt-las:platform:Namespace": PlatformNamespace,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stacks.documents import ROOT
 from tests.suite import Failures, run, run_beside
+from tests.support.documents import ROOT
 
 DRILL, OTHER_DRILL, RULE = "tests/data/test_a.py::test_x", "tests/e2e/test_b.py::test_y", "tests/unit/test_c.py::test_z"
 

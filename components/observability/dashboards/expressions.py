@@ -5,9 +5,9 @@ A query on a metric that nobody exports is refused when the dashboards are made.
 
 from collections.abc import Iterable, Sequence
 
+from components.observability.alerts.slo import BUDGET_REMAINING, ERRORS
 from components.observability.dashboards.view import View, Watched
-from components.observability.monitors import HEALTH_JOB
-from components.observability.slo import BUDGET_REMAINING, ERRORS
+from components.observability.metrics.monitors import HEALTH_JOB
 
 _ERROR_LEVELS = "error|fatal|critical"
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from components.service_graph import ServiceGraph
 from components.settings import PlatformSettings
 from components.settings.services import ServiceSettings
+from components.traffic.graph import ServiceGraph
 
 
 @dataclass(frozen=True, kw_only=True)

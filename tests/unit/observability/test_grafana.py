@@ -10,15 +10,15 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.observability import dashboards
+from altlas.pictures.dashboard import layout
+from components.observability.alerts.queries import UnknownMetricError
+from components.observability.dashboards import boards as dashboards
 from components.observability.dashboards import expressions
-from components.observability.grafana import Shown, configuration_content
-from components.observability.queries import UnknownMetricError
+from components.observability.dashboards.grafana import Shown, configuration_content
 from components.settings.grafana import GrafanaSettings
-from release.dashboard_picture import layout
-from release.program import Recorder, record
-from tests.stacks.documents import ROOT, STACKS, alpha_settings, alpha_with, platform_of
-from tests.unit.program import find, scraped_on
+from rendering.recorder import Recorder, record
+from tests.support.documents import ROOT, STACKS, alpha_settings, alpha_with, platform_of
+from tests.support.program import find, scraped_on
 
 HOST = "grafana.alt-las.local"
 WITH_HOST = {"grafana.host": HOST, "ingress.tls": {"additional": [{"host": HOST, "secretName": "grafana-tls"}]}}
@@ -146,7 +146,7 @@ def test_dashboards_that_fit_no_config_map_are_refused() -> None:
 def test_a_stack_without_grafana_does_not_pay_for_it() -> None:
     """The builders of dashboards are imported only where there are dashboards."""
     code = (
-        "import sys; from tests.stacks.documents import alpha_with; from release.program import record; "
+        "import sys; from tests.support.documents import alpha_with; from rendering.recorder import record; "
         "record('alpha', alpha_with({'grafana': None})); print('grafana_foundation_sdk' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

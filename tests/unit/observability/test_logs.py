@@ -7,11 +7,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.observability.loki_configuration import FIRST_DAY
+from components.observability.logs.loki_configuration import FIRST_DAY
 from components.settings.secrets import SECRETS
-from release.program import Recorder, record
-from tests.stacks.documents import STACKS, alpha_with, platform_of
-from tests.unit.program import find, scraped_on
+from rendering.recorder import Recorder, record
+from tests.support.documents import STACKS, alpha_with, platform_of
+from tests.support.program import find, scraped_on
 
 BUCKET = {"endpoint": "https://s3.example.com", "bucket": "logs", "since": "2027-01-01"}
 KEYS = {"lokiS3AccessKeyId": "key-id-of-the-bucket", "lokiS3SecretAccessKey": "key-of-the-bucket"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.observability.known_metrics import exported_metrics, known_series
-from components.observability.queries import UnknownMetricError, metric_names, require_known
+from components.observability.alerts.known_metrics import exported_metrics, known_series
+from components.observability.alerts.queries import UnknownMetricError, metric_names, require_known
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_query_on_an_unknown_metric_is_refused_with_its_place_and_a_cure() -> 
         require_known("dashboard overview, panel 3", "rate(http_requests_totl[5m]) + up", known_series())
     message = str(caught.value)
     assert message.startswith("dashboard overview, panel 3: asks for http_requests_totl, which no exporter")
-    assert "components/observability/known_metrics.py" in message
+    assert "components/observability/alerts/known_metrics.py" in message
 
 
 def test_a_histogram_is_asked_for_by_its_series_only() -> None:

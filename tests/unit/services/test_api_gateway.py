@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from release.program import Recorder
-from tests.unit.program import find
-from tests.unit.services.environment import TELEMETRY, environment_of
+from rendering.recorder import Recorder
+from tests.support.environment import TELEMETRY, environment_of
+from tests.support.program import find
 
 
 @pytest.mark.parametrize(

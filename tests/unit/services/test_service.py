@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from components.naming import is_dns_label
-from components.pod import PodArgs, pod_template
-from components.service_graph import Call, ServiceGraphError, Store
+from components.kubernetes.naming import is_dns_label
 from components.services import SERVICES, Service, service_graph
 from components.services.service import service_url
 from components.settings.services import ApiGatewaySettings
-from tests.stacks.documents import alpha_settings
+from components.traffic.graph import Call, ServiceGraphError, Store
+from components.workloads.pod import PodArgs, pod_template
+from tests.support.documents import alpha_settings
 
 DECLARED = {
     Call("api-gateway", "segmentation-service"),

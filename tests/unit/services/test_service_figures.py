@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from release.program import Recorder
-from tests.stacks.documents import STACKS
-from tests.unit.program import find
+from rendering.recorder import Recorder
+from tests.support.documents import STACKS
+from tests.support.program import find
 from tests.unit.services import figures
 
 pytestmark = [pytest.mark.parametrize("stack", STACKS), pytest.mark.parametrize("service", list(figures.PORTS))]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stacks.documents import alpha_settings, alpha_with, only_problem
+from tests.support.documents import alpha_settings, alpha_with, only_problem
 
 
 def test_digests_that_are_required_and_missing_are_named_by_path() -> None:

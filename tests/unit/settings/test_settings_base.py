@@ -6,8 +6,8 @@ from pydantic.fields import FieldInfo
 
 from components.settings import PlatformSettings, Settings
 from components.settings.base import FIELD_CLASSES
-from tests.stacks.documents import alpha_settings
-from tests.unit.settings.models import fields, leaf_fields, models_in
+from tests.support.documents import alpha_settings
+from tests.support.settings_models import fields, leaf_fields, models_in
 
 FIELDS = list(fields())
 LEAVES = leaf_fields()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stacks.documents import alpha_settings, alpha_with, only_problem
+from tests.support.documents import alpha_settings, alpha_with, only_problem
 
 
 @pytest.mark.parametrize(

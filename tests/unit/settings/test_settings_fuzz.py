@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.settings import SettingsError, parse_platform
-from components.settings.errors import PLATFORM_KEY
-from tests.stacks.documents import alpha_with, platform_of
+from components.stack.loading import parse_platform
+from components.stack.problems import PLATFORM_KEY, SettingsError
+from tests.support.documents import alpha_with, platform_of
 
 SCALARS = (
     st.none()

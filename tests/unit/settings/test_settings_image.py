@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stacks.documents import alpha_settings, alpha_with, only_problem
+from tests.support.documents import alpha_settings, alpha_with, only_problem
 
 IMAGE = "services.runner-service.image"
 DIGEST = "sha256:" + "0123456789abcdef" * 4

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.settings.loki import FURTHER_LABELS, REQUIRED_LABELS
-from tests.stacks.documents import REMOVED, alpha_settings, alpha_with, only_problem
+from tests.support.documents import REMOVED, alpha_settings, alpha_with, only_problem
 
 BUCKET = {"endpoint": "https://s3.example.com", "bucket": "logs", "since": "2027-01-01"}
 RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "100m", "memory": "128Mi"}}

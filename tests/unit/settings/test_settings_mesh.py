@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stacks.documents import alpha_settings, alpha_with, only_problem
+from tests.support.documents import alpha_settings, alpha_with, only_problem
 
 
 def test_there_is_no_mesh_unless_a_stack_asks_for_it() -> None:

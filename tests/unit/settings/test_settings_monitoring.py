@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from components.settings.labels import bounded_label
 from components.settings.prometheus import BYTES_PER_SAMPLE, RETENTION_SHARE
-from tests.stacks.documents import alpha_settings, alpha_with, only_problem
+from tests.support.documents import alpha_settings, alpha_with, only_problem
 
 EXTERNAL = {"mode": "external", "external": {"monitorLabels": {"release": "stack"}}}
 

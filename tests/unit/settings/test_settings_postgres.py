@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from components.settings.postgres import major_version
-from tests.stacks.documents import alpha_with, only_problem
-from tests.unit.data_documents import backup_document, postgres_document, postgres_platform, with_postgres
+from tests.support.data_documents import backup_document, postgres_document, postgres_platform, with_postgres
+from tests.support.documents import alpha_with, only_problem
 
 PARAMETERS, RESOURCES = (postgres_document()[key] for key in ("parameters", "resources"))
 

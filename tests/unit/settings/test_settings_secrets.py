@@ -2,7 +2,7 @@
 
 from components.services import SERVICES
 from components.settings.secrets import SECRETS
-from tests.unit.settings.models import fields
+from tests.support.settings_models import fields
 
 
 def test_keys_are_unique_and_none_is_a_setting() -> None:

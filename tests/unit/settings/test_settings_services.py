@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.stacks.documents import REMOVED, alpha_settings, alpha_with, only_problem
+from tests.support.documents import REMOVED, alpha_settings, alpha_with, only_problem
 
 ARCHIVE = "services.archive-service"
 SEGMENTATION = "services.segmentation-service"

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from components.settings import SettingsError, parse_platform
 from components.settings.platform import PlatformSettings
-from tests.stacks.documents import STACKS, alpha_with, platform_of
+from components.stack.loading import parse_platform
+from components.stack.problems import SettingsError
+from tests.support.documents import STACKS, alpha_with, platform_of
 
 BAD = [
     (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.stacks.documents import alpha_settings, alpha_with, only_problem
+from tests.support.documents import alpha_settings, alpha_with, only_problem
 
 ARCHIVE = "services.archive-service"
 

@@ -1,0 +1,276 @@
+"""Operators and CustomResourceDefinitions of a cluster: installed once, skipped while they are the pinned ones.
+
+Owns the order of an installation and of a removal, and what is refused. What is installed is said by cluster.addons.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from altlas.addons.definitions import AddonCluster, Definition
+from altlas.session.engine import Engine
+from altlas.session.workspace import Workspace
+from altlas.status.rollout import Kubectl
+from cluster import Target
+from cluster.addons import (
+    EXTERNAL,
+    AddonFiles,
+    AddonManifest,
+    AddonObjects,
+    State,
+    addon_objects,
+    is_newer,
+    load_manifest,
+    newer_versions,
+    record_of,
+    recorded_version,
+    state_of,
+)
+from rendering.errors import CommandError, ExitCode
+
+PROJECT = "alt-las-addons"
+"""Name of the Pulumi project in cluster/addons."""
+
+SIMULATED = (
+    "Operators are simulated here: their custom resources are accepted by the real API, without the operators' own "
+    "admission webhooks; what only a running operator can do is not proven here."
+)
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person decides about addons of a cluster.
+
+    Attributes:
+        external: Left to the cluster: not installed from here.
+        adopt: Taken over from whoever installed them.
+        optional: Optional ones that are installed too, and kept up to date from then on.
+    """
+
+    external: frozenset[str] = frozenset()
+    adopt: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+
+
+class Addons:
+    """The addons of one cluster."""
+
+    def __init__(
+        self,
+        *,
+        workspace: Workspace,
+        target: Target,
+        kubectl: Kubectl,
+        engine: Engine,
+        report: Callable[[str], None],
+        manifest: AddonManifest | None = None,
+    ) -> None:
+        """Prepare, without asking the cluster.
+
+        Args:
+            workspace: The checkout; keeps the state and the settings of the addons' stack.
+            target: Says whether operators really run.
+            kubectl: Works on the cluster.
+            engine: Runs Pulumi in any of the checkout's projects.
+            report: Told, in sentences, what goes on.
+            manifest: What is pinned, if not what cluster/addons pins.
+        """
+        self._manifest = manifest or load_manifest()
+        self._webhooks = target.runs_containers
+        self._cluster = AddonCluster(kubectl)
+        self._engine = replace(engine, root=workspace.root / "cluster" / "addons", project=PROJECT)
+        self._settings = workspace.private / "addons"
+        self._report = report
+
+    @cached_property
+    def _stack(self) -> str:
+        # A cluster that is made anew is another one, also under its old name.
+        return f"cluster-{self._cluster.identity()[:8]}"
+
+    def ensure(self, choices: Choices = Choices(), *, ask: bool = True) -> bool:
+        """Install what the cluster lacks of the pinned addons; returns whether anything had to be done.
+
+        Args:
+            choices: What to leave alone, take over or add; what was left alone or added before stays so.
+            ask: Whether Pulumi asks before it changes a cluster that is not simulated.
+
+        Raises:
+            CommandError: A newer version is there, an addon cannot be given up or taken over or lacks what it requires
+                (nothing was changed), or the installation failed.
+            ToolsUnavailableError: The files of an addon cannot be had; nothing was changed.
+        """
+        self._check_names(choices.external | choices.adopt | choices.optional)
+        record = self._cluster.record()
+        self._check(record, choices)
+        remembered = {name for name, entry in record.items() if entry == EXTERNAL} & self._manifest.addons.keys()
+        external = (remembered | choices.external) - choices.adopt
+        # Whichever is there already was asked for once, and is kept.
+        asked_for = record.keys() | choices.optional | choices.adopt
+        optional = {name for name, addon in self._manifest.addons.items() if addon.optional and name in asked_for}
+        wanted = record_of(self._manifest, external, webhooks=self._webhooks, optional=optional)
+        if not choices.adopt and record == wanted:
+            self._tell_external(external)
+            return False
+        objects = self._objects([name for name in wanted if name not in external])
+        existing = {each.name: each for each in self._cluster.definitions()}
+        foreign = self._foreign(objects, existing, choices.adopt)
+        own = {n: each for n, each in objects.items() if n not in foreign}
+        self._check_requirements(own, existing)
+        self._install(own, choices.adopt)
+        self._update({*external, *foreign}, optional, ask=ask)
+        self._tell_external(external)
+        return True
+
+    def states(self) -> dict[str, tuple[str, State]]:
+        """Version on the cluster (empty if it is not known) and state of each pinned addon."""
+        record = self._cluster.record()
+        wanted = record_of(self._manifest, (), webhooks=self._webhooks, optional=self._manifest.addons)
+        return {
+            name: (recorded_version(record.get(name, "")), state_of(name, record, wanted, self._manifest))
+            for name in self._manifest.addons
+        }
+
+    def remove(self, *, ask: bool = True) -> bool:
+        """Remove the operators and definitions that were installed from here; returns whether there were any.
+
+        Raises:
+            CommandError: Custom resources exist, which would be deleted with their definitions; or this checkout did
+                not install them. Nothing was changed.
+        """
+        own = [each for each in self._cluster.definitions() if each.is_ours]
+        record = self._cluster.record()
+        if not own and not record:
+            return False
+        resources = self._cluster.custom_resources(own)
+        if resources:
+            raise CommandError(_still_used(resources))
+        if self._engine.stack_exists(self._stack):
+            if self._engine.run("destroy", "--stack", self._stack, "--remove", *self._answers(ask=ask)):
+                raise CommandError("the operators are not completely removed; correct the cause and remove them again")
+        elif record:
+            raise CommandError(
+                "these addons were installed from another checkout or state backend; remove them from there. "
+                "Nothing was changed"
+            )
+        self._cluster.delete(own)
+        return True
+
+    def _check_names(self, names: Collection[str]) -> None:
+        unknown = sorted(set(names) - self._manifest.addons.keys())
+        if unknown:
+            known = ", ".join(self._manifest.addons)
+            raise CommandError(f"{unknown[0]!r} is not an addon; known are: {known}", ExitCode.BAD_INPUT)
+
+    def _check(self, record: Mapping[str, str], choices: Choices) -> None:
+        newer = newer_versions(record, self._manifest)
+        if newer:
+            found = "; ".join(
+                f"{name} {version} is on the cluster, {self._manifest.addons[name].version} is pinned here"
+                for name, version in newer.items()
+            )
+            raise CommandError(
+                f"{found}. A newer version is never replaced by an older one: update this checkout, or work without "
+                "touching the addons: ALT_LAS_ADDONS=0. Nothing was changed"
+            )
+        for name in sorted(choices.external):
+            if record.get(name, EXTERNAL) != EXTERNAL:
+                raise CommandError(
+                    f"{name} was installed from here and its operator may have data in its care; remove the addons "
+                    "first: altlas addons remove. Nothing was changed"
+                )
+
+    def _objects(self, names: Sequence[str]) -> dict[str, AddonObjects]:
+        files = AddonFiles(self._manifest).provide(names)
+        return {
+            name: addon_objects(self._manifest.addons[name], paths, webhooks=self._webhooks)
+            for name, paths in files.items()
+        }
+
+    def _foreign(
+        self, objects: Mapping[str, AddonObjects], existing: Mapping[str, Definition], adopt: Collection[str]
+    ) -> set[str]:
+        """Addons whose definitions somebody else brought and that are not to be taken over; names them."""
+        left = set()
+        for name, content in objects.items():
+            wanted = [each["metadata"]["name"] for each in content.definitions]
+            others = [existing[each] for each in wanted if each in existing and not existing[each].is_ours]
+            if others and name in adopt:
+                self._check_adoption(name, others)
+            elif others:
+                self._report(self._left_alone(name, others))
+                left.add(name)
+        return left
+
+    def _check_requirements(self, objects: Mapping[str, AddonObjects], existing: Collection[str]) -> None:
+        if not self._webhooks:
+            # A simulated operator needs nothing of anybody.
+            return
+        brought = {each["metadata"]["name"] for content in objects.values() for each in content.definitions}
+        for addon in map(self._manifest.addons.__getitem__, objects):
+            missing = [each for each in addon.requires if each not in brought and each not in existing]
+            if missing:
+                raise CommandError(
+                    f"{addon.title} needs what the cluster does not have: {', '.join(missing)}; "
+                    "install what brings it first. Nothing was changed"
+                )
+
+    def _check_adoption(self, name: str, others: Sequence[Definition]) -> None:
+        addon = self._manifest.addons[name]
+        version = _version(others, addon.version_annotation)
+        if is_newer(version, addon.version):
+            raise CommandError(
+                f"{name} {version} is on the cluster, {addon.version} is pinned here; a newer version is never "
+                "replaced by an older one. Nothing was changed"
+            )
+
+    def _left_alone(self, name: str, others: Sequence[Definition]) -> str:
+        addon = self._manifest.addons[name]
+        version = _version(others, addon.version_annotation) or "of an unknown version"
+        return (
+            f"{addon.title} {version} is on the cluster already and was not installed from here "
+            f"({others[0].name}{f' and {len(others) - 1} more' if others[1:] else ''}); it is left alone. "
+            f"To take it over at {addon.version}: altlas addons install --adopt {name}"
+        )
+
+    def _install(self, objects: Mapping[str, AddonObjects], adopt: Collection[str]) -> None:
+        definitions = {name: each.definitions for name, each in objects.items()}
+        count = sum(map(len, definitions.values()))
+        self._report(f"Installing {', '.join(objects) or 'no addon'}: {count} definitions, then their operators ...")
+        if not self._webhooks:
+            self._report(SIMULATED)
+        self._cluster.apply(definitions, adopt)
+
+    def _update(self, external: Collection[str], optional: Collection[str], *, ask: bool) -> None:
+        self._settings.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._engine.stack_exists(self._stack):
+            self._engine.create_stack(self._stack)
+        settings = {"webhooks": self._webhooks, "external": sorted(external), "optional": sorted(optional)}
+        options = [f"--config={PROJECT}:{key}={json.dumps(value)}" for key, value in settings.items()]
+        if self._engine.run("up", "--stack", self._stack, *options, *self._answers(ask=ask)):
+            raise CommandError("the operators are not completely installed; correct the cause and run this again")
+
+    def _answers(self, *, ask: bool) -> tuple[str, ...]:
+        if not self._webhooks:
+            # The simulated cluster holds nothing that a preview could protect.
+            return ("--yes", "--skip-preview")
+        return () if ask else ("--yes",)
+
+    def _tell_external(self, external: Collection[str]) -> None:
+        if external:
+            self._report(f"Left to the cluster: {', '.join(sorted(external))}.")
+
+
+def _version(definitions: Sequence[Definition], annotation: str | None) -> str:
+    versions = {each.annotations.get(annotation, "") for each in definitions} if annotation else {""}
+    return max(versions, key=lambda version: (is_newer(version, "0"), version)).removeprefix("v")
+
+
+def _still_used(resources: Sequence[str]) -> str:
+    shown = "".join(f"\n  {each}" for each in resources[:_SHOWN])
+    more = f"\n  and {len(resources) - _SHOWN} more" if resources[_SHOWN:] else ""
+    return (
+        "custom resources of these addons exist and would be deleted with their definitions, and what they stand for "
+        f"(databases!) with them:{shown}{more}\nDelete them first, or let the addons stay. Nothing was changed"
+    )

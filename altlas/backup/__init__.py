@@ -1,0 +1,1 @@
+"""Backups on request, restores and restore tests of the stores."""

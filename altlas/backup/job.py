@@ -1,0 +1,251 @@
+"""Jobs that restore, list or drill: made of the CronJobs of the dumps as they are deployed, one at a time per store.
+
+The Job's name is the lock: the API server lets nobody make a second one. What is restored is decided by the program in
+the Job (`python -m backup`), which alone sees the backups: a list kept anywhere else would be lost with the cluster.
+"""
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from altlas.backup.request import STORES
+from altlas.status.rollout import Kubectl, when_answered
+from rendering.errors import CommandError, ExitCode
+
+_POLL_SECONDS = 0.5
+_REPORT_SECONDS = 10
+_LOG_LINES, _ALL_LINES = 20, -1
+_KEPT_SECONDS = 7 * 24 * 3600
+_ACTION = "alt-las.io/backup-action"
+"""Label by which monitoring knows dumps and drills, see `backup.exporter`."""
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a Job is to do.
+
+    Attributes:
+        action: restore, list or drill; with the store the name of the Job.
+        store: The store.
+        arguments: Command line after the store.
+        environment: Plain variables beside those of the CronJob.
+        secrets: Keys in the Secret of the CronJob by the variable that each becomes.
+    """
+
+    action: str
+    store: str
+    arguments: Sequence[str] = ()
+    environment: Mapping[str, str] | None = None
+    secrets: Mapping[str, str] | None = None
+
+    @property
+    def job(self) -> str:
+        """Name of the Job."""
+        return f"{self.store}-{self.action}-now"
+
+    @property
+    def cron_job(self) -> str:
+        """Name of the CronJob that it is made of: a drill has its own, the rest is done by the pods of the dumps."""
+        return f"{self.store}-backup-drill" if self.action == "drill" else f"{self.store}-backup"
+
+
+def remove_jobs(kubectl: Kubectl, namespace: str) -> None:
+    """Remove the Jobs of all tasks, whose pods hold the volumes of the dumps also when they have ended.
+
+    Raises:
+        CommandError: The cluster does not answer or refuses.
+    """
+    names = [Task(action, store).job for store in STORES for action in ("restore", "list", "drill", "fetch")]
+    kubectl.text("delete", "jobs", *names, "--namespace", namespace, "--ignore-not-found", "--wait=false")
+
+
+def job_of(cron_job: Mapping[str, Any], task: Task) -> Manifest:
+    """The Job of a task: image, volume, identity, key and limits are those of the CronJob."""
+    template = copy.deepcopy(cron_job["spec"]["jobTemplate"])
+    spec = template["spec"] | {"backoffLimit": 0, "ttlSecondsAfterFinished": _KEPT_SECONDS}
+    (container,) = spec["template"]["spec"]["containers"]
+    command = container["command"]
+    program = command[: command.index("--root") + 2]
+    container["name"], container["command"] = task.action, [*program, task.action, task.store, *task.arguments]
+    container["env"] = _environment(container["env"], task)
+    spec["template"]["spec"]["volumes"] = _volumes(spec["template"]["spec"]["volumes"], task)
+    spec["template"]["metadata"]["labels"] = _labels(spec["template"]["metadata"]["labels"], task)
+    metadata = {"name": task.job, "namespace": cron_job["metadata"]["namespace"]}
+    labels = _labels(template["metadata"]["labels"], task)
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata | {"labels": labels}, "spec": spec}
+
+
+def _labels(given: Mapping[str, str], task: Task) -> dict[str, str]:
+    """Those of the dumps without their action: else a list that ended well would count as a good dump."""
+    return {name: value for name, value in given.items() if name != _ACTION or value == task.action}
+
+
+def _environment(given: Sequence[Mapping[str, Any]], task: Task) -> list[Mapping[str, Any]]:
+    new = {name: {"name": name, "value": value} for name, value in (task.environment or {}).items()}
+    return [*(each for each in given if each["name"] not in new), *new.values()]
+
+
+def _volumes(given: Sequence[Mapping[str, Any]], task: Task) -> list[Mapping[str, Any]]:
+    """The volumes with the passwords of the task among those of the dumps, in files named like the variables."""
+    new = [{"key": key, "path": name} for name, key in (task.secrets or {}).items()]
+    taken = {each["path"] for each in new}
+
+    def changed(volume: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "secret" not in volume:
+            return volume
+        kept = [each for each in volume["secret"]["items"] if each["path"] not in taken]
+        return {**volume, "secret": {**volume["secret"], "items": [*kept, *new]}}
+
+    return [changed(volume) for volume in given]
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Runs Jobs in the namespace of a stack and tells how they ended.
+
+    Attributes:
+        kubectl: Reaches the cluster.
+        stack: Name of the stack.
+        namespace: Its namespace.
+        report: Tells the person at the terminal what happens.
+    """
+
+    kubectl: Kubectl
+    stack: str
+    namespace: str
+    report: Callable[[str], None]
+
+    def deployed(self, task: Task) -> Mapping[str, Any]:
+        """The CronJob that a task's Job is made of.
+
+        Raises:
+            CommandError: It is not there.
+        """
+        found = self._get("cronjob", task.cron_job)
+        if found is None:
+            raise CommandError(
+                f"there is no CronJob {task.cron_job} in {self.namespace}: the stack {self.stack} is not deployed, or "
+                f"without alt-las:platform.backup; bring it up with `altlas up --stack {self.stack}`. Nothing was "
+                "changed",
+                ExitCode.BAD_INPUT,
+            )
+        return found
+
+    def run(self, task: Task, prepare: Callable[[], None] | None = None) -> str:
+        """Make the Job, wait until it ends, and return what it has printed.
+
+        Args:
+            task: What the Job is to do.
+            prepare: What must be done before it begins, while the Job is there already and keeps others away.
+
+        Raises:
+            CommandError: Another one is at work, or the Job failed; holds what it said.
+        """
+        manifest = job_of(self.deployed(task), task)
+        self._make_way(task)
+        manifest["spec"]["suspend"] = prepare is not None
+        if not self.kubectl.create(manifest):
+            raise _busy(task, self.namespace)
+        self.report(f"Made the Job {task.job} in {self.namespace}.")
+        if prepare:
+            self._prepared(task, prepare)
+        try:
+            good = self._wait(task, manifest["spec"]["activeDeadlineSeconds"])
+        except KeyboardInterrupt:
+            self.report(f"The Job {task.job} goes on without this command; {self._ways(task)}")
+            raise
+        if not good:
+            said = self._log(task, _LOG_LINES) or "no log of its pod is there"
+            raise CommandError(f"the Job {task.job} failed: {said}")
+        return self._log(task, _ALL_LINES)
+
+    def _prepared(self, task: Task, prepare: Callable[[], None]) -> None:
+        job = ("job", task.job, "--namespace", self.namespace)
+        try:
+            prepare()
+        except BaseException:
+            self.kubectl.text("delete", *job)
+            raise
+        self.kubectl.text("patch", *job, "--type=merge", "--patch", '{"spec": {"suspend": false}}')
+
+    def _make_way(self, task: Task) -> None:
+        """Remove the Job of before, if it has ended."""
+        before = self._get("job", task.job)
+        if before is None:
+            return
+        if _ended(before) is None:
+            raise _busy(task, self.namespace)
+        # By its UID: of two that see it ended, the later one must not remove what the earlier one has made since.
+        path = f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{task.job}"
+        options = {
+            **{"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"},
+            "preconditions": {"uid": before["metadata"]["uid"]},
+        }
+        try:
+            self.kubectl.text("delete", "--raw", path, "--filename", "-", stdin=json.dumps(options))
+        except CommandError as error:
+            if not any(reason in str(error) for reason in ("(Conflict)", "(NotFound)")):
+                raise
+
+    def _wait(self, task: Task, seconds: int) -> bool:
+        deadline, next_report = time.monotonic() + seconds, time.monotonic() + _REPORT_SECONDS
+        while time.monotonic() < deadline:
+            job = self._patiently(task)
+            if job is None:
+                raise CommandError(f"the Job {task.job} was deleted while it ran; look at the store before you go on")
+            ended = _ended(job)
+            if ended is not None:
+                return ended
+            if time.monotonic() > next_report:
+                self.report(f"Waiting for the Job {task.job} ...")
+                next_report += _REPORT_SECONDS
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def _patiently(self, task: Task) -> Mapping[str, Any] | None:
+        """The Job; a cluster that is away for a moment does not end the wait, for the Job does not end with it."""
+        try:
+            return when_answered(lambda: self._get("job", task.job))
+        except CommandError as error:
+            raise CommandError(f"{error}. The Job {task.job} may be at work: {self._ways(task)}", error.code) from None
+
+    def _ways(self, task: Task) -> str:
+        job = f"job {task.job} --namespace {self.namespace}"
+        return f"look at it with `kubectl get {job}`, end it with `kubectl delete {job}`"
+
+    def _log(self, task: Task, lines: int) -> str:
+        arguments = ("logs", f"job/{task.job}", "--namespace", self.namespace, f"--tail={lines}")
+        try:
+            return self.kubectl.text(*arguments).strip()
+        except CommandError:
+            # The Job has ended either way; its log is only what it has to say.
+            return ""
+
+    def _get(self, kind: str, name: str) -> Mapping[str, Any] | None:
+        printed = self.kubectl.text(
+            "get", kind, name, "--namespace", self.namespace, "--ignore-not-found", "--output=json"
+        )
+        found: Mapping[str, Any] | None = json.loads(printed) if printed.strip() else None
+        return found
+
+
+def _ended(job: Mapping[str, Any]) -> bool | None:
+    """Whether a Job has ended well; None while it works."""
+    for condition in job.get("status", {}).get("conditions", ()):
+        if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
+            return bool(condition["type"] == "Complete")
+    return None
+
+
+def _busy(task: Task, namespace: str) -> CommandError:
+    return CommandError(
+        f"another {task.action} of {task.store} is at work: the Job {task.job} in {namespace}. Wait until it ends; if "
+        f"it hangs, look at it and remove it with `kubectl delete job {task.job} --namespace {namespace}`. Nothing was "
+        "changed",
+        ExitCode.BUSY,
+    )

@@ -1,0 +1,93 @@
+"""A second PostgreSQL beside the live one, recovered to a moment from the write-ahead log.
+
+Made from what the program itself would deploy. Never touches the live Cluster: services move to the new one by a
+change of settings, and the old one stays until a tombstone names it.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rendering.errors import CommandError, ExitCode
+
+OBJECT_STORE = "objectstores.barmancloud.cnpg.io"
+"""Kind of the object in which the plugin notes from when on it can recover."""
+
+_ORIGIN = "origin"
+
+Manifest = dict[str, Any]
+
+
+def check_window(object_store: Mapping[str, Any], server: str, moment: datetime) -> None:
+    """Make sure that the log reaches back to a moment, where the plugin has noted how far it does.
+
+    Args:
+        object_store: The ObjectStore as the cluster has it.
+        server: Name of the server in it.
+        moment: Moment to recover to.
+
+    Raises:
+        CommandError: The first base backup is younger.
+    """
+    windows = object_store.get("status", {}).get("serverRecoveryWindow", {})
+    first = windows.get(server, {}).get("firstRecoverabilityPoint")
+    if first and moment < datetime.fromisoformat(first).astimezone(UTC):
+        raise CommandError(
+            f"--at {moment.isoformat()} lies before the first moment that the write-ahead log leads to, {first}; name "
+            "a later one, or restore an earlier dump with --backup. Nothing was changed",
+            ExitCode.BAD_INPUT,
+        )
+
+
+def recovered_cluster(objects: Iterable[Mapping[str, Any]], into: str, moment: datetime) -> list[Manifest]:
+    """The objects of the second PostgreSQL.
+
+    Args:
+        objects: What the program would deploy.
+        into: Name of the new Cluster.
+        moment: Moment to recover to.
+
+    Raises:
+        CommandError: The name is that of the live Cluster.
+    """
+    everything = list(objects)
+    live = next(each for each in everything if each["kind"] == "Cluster")
+    name = live["metadata"]["name"]
+    if into == name:
+        raise CommandError(
+            f"--into {into} is the live Cluster, which is never overwritten; choose another name, look at what was "
+            "recovered, and only then let the services use it",
+            ExitCode.BAD_INPUT,
+        )
+    cluster = copy.deepcopy(dict(live))
+    (archiver,) = cluster["spec"].pop("plugins")
+    cluster["metadata"]["name"] = into
+    # The copy must not write into the log that it is made from, and must not take over the address of the live one.
+    cluster["spec"]["managed"].pop("services")
+    cluster["spec"]["instances"] = 1
+    cluster["spec"]["postgresql"].pop("synchronous", None)
+    recovery = {"source": _ORIGIN, "recoveryTarget": {"targetTime": moment.isoformat()}}
+    plugin = {"name": archiver["name"], "parameters": archiver["parameters"]}
+    cluster["spec"] |= {
+        "bootstrap": {"recovery": recovery},
+        "externalClusters": [{"name": _ORIGIN, "plugin": plugin}],
+    }
+    policy = next(each for each in everything if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == name)
+    return [_renamed(policy, name, into), _renamed(cluster, name, into, keep=("managed", "externalClusters"))]
+
+
+def _renamed(manifest: Mapping[str, Any], old: str, new: str, keep: Iterable[str] = ()) -> Manifest:
+    """The manifest with the labels and selectors of another Cluster."""
+    result: Manifest = copy.deepcopy(dict(manifest))
+    result["metadata"]["name"] = new
+    kept = {key: result["spec"][key] for key in keep}
+    result["spec"] = _with_other_cluster(result["spec"], old, new) | kept
+    return result
+
+
+def _with_other_cluster(tree: Any, old: str, new: str) -> Any:
+    if isinstance(tree, dict):
+        changed = {key: _with_other_cluster(value, old, new) for key, value in tree.items()}
+        return changed | ({"cnpg.io/cluster": new} if tree.get("cnpg.io/cluster") == old else {})
+    return [_with_other_cluster(item, old, new) for item in tree] if isinstance(tree, list) else tree

@@ -1,0 +1,182 @@
+"""What somebody asks `altlas restore` for, and everything about it that can be refused without looking at a backup."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from components.settings import PlatformSettings
+from rendering.errors import CommandError, ExitCode
+
+STORES = ("postgres", "redis", "nats")
+_OBJECT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
+_DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_BACKUP = re.compile(r"\d{8}T\d{6}Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be restored, and where to.
+
+    Attributes:
+        store: Name of the store.
+        stack: Name of the stack.
+        backup: Id of a backup, or None.
+        at: Moment to go back to, or None; exactly one of the two is given.
+        into: Name of the copy, or None where live data is replaced.
+        only: Databases or streams to restore; all when empty.
+        replace: Whether live data is replaced.
+        confirmed: The stack's name, as it was typed to confirm that.
+    """
+
+    store: str
+    stack: str
+    backup: str | None = None
+    at: datetime | None = None
+    into: str | None = None
+    only: tuple[str, ...] = ()
+    replace: bool = False
+    confirmed: str | None = None
+
+    def uses_the_log(self, platform: PlatformSettings) -> bool:
+        """Whether the write-ahead log brings PostgreSQL back to the very moment; else the newest dump before it does.
+
+        It always makes a Cluster of its own, so it never replaces anything.
+        """
+        log = platform.backup is not None and platform.backup.object_store is not None
+        return self.store == "postgres" and self.at is not None and log and not self.replace
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """Read a moment of the past with its time zone.
+
+    Raises:
+        CommandError: The text is none, names no time zone, or lies in the future.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise _refused(f"--at {text!r} is not a time with its zone; write one such as 2026-01-31T12:00:00+00:00")
+    if moment > now:
+        raise _refused(f"--at {text} lies in the future; name a moment of the past")
+    return moment.astimezone(UTC)
+
+
+def check_store(store: str, platform: PlatformSettings) -> None:
+    """Make sure that the stack runs a store and has backups of it.
+
+    Raises:
+        CommandError: The store is unknown, or the stack has none of it, or no backups.
+    """
+    if store not in STORES:
+        raise _refused(f"{store!r} is not a store; known: {', '.join(STORES)}")
+    for name in (store, "backup"):
+        if getattr(platform, name) is None:
+            raise _refused(f"alt-las:platform.{name} is not set, so there is nothing to restore {store} from")
+
+
+def check_fetch(store: str, backup: str | None, stack: str, platform: PlatformSettings) -> tuple[str, ...]:
+    """Make sure that there is a bucket to fetch a backup from, and return what the program in the Job is told.
+
+    Raises:
+        CommandError: The store is unknown, the stack has no bucket, or the id is none.
+    """
+    check_store(store, platform)
+    if platform.backup is None or platform.backup.object_store is None:
+        raise _refused("alt-las:platform.backup.objectStore is not set, so there is no bucket to fetch from")
+    if backup is None:
+        return ()
+    _check_id(backup, store, stack)
+    return ("--backup", backup)
+
+
+def _check_id(backup: str, store: str, stack: str) -> None:
+    if not _BACKUP.fullmatch(backup):
+        raise _refused(
+            f"--backup {backup!r} is not the id of a backup, such as 20260131T010000Z; `altlas backups {store} --stack "
+            f"{stack}` lists them"
+        )
+
+
+def check_request(request: Request, platform: PlatformSettings) -> None:
+    """Make sure that a request makes sense, before the cluster is asked.
+
+    Raises:
+        CommandError: It does not; says what would. Nothing was changed.
+    """
+    check_store(request.store, platform)
+    if (request.backup is None) == (request.at is None):
+        raise _refused(
+            f"say what to restore, either --at TIME or --backup ID; `altlas backups {request.store} --stack "
+            f"{request.stack}` lists the backups"
+        )
+    if request.backup is not None:
+        _check_id(request.backup, request.store, request.stack)
+    if request.replace:
+        _check_replacement(request)
+    else:
+        _check_copy(request, platform)
+
+
+def _check_replacement(request: Request) -> None:
+    if request.into is not None:
+        raise _refused("--into makes a copy and --replace changes live data; choose one of them")
+    if request.confirmed != request.stack:
+        typed = "it was not typed" if request.confirmed is None else f"{request.confirmed!r} was typed"
+        raise _refused(
+            f"--replace changes live data of the stack {request.stack}: confirm it with --confirm {request.stack}; "
+            f"{typed}. To look first, restore beside it with --into NAME"
+        )
+
+
+def _check_copy(request: Request, platform: PlatformSettings) -> None:
+    if request.into is None:
+        raise _refused("--into NAME is missing; with --replace live data is replaced instead")
+    if request.only and request.uses_the_log(platform):
+        raise _refused(
+            f"--only {' '.join(request.only)} is a part of a dump, but --at recovers the whole Cluster from its "
+            "write-ahead log; leave --only out, or name a dump with --backup"
+        )
+    live = live_names(request.store, platform)
+    if request.into in live:
+        raise _refused(
+            f"--into {request.into} is live, and live data is never restored over; choose another name and look at the "
+            f"copy, or use --replace with --confirm {request.stack}"
+        )
+    dump = request.store == "postgres" and not request.uses_the_log(platform)
+    pattern, letters = (_DATABASE_NAME, "'_'") if dump else (_OBJECT_NAME, "'-'")
+    if not pattern.fullmatch(request.into):
+        what = "a database" if dump else "an object"
+        raise _refused(f"--into {request.into!r} cannot name {what}; use lower-case letters, digits and {letters}")
+    if dump and len(request.only) != 1 and len(databases(platform)) > 1:
+        raise _refused(
+            f"--into {request.into} is one database; choose which one becomes it with --only "
+            f"{'|'.join(sorted(databases(platform)))}"
+        )
+
+
+def databases(platform: PlatformSettings) -> frozenset[str]:
+    """Names of the live databases."""
+    found = platform.postgres.databases.by_service().values() if platform.postgres else ()
+    return frozenset(database.name for database in found)
+
+
+def live_names(store: str, platform: PlatformSettings) -> frozenset[str]:
+    """Names that live data or its address has."""
+    services: Mapping[str, object] = platform.services.by_name()
+    own = {"redis", "redis-proxy", "nats", "postgres-db", "platform", "postgres"}
+    return frozenset({*own, *services}) | (databases(platform) if store == "postgres" else frozenset())
+
+
+def program_arguments(request: Request) -> tuple[str, ...]:
+    """What the program in the Job is told after the store's name (see `python -m backup`)."""
+    which = ("--backup", request.backup) if request.backup else ("--at", request.at.isoformat() if request.at else "")
+    into = ("--into", request.into) if request.into else ()
+    parts = tuple(word for part in request.only for word in ("--only", part))
+    return (*which, *parts, *into, *(("--replace",) if request.replace else ()))
+
+
+def _refused(message: str) -> CommandError:
+    return CommandError(f"{message}. Nothing was changed", ExitCode.BAD_INPUT)

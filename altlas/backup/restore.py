@@ -1,0 +1,131 @@
+"""From a request to a restored copy: a Cluster from the write-ahead log, or a Job that restores a backup."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from altlas.backup import copy as restore_copy
+from altlas.backup import postgres_recovery as restore_cluster
+from altlas.backup import request as requests
+from altlas.backup.job import Jobs, Task
+from altlas.backup.request import Request
+from altlas.update.up import Session
+from components.settings import PlatformSettings
+from rendering.errors import CommandError, ExitCode
+from rendering.recorder import record
+
+_RESTORING = {
+    # The role of the dumps may read only; `backup.postgres` names what it needs.
+    "postgres": Task(
+        "restore", "postgres", environment={"PGUSER": "restore"}, secrets={"PGPASSWORD": "PG_RESTORE_PASSWORD"}
+    ),
+    "redis": Task("restore", "redis", secrets={"REDIS_RESTORE_PASSWORD": "REDIS_RESTORE_PASSWORD"}),
+    "nats": Task("restore", "nats", secrets={"NATS_RESTORE_PASSWORD": "NATS_RESTORE_PASSWORD"}),
+}
+"""What a restore needs beside what the dumps have."""
+
+_COPY_KINDS = "statefulset,service,serviceaccount,networkpolicy"
+_ALL_COPY_KINDS = f"{_COPY_KINDS},configmap,persistentvolumeclaim"
+_POLL_SECONDS = 0.5
+
+
+def removal(namespace: str, copy: str) -> str:
+    """The command that removes a copy of Redis or NATS with its data."""
+    return f"kubectl delete {_ALL_COPY_KINDS} --namespace {namespace} --selector app.kubernetes.io/name={copy}"
+
+
+@dataclass(frozen=True)
+class Restoring:
+    """A stack whose backups are used.
+
+    Attributes:
+        session: Programs and cluster.
+        stack: Name of the stack.
+        platform: Its settings.
+        jobs: Runs Jobs in its namespace.
+    """
+
+    session: Session
+    stack: str
+    platform: PlatformSettings
+    jobs: Jobs
+
+    def restore(self, request: Request) -> str:
+        """Do what was asked for and return what there is to say about it.
+
+        Raises:
+            CommandError: It cannot be done; live data is untouched.
+        """
+        requests.check_request(request, self.platform)
+        if request.uses_the_log(self.platform):
+            return self._recover(request)
+        given = _RESTORING[request.store]
+        task = Task(given.action, given.store, requests.program_arguments(request), given.environment, given.secrets)
+        beside = request.into if request.store != "postgres" else None
+        if beside is None:
+            return self.jobs.run(task)
+        self.jobs.deployed(task)
+        self._check_free(beside)
+        live = self._live(request.store)
+        done = self.jobs.run(task, lambda: self._make_copy(request.store, live, beside))
+        self.jobs.report(f"When you have what you need, remove the copy: `{removal(self.platform.namespace, beside)}`")
+        return done
+
+    def _recover(self, request: Request) -> str:
+        assert request.at is not None, "only a moment uses the log"
+        assert request.into is not None, "the log makes a copy"
+        objects = record(self.stack, self.platform).objects
+        manifests = restore_cluster.recovered_cluster(objects, request.into, request.at)
+        (live,) = (each["metadata"]["name"] for each in objects if each["kind"] == "Cluster")
+        for store in self.session.kubectl.items(restore_cluster.OBJECT_STORE, self.platform.namespace):
+            restore_cluster.check_window(store, live, request.at)
+        self._check_free(request.into, f"{_COPY_KINDS},clusters.postgresql.cnpg.io")
+        for manifest in manifests:
+            self.session.kubectl.create(manifest)
+        return (
+            f"Made the Cluster {request.into}, which the operator recovers to {request.at.isoformat()}; look at it "
+            "before services use it. What the operator does is not proven here."
+        )
+
+    def _check_free(self, name: str, kinds: str = _COPY_KINDS) -> None:
+        found = self.session.kubectl.text(
+            "get", kinds, "--namespace", self.platform.namespace, f"--field-selector=metadata.name={name}",
+            "--output=name",
+        ).split()  # fmt: skip
+        if found:
+            raise CommandError(
+                f"--into {name} is there already: {', '.join(found)}. Choose another name, or remove it (a copy of "
+                f"before: `{removal(self.platform.namespace, name)}`). Nothing was changed",
+                ExitCode.BAD_INPUT,
+            )
+
+    def _live(self, store: str) -> Mapping[str, Any]:
+        """The live servers, whose Secrets the copy uses."""
+        namespace = self.platform.namespace
+        found = self.session.kubectl.items("statefulsets", namespace, f"--field-selector=metadata.name={store}")
+        if not found:
+            raise CommandError(
+                f"there is no StatefulSet {store} in {namespace}, whose Secrets the copy needs; bring it back with "
+                f"`pulumi refresh --stack {self.stack}` and `altlas up --stack {self.stack}`. Nothing was changed",
+                ExitCode.BAD_INPUT,
+            )
+        return found[0]
+
+    def _make_copy(self, store: str, live: Mapping[str, Any], into: str) -> None:
+        kubectl, namespace = self.session.kubectl, self.platform.namespace
+        document = restore_copy.single_server(self.platform.model_dump(mode="json", by_alias=True), store)
+        (secret,) = (name for name in restore_copy.secret_names(live) if name.startswith(f"{store}-secrets"))
+        secrets = {f"{store}-secrets": secret}
+        for manifest in restore_copy.copied_objects(record(self.stack, document).objects, store, into, secrets):
+            kubectl.create(manifest)
+        deadline = time.monotonic() + self.platform.rollout.timeout_seconds
+        while True:
+            (copy,) = kubectl.items("statefulsets", namespace, f"--field-selector=metadata.name={into}")
+            if copy["status"].get("readyReplicas"):
+                return
+            if time.monotonic() > deadline:
+                raise CommandError(
+                    f"the server {into} does not become ready; look at it, then remove it: `{removal(namespace, into)}`"
+                )
+            time.sleep(_POLL_SECONDS)

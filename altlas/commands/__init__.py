@@ -1,0 +1,1 @@
+"""The commands of `altlas`, one file a group."""

@@ -1,0 +1,1 @@
+"""The platform as a Compose file, for one machine without a cluster."""

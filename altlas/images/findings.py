@@ -1,0 +1,117 @@
+"""Reads the reports of the scanners and decides whether an image may be released."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from altlas.images.errors import ImageRefusedError
+from components.settings.base import Settings
+from components.stack.problems import reasons
+
+REFUSED = ("critical", "high")
+"""Severities that keep an image from being released, unless an exception names the finding."""
+
+SEVERITIES = ("critical", "high", "medium", "low", "negligible", "unknown")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A known weakness of a package in an image."""
+
+    identifier: str
+    package: str
+    severity: str
+
+
+class FindingException(Settings):
+    """Leave to release an image in spite of a finding, for a reason and for a time."""
+
+    identifier: str = Field(description="Name of the finding, such as CVE-2026-1234.", min_length=1)
+    reason: str = Field(description="Why the finding does no harm here.", min_length=10)
+    until: str = Field(description="Last day of the leave, as YYYY-MM-DD.", pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+class _ExceptionFile(Settings):
+    exceptions: tuple[FindingException, ...] = ()
+
+
+def read_exceptions(file: Path) -> tuple[FindingException, ...]:
+    """Read the exceptions; none where the file is missing.
+
+    Raises:
+        ImageRefusedError: The file is not one of exceptions, each with a reason and a last day.
+    """
+    if not file.exists():
+        return ()
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        read = _ExceptionFile.model_validate_json(json.dumps(document, default=str)).exceptions
+        for exception in read:
+            date.fromisoformat(exception.until)
+    except (yaml.YAMLError, ValidationError, ValueError) as error:
+        raise ImageRefusedError(
+            f"{file.name} is not a list of exceptions with identifier, reason and until (YYYY-MM-DD): {reasons(error)}"
+        ) from None
+    return read
+
+
+def read_report(file: Path) -> tuple[str, tuple[Finding, ...]]:
+    """Read a report of Trivy or Grype and return the scanner's name with the findings.
+
+    Raises:
+        ImageRefusedError: The file is missing or is no such report.
+    """
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ImageRefusedError(f"the scan report {file} cannot be read: {error}") from None
+    if isinstance(document, dict) and "SchemaVersion" in document and "ArtifactName" in document:
+        return "trivy", tuple(_trivy(document))
+    if isinstance(document, dict) and "matches" in document and "descriptor" in document:
+        return "grype", tuple(_grype(document))
+    raise ImageRefusedError(f"{file} is neither a JSON report of Trivy nor one of Grype")
+
+
+def check_findings(
+    scanner: str, findings: Iterable[Finding], exceptions: Iterable[FindingException], today: date
+) -> dict[str, int]:
+    """Refuse what is too severe, and count the findings by severity.
+
+    Raises:
+        ImageRefusedError: Names the finding, or the exception that has expired.
+    """
+    leave = {exception.identifier: exception for exception in exceptions}
+    counts = dict.fromkeys(SEVERITIES, 0)
+    for finding in findings:
+        counts[finding.severity if finding.severity in counts else "unknown"] += 1
+        if finding.severity not in REFUSED:
+            continue
+        exception = leave.get(finding.identifier)
+        what = f"{scanner} finds {finding.identifier} ({finding.severity}) in {finding.package}"
+        if exception is None:
+            raise ImageRefusedError(
+                f"{what}; update the package, or add an exception with reason and last day to images.exceptions.yaml"
+            )
+        if date.fromisoformat(exception.until) < today:
+            raise ImageRefusedError(
+                f"{what}, and its exception expired on {exception.until}; update the package or decide anew"
+            )
+    return {severity: count for severity, count in counts.items() if count}
+
+
+def _trivy(document: Mapping[str, Any]) -> Iterator[Finding]:
+    for result in document.get("Results") or ():
+        for each in result.get("Vulnerabilities") or ():
+            yield Finding(each["VulnerabilityID"], each["PkgName"], each["Severity"].lower())
+
+
+def _grype(document: Mapping[str, Any]) -> Iterator[Finding]:
+    for each in document["matches"]:
+        weakness = each["vulnerability"]
+        yield Finding(weakness["id"], each["artifact"]["name"], weakness["severity"].lower())

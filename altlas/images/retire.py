@@ -1,0 +1,104 @@
+"""Takes an image out of use: an archive record, and the commands that its registry's owner runs."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from altlas.images.errors import ImageRefusedError
+from altlas.images.locking import check_usable
+from components.settings.image import RETIRED_IMAGES, is_repository
+from components.stack.image_lock import ImageLock
+
+RECORD_NAME = "images.retired.yaml"
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_HEADER = "# Written by `altlas images retire`: images that are out of use, and what replaced them.\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retirement:
+    """One image that is out of use.
+
+    Attributes:
+        image: Repository and tag.
+        replaced_by: Repository and tag of the image in use.
+        retired_at: Time in UTC.
+    """
+
+    image: str
+    replaced_by: str
+    retired_at: str
+
+    def as_document(self) -> dict[str, str]:
+        """The record as the archive has it."""
+        return {"image": self.image, "replacedBy": self.replaced_by, "retiredAt": self.retired_at}
+
+    def commands(self, archive: str) -> tuple[str, ...]:
+        """What the registry's owner runs: keep a copy under its digest, compare it, then remove the tag.
+
+        Args:
+            archive: Repository prefix that keeps retired images.
+        """
+        repository, _, tag = self.image.rpartition(":")
+        kept = f"{archive}/{repository.rpartition('/')[2]}:retired-{tag}-{self.retired_at[:10]}"
+        return (
+            f"crane copy {self.image} {kept}",
+            f'test "$(crane digest {self.image})" = "$(crane digest {kept})"',
+            f"crane delete {self.image}",
+        )
+
+
+def retirement(image: str, replaced_by: str | None, lock: ImageLock | None, now: str) -> Retirement:
+    """Decide on taking an image out of use.
+
+    Args:
+        image: Repository and tag.
+        replaced_by: What is used in its place; for the five images of the alpha phase it is known.
+        lock: The lock; an image in it is in use.
+        now: Time in UTC.
+
+    Raises:
+        ImageRefusedError: The image is in use, or its replacement is not usable.
+    """
+    repository, _, tag = image.rpartition(":")
+    if not is_repository(repository) or not _TAG.fullmatch(tag):
+        raise ImageRefusedError(f"{image!r} is no image; write REPOSITORY:TAG")
+    replacement = replaced_by or RETIRED_IMAGES.get(image)
+    if replacement is None:
+        raise ImageRefusedError(f"nothing is known to replace {image}; name it with --replaced-by REPOSITORY:TAG")
+    if not all(replacement.rpartition(":")[::2]):
+        raise ImageRefusedError(f"{replacement!r} is no image; write REPOSITORY:TAG")
+    if replacement == image:
+        raise ImageRefusedError(f"{image} cannot replace itself; name another image with --replaced-by")
+    check_usable(replacement, "replace an image")
+    for service, locked in (lock.images if lock else {}).items():
+        if image == f"{locked.repository}:{locked.tag}":
+            raise ImageRefusedError(f"{image} is locked for {service} and thus in use; lock its replacement first")
+    return Retirement(image=image, replaced_by=replacement, retired_at=now)
+
+
+def record(file: Path, new: Retirement) -> None:
+    """Add a retirement to the archive, at once or not at all.
+
+    Raises:
+        ImageRefusedError: The image is in the archive already, or the archive cannot be read.
+    """
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {"retired": []}
+        known: list[Mapping[str, Any]] = list(document["retired"])
+        earlier = [each for each in known if each["image"] == new.image]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ImageRefusedError(f"{file.name} cannot be read ({type(error).__name__}); mend it first") from None
+    if earlier:
+        raise ImageRefusedError(f"{new.image} is retired since {earlier[0]['retiredAt']}, see {file.name}")
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    content = {"retired": [*known, new.as_document()]}
+    try:
+        draft.write_text(_HEADER + yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)

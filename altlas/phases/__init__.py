@@ -1,0 +1,1 @@
+"""From one phase to the next: the settings that differ, and taking them over."""

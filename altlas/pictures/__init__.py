@@ -1,0 +1,1 @@
+"""Pictures of the platform, drawn from the rendered objects."""

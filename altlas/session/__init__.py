@@ -1,0 +1,1 @@
+"""What every command stands on: checkout, programs, cluster, engine."""

@@ -1,0 +1,117 @@
+"""Runs the Pulumi CLI for a stack, in an environment that `altlas.session.environment` made."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from components.stack.problems import PROJECT
+from rendering.errors import CommandError
+
+_PASSING_STATE = re.compile(r"@ |.* (creat|updat|delet|replac|read)ing \(\d+s\)")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The Pulumi CLI in the folder of the program.
+
+    Attributes:
+        root: Folder of Pulumi.yaml.
+        variables: What `altlas.session.environment.environment` gave.
+        project: Name in Pulumi.yaml.
+    """
+
+    root: Path
+    variables: Mapping[str, str]
+    project: str = PROJECT
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a Pulumi process."""
+        return {**os.environ, **self.variables}
+
+    def run(self, *arguments: str) -> int:
+        """Run a command in the foreground and return its exit code.
+
+        On a terminal Pulumi draws its own display. Elsewhere only what has ended is printed: a log needs no line for
+        each state that an object passes on its way.
+        """
+        command = ["pulumi", *arguments]
+        if sys.stdout.isatty():
+            return subprocess.run(command, cwd=self.root, env=self.environment, check=False).returncode
+        with subprocess.Popen(
+            command, cwd=self.root, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        ) as process:
+            for line in process.stdout or ():
+                if not _PASSING_STATE.match(line):
+                    print(line, end="", flush=True)  # noqa: T201  # passes on what Pulumi prints
+        return process.returncode
+
+    def capture(self, *arguments: str, text: str | None = None) -> str:
+        """Run a command and return what it prints.
+
+        Args:
+            arguments: The command line after `pulumi`.
+            text: Standard input; secrets go this way, because command lines can be seen by others.
+
+        Raises:
+            CommandError: The command failed; holds what it said.
+        """
+        done = self._quietly(arguments, text)
+        if done.returncode:
+            raise _failure(arguments, done)
+        return done.stdout
+
+    def preview(self, stack: str) -> Mapping[str, Any]:
+        """What an update would do, also where the engine refuses it: then its diagnostics say why.
+
+        Raises:
+            CommandError: The engine printed no plan; holds what it said.
+        """
+        arguments = self.arguments("preview", stack, ("--json",))
+        done = self._quietly(arguments, None)
+        try:
+            plan: Mapping[str, Any] = json.loads(done.stdout)
+        except json.JSONDecodeError:
+            raise _failure(arguments, done) from None
+        return plan
+
+    def _quietly(self, arguments: Sequence[str], text: str | None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=self.root,
+            env=self.environment,
+            input=text,
+            stdin=subprocess.DEVNULL if text is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def stack_exists(self, stack: str) -> bool:
+        """Tell whether the backend knows the stack."""
+        backend = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
+        if backend.scheme == "file":
+            # Asking the CLI costs most of a second in which it reads every stack.
+            folder = Path(unquote(backend.path)) / ".pulumi" / "stacks" / self.project
+            return any((folder / f"{stack}.json{suffix}").exists() for suffix in ("", ".gz"))
+        listed = json.loads(self.capture("stack", "ls", "--json"))
+        return any(entry["name"].rpartition("/")[2] == stack for entry in listed)
+
+    def create_stack(self, stack: str) -> None:
+        """Make the stack in the backend. Pulumi writes how its secrets are encrypted into the stack file."""
+        self.capture("stack", "init", stack, "--no-select")
+
+    def arguments(self, command: str, stack: str, options: Sequence[str] = ()) -> tuple[str, ...]:
+        """Command line of a command on a stack."""
+        return (command, "--stack", stack, *options)
+
+
+def _failure(arguments: Sequence[str], done: subprocess.CompletedProcess[str]) -> CommandError:
+    return CommandError(f"`pulumi {' '.join(arguments)}` failed: {(done.stderr or done.stdout).strip()}")

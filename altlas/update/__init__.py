@@ -1,0 +1,1 @@
+"""An update of a stack and the checks before it."""

@@ -1,0 +1,97 @@
+"""Asks the guards before an update or a removal, and refuses with what they found."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from altlas.session.engine import Engine
+from altlas.update import data_loss as guards
+from altlas.update.repositories import check_repositories
+from components.settings import PlatformSettings
+from rendering.errors import CommandError, ExitCode
+
+
+def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: Mapping[str, Any]) -> None:
+    """Make sure that neither the settings nor the engine's own plan takes data that is deployed.
+
+    Args:
+        engine: Pulumi.
+        stack: The stack to update.
+        platform: Its settings.
+        state: What `exported_state` gave.
+
+    Raises:
+        SettingsError: The policy in force does not allow an image. Nothing was changed.
+        CommandError: It would; names every object and what to do instead. Or there is no plan; holds what the engine
+            said. Nothing was changed.
+    """
+    deployed = guards.deployed_data(state)
+    if not deployed:
+        return
+    check_repositories(state, stack, platform)
+    _refuse(_changes(stack, platform, (*deployed.values(), *guards.deployed_measuring(state))))
+    plan = engine.preview(stack)
+    _refuse(guards.planned_losses(plan, deployed, platform.tombstones))
+    if errors := guards.plan_errors(plan):
+        said = "".join(f"\n  {str(each['message']).removeprefix('error: ').strip()}" for each in errors)
+        raise CommandError(f"the update cannot be planned, nothing was changed:{said}")
+
+
+def _changes(stack: str, platform: PlatformSettings, deployed: Iterable[guards.Deployed]) -> tuple[guards.Danger, ...]:
+    """What the settings alone would do, which costs nothing to know and is named with the way to do it."""
+    from rendering.recorder import record  # noqa: PLC0415  # costs half a second, and most stacks need it only now
+
+    registrations = record(stack, platform).registrations
+    program = {(each.type, each.name): each.inputs for each in registrations}
+    return guards.dangers(deployed, program, platform.tombstones)
+
+
+def _refuse(found: tuple[guards.Danger, ...]) -> None:
+    if found:
+        lines = "".join(f"\n  {danger}" for danger in found)
+        raise CommandError(f"the update would endanger data, nothing was changed:{lines}", ExitCode.BAD_INPUT)
+
+
+def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) -> bool:
+    """Make sure that a stack is not removed together with its data by mistake.
+
+    Args:
+        state: What `exported_state` gave.
+        stack: The stack to remove.
+        given_up: What was typed to confirm that the data goes, too.
+
+    Returns:
+        Whether there is data that goes, so that its protection must be taken off.
+
+    Raises:
+        CommandError: There is data, and its loss was not confirmed. Nothing was changed.
+    """
+    if given_up is not None and given_up != stack:
+        raise CommandError(
+            f"--with-data names {given_up!r}, but the stack is {stack!r}; type the stack's own name. "
+            "Nothing was changed",
+            ExitCode.BAD_INPUT,
+        )
+    held = [each.title for each in guards.deployed_data(state).values()]
+    if held and given_up is None:
+        raise CommandError(
+            f"the stack {stack} holds data that cannot be made again: {', '.join(held)}. Nothing was changed. Make a "
+            f"backup, then remove it with its data by `altlas destroy --stack {stack} --with-data {stack}`; to give up "
+            "single objects, name them in alt-las:platform.tombstones and deploy",
+            ExitCode.BAD_INPUT,
+        )
+    return bool(held)
+
+
+def release_protection(engine: Engine, stack: str, state: Mapping[str, Any]) -> None:
+    """Let the next destroy take the data: neither protected nor kept."""
+    released = guards.without_protection(state)
+    engine.capture("stack", "import", "--stack", stack, text=json.dumps(released))
+
+
+def exported_state(engine: Engine, stack: str) -> Mapping[str, Any]:
+    """The state of a stack, secrets encrypted; empty where the backend does not know the stack."""
+    if not engine.stack_exists(stack):
+        return {}
+    state: Mapping[str, Any] = json.loads(engine.capture("stack", "export", "--stack", stack))
+    return state

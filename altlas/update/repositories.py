@@ -1,0 +1,48 @@
+"""Asks the policy that is in force whether it lets the images of the next update in.
+
+The policy knows the repositories of the last update until the next one has changed it, and it judges the preview of
+that one, too. So a repository is allowed in one update and used in the next.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.settings import PlatformSettings
+from components.stack.problems import PLATFORM_KEY, Problem, SettingsError
+
+_POLICY = ":ValidatingAdmissionPolicy"
+_RULE = "known-repository:"
+_PATTERN = re.compile(r"image\.matches\(r'(.+?)'\)")
+
+
+def check_repositories(state: Mapping[str, Any], stack: str, platform: PlatformSettings) -> None:
+    """Make sure that the stack's policy, as it was deployed, allows all images of the settings.
+
+    Args:
+        state: What `exported_state` gave.
+        stack: Name of the stack, for the cure.
+        platform: The settings of the next update.
+
+    Raises:
+        SettingsError: It does not; names the repositories. Nothing was changed.
+    """
+    for pattern in _allowed(state):
+        unknown = sorted({image.repository for _, image in platform.images() if not pattern.search(image.reference)})
+        if unknown:
+            both = ", ".join((*platform.admission.additional_repositories, *unknown))
+            message = (
+                f"lacks {', '.join(unknown)} in the stack as it is deployed, and its policy judges images until this "
+                f"update has ended; put the change aside, write [{both}] here, run `altlas up --stack {stack}`, and "
+                "only then make the change"
+            )
+            raise SettingsError((Problem(f"{PLATFORM_KEY}.admission.additionalRepositories", message),))
+
+
+def _allowed(state: Mapping[str, Any]) -> Iterator[re.Pattern[str]]:
+    for resource in state.get("deployment", {}).get("resources") or ():
+        if resource["type"].endswith(_POLICY):
+            for rule in resource["inputs"]["spec"]["validations"]:
+                found = _PATTERN.search(rule["expression"])
+                if found and rule["message"].startswith(_RULE):
+                    yield re.compile(found[1])

@@ -1,0 +1,189 @@
+"""Gives the users of the stores new passwords while everything works: `altlas secrets rotate`.
+
+A store accepts two passwords of each service at any time, and pods are given one of them. A rotation gives the pods the
+other one, waits until the last pod with the old one is gone, and only then makes the old one useless. It keeps how far
+it is in the stack file, so that the same command ends what was interrupted. Nothing here shows or returns a password.
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from altlas.session import stack_secrets
+from altlas.session.workspace import Workspace
+from altlas.update import up as flow
+from altlas.update.cluster_identity import state_on_its_cluster
+from components.settings import PlatformSettings
+from components.settings.secrets import ROTATING, SECOND_IN_USE, SECRETS, noted
+from components.stack.loading import read_platform, read_stack_document
+from components.stack.problems import PROJECT
+from rendering.errors import CommandError, ExitCode
+
+FOLLOW_SECONDS = 150
+"""Age of a Secret at which every server has read it: the kubelet looks once a minute at what it mounts (its
+syncFrequency) and may be as late again by its cache; the servers look every five seconds."""
+
+_STORES = ("redis", "nats", "postgres-db")
+"""The stores, as their Secrets are labelled."""
+
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """A rotation that somebody asks for.
+
+    Attributes:
+        workspace: The checkout.
+        stack: Name of the stack.
+        target: Cluster to work on, None for the one that is chosen without a word.
+        keys: Secrets to rotate.
+        pulumi_options: Options of the updates, such as `--yes`.
+        with_addons: Whether the updates look after the cluster's addons.
+        report: Tells the person at the terminal what happens.
+    """
+
+    workspace: Workspace
+    stack: str
+    target: str | None
+    keys: tuple[str, ...]
+    pulumi_options: tuple[str, ...]
+    with_addons: bool
+    report: flow.Report
+
+    def up(self) -> flow.Session:
+        """Update the stack and wait until all its services are ready."""
+        session, _, _ = flow.up(
+            self.workspace, self.stack, self.target, self.pulumi_options, self.report, with_addons=self.with_addons
+        )
+        return session
+
+
+def rotate(request: Request) -> None:
+    """Give the users of some secrets new ones, and roll exactly the pods that use them.
+
+    Raises:
+        CommandError: A secret cannot be rotated, or another rotation is not finished; nothing was changed. Or an
+            update failed: both passwords are valid, and the same command goes on from there.
+    """
+    stack_file = request.workspace.stack_file(request.stack)
+    platform = read_platform(stack_file)
+    stack_secrets.check_rotation(request.keys)
+    stack_secrets.check_passphrase(request.workspace, stack_file, os.environ)
+    begun = unfinished(_configuration(request), request.keys)
+    target = flow.choose_target(request.workspace, request.target)
+    session = flow.engine_session(request.workspace, target, request.report)
+    if not session.engine.stack_exists(request.stack):
+        raise CommandError(
+            f"the stack {request.stack} is not deployed, so nobody uses its secrets yet; bring it up with "
+            f"`altlas up --stack {request.stack}`",
+            ExitCode.BAD_INPUT,
+        )
+    state_on_its_cluster(session.engine, session.kubectl, request.stack)
+    if not begun:
+        if stack_secrets.missing_secrets(stack_file):
+            # A stack of an earlier release has no second passwords; the servers must know them first.
+            session = request.up()
+        if target.name != "sim":
+            _wait_until_servers_know(session, platform, request.report)
+        _begin(session, request)
+    session = request.up()
+    _wait_until_old_pods_are_gone(session, platform)
+    _finish(session, request)
+    request.up()
+
+
+def unfinished(configuration: Mapping[str, str], keys: Sequence[str]) -> bool:
+    """Tell whether the rotation of just these secrets has begun before and is not finished.
+
+    Raises:
+        CommandError: That of other secrets is not finished; nothing was changed.
+    """
+    waiting = noted(configuration.get(f"{PROJECT}:{ROTATING}"))
+    if waiting and set(waiting) != set(keys):
+        names = " ".join(waiting)
+        raise CommandError(
+            f"the rotation of {names} is not finished; finish it first with `altlas secrets rotate {names}`. Nothing "
+            "was changed",
+            ExitCode.BAD_INPUT,
+        )
+    return bool(waiting)
+
+
+def changed_use(second_in_use: Sequence[str], keys: Sequence[str]) -> tuple[str, ...]:
+    """Doubled secrets whose second password is in use, after some of them changed to their other one."""
+    doubled = {secret.key for secret in SECRETS if secret.is_doubled}
+    return tuple(sorted(set(second_in_use) ^ (doubled & set(keys))))
+
+
+def out_of_use(second_in_use: Sequence[str], keys: Sequence[str]) -> tuple[str, ...]:
+    """Configuration keys of the passwords that no pod is given, of those doubled secrets."""
+    doubled = [secret for secret in SECRETS if secret.is_doubled and secret.key in keys]
+    return tuple(secret.key if secret.key in second_in_use else secret.second_key for secret in doubled)
+
+
+def _configuration(request: Request) -> Mapping[str, str]:
+    configuration: Mapping[str, str] = read_stack_document(request.workspace.stack_file(request.stack))["config"]
+    return configuration
+
+
+def _begin(session: flow.Session, request: Request) -> None:
+    doubled = {secret.key for secret in SECRETS if secret.is_doubled}
+    single = [key for key in request.keys if key not in doubled]
+    stack_secrets.rotate_secrets(session.engine, request.stack, single)
+    used = changed_use(noted(_configuration(request).get(f"{PROJECT}:{SECOND_IN_USE}")), request.keys)
+    notes = {SECOND_IN_USE: used, ROTATING: request.keys}
+    plain = [word for key, value in notes.items() for word in ("--plaintext", f"{PROJECT}:{key}={' '.join(value)}")]
+    # In one step: a rotation that is noted without being begun would make the password in use useless.
+    session.engine.capture("config", "set-all", "--stack", request.stack, *plain)
+    request.report(f"The pods that use {', '.join(request.keys)} are rolled to what the servers know already.")
+
+
+def _finish(session: flow.Session, request: Request) -> None:
+    used = noted(_configuration(request).get(f"{PROJECT}:{SECOND_IN_USE}"))
+    stack_secrets.rotate_secrets(session.engine, request.stack, out_of_use(used, request.keys))
+    session.engine.capture("config", "rm", f"{PROJECT}:{ROTATING}", "--stack", request.stack)
+    request.report("No pod has what was in use before; the servers forget it.")
+
+
+def _wait_until_servers_know(session: flow.Session, platform: PlatformSettings, report: flow.Report) -> None:
+    """Wait until the servers have surely read the passwords that no pod is given yet."""
+    names = ",".join(_STORES)
+    made = session.kubectl.text(
+        "get", "secrets", "--namespace", platform.namespace, f"--selector=app.kubernetes.io/name in ({names})",
+        "--output=jsonpath={.items[*].metadata.creationTimestamp}",
+    ).split()  # fmt: skip
+    seconds = seconds_to_wait(made, datetime.now(UTC))
+    if seconds > 0:
+        report(f"Waiting {seconds:.0f} s: the servers may not have read the last change of their users yet.")
+        time.sleep(seconds)
+
+
+def seconds_to_wait(made: Sequence[str], now: datetime) -> float:
+    """How long until the youngest of some Secrets has been read by every server.
+
+    Args:
+        made: When each was made, as Kubernetes writes it.
+        now: The present moment.
+    """
+    youngest = max((datetime.fromisoformat(each) for each in made), default=None)
+    return FOLLOW_SECONDS - (now - youngest).total_seconds() if youngest else 0
+
+
+def _wait_until_old_pods_are_gone(session: flow.Session, platform: PlatformSettings) -> None:
+    """A pod that is ending may still connect anew; it must not be refused either."""
+    deadline = time.monotonic() + platform.rollout.timeout_seconds
+    services = ",".join(platform.services.by_name())
+    while True:
+        pods = session.kubectl.items("pods", platform.namespace, f"--selector=app.kubernetes.io/name in ({services})")
+        ending = [each["metadata"]["name"] for each in pods if "deletionTimestamp" in each["metadata"]]
+        if not ending:
+            return
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"pods with the old password do not end: {', '.join(ending)}. Both passwords are valid; look at the "
+                "pods, then run the same command again"
+            )
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,184 @@
+"""From a checkout to a running stack: cluster, stack, secrets, update, and a look at what came of it."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cluster
+import tools
+from altlas.addons.install import Addons
+from altlas.session import stack_secrets
+from altlas.session.engine import Engine
+from altlas.session.environment import environment
+from altlas.session.workspace import Workspace
+from altlas.status import rollout
+from altlas.status.rollout import Kubectl, WorkloadStatus, when_answered
+from altlas.update import data_guard, preflight
+from altlas.update.cluster_identity import state_on_its_cluster
+from components.settings import PlatformSettings
+from components.stack.docker_engine import docker_answers
+from components.stack.image_build import image_builds
+from components.stack.loading import read_platform
+from rendering.errors import CommandError
+
+Report = Callable[[str], None]
+DEPLOYING_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "kubectl")
+"""Programs that every target needs."""
+
+_REPORT_SECONDS = 10
+_POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Session:
+    """A checkout with its programs and its cluster at hand.
+
+    Attributes:
+        workspace: The checkout.
+        target: The chosen cluster.
+        kubectl: Reads from the cluster.
+        engine: Runs Pulumi against it.
+    """
+
+    workspace: Workspace
+    target: cluster.Target
+    kubectl: Kubectl
+    engine: Engine
+
+    def addons(self, report: Report) -> Addons:
+        """The operators and CustomResourceDefinitions of the cluster."""
+        return Addons(
+            workspace=self.workspace, target=self.target, kubectl=self.kubectl, engine=self.engine, report=report
+        )
+
+
+def choose_target(workspace: Workspace, target: str | None = None) -> cluster.Target:
+    """Choose the cluster to work on.
+
+    Raises:
+        CommandError: What was named is unknown or not there.
+    """
+    outside = dict(os.environ)
+    if outside.get("KUBECONFIG") == str(workspace.kubeconfig("sim")):
+        # Set by `altlas env`: it is our own cluster, not one that the user brought.
+        del outside["KUBECONFIG"]
+    return cluster.choose_target(outside, lambda: docker_answers(outside), target=target)
+
+
+def open_cluster(workspace: Workspace, target: cluster.Target, report: Report) -> tuple[cluster.Cluster, tools.Toolbox]:
+    """The cluster of a target, not started, and the programs to work with it."""
+    toolbox = tools.ensure((*DEPLOYING_PROGRAMS, *cluster.required_programs(target)))
+    programs = {name: toolbox.path(name) for name in cluster.required_programs(target)}
+    return cluster.open_target(target, workspace.private, programs, report), toolbox
+
+
+def start_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
+    """Provide the programs, start the cluster, and make the environment for Pulumi."""
+    opened, toolbox = open_cluster(workspace, target, report)
+    return _session(workspace, target, toolbox, opened.up())
+
+
+def engine_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
+    """The same without starting the cluster: enough for what only touches the stack's configuration."""
+    _, toolbox = open_cluster(workspace, target, report)
+    return _session(workspace, target, toolbox, target.kubeconfig or workspace.kubeconfig(target.name))
+
+
+def _session(workspace: Workspace, target: cluster.Target, toolbox: tools.Toolbox, kubeconfig: Path) -> Session:
+    variables = environment(workspace, toolbox, target, kubeconfig, os.environ)
+    return Session(workspace, target, Kubectl(toolbox.path("kubectl"), kubeconfig), Engine(workspace.root, variables))
+
+
+def up(
+    workspace: Workspace,
+    stack: str,
+    target_name: str | None,
+    pulumi_options: tuple[str, ...],
+    report: Report,
+    *,
+    with_addons: bool = True,
+) -> tuple[Session, PlatformSettings, tuple[WorkloadStatus, ...]]:
+    """Bring a stack up and wait until all its services are ready.
+
+    Raises:
+        SettingsError: The stack file is not usable; nothing was started.
+        CommandError: The update or the rollout failed; names pods, reasons and events.
+    """
+    stack_file = workspace.stack_file(stack)
+    platform = read_platform(stack_file)
+    image_builds(platform, workspace.root, lambda: docker_answers(os.environ))
+    stack_secrets.check_passphrase(workspace, stack_file, os.environ)
+    stack_secrets.check_supplied(stack_file, stack, platform)
+    target = choose_target(workspace, target_name)
+    report(str(target))
+    session = start_session(workspace, target, report)
+    state = state_on_its_cluster(session.engine, session.kubectl, stack)
+    if with_addons:
+        session.addons(report).ensure(ask="--yes" not in pulumi_options)
+    prepare_stack(session, stack, report)
+    preflight.check_cluster(session.kubectl, stack, platform)
+    data_guard.check_update(session.engine, stack, platform, state)
+    # The simulated cluster holds nothing that a preview could protect.
+    options = ("--yes", "--skip-preview") if target.name == "sim" else ()
+    if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):
+        raise CommandError(failure(session, platform))
+    return session, platform, wait_until_ready(session, platform, report)
+
+
+def prepare_stack(session: Session, stack: str, report: Report, *, may_replace_secrets: bool = False) -> None:
+    """Create the stack in the backend and its generated secrets, where they are missing.
+
+    Raises:
+        CommandError: The stack runs and its file has lost all its secrets, unless they may be replaced.
+    """
+    stack_file = session.workspace.stack_file(stack)
+    if not session.engine.stack_exists(stack):
+        session.engine.create_stack(stack)
+        report(f"Created the stack {stack}.")
+    elif not may_replace_secrets:
+        stack_secrets.check_not_reverted(stack_file, stack)
+    created = stack_secrets.create_missing_secrets(session.engine, stack, stack_file)
+    if created:
+        report(f"Generated {', '.join(created)}; they are encrypted in {stack_file.name}.")
+
+
+def wait_until_ready(session: Session, platform: PlatformSettings, report: Report) -> tuple[WorkloadStatus, ...]:
+    """Wait until every service runs at least its smallest number of pods, all ready and of the newest release.
+
+    Pulumi waits too, yet takes a rollout for complete that goes back to an earlier ReplicaSet, before it has begun.
+
+    Raises:
+        CommandError: Kubernetes gave a rollout up, or the time is over; names pods, reasons and events.
+    """
+    deadline = time.monotonic() + platform.rollout.timeout_seconds
+    next_report = time.monotonic() + _REPORT_SECONDS
+    wanted = {
+        name: service.autoscaling.min_replicas if service.autoscaling else service.replicas or 1
+        for name, service in platform.services.by_name().items()
+    }
+    while True:
+        statuses = when_answered(lambda: rollout.workload_statuses(session.kubectl, platform.namespace))
+        waiting = wanted.keys() - {s.name for s in statuses if s.is_ready and s.ready >= wanted.get(s.name, 1)}
+        if not waiting:
+            return statuses
+        if time.monotonic() > deadline or any(status.observed and status.stalled for status in statuses):
+            raise CommandError(failure(session, platform))
+        if time.monotonic() > next_report:
+            report(f"Waiting for {', '.join(sorted(waiting))} ...")
+            next_report += _REPORT_SECONDS
+        time.sleep(_POLL_SECONDS)
+
+
+def failure(session: Session, platform: PlatformSettings) -> str:
+    """Why the platform is not as it should be, and what still serves."""
+    try:
+        problems = rollout.pod_problems(session.kubectl, platform.namespace)
+        statuses = rollout.workload_statuses(session.kubectl, platform.namespace)
+    except CommandError as error:
+        return f"the update failed, and {error}"
+    lines = ["the update failed", *(f"  {problem}" for problem in problems)]
+    affected = {problem.service for problem in problems}
+    lines += [f"  {s.name}: {s.ready} of {s.wanted} pods still serve" for s in statuses if s.name in affected]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Backups of the stores and their restore tests, as CronJobs."""

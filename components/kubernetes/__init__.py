@@ -1,0 +1,1 @@
+"""Kubernetes objects for the engine: registration, names, labels, quantities."""

@@ -1,0 +1,1 @@
+"""Log collection and storage: Alloy and Loki."""

@@ -1,0 +1,1 @@
+"""Metrics: Prometheus, Alertmanager, exporters and monitors."""

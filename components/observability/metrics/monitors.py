@@ -1,0 +1,175 @@
+"""Who is scraped or probed, and how. Every series carries the label `service`.
+
+A monitor for each service, store and program of monitoring that exports metrics, a probe of the health path of each
+service, and one of the certificate that is shown for the stack's host.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.kubernetes import naming
+from components.kubernetes.naming import HTTP_PORT_NAME
+from components.kubernetes.object import Manifest
+from components.observability.metrics.exporters import CERTIFICATE_MODULE, HEALTH_MODULE
+from components.observability.metrics.prometheus import WEB_PORT
+from components.settings import PlatformSettings
+from components.settings.prometheus import PrometheusSettings
+from components.stores.nats import manifests as nats_manifests
+from components.stores.postgres import manifests as postgres_manifests
+from components.stores.redis import manifests as redis_manifests
+from components.traffic.observers import (
+    ALERTMANAGER,
+    ALLOY,
+    BACKUP_METRICS,
+    BLACKBOX,
+    BLACKBOX_PORT,
+    GRAFANA,
+    KUBE_STATE,
+    LOKI,
+    METRICS_PORT_NAME,
+    PROMETHEUS,
+)
+from components.workloads import operated as objects
+
+CERTIFICATE = "ingress-certificate"
+"""Job and service label of the certificate's probe."""
+
+HEALTH_JOB = "health-probe"
+_COMPONENT = "monitoring"
+_LONGEST_PROBE_SECONDS = 10
+_PROBES_IN_AN_INTERVAL = 3
+
+
+def monitors(platform: PlatformSettings, service_ports: Mapping[str, int]) -> tuple[Manifest, ...]:
+    """All monitors of a stack; none without Prometheus.
+
+    Args:
+        platform: The stack's settings.
+        service_ports: Port under which each service is reached inside the namespace, by name.
+    """
+    if platform.prometheus is None:
+        return ()
+    return tuple(_Monitors(platform, platform.prometheus, service_ports).all())
+
+
+@dataclass(frozen=True)
+class _Monitors:
+    """Makes the monitors of one stack."""
+
+    platform: PlatformSettings
+    settings: PrometheusSettings
+    service_ports: Mapping[str, int]
+
+    def all(self) -> Iterator[Manifest]:
+        """Every monitor, services first."""
+        yield from self._services()
+        yield from self._stores()
+        yield from self._logs_and_dashboards()
+        yield self._pods(BLACKBOX, METRICS_PORT_NAME)
+        if self.settings.is_managed:
+            # It says whom each series is about, and must not be taken for that itself.
+            yield self._pods(KUBE_STATE, METRICS_PORT_NAME, honor_labels=True)
+            yield self._pods(PROMETHEUS, WEB_PORT)
+            yield from self._existing_jobs()
+        if self.platform.alertmanager:
+            yield self._pods(ALERTMANAGER, WEB_PORT)
+        if probe := self.settings.certificate_probe:
+            host = f"{probe.service}.{self.platform.ingress.controller_namespace}.svc:{probe.port}"
+            yield self._probe(CERTIFICATE, CERTIFICATE_MODULE, host)
+
+    def _services(self) -> Iterator[Manifest]:
+        for name, service in self.platform.services.by_name().items():
+            if service.metrics:
+                yield self._service(name, service.metrics.path)
+            # The path that the readiness probe asks for, through the Service, as a caller would.
+            host = f"{name}.{self.platform.namespace}.svc:{self.service_ports[name]}"
+            yield self._probe(name, HEALTH_MODULE, f"http://{host}{service.probes.readiness_path}")
+
+    def _service(self, name: str, path: str) -> Manifest:
+        spec = {
+            "jobLabel": "app.kubernetes.io/name",
+            "selector": {"matchLabels": naming.selector_labels(name)},
+            "endpoints": [{"port": HTTP_PORT_NAME, "path": path, "interval": self._interval}],
+        }
+        return self._monitor("ServiceMonitor", name, spec | self._pod_target_labels)
+
+    def _stores(self) -> Iterator[Manifest]:
+        if self.platform.postgres:
+            yield self._pods(postgres_manifests.HOST, METRICS_PORT_NAME, postgres_manifests.pod_labels())
+        if self.platform.redis:
+            yield self._pods(redis_manifests.NAME, METRICS_PORT_NAME)
+        if self.platform.nats:
+            yield self._pods(nats_manifests.NAME, METRICS_PORT_NAME)
+        if self.platform.backup:
+            # It says which store each series is about.
+            yield self._pods(BACKUP_METRICS, METRICS_PORT_NAME)
+
+    def _logs_and_dashboards(self) -> Iterator[Manifest]:
+        parts = {LOKI: self.platform.loki, ALLOY: self.platform.alloy, GRAFANA: self.platform.grafana}
+        yield from (self._pods(name, HTTP_PORT_NAME) for name, settings in parts.items() if settings)
+
+    def _pods(
+        self, name: str, port: str, labels: Mapping[str, str] | None = None, *, honor_labels: bool = False
+    ) -> Manifest:
+        """Scrapes the pods themselves: what each server says matters, and no Service chooses one of them."""
+        fixed = [{"targetLabel": label, "replacement": name, "action": "replace"} for label in ("job", "service")]
+        endpoint = {"port": port, "interval": self._interval, "relabelings": fixed, "honorLabels": honor_labels}
+        spec = {
+            "selector": {"matchLabels": dict(labels or naming.selector_labels(name))},
+            "podMetricsEndpoints": [endpoint],
+        }
+        return self._monitor("PodMonitor", name, spec | self._pod_target_labels)
+
+    def _probe(self, name: str, module: str, target: str) -> Manifest:
+        # A third of the interval at most, so that two probes never overlap.
+        seconds = min(_LONGEST_PROBE_SECONDS, self.settings.scrape_interval_seconds // _PROBES_IN_AN_INTERVAL)
+        spec = {
+            "jobName": HEALTH_JOB if module == HEALTH_MODULE else CERTIFICATE,
+            "interval": self._interval,
+            "scrapeTimeout": f"{seconds}s",
+            "module": module,
+            "prober": {"url": f"{BLACKBOX}.{self.platform.namespace}.svc:{BLACKBOX_PORT}", "path": "/probe"},
+            "targets": {"staticConfig": {"static": [target], "labels": {"service": name}}},
+        }
+        return self._monitor("Probe", name, spec)
+
+    def _existing_jobs(self) -> Iterator[Manifest]:
+        for job in self.settings.existing_jobs:
+            fixed = [{"targetLabel": "service", "replacement": job.job, "action": "replace"}]
+            spec = {
+                "jobName": job.job,
+                "scrapeInterval": self._interval,
+                "dnsSDConfigs": [{"names": [job.host], "type": "A", "port": job.port}],
+                "relabelings": fixed,
+            }
+            yield self._monitor("ScrapeConfig", job.job, spec, "monitoring.coreos.com/v1alpha1")
+
+    @property
+    def _interval(self) -> str:
+        return f"{self.settings.scrape_interval_seconds}s"
+
+    @property
+    def _pod_target_labels(self) -> dict[str, Any]:
+        # In the mode managed the object Prometheus says it for all monitors.
+        return {} if self.settings.is_managed else {"podTargetLabels": list(self.settings.pod_target_labels)}
+
+    def _monitor(
+        self, kind: str, name: str, spec: Mapping[str, Any], api_version: str = objects.API_VERSION
+    ) -> Manifest:
+        metadata = monitor_metadata(name, self.settings, self.platform)
+        limited = {**spec, "sampleLimit": self.settings.sample_limit}
+        return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": limited}
+
+
+def jobs(monitors_of_stack: Iterable[Manifest]) -> tuple[str, ...]:
+    """Names of the jobs that the monitors make, in alphabetical order."""
+    return tuple(sorted({str(each["spec"].get("jobName", each["metadata"]["name"])) for each in monitors_of_stack}))
+
+
+def monitor_metadata(name: str, settings: PrometheusSettings, platform: PlatformSettings) -> dict[str, Any]:
+    """Metadata of a monitor or of rules, with the labels by which a Prometheus that is not ours selects them."""
+    metadata = objects.metadata(name, _COMPONENT, platform)
+    if settings.external:
+        metadata["labels"] = {**settings.external.monitor_labels, **metadata["labels"]}
+    return metadata

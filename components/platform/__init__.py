@@ -1,0 +1,1 @@
+"""What a stack has once: namespace, admission, mesh, ingress, images."""

@@ -1,0 +1,74 @@
+"""The namespace of a stack, closed by default."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from components.kubernetes.naming import PLATFORM
+from components.kubernetes.object import KubernetesObject
+from components.traffic.network_policy import deny_all
+
+POD_SECURITY_VERSION = "v1.35"
+"""Kubernetes minor whose Pod Security Standards are enforced: the one that the tests run against."""
+
+
+class PlatformNamespace(pulumi.ComponentResource):
+    """A namespace that admits only restricted pods and in which no traffic flows unless a policy allows it.
+
+    Attributes:
+        resource: The namespace, for others to wait for.
+        name: Its name.
+    """
+
+    resource: KubernetesObject
+    name: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        namespace: str,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        further_labels: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__("alt-las:platform:Namespace", name, None, opts)
+        labels = {"app.kubernetes.io/part-of": PLATFORM, "app.kubernetes.io/managed-by": "pulumi"}
+        self.resource = KubernetesObject(
+            name,
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {
+                    "name": namespace,
+                    "labels": {
+                        **labels,
+                        # Tells who owns it, so that no other stack takes it over unasked.
+                        "app.kubernetes.io/instance": pulumi.get_stack(),
+                        **_pod_security(),
+                        **(further_labels or {}),
+                    },
+                },
+            },
+            pulumi.ResourceOptions(parent=self),
+        )
+        KubernetesObject(
+            f"{name}-deny-all",
+            {
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "NetworkPolicy",
+                "metadata": {"name": "deny-all", "namespace": namespace, "labels": labels},
+                "spec": deny_all(),
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=[self.resource]),
+        )
+        self.name = pulumi.Output.from_input(namespace)
+        self.register_outputs({"name": self.name})
+
+
+def _pod_security() -> dict[str, Any]:
+    return {
+        f"pod-security.kubernetes.io/{mode}{suffix}": value
+        for mode in ("enforce", "audit", "warn")
+        for suffix, value in (("", "restricted"), ("-version", POD_SECURITY_VERSION))
+    }

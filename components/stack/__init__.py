@@ -1,0 +1,1 @@
+"""Reads a stack's configuration: settings, secrets, image lock."""

@@ -1,0 +1,82 @@
+"""Reads a stack's platform settings, from a parsed document or from a stack file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from components.settings.platform import PlatformSettings
+from components.stack.image_lock import LOCK_NAME, ImageLockError, with_locked_digests
+from components.stack.problems import PLATFORM_KEY, Problem, SettingsError, settings_error
+
+
+def parse_platform(document: object) -> PlatformSettings:
+    """Check a document (mappings, lists, text, numbers) and make settings of it.
+
+    Raises:
+        SettingsError: Names everything that is wrong, each with the key's full path.
+    """
+    try:
+        # YAML has dates, JSON has not. No setting is a fraction, so a date gets its error where it stands.
+        text = json.dumps(document, default=lambda _: 0.5)
+    except (TypeError, ValueError, RecursionError):
+        message = "holds what is no setting: a key that is not text, or a block that holds itself"
+        raise SettingsError((Problem(PLATFORM_KEY, message),)) from None
+    try:
+        # JSON mode is strict about types, yet takes the lists of a file for tuples.
+        return PlatformSettings.model_validate_json(text)
+    except ValidationError as error:
+        raise settings_error(error, PlatformSettings) from None
+
+
+def read_stack_document(path: Path) -> Mapping[str, Any]:
+    """Read a stack file whole, as plain data.
+
+    Raises:
+        SettingsError: The file is missing, cannot be read or is not YAML.
+    """
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    except FileNotFoundError:
+        known = ", ".join(sorted(other.name for other in path.parent.glob("Pulumi.*.yaml"))) or "none"
+        message = f"the stack file is missing; stack files in this folder: {known}"
+        raise SettingsError((Problem(path.name, message),)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError((Problem(path.name, f"cannot be read: {error}"),)) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SettingsError((Problem(path.name, f"is not YAML: {' '.join(str(error).split())}"),)) from None
+    if not isinstance(document, dict):
+        raise SettingsError((Problem(path.name, "must be a block with the key 'config'"),))
+    return document
+
+
+def read_platform(path: Path) -> PlatformSettings:
+    """Read the platform settings of a stack file.
+
+    Raises:
+        SettingsError: The file or its settings are not usable.
+    """
+    configuration = read_stack_document(path).get("config")
+    if not isinstance(configuration, dict) or PLATFORM_KEY not in configuration:
+        message = f"has no settings; write them below 'config:' under the key {PLATFORM_KEY!r}"
+        raise SettingsError((Problem(path.name, message),))
+    return parse_platform(with_lock(configuration[PLATFORM_KEY], path.parent))
+
+
+def with_lock(document: object, folder: Path) -> object:
+    """A document with the digests of the image lock, where it requires digests.
+
+    Args:
+        document: What stands below `alt-las:platform`.
+        folder: The project's root, which holds the lock.
+
+    Raises:
+        SettingsError: The lock is not usable, or does not fit the document.
+    """
+    try:
+        return with_locked_digests(document, folder / LOCK_NAME)
+    except ImageLockError as error:
+        raise SettingsError((Problem(PLATFORM_KEY, str(error)),)) from None

@@ -1,0 +1,262 @@
+"""The objects of NATS as manifests: servers, the Job that makes the streams, and who may connect."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components.kubernetes import naming
+from components.kubernetes.object import Manifest
+from components.settings import PlatformSettings
+from components.settings.nats import NatsSettings
+from components.stores.exporters import nats_exporter
+from components.stores.nats import configuration
+from components.traffic.graph import MessageFlow, ServiceGraph, Store
+from components.traffic.network_policy import scrape_rules
+from components.workloads.containers import (
+    PASSWORD_MOUNT,
+    PASSWORDS_FOLDER,
+    READ_PASSWORDS,
+    ClaimArgs,
+    ContainerArgs,
+    PodArgs,
+    container,
+    password_volume,
+)
+from components.workloads.server_objects import DATA_VOLUME, StoreObjects, derived_password, store_objects
+
+NAME = "nats"
+STREAMS = "nats-streams"
+USERS = "nats-users"
+"""Secret with the users. Its name stays when they change, so that running servers get them without a restart."""
+
+_COMPONENT = "queue"
+# Above 10000, so that no user of a node has the number of ours; the images run as any.
+_USER = 10004
+_GRACE_SECONDS = 60
+_JOB_SECONDS = 600
+_JOB_RETRIES = 6
+_JOB_KEPT_SECONDS = 7 * 24 * 3600
+_PLACE = configuration.NatsPlace()
+_CONFIGURATION = "/etc/nats"
+_INTERNAL_USERS = (
+    configuration.CLUSTER_USER,
+    configuration.STREAMS_USER,
+    configuration.BACKUP_USER,
+    configuration.RESTORE_USER,
+    configuration.SYSTEM_USER,
+)
+_STREAMS_PASSWORD_KEY = "NATS_PASSWORD"  # noqa: S105  # the name of a key in a Secret
+
+START = """\
+#!/bin/sh
+# Starts the server, and lets it read its users again when they change. The kubelet swaps the mounted file and tells
+# nobody. A file that the server refuses changes nothing: it says so in its log and goes on with the users of before.
+set -eu
+users="$CONFIGURATION/accounts.conf"
+# Read before the server reads them, so that no change in between is missed.
+taken=$(cat "$users")
+follow() {
+    while sleep "${FOLLOW_SECONDS:-5}"; do
+        found=$(cat "$users") || continue
+        if [ "$found" = "$taken" ]; then continue; fi
+        if nats-server --signal "reload=$RUN/nats.pid"; then taken=$found; fi
+    done
+}
+follow &
+exec nats-server --config "$CONFIGURATION/nats.conf"
+"""
+
+APPLY_STREAMS = f"""\
+#!/bin/sh
+# Makes every declared stream and changes those that differ. Removes none: what is declared no longer keeps its data.
+set -eu
+{READ_PASSWORDS}for file in "$CONFIGURATION"/*.json; do
+    name=$(basename "$file" .json)
+    if nats stream info "$name" --json >/dev/null 2>&1; then
+        nats stream edit "$name" --config "$file" --force >/dev/null
+    else
+        nats stream add "$name" --config "$file" >/dev/null
+    fi
+    echo "stream $name is as declared"
+done
+"""
+
+
+def servers(platform: PlatformSettings) -> StoreObjects:
+    """The servers, under the name that services know."""
+    return store_objects(platform, NAME, _COMPONENT)
+
+
+def streams(platform: PlatformSettings) -> StoreObjects:
+    """The Job that makes the streams."""
+    return store_objects(platform, STREAMS, _COMPONENT)
+
+
+def store() -> Store:
+    """NATS as the service graph sees it."""
+    return Store(name=NAME, port=configuration.PORT, pod_labels=naming.selector_labels(NAME))
+
+
+def url(user: str, password: str) -> str:
+    """How a user reaches NATS, the same with one server and with several."""
+    return f"nats://{user}:{password}@{NAME}:{configuration.PORT}"
+
+
+def internal_passwords(internal: str) -> dict[str, str]:
+    """Password of each user that is no service, from the store's internal secret."""
+    return {user: derived_password(internal, user) for user in _INTERNAL_USERS}
+
+
+def users_content(nats: NatsSettings, flows: Sequence[MessageFlow], passwords: Mapping[str, str]) -> dict[str, str]:
+    """What the Secret of the users holds."""
+    return {"accounts.conf": configuration.accounts_file(nats, flows, passwords)}
+
+
+def secret_content(nats: NatsSettings, platform: PlatformSettings, passwords: Mapping[str, str]) -> dict[str, str]:
+    """What the Secret of the servers holds: how several know each other."""
+    hosts = servers(platform).hosts(nats.replicas)
+    return {"routes.conf": configuration.routes_file(hosts, passwords[configuration.CLUSTER_USER])}
+
+
+def streams_secret_content(passwords: Mapping[str, str]) -> dict[str, str]:
+    """What the Secret of the Job holds."""
+    return {_STREAMS_PASSWORD_KEY: passwords[configuration.STREAMS_USER]}
+
+
+def configuration_content(nats: NatsSettings) -> dict[str, str]:
+    """What the ConfigMap of the servers holds."""
+    return {"nats.conf": configuration.server_configuration(nats, _PLACE), "start.sh": START}
+
+
+def streams_content(nats: NatsSettings) -> dict[str, str]:
+    """What the ConfigMap of the Job holds: the script and a file for each stream."""
+    files = {
+        f"{stream.name}.json": json.dumps(configuration.stream_configuration(stream), indent=2)
+        for stream in nats.streams
+    }
+    return {"apply.sh": APPLY_STREAMS, **files}
+
+
+def ports(nats: NatsSettings) -> dict[str, int]:
+    """Ports of the servers' pods by name."""
+    own = {"client": configuration.PORT, "monitoring": configuration.MONITORING_PORT}
+    return own | ({"route": configuration.ROUTE_PORT} if nats.is_clustered else {})
+
+
+def server_policy(nats: NatsSettings, graph: ServiceGraph, platform: PlatformSettings) -> Manifest:
+    """Callers and the Job reach the client port; servers reach each other's route port."""
+    objects = servers(platform)
+    callers = [graph.selector_of(caller) for caller in graph.callers_of(NAME)]
+    to_clients = ([*callers, *([streams(platform).selector] if nats.streams else [])], [configuration.PORT])
+    if not nats.is_clustered:
+        return objects.network_policy([to_clients], [], scrape_rules(NAME, graph))
+    route = [configuration.ROUTE_PORT]
+    callers_and_servers = [to_clients, ([objects.selector], route)]
+    return objects.network_policy(callers_and_servers, [(objects.selector, route)], scrape_rules(NAME, graph))
+
+
+def streams_policy(platform: PlatformSettings) -> Manifest:
+    """The Job reaches the servers, and nobody reaches the Job."""
+    return streams(platform).network_policy([], [(servers(platform).selector, [configuration.PORT])])
+
+
+def stateful_set(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+    """The servers."""
+    objects = servers(platform)
+    config_map = objects.configuration_name(configuration_content(nats))
+    # One directory, because a file can include only what lies beside it.
+    sources = [{"configMap": {"name": config_map}}, *({"secret": {"name": name}} for name in (USERS, secret))]
+    pod = PodArgs(
+        version=nats.image.tag,
+        user=_USER,
+        containers=[_server(nats), *nats_exporter(platform)],
+        volumes=[
+            {"name": "configuration", "projected": {"sources": sources, "defaultMode": 0o440}},
+            {"name": "run", "emptyDir": {"sizeLimit": "1Mi"}},
+        ],
+        grace_period_seconds=_GRACE_SECONDS,
+        apart=nats.is_clustered,
+    )
+    return objects.stateful_set(nats.replicas, pod, ClaimArgs.of(nats, platform.rollout))
+
+
+def streams_job(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+    """Makes the streams once for each declaration: its name changes with them, for a Job cannot be changed."""
+    objects = streams(platform)
+    content = streams_content(nats)
+    pod = PodArgs(
+        version=nats.tools_image.tag,
+        user=_USER,
+        containers=[_applier(nats)],
+        volumes=[
+            {"name": "configuration", "configMap": {"name": objects.configuration_name(content)}},
+            {"name": "home", "emptyDir": {"sizeLimit": "8Mi"}},
+            password_volume(secret),
+        ],
+        grace_period_seconds=5,
+        restart_policy="Never",
+    )
+    identity = {**content, "servers": str(nats.replicas), "image": nats.tools_image.reference}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": objects.metadata(naming.content_name(STREAMS, identity)),
+        "spec": {
+            "activeDeadlineSeconds": _JOB_SECONDS,
+            "backoffLimit": _JOB_RETRIES,
+            "ttlSecondsAfterFinished": _JOB_KEPT_SECONDS,
+            "template": objects.pod_template(pod),
+        },
+    }
+
+
+def _server(nats: NatsSettings) -> dict[str, Any]:
+    def check(question: str, failures: int) -> dict[str, Any]:
+        answer = {"path": f"/healthz{question}", "port": "monitoring"}
+        return {"httpGet": answer, "periodSeconds": 5, "timeoutSeconds": 3, "failureThreshold": failures}
+
+    leave = f"nats-server --signal ldm={_PLACE.run}/nats.pid; while kill -0 1 2>/dev/null; do sleep 1; done"
+    return container(
+        ContainerArgs(
+            name=NAME,
+            image=nats.image.reference,
+            command=("/bin/sh", f"{_CONFIGURATION}/start.sh"),
+            resources=nats.resources,
+            ports=ports(nats),
+            environment={
+                "SERVER_NAME": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                "CONFIGURATION": _CONFIGURATION,
+                "RUN": _PLACE.run,
+                "GOMEMLIMIT": f"{nats.memory_target_mebibytes}MiB",
+            },
+            mounts={_PLACE.data: DATA_VOLUME, _CONFIGURATION: "configuration:ro", _PLACE.run: "run"},
+            further={
+                # A server that reads a long store is neither ready nor dead, so it gets ten minutes for it.
+                "startupProbe": check("?js-enabled-only=true", 120),
+                "readinessProbe": check("?js-server-only=true", 2),
+                "livenessProbe": check("?js-enabled-only=true", 6),
+                "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", leave]}}},
+            },
+        )
+    )
+
+
+def _applier(nats: NatsSettings) -> dict[str, Any]:
+    return container(
+        ContainerArgs(
+            name=STREAMS,
+            image=nats.tools_image.reference,
+            command=("/bin/sh", f"{_CONFIGURATION}/apply.sh"),
+            resources=nats.tools_resources,
+            environment={
+                "CONFIGURATION": _CONFIGURATION,
+                "HOME": "/home/nats",
+                "NATS_URL": f"nats://{NAME}:{configuration.PORT}",
+                "NATS_USER": configuration.STREAMS_USER,
+                "PASSWORDS_DIR": PASSWORDS_FOLDER,
+            },
+            mounts={_CONFIGURATION: "configuration:ro", "/home/nats": "home", **PASSWORD_MOUNT},
+        )
+    )

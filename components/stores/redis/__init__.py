@@ -1,0 +1,1 @@
+"""Redis, alone or with failover behind proxies."""

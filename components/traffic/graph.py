@@ -1,0 +1,204 @@
+"""Who may call whom. Declared once by the services; NetworkPolicies, and all else about traffic, derive from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from components.kubernetes.naming import selector_labels
+
+HTTPS_PORT = 443
+
+
+class ServiceGraphError(ValueError):
+    """The graph names a service that does not exist, or an edge that makes no sense."""
+
+
+@dataclass(frozen=True, order=True)
+class Call:
+    """One edge: `caller` may open connections to `callee`."""
+
+    caller: str
+    callee: str
+
+
+@dataclass(frozen=True, order=True)
+class Scrape:
+    """One edge of monitoring: `scraper` reads the metrics, or the health, of `target` on a port of its pods."""
+
+    scraper: str
+    target: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observer:
+    """Pods that watch the others, or that the watching stands on.
+
+    Attributes:
+        name: Name of the pods, such as prometheus.
+        port: TCP port of the pods.
+        scrapes: What they read.
+        calls: Names of those that they call, on the callee's own port.
+        reads_api_server: Whether they ask the API server.
+        answers_api_server: Whether the API server passes requests on to them (`altlas status`).
+        in_mesh: Whether they enter the mesh where there is one: those that reach services, or are reached by such.
+        internet_ports: Ports of public addresses that they may reach.
+        ingress_port: Port of the ingress controller's pods that they may reach, or None.
+        pod_labels: Labels that select the pods where they are not ours to choose; empty for those of the name.
+        namespace: Namespace of the pods where it is not the stack's own; nothing is then made for them.
+        further_ports: Further TCP ports that its callers reach.
+        called_by_services: Whether every service may call it, without declaring it.
+        from_ingress: Whether the ingress controller may reach it.
+    """
+
+    name: str
+    port: int
+    scrapes: tuple[Scrape, ...] = ()
+    calls: tuple[str, ...] = ()
+    reads_api_server: bool = False
+    answers_api_server: bool = False
+    in_mesh: bool = False
+    internet_ports: tuple[int, ...] = ()
+    ingress_port: int | None = None
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
+    namespace: str | None = None
+    further_ports: tuple[int, ...] = ()
+    called_by_services: bool = False
+    from_ingress: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Pods that come, do something with the stores and go; nobody calls them.
+
+    Attributes:
+        name: Name of the pods, such as redis-backup.
+        calls: Names of those that they call, on the callee's own port.
+        outside: Address ranges outside the cluster that they may reach, and on which port; no ranges for all public
+            addresses; None for nothing.
+    """
+
+    name: str
+    calls: tuple[str, ...]
+    outside: tuple[tuple[str, ...], int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """A store that services call, as the graph sees it.
+
+    Attributes:
+        name: Name of the store, such as redis.
+        port: TCP port of its pods.
+        pod_labels: Labels that select its pods.
+    """
+
+    name: str
+    port: int
+    pod_labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageFlow:
+    """What a service sends to and takes from the message queue.
+
+    Attributes:
+        service: Name of the service.
+        publishes: Subjects that it publishes.
+        consumes: Subjects that its pods consume together, each message by one of them.
+    """
+
+    service: str
+    publishes: tuple[str, ...] = ()
+    consumes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceGraph:
+    """The services and stores with the ports of their pods, and the calls between them.
+
+    Attributes:
+        ports: TCP port of the pods by name of the service or store.
+        calls: All edges.
+        pod_labels: Labels that select the pods, for those (stores of an operator) whose labels are not ours to choose.
+        entered_from_ingress: Services that the ingress controller may reach.
+        reaching_internet: Services that may reach port 443 of public addresses.
+        in_mesh: Services whose pods are in the mesh.
+        private_ranges: Further IPv4 ranges that are not the internet.
+        observers: Pods that watch the others.
+        jobs: Pods that come and go, such as those of the dumps.
+        api_server_addresses: Addresses of the API server.
+        foreign: Namespace of those whose pods are in another one, such as a Prometheus that the cluster has anyway.
+
+    Raises:
+        ServiceGraphError: An edge or a marker names an unknown service, or a service calls itself.
+    """
+
+    ports: Mapping[str, int]
+    calls: frozenset[Call]
+    pod_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    entered_from_ingress: frozenset[str] = frozenset()
+    reaching_internet: frozenset[str] = frozenset()
+    in_mesh: frozenset[str] = frozenset()
+    private_ranges: tuple[str, ...] = ()
+    observers: Mapping[str, Observer] = field(default_factory=dict)
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    api_server_addresses: tuple[str, ...] = ()
+    foreign: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that every name is a service and that no service calls itself."""
+        named = [name for call in sorted(self.calls) for name in (call.caller, call.callee)]
+        named += [name for scrape in self.scrapes for name in (scrape.scraper, scrape.target)]
+        marked = sorted(self.entered_from_ingress | self.reaching_internet | self.in_mesh)
+        for name in (*named, *marked):
+            if name not in self.ports and name not in self.jobs:
+                raise ServiceGraphError(
+                    f"the service graph names the unknown service {name!r}; known: {', '.join(self.ports)}"
+                )
+        for call in sorted(self.calls):
+            if call.caller == call.callee:
+                raise ServiceGraphError(f"the service graph lets {call.caller} call itself; remove the call")
+
+    @property
+    def scrapes(self) -> tuple[Scrape, ...]:
+        """All edges of monitoring, in alphabetical order."""
+        return tuple(sorted(scrape for observer in self.observers.values() for scrape in observer.scrapes))
+
+    def scrapes_of(self, target: str) -> tuple[Scrape, ...]:
+        """Who reads the metrics of `target`, and on which port."""
+        return tuple(scrape for scrape in self.scrapes if scrape.target == target)
+
+    def scrapes_by(self, scraper: str) -> tuple[Scrape, ...]:
+        """Whose metrics `scraper` reads, and on which port."""
+        return tuple(scrape for scrape in self.scrapes if scrape.scraper == scraper)
+
+    def internet_ports_of(self, name: str) -> tuple[int, ...]:
+        """Ports of public addresses that a service or observer may reach; 443 for a service that may at all."""
+        if name in self.observers:
+            return self.observers[name].internet_ports
+        if name in self.jobs:
+            outside = self.jobs[name].outside
+            return (outside[1],) if outside and not outside[0] else ()
+        return (HTTPS_PORT,) if name in self.reaching_internet else ()
+
+    def ports_of(self, name: str) -> tuple[int, ...]:
+        """All TCP ports that the callers of `name` reach."""
+        further = self.observers[name].further_ports if name in self.observers else ()
+        return (self.ports[name], *further)
+
+    def selector_of(self, name: str) -> dict[str, str]:
+        """Labels that select the pods of a service or store."""
+        return dict(self.pod_labels.get(name) or selector_labels(name))
+
+    def callers_of(self, name: str) -> tuple[str, ...]:
+        """Services that may call `name`, in alphabetical order."""
+        return tuple(sorted(call.caller for call in self.calls if call.callee == name))
+
+    def callees_of(self, name: str) -> tuple[str, ...]:
+        """Services that `name` may call, in alphabetical order."""
+        return tuple(sorted(call.callee for call in self.calls if call.caller == name))
+
+
+def calls_from(caller: str, callees: Iterable[str]) -> frozenset[Call]:
+    """Edges from one caller to many callees."""
+    return frozenset(Call(caller, callee) for callee in callees)

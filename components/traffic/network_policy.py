@@ -1,0 +1,160 @@
+"""NetworkPolicies from the service graph: what a service may receive and send, and nothing else."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.traffic.graph import Scrape, ServiceGraph
+
+_DNS_PORT = 53
+API_SERVER_PORTS = (443, 6443)
+"""Ports of the API server's Service and of its machines; which one a policy sees is the network's affair."""
+
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_MESH_PORT = 15008
+"""Port of HBONE, the tunnel in which pods of an Istio ambient mesh talk to each other."""
+_MESH_PROBES = "169.254.7.127/32"
+"""Source address that Istio's node agent gives the kubelet's probes, so that they are not taken for other traffic."""
+NOT_INTERNET = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+)
+"""IPv4 ranges that are never the internet (RFC 6890): a cluster's own networks and cloud metadata live in them."""
+
+Rule = Mapping[str, Any]
+
+
+def deny_all() -> dict[str, Any]:
+    """Spec that selects every pod of a namespace and allows nothing in either direction."""
+    return {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+@dataclass(frozen=True)
+class IngressController:
+    """The pods that bring requests from outside.
+
+    Attributes:
+        namespace: Their namespace.
+        labels: Labels that all of them have; others in that namespace are let in nowhere.
+    """
+
+    namespace: str
+    labels: Mapping[str, str]
+
+
+def service_policy(name: str, graph: ServiceGraph, controller: IngressController) -> dict[str, Any]:
+    """Spec of one service, observer or job: callers and scrapers in; callees, targets, DNS and what is declared out.
+
+    The kubelet's probes need no rule outside a mesh: Kubernetes always lets a node reach its own pods. In a mesh the
+    pods' own port stays open beside the tunnel's, for probes and for the time in which pods enter the mesh.
+    """
+    return {
+        "podSelector": {"matchLabels": graph.selector_of(name)},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": _ingress(name, graph, controller),
+        "egress": [*_egress(name, graph), *_surroundings(name, graph, controller)],
+    }
+
+
+def dns_rule() -> dict[str, Any]:
+    """Egress rule that lets pods ask the cluster's DNS."""
+    return {
+        "to": [pods_elsewhere("kube-system", {"k8s-app": "kube-dns"})],
+        "ports": [{"protocol": "UDP", "port": _DNS_PORT}, _tcp(_DNS_PORT)],
+    }
+
+
+def pods_elsewhere(namespace: str, labels: Mapping[str, str]) -> Rule:
+    """Peer: pods with some labels in another namespace."""
+    return {
+        "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: namespace}},
+        "podSelector": {"matchLabels": dict(labels)},
+    }
+
+
+def _ingress(name: str, graph: ServiceGraph, controller: IngressController) -> list[Rule]:
+    peers: list[Rule] = [_pods_of(caller, graph) for caller in graph.callers_of(name)]
+    if name in graph.entered_from_ingress:
+        peers.append(pods_elsewhere(controller.namespace, controller.labels))
+    # A rule without peers would admit everybody, so without callers there is no rule.
+    rules: list[Rule] = [{"from": peers, "ports": _ports_of(name, graph)}] if peers else []
+    rules += scrape_rules(name, graph)
+    if name in graph.observers and graph.observers[name].answers_api_server:
+        rules += _api_server("from", (graph.ports[name],), graph)
+    if name in graph.in_mesh:
+        rules.append({"from": [{"ipBlock": {"cidr": _MESH_PROBES}}], "ports": [_tcp(graph.ports[name])]})
+    return rules
+
+
+def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
+    rules: list[Rule] = [
+        {"to": [_pods_of(callee, graph)], "ports": _ports_of(callee, graph)} for callee in graph.callees_of(name)
+    ]
+    rules += [
+        {"to": [_pods_of(scrape.target, graph)], "ports": _scrape_ports(scrape, graph)}
+        for scrape in graph.scrapes_by(name)
+    ]
+    rules.append(dns_rule())
+    return rules
+
+
+def _surroundings(name: str, graph: ServiceGraph, controller: IngressController) -> list[Rule]:
+    """Egress to what is no pod of the stack: the internet, the API server and the ingress controller."""
+    rules: list[Rule] = []
+    if ports := graph.internet_ports_of(name):
+        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.private_ranges]}}
+        rules.append({"to": [block], "ports": [_tcp(port) for port in ports]})
+    if (job := graph.jobs.get(name)) and job.outside and job.outside[0]:
+        ranges, port = job.outside
+        rules.append({"to": [{"ipBlock": {"cidr": each}} for each in ranges], "ports": [_tcp(port)]})
+    observer = graph.observers.get(name)
+    if observer and observer.reads_api_server:
+        rules += _api_server("to", API_SERVER_PORTS, graph)
+    if observer and observer.ingress_port:
+        peer = pods_elsewhere(controller.namespace, controller.labels)
+        rules.append({"to": [peer], "ports": [_tcp(observer.ingress_port)]})
+    return rules
+
+
+def scrape_rules(target: str, graph: ServiceGraph) -> list[dict[str, Any]]:
+    """Ingress rules that let those who read the metrics of `target` in, on the port of the metrics and no other."""
+    return [
+        {"from": [_pods_of(scrape.scraper, graph)], "ports": _scrape_ports(scrape, graph)}
+        for scrape in graph.scrapes_of(target)
+    ]
+
+
+def _scrape_ports(scrape: Scrape, graph: ServiceGraph) -> list[Rule]:
+    return [_tcp(scrape.port), *([_tcp(_MESH_PORT)] if scrape.target in graph.in_mesh else [])]
+
+
+def _api_server(direction: str, ports: Iterable[int], graph: ServiceGraph) -> list[Rule]:
+    """The rule for the API server; none where no address is known, for a rule without peers is one for everybody."""
+    peers = [{"ipBlock": {"cidr": f"{address}/32"}} for address in graph.api_server_addresses]
+    return [{direction: peers, "ports": [_tcp(port) for port in ports]}] if peers else []
+
+
+def _pods_of(name: str, graph: ServiceGraph) -> Rule:
+    if name in graph.foreign:
+        return pods_elsewhere(graph.foreign[name], graph.selector_of(name))
+    return {"podSelector": {"matchLabels": graph.selector_of(name)}}
+
+
+def _ports_of(name: str, graph: ServiceGraph) -> list[Rule]:
+    return [_tcp(port) for port in (*graph.ports_of(name), *([_MESH_PORT] if name in graph.in_mesh else []))]
+
+
+def _tcp(port: int) -> Rule:
+    return {"protocol": "TCP", "port": port}

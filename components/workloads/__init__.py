@@ -1,0 +1,1 @@
+"""The maker of pods: Deployments, StatefulSets, exporters, and pods inside custom resources."""

@@ -1,0 +1,25 @@
+"""What a stack's settings allow by name, for the rules."""
+
+from components.settings import PlatformSettings
+from components.traffic.observers import declared_observers
+from policy.rules import Parameters
+
+
+def parameters_of(stack: str | None, platform: PlatformSettings, *, require_digests: bool = False) -> Parameters:
+    """The parameters of a stack: its own images' repositories, and digests where its settings require them.
+
+    Args:
+        stack: Name of the stack, or None where it is not known.
+        platform: Its settings.
+        require_digests: Require digests whatever the settings say.
+    """
+    own = {image.repository for _, image in platform.images()}
+    # Those that ask the API server, and no others.
+    asking = {each.name for each in declared_observers(platform) if each.reads_api_server and each.namespace is None}
+    return Parameters(
+        stack=stack,
+        require_digests=require_digests or platform.admission.require_digests,
+        given_up=frozenset(platform.tombstones),
+        token_service_accounts=frozenset(f"{platform.namespace}/{name}" for name in asking),
+        allowed_repositories=tuple(sorted(own | {*platform.admission.additional_repositories})),
+    )

@@ -1,0 +1,113 @@
+"""Translates the platform's service graph into the edges that the prover checks."""
+
+import ipaddress
+from collections.abc import Iterator
+
+from components.services import SERVICES, service_graph
+from components.settings import PlatformSettings
+from components.stores.stores import declared_stores
+from components.traffic.graph import ServiceGraph
+from components.traffic.jobs import declared_jobs
+from components.traffic.observers import declared_observers
+from policy.proof.endpoints import (
+    API_SERVER,
+    DATABASE_OPERATOR,
+    INGRESS,
+    INTERNET,
+    MESH_PROBES,
+    OBJECT_STORE,
+    Surroundings,
+)
+from policy.proof.monitoring import monitoring_edges
+from policy.proof.reachability import Declaration, Edge, dns_edges
+
+_MESH_PORT = 15008
+_POSTGRES_PORT, _POSTGRES_STATUS_PORT = 5432, 8000
+_API_SERVER_PORTS = (443, 6443)
+_NATS_PORT, _NATS_ROUTE_PORT = 4222, 6222
+_REDIS_PORT, _SENTINEL_PORT = 6379, 26379
+_REDIS_SERVERS = "StatefulSet/redis"
+"""Where there are proxies, the service graph means them by `redis`; the servers behind them have this name."""
+
+
+def declaration_of(platform: PlatformSettings) -> Declaration:
+    """What a stack declares: calls between services, entry from the ingress, DNS for all, the internet for some."""
+    graph = service_graph(
+        SERVICES, platform, declared_stores(platform), declared_observers(platform), declared_jobs(platform)
+    )
+    stores = (*_postgres_edges(platform), *_nats_edges(platform), *_redis_edges(platform))
+    return Declaration(
+        frozenset((*_edges(graph), *stores, *_uploads(graph), *monitoring_edges(platform, graph))),
+        operator_pods={name: labels for name, labels in graph.pod_labels.items() if name not in graph.foreign},
+        operator_namespace=platform.namespace,
+        surroundings=Surroundings(
+            platform.ingress.controller_namespace,
+            platform.ingress.controller_labels,
+            private_ranges=platform.egress.private_ranges,
+            api_server=frozenset(map(ipaddress.ip_address, platform.egress.api_server_addresses)),
+            object_store=_object_store(platform),
+            database_operator=platform.postgres.operator_namespace if platform.postgres else None,
+        ),
+    )
+
+
+def _uploads(graph: ServiceGraph) -> Iterator[Edge]:
+    for job in graph.jobs.values():
+        if job.outside:
+            yield Edge(job.name, OBJECT_STORE if job.outside[0] else INTERNET, "TCP", job.outside[1])
+
+
+def _object_store(platform: PlatformSettings) -> tuple[str, ...]:
+    used = platform.backup.object_store if platform.backup else None
+    return used.ranges if used else ()
+
+
+def _edges(graph: ServiceGraph) -> Iterator[Edge]:
+    yield from (Edge(e.caller, e.callee, "TCP", port) for e in graph.calls for port in graph.ports_of(e.callee))
+    for name in graph.entered_from_ingress:
+        yield Edge(INGRESS, name, "TCP", graph.ports[name])
+    for name in graph.reaching_internet:
+        for port in graph.internet_ports_of(name):
+            yield Edge(name, INTERNET, "TCP", port)
+    for name in graph.in_mesh:
+        yield Edge(MESH_PROBES, name, "TCP", graph.ports[name])
+        # The tunnel carries the same calls; the mesh's own policies tell the ports inside it apart.
+        for caller in (*graph.callers_of(name), *([INGRESS] if name in graph.entered_from_ingress else [])):
+            yield Edge(caller, name, "TCP", _MESH_PORT)
+    # Stores keep their own labels, and only the services and observers that are ours look up names.
+    for name in (graph.ports.keys() | graph.jobs.keys()) - graph.pod_labels.keys():
+        yield from dns_edges(name)
+
+
+def _postgres_edges(platform: PlatformSettings) -> Iterator[Edge]:
+    """Inside PostgreSQL: the dumps, and the servers among each other and to the API server that holds their state."""
+    if platform.postgres is None:
+        return
+    for port in (_POSTGRES_PORT, _POSTGRES_STATUS_PORT):
+        yield Edge("postgres", "postgres", "TCP", port)
+        yield Edge(DATABASE_OPERATOR, "postgres", "TCP", port)
+    for port in _API_SERVER_PORTS:
+        yield Edge("postgres", API_SERVER, "TCP", port)
+    yield from dns_edges("postgres")
+
+
+def _nats_edges(platform: PlatformSettings) -> Iterator[Edge]:
+    """Inside NATS: the Job that makes the streams, and the servers among each other."""
+    if platform.nats is None:
+        return
+    yield Edge("nats-streams", "nats", "TCP", _NATS_PORT)
+    yield from dns_edges("nats-streams")
+    if platform.nats.replicas > 1:
+        yield Edge("nats", "nats", "TCP", _NATS_ROUTE_PORT)
+        yield from dns_edges("nats")
+
+
+def _redis_edges(platform: PlatformSettings) -> Iterator[Edge]:
+    """Inside Redis: the proxies to the servers, and servers and sentinels among each other."""
+    if platform.redis is None or platform.redis.replicas == 1:
+        return
+    yield Edge("redis", _REDIS_SERVERS, "TCP", _REDIS_PORT)
+    for port in (_REDIS_PORT, _SENTINEL_PORT):
+        yield Edge(_REDIS_SERVERS, _REDIS_SERVERS, "TCP", port)
+    yield from dns_edges("redis")
+    yield from dns_edges(_REDIS_SERVERS)

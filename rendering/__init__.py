@@ -1,0 +1,1 @@
+"""The program without engine or cluster: recorded objects, written as files."""

@@ -1,0 +1,126 @@
+"""What a person sees of a stack: everything that runs, also what operators make, and nothing made up."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altlas.status.custom_resources import operated_statuses
+from altlas.status.rollout import Kubectl, WorkloadStatus
+from altlas.status.table import workloads_text
+from cluster import Target
+from components.settings import PlatformSettings
+from rendering.errors import CommandError, ExitCode
+from tests.support.documents import alpha_settings
+
+CLUSTERS = "clusters.postgresql.cnpg.io"
+PROMETHEUSES = "prometheuses.monitoring.coreos.com"
+ALERTMANAGERS = "alertmanagers.monitoring.coreos.com"
+ITEMS: list[dict[str, Any]] = [
+    {
+        "kind": "Cluster",
+        "metadata": {"name": "postgres-db"},
+        "spec": {"instances": 3, "imageName": "postgresql:18.4"},
+        "status": {"readyInstances": 2},
+    },
+    {
+        "kind": "Prometheus",
+        "metadata": {"name": "prometheus"},
+        "spec": {"replicas": 1, "image": "prometheus:3"},
+        "status": {"availableReplicas": 1},
+    },
+    {"kind": "Alertmanager", "metadata": {"name": "alertmanager"}, "spec": {"replicas": 1}},
+]
+
+
+class Cluster(Kubectl):
+    """Answers with some objects, or refuses."""
+
+    def __init__(self, answer: list[dict[str, Any]] | CommandError) -> None:
+        super().__init__(Path("kubectl"), Path("kubeconfig"))
+        self.__dict__.update({"answer": answer, "asked": list[str]()})
+
+    def items(self, kind: str, namespace: str, *options: str) -> list[dict[str, Any]]:
+        """What there is of some kinds."""
+        assert (namespace, options) == ("alt-las", ())
+        self.asked.append(kind)
+        answer: list[dict[str, Any]] | CommandError = self.__dict__["answer"]
+        if isinstance(answer, CommandError):
+            raise answer
+        return answer
+
+    @property
+    def asked(self) -> list[str]:
+        """The kinds that were asked for."""
+        found: list[str] = self.__dict__["asked"]
+        return found
+
+
+def settings(**without: None) -> PlatformSettings:
+    """Alpha's settings, less some parts."""
+    return alpha_settings(dict(without))
+
+
+def target(name: str) -> Target:
+    """A target of a name."""
+    return Target(name, "the test names it")
+
+
+def test_servers_that_operators_make_are_counted_by_what_the_operators_say() -> None:
+    """In one question about exactly the kinds that the stack has."""
+    cluster = Cluster(ITEMS)
+    database, prometheus, alertmanager = operated_statuses(cluster, settings(), target("kubeconfig"))
+    assert cluster.asked == [f"{CLUSTERS},{PROMETHEUSES},{ALERTMANAGERS}"]
+    assert (database.kind, database.name, database.ready, database.wanted) == ("Cluster", "postgres-db", 2, 3)
+    assert (database.image, alertmanager.image) == ("postgresql:18.4", "-")
+    assert [each.is_ready for each in (database, prometheus, alertmanager)] == [False, True, False]
+
+
+def test_nobody_is_asked_about_what_the_stack_does_not_have() -> None:
+    """A cluster without operators is a cluster, too."""
+    cluster = Cluster([])
+    without = settings(postgres=None, backup=None, prometheus=None, alertmanager=None, grafana=None)
+    assert operated_statuses(cluster, without, target("kubeconfig")) == ()
+    assert cluster.asked == []
+
+
+def test_kinds_that_the_cluster_does_not_know_are_nothing_and_other_refusals_are_told() -> None:
+    """A stack that was never brought up has no servers; a cluster that is away is another matter."""
+    unknown = CommandError(
+        'cannot read: error: the server doesn\'t have a resource type "clusters"', ExitCode.NO_CLUSTER
+    )
+    assert operated_statuses(Cluster(unknown), settings(), target("kubeconfig")) == ()
+    with pytest.raises(CommandError, match="connection refused"):
+        operated_statuses(Cluster(CommandError("connection refused")), settings(), target("kubeconfig"))
+
+
+REDIS = WorkloadStatus("redis", "redis:8", ready=1, wanted=1, updated=1, nodes=("node-1",), kind="StatefulSet")
+
+
+def test_the_table_shows_every_kind() -> None:
+    """With the kind, because a Cluster and a StatefulSet are looked at by different commands."""
+    operated = operated_statuses(Cluster(ITEMS), settings(), target("kubeconfig"))
+    text = workloads_text("alpha", settings(), (REDIS, *operated), Path("kubeconfig"))
+    rows = [line.split() for line in text.splitlines() if line][1:6]
+    assert rows == [
+        ["NAME", "KIND", "READY", "IMAGE", "NODES"],
+        ["redis", "StatefulSet", "1/1", "redis:8", "node-1"],
+        ["postgres-db", "Cluster", "2/3", "postgresql:18.4"],
+        ["prometheus", "Prometheus", "1/1", "prometheus:3"],
+        ["alertmanager", "Alertmanager", "0/1", "-"],
+    ]
+    assert "not proven here" not in text
+
+
+def test_nothing_is_said_of_servers_whose_operator_is_simulated() -> None:
+    """Neither that they are ready nor that they are not."""
+    operated = operated_statuses(Cluster(ITEMS[:1]), settings(), target("sim"))
+    text = workloads_text("alpha", settings(), (REDIS, *operated), Path("kubeconfig"))
+    assert "postgres-db  Cluster      -/3" in text
+    assert "operators are simulated here, so these are not proven here" in text
+    assert "not proven here" not in workloads_text("alpha", settings(), (REDIS,), Path("kubeconfig"))
+    assert (
+        dataclasses.replace(operated[0], operated=True)
+        == operated_statuses(Cluster(ITEMS[:1]), settings(), target("kubeconfig"))[0]
+    )

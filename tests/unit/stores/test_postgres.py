@@ -1,0 +1,180 @@
+"""The objects of PostgreSQL, as the program registers them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from components.stack.problems import PLATFORM_KEY
+from rendering.recorder import run_program
+from rendering.root import ROOT
+from tests.support.data_documents import backup_document, postgres_document
+from tests.support.documents import alpha_with
+from tests.support.program import Program, build, configure, find, full_configuration
+
+KEPT = [
+    ("kubernetes:postgresql.cnpg.io/v1:Cluster", "postgres-db"),
+    ("kubernetes:postgresql.cnpg.io/v1:Database", "postgres-db-archive"),
+    ("kubernetes:postgresql.cnpg.io/v1:Database", "postgres-db-segmentation"),
+]
+
+
+def program(changes: Mapping[str, Any] | None = None, **postgres: Any) -> Program:
+    """Alpha with PostgreSQL, changed at paths of the document and in the PostgreSQL section."""
+    others = {"redis": None, "nats": None, "backup": None}
+    document = alpha_with({"postgres": postgres_document(**postgres)} | others | dict(changes or {}))
+    values = full_configuration("alpha") | {PLATFORM_KEY: json.dumps(document)}
+    configure(values, [key for key in values if key != PLATFORM_KEY])
+    return build(lambda: run_program(ROOT))
+
+
+@pytest.fixture(scope="module")
+def small() -> Program:
+    """One server."""
+    return program()
+
+
+def cluster(of: Program) -> dict[str, Any]:
+    """Spec of the operator's Cluster."""
+    spec: dict[str, Any] = find(of.recorder.objects, "Cluster", "postgres-db")["spec"]
+    return spec
+
+
+def test_what_holds_data_is_protected_and_kept(small: Program) -> None:
+    """Neither `pulumi destroy` nor a replacement may take it."""
+    for type_token, name in KEPT:
+        request = small.request(type_token, name)
+        assert (request.protect, request.retainOnDelete) == (True, True), name
+    # A password must be replaceable, or it could not be rotated.
+    assert not small.request("kubernetes:core/v1:Secret", "postgres-db-archive").protect
+
+
+def test_a_tombstone_gives_up_what_it_names_and_nothing_else() -> None:
+    """Data goes only by name."""
+    given_up = program({"tombstones": ["postgres-db"]})
+    states = {name: given_up.request(type_token, name).protect for type_token, name in KEPT}
+    assert [name for name, protect in states.items() if not protect] == ["postgres-db"]
+
+
+def test_one_server_commits_alone_and_three_wait_for_a_second(small: Program) -> None:
+    """With one server nobody could confirm, so every commit would wait for ever."""
+    assert "synchronous" not in cluster(small)["postgresql"]
+    three = cluster(program(instances=3))
+    assert three["instances"] == 3
+    assert three["postgresql"]["synchronous"] == {
+        "method": "any",
+        "number": 1,
+        "dataDurability": "required",
+        "failoverQuorum": True,
+    }
+
+
+def test_a_role_reaches_its_own_database_and_no_other(small: Program) -> None:
+    """In this order; the last line shuts the door."""
+    assert cluster(small)["postgresql"]["pg_hba"] == [
+        "hostssl segmentation segmentation,segmentation_2 all scram-sha-256",
+        "hostssl archive archive,archive_2 all scram-sha-256",
+        "hostssl platform,segmentation,archive backup all scram-sha-256",
+        "hostssl all restore all scram-sha-256",
+        "host all all all reject",
+    ]
+
+
+def test_no_role_has_more_rights_or_connections_than_it_needs(small: Program) -> None:
+    """Six pods with five connections each; the backup may read and nothing else."""
+    roles = {role["name"]: role for role in cluster(small)["managed"]["roles"]}
+    assert {name: role["connectionLimit"] for name, role in roles.items()} == {
+        "segmentation": 30,
+        "segmentation_2": 30,
+        "archive": 30,
+        "archive_2": 30,
+        "backup": 3,
+        "restore": 3,
+    }
+    assert {name: role["inRoles"] for name, role in roles.items()} == {
+        "segmentation": [],
+        "segmentation_2": ["segmentation"],
+        "archive": [],
+        "archive_2": ["archive"],
+        "backup": ["pg_read_all_data"],
+        "restore": ["segmentation", "segmentation_2", "archive", "archive_2"],
+    }
+    assert [name for name, role in roles.items() if role["createdb"]] == ["restore"]
+    for role in roles.values():
+        powers = [role[power] for power in ("superuser", "createrole", "replication", "bypassrls")]
+        assert powers == [False] * 4
+
+
+def test_services_get_their_own_database_under_every_documented_name(small: Program) -> None:
+    """The URL of the stack file is replaced by that of the stack's own PostgreSQL."""
+    secret = find(small.recorder.objects, "Secret", "archive-service-secrets")["stringData"]
+    password = "value-of-postgresArchivePassword"
+    assert {name: secret[name] for name in secret if name.startswith(("DATABASE", "DB_"))} == {
+        "DATABASE_URL": f"postgresql://archive:{password}@postgres-db:5432/archive?sslmode=require",
+        "DB_HOST": "postgres-db",
+        "DB_PORT": "5432",
+        "DB_NAME": "archive",
+        "DB_USER": "archive",
+        "DB_PASSWORD": password,
+    }
+
+
+def test_the_second_password_has_a_role_that_works_as_the_first() -> None:
+    """So that what it makes belongs to the first, and both may change it."""
+    values = full_configuration("alpha") | {"alt-las:secondInUse": "postgresArchivePassword"}
+    configure(values, [key for key in values if key not in (PLATFORM_KEY, "alt-las:secondInUse")])
+    objects = build(lambda: run_program(ROOT)).recorder.objects
+    secret = find(objects, "Secret", "archive-service-secrets")["stringData"]
+    password = "value-of-postgresArchivePasswordSecond"
+    assert secret["DATABASE_URL"] == (
+        f"postgresql://archive_2:{password}@postgres-db:5432/archive?sslmode=require&options=-c%20role%3Darchive"
+    )
+    assert (secret["DB_USER"], secret["DB_PASSWORD"]) == ("archive_2", password)
+    assert secret["PGOPTIONS"] == "-c role=archive"
+    other = find(objects, "Secret", "segmentation-service-secrets")["stringData"]
+    assert other["DB_USER"] == "segmentation"
+
+
+def test_a_password_stands_in_secrets_only(small: Program) -> None:
+    """Neither the Cluster nor a ConfigMap repeats it."""
+    for manifest in small.recorder.objects:
+        if manifest["kind"] != "Secret":
+            assert "Password" not in json.dumps(manifest), manifest["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("with_backup", "callers"),
+    [
+        (False, ["archive-service", "segmentation-service"]),
+        (True, ["archive-service", "postgres-backup", "segmentation-service"]),
+    ],
+)
+def test_only_services_with_a_database_and_the_dumps_may_connect(with_backup: bool, callers: list[str]) -> None:
+    """And the servers among themselves; the operator comes from its own namespace."""
+    changes = {"backup": backup_document()} if with_backup else {}
+    spec = find(program(changes).recorder.objects, "NetworkPolicy", "postgres-db")["spec"]
+    clients, operators, scrapers = spec["ingress"]
+    names = [peer["podSelector"]["matchLabels"].get("app.kubernetes.io/name") for peer in clients["from"]]
+    assert sorted(name for name in names if name) == callers
+    assert operators["from"][-1] == {"podSelector": {"matchLabels": {"cnpg.io/cluster": "postgres-db"}}}
+    assert clients["ports"] == [{"protocol": "TCP", "port": 5432}]
+    namespace = operators["from"][0]["namespaceSelector"]["matchLabels"]
+    assert namespace == {"kubernetes.io/metadata.name": "cnpg-system"}
+    assert [peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in scrapers["from"]] == ["prometheus"]
+    assert scrapers["ports"] == [{"protocol": "TCP", "port": 9187}]
+
+
+def test_a_service_may_open_connections_to_the_servers(small: Program) -> None:
+    """The other half of the edge: what the server admits, the service may send."""
+    egress = find(small.recorder.objects, "NetworkPolicy", "archive-service")["spec"]["egress"]
+    assert {
+        "to": [{"podSelector": {"matchLabels": {"cnpg.io/cluster": "postgres-db"}}}],
+        "ports": [{"protocol": "TCP", "port": 5432}],
+    } in egress
+
+
+def test_the_storage_class_is_the_cluster_s_own_unless_named() -> None:
+    """A name that the cluster does not have would leave the volumes pending."""
+    assert "storageClass" not in cluster(program())["storage"]
+    assert cluster(program(storageClass="fast"))["storage"]["storageClass"] == "fast"
