@@ -11,6 +11,10 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NAMED_IN_CODE = re.compile(r"\bdocs/(?:[\w-]+/)*[\w-]+\.(?:md|svg|json)(?:#[\w-]+)?")
 DECISION = re.compile(r"docs/adr/(\d{4})\b")
 CODE = files("py")
+EXAMPLES = {"components/services/report_service.py"}
+PATH = re.compile(
+    r"`((?:components|altlas|rendering|policy|cluster|tools|backup|images|tests|benchmarks|docs)/[\w./-]+)`"
+)
 
 
 def missing(target: str, folder: Path) -> str:
@@ -43,6 +47,13 @@ def test_pages_that_code_names_exist() -> None:
         problems += [f"{name_of(path)}: {each}" for each in NAMED_IN_CODE.findall(text) if missing(each, ROOT)]
         problems += [f"{name_of(path)}: ADR {each}" for each in DECISION.findall(text) if each not in records]
     assert problems == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_paths_in_a_page_exist(page: Path) -> None:
+    """Files and folders of the repository that a sentence names, but for the file of the guide's example."""
+    named = PATH.findall(without_code_blocks(page.read_text(encoding="utf-8")))
+    assert [path for path in named if path not in EXAMPLES and not (ROOT / path).exists()] == []
 
 
 def test_a_link_to_nowhere_is_noticed() -> None:
