@@ -1,22 +1,108 @@
-"""How the stores that the program runs itself register their objects."""
+"""Base of the components that register Kubernetes objects, and what each of them needs to know of its stack."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import pulumi
 
 from components.kubernetes.object import KubernetesObject, Manifest
 from components.settings import PlatformSettings
+from components.settings.platform import RolloutSettings
+from components.traffic.graph import ServiceGraph
+from components.traffic.network_policy import IngressController
+from components.workloads.mesh_labels import opt_out_labels
 from components.workloads.stateful import stateful_options
 
 
-class StoreComponent(pulumi.ComponentResource):
-    """Base of a store's component. Owns the options of what lies in it; its objects are the subclass's.
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a component needs to know of the stack around it. The composition makes it once, for all components.
+
+    Attributes:
+        namespace: Name of the namespace.
+        namespace_resource: The namespace as a resource: every object waits for it.
+        graph: Which pods may reach which.
+        controller: Pods of the ingress controller.
+        rollout: How a release replaces the running one.
+        released_objects: Names of the objects whose data the stack gives up.
+        mesh_opt_out: Labels of pods that stay outside the service mesh; empty without a mesh.
+    """
+
+    namespace: str
+    namespace_resource: pulumi.Resource
+    graph: ServiceGraph
+    controller: IngressController
+    rollout: RolloutSettings
+    released_objects: tuple[str, ...] = ()
+    mesh_opt_out: Mapping[str, str]
+
+    @classmethod
+    def of(cls, platform: PlatformSettings, namespace: pulumi.Resource, graph: ServiceGraph) -> Self:
+        """Take from the settings of a stack what all its components need."""
+        ingress = platform.ingress
+        return cls(
+            namespace=platform.namespace,
+            namespace_resource=namespace,
+            graph=graph,
+            controller=IngressController(ingress.controller_namespace, ingress.controller_labels),
+            rollout=platform.rollout,
+            released_objects=platform.tombstones,
+            mesh_opt_out=opt_out_labels(platform),
+        )
+
+
+class ObjectComponent(pulumi.ComponentResource):
+    """Base of a component. Owns the options of its objects; which objects there are is the subclass's decision.
 
     Args:
         type_token: Pulumi's type token of the component.
         name: Name of the component, with which the names of its children begin.
-        platform: The stack's settings.
-        namespace: The namespace as a resource, which everything here must wait for.
-        formerly: Type token that the component had before, so that what it holds keeps its identity.
+        surroundings: The stack around it.
+        opts: The caller's options. Provider, aliases, transformations and protection flow to the children from here.
+        formerly: Type token that the component had before, so that its objects keep their identity.
     """
+
+    def __init__(
+        self,
+        type_token: str,
+        name: str,
+        surroundings: Surroundings,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        formerly: str | None = None,
+    ) -> None:
+        if formerly:
+            earlier = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=formerly)])
+            opts = pulumi.ResourceOptions.merge(opts, earlier)
+        super().__init__(type_token, name, None, opts)
+        self._surroundings = surroundings
+
+    def _register(
+        self, name: str, manifest: Manifest, *after: pulumi.Resource, data: bool = False, awaited: bool = False
+    ) -> KubernetesObject:
+        """Register an object of this component.
+
+        Args:
+            name: Logical name.
+            manifest: The object.
+            after: Objects that must exist before it, besides the namespace.
+            data: Whether it holds data: then it is protected, and kept when the program lets go of it.
+            awaited: Whether the update waits for it as long as a rollout may take.
+        """
+        timeout = f"{self._surroundings.rollout.timeout_seconds}s"
+        options = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=[self._surroundings.namespace_resource, *after],
+            custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if awaited else None,
+        )
+        if data:
+            options = stateful_options(name, self._surroundings.released_objects, options)
+        return KubernetesObject(name, manifest, options)
+
+
+class StoreComponent(ObjectComponent):
+    """The earlier constructor, for components whose arguments are not in one object yet."""
 
     def __init__(
         self,
@@ -27,20 +113,6 @@ class StoreComponent(pulumi.ComponentResource):
         *,
         formerly: str | None = None,
     ) -> None:
-        aliases = [pulumi.Alias(type_=formerly)] if formerly else None
-        super().__init__(type_token, name, opts=pulumi.ResourceOptions(aliases=aliases))
-        self._platform, self._namespace = platform, namespace
-
-    def _register(
-        self, name: str, manifest: Manifest, *after: pulumi.Resource, data: bool = False, awaited: bool = False
-    ) -> KubernetesObject:
-        """Register an object, with the guards of one that holds data, or with the time that a rollout may take."""
-        timeout = f"{self._platform.rollout.timeout_seconds}s"
-        options = pulumi.ResourceOptions(
-            parent=self,
-            depends_on=[self._namespace, *after],
-            custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if awaited else None,
-        )
-        if data:
-            options = stateful_options(name, self._platform.tombstones, options)
-        return KubernetesObject(name, manifest, options)
+        nobody = ServiceGraph(ports={}, calls=frozenset())
+        super().__init__(type_token, name, Surroundings.of(platform, namespace, nobody), formerly=formerly)
+        self._platform = platform
