@@ -11,10 +11,11 @@ from components.platform.images import service_images
 from components.platform.ingress import PlatformIngress
 from components.platform.mesh import PlatformMesh, namespace_labels
 from components.platform.namespace import PlatformNamespace
-from components.services import SERVICES, ServiceArgs, message_flows, service_graph, service_ports
+from components.services import SERVICES, ServiceArgs, message_flows, service_ports
 from components.stack.configuration import load
 from components.stack.engine_tuning import drop_debug_messages
 from components.stores.stores import build_stores, declared_stores, store_environment
+from components.traffic.graph import service_graph
 from components.traffic.jobs import declared_jobs
 from components.traffic.observers import GRAFANA, GRAFANA_PORT, declared_observers
 from components.traffic.routes import RouteTable

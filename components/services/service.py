@@ -1,6 +1,6 @@
 """What the five services have in common: a workload made from what each of them declares about itself."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -8,7 +8,7 @@ import pulumi
 
 from components.settings import PlatformSettings, ServiceSettings
 from components.stack.configuration import StackConfiguration
-from components.traffic.graph import Call, Job, MessageFlow, Observer, ServiceGraph, Store, calls_from
+from components.traffic.graph import MessageFlow, ServiceGraph
 from components.workloads.workload import Workload, WorkloadArgs
 
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
@@ -121,74 +121,3 @@ def service_ports(services: Iterable[type[Service[Any]]], platform: PlatformSett
     """Port under which each service is reached inside the namespace, by name."""
     settings = platform.services.by_name()
     return {each.service_name: each.service_port or settings[each.service_name].port for each in services}
-
-
-def service_graph(
-    services: Iterable[type[Service[Any]]],
-    platform: PlatformSettings,
-    stores: Iterable[Store] = (),
-    observers: Iterable[Observer] = (),
-    jobs: Iterable[Job] = (),
-) -> ServiceGraph:
-    """The service graph: what each service declares, the additional calls of the stack, and who watches all this.
-
-    Args:
-        services: The services of the platform.
-        platform: The stack's settings.
-        stores: The stores that the stack runs itself; calls to others are not part of the graph.
-        observers: The pods of monitoring.
-        jobs: The pods of the dumps.
-
-    Raises:
-        ServiceGraphError: A service or observer declares an edge to somebody unknown, or a call to itself.
-    """
-    services, own_stores = tuple(services), {store.name: store for store in stores}
-    watching = {observer.name: observer for observer in observers}
-    coming = {job.name: job for job in jobs}
-    settings = platform.services.by_name()
-    return ServiceGraph(
-        ports={service.service_name: settings[service.service_name].port for service in services}
-        | {store.name: store.port for store in own_stores.values()}
-        | {observer.name: observer.port for observer in watching.values()},
-        calls=_calls(services, platform, own_stores, watching.values(), coming.values()),
-        pod_labels={store.name: store.pod_labels for store in own_stores.values()}
-        | {name: observer.pod_labels for name, observer in watching.items() if observer.pod_labels},
-        entered_from_ingress=frozenset(
-            (
-                *(route.service for route in platform.ingress.routes),
-                *(name for name, observer in watching.items() if observer.from_ingress),
-            )
-        ),
-        reaching_internet=frozenset(s.service_name for s in services if s.reaches_internet),
-        private_ranges=platform.egress.private_ranges,
-        in_mesh=_in_mesh(services, watching.values()) if platform.mesh.is_on else frozenset(),
-        observers=watching,
-        jobs=coming,
-        api_server_addresses=platform.egress.api_server_addresses,
-        foreign={name: observer.namespace for name, observer in watching.items() if observer.namespace},
-    )
-
-
-def _calls(
-    services: Iterable[type[Service[Any]]],
-    platform: PlatformSettings,
-    stores: Container[str],
-    observers: Iterable[Observer],
-    jobs: Iterable[Job],
-) -> frozenset[Call]:
-    """Every edge: of the services to each other and to the stack's own stores, of those who watch, and of the jobs."""
-    observers = tuple(observers)
-    of_all = tuple(observer.name for observer in observers if observer.called_by_services)
-    declared = (
-        calls_from(service.service_name, (*service.calls, *(n for n in service.stores if n in stores), *of_all))
-        for service in services
-    )
-    watched = (calls_from(observer.name, observer.calls) for observer in observers)
-    worked = (calls_from(job.name, job.calls) for job in jobs)
-    additional = frozenset(Call(call.caller, call.callee) for call in platform.additional_calls)
-    return additional.union(*declared, *watched, *worked)
-
-
-def _in_mesh(services: Iterable[type[Service[Any]]], observers: Iterable[Observer]) -> frozenset[str]:
-    own = (service.service_name for service in services)
-    return frozenset((*own, *(observer.name for observer in observers if observer.in_mesh)))

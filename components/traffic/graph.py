@@ -1,9 +1,11 @@
 """Who may call whom. Declared once by the services; NetworkPolicies, and all else about traffic, derive from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from components.kubernetes.naming import selector_labels
+from components.settings import PlatformSettings
 
 HTTPS_PORT = 443
 
@@ -95,6 +97,26 @@ class Store:
     name: str
     port: int
     pod_labels: Mapping[str, str]
+
+
+class ServiceDeclaration(Protocol):
+    """What a service declares about its traffic."""
+
+    @property
+    def service_name(self) -> str:
+        """Name of the service."""
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Names of the services that it calls."""
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """Names of the stores that it calls."""
+
+    @property
+    def reaches_internet(self) -> bool:
+        """Whether it may reach port 443 of public addresses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,3 +224,73 @@ class ServiceGraph:
 def calls_from(caller: str, callees: Iterable[str]) -> frozenset[Call]:
     """Edges from one caller to many callees."""
     return frozenset(Call(caller, callee) for callee in callees)
+
+
+def service_graph(
+    services: Sequence[ServiceDeclaration],
+    platform: PlatformSettings,
+    stores: Iterable[Store] = (),
+    observers: Iterable[Observer] = (),
+    jobs: Iterable[Job] = (),
+) -> ServiceGraph:
+    """The service graph: the declarations of services, stores, monitoring and jobs, and the stack's additional calls.
+
+    Args:
+        services: The services of the platform.
+        platform: The stack's settings.
+        stores: The stores that the stack runs itself; calls to others are not part of the graph.
+        observers: The pods of monitoring.
+        jobs: The pods of the backups.
+
+    Raises:
+        ServiceGraphError: A service or observer declares an edge to an unknown name, or a call to itself.
+    """
+    own_stores = {store.name: store for store in stores}
+    watching = {observer.name: observer for observer in observers}
+    coming = {job.name: job for job in jobs}
+    settings = platform.services.by_name()
+    return ServiceGraph(
+        ports={service.service_name: settings[service.service_name].port for service in services}
+        | {store.name: store.port for store in own_stores.values()}
+        | {observer.name: observer.port for observer in watching.values()},
+        calls=_calls(services, platform, own_stores, tuple(watching.values()), coming.values()),
+        pod_labels={store.name: store.pod_labels for store in own_stores.values()}
+        | {name: observer.pod_labels for name, observer in watching.items() if observer.pod_labels},
+        entered_from_ingress=frozenset(
+            (
+                *(route.service for route in platform.ingress.routes),
+                *(name for name, observer in watching.items() if observer.from_ingress),
+            )
+        ),
+        reaching_internet=frozenset(service.service_name for service in services if service.reaches_internet),
+        private_ranges=platform.egress.private_ranges,
+        in_mesh=_in_mesh(services, watching.values()) if platform.mesh.is_on else frozenset(),
+        observers=watching,
+        jobs=coming,
+        api_server_addresses=platform.egress.api_server_addresses,
+        foreign={name: observer.namespace for name, observer in watching.items() if observer.namespace},
+    )
+
+
+def _calls(
+    services: Iterable[ServiceDeclaration],
+    platform: PlatformSettings,
+    stores: Container[str],
+    observers: Sequence[Observer],
+    jobs: Iterable[Job],
+) -> frozenset[Call]:
+    """Every edge: services to each other and to the stack's own stores, monitoring to its targets, jobs to stores."""
+    of_all = tuple(observer.name for observer in observers if observer.called_by_services)
+    declared = (
+        calls_from(service.service_name, (*service.calls, *(n for n in service.stores if n in stores), *of_all))
+        for service in services
+    )
+    watched = (calls_from(observer.name, observer.calls) for observer in observers)
+    worked = (calls_from(job.name, job.calls) for job in jobs)
+    additional = frozenset(Call(call.caller, call.callee) for call in platform.additional_calls)
+    return additional.union(*declared, *watched, *worked)
+
+
+def _in_mesh(services: Iterable[ServiceDeclaration], observers: Iterable[Observer]) -> frozenset[str]:
+    own = (service.service_name for service in services)
+    return frozenset((*own, *(observer.name for observer in observers if observer.in_mesh)))

@@ -3,10 +3,10 @@
 import ipaddress
 from collections.abc import Iterator
 
-from components.services import SERVICES, service_graph
+from components.services import SERVICES
 from components.settings import PlatformSettings
 from components.stores.stores import declared_stores
-from components.traffic.graph import ServiceGraph
+from components.traffic.graph import ServiceGraph, service_graph
 from components.traffic.jobs import declared_jobs
 from components.traffic.observers import declared_observers
 from policy.proof.endpoints import (

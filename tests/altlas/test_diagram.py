@@ -11,7 +11,8 @@ from altlas.pictures.diagram import CLIENTS, CONTROLLER, INTERNET, Arrow, Drawin
 from altlas.pictures.pages import pages
 from altlas.pictures.svg import layers, svg
 from altlas.session.workspace import Workspace
-from components.services import SERVICES, service_graph
+from components.services import SERVICES
+from components.traffic.graph import service_graph
 from rendering.recorder import Recorder
 from tests.support.documents import ROOT, STACKS, alpha_settings
 

@@ -8,9 +8,9 @@ import pytest
 
 from components.kubernetes.object import Manifest
 from components.platform.mesh import PlatformMesh, mesh_manifests, namespace_labels
-from components.services import SERVICES, service_graph
+from components.services import SERVICES
 from components.settings import PlatformSettings
-from components.traffic.graph import ServiceGraph
+from components.traffic.graph import ServiceGraph, service_graph
 from components.workloads.mesh_labels import opt_out_labels
 from rendering.recorder import Recorder, record
 from tests.support.documents import STACKS, alpha_settings, platform_of

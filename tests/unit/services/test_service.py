@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from components.kubernetes.naming import is_dns_label
-from components.services import SERVICES, Service, service_graph
+from components.services import SERVICES, Service
 from components.services.service import service_url
 from components.settings.services import ApiGatewaySettings
-from components.traffic.graph import Call, ServiceGraphError, Store
+from components.traffic.graph import Call, ServiceGraphError, Store, service_graph
 from components.workloads.pod import PodArgs, pod_template
 from tests.support.documents import alpha_settings
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.services import SERVICES, message_flows, service_graph
+from components.services import SERVICES, message_flows
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform
 from components.stores.nats import configuration as nats_configuration
@@ -14,6 +14,7 @@ from components.stores.nats import manifests as nats_manifests
 from components.stores.redis import configuration as redis_configuration
 from components.stores.redis import manifests as redis_manifests
 from components.stores.stores import declared_stores
+from components.traffic.graph import service_graph
 from components.workloads.server_objects import derived_password
 from rendering.recorder import Recorder
 from tests.support.documents import STACKS, platform_of
