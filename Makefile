@@ -2,9 +2,10 @@
 STACK ?= alpha
 TARGET ?=
 PYTHON ?= python3
-WORKERS ?= auto
+# One for each processor; `auto` would count cores, of which a virtual machine may say that it has one.
+WORKERS ?= logical
 export TARGET
-# Compiled modules and rewritten assertions are kept below __pycache__: without them, each worker of `make check` makes them anew.
+# Compiled modules and rewritten assertions are kept below __pycache__: without them, each worker of `make check` makes them again.
 unexport PYTHONDONTWRITEBYTECODE
 
 # The developers' environment, which editors find, and the program's, which Pulumi.yaml names.
@@ -16,17 +17,24 @@ ALTLAS := $(BIN)/altlas
 # uv of this machine or, where there is none that is new enough, the pinned one.
 UV := $(PYTHON) -m tools.uv
 SYNC := $(UV) sync --quiet --frozen --no-progress --no-python-downloads --python "$$(command -v $(PYTHON))"
+LINT := $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
+PYTEST := $(BIN)/pytest -q
+SUITE := $(BIN)/python -m tests.suite -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --evidence=.altlas/evidence.md
 EXPORT := $(UV) export --quiet --frozen --no-header --no-annotate --no-emit-project
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy status addons diff env tools install format check test test-data test-observability images test-images
-.PHONY: prove matrix regressions scan benchmark schema lock clean
+.PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-observability test-images
+.PHONY: prove matrix regressions scan benchmark images install tools format schema lock clean
 
 help: ## List what make can do
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{split($$0, part, /:.*## /); printf "  make %-20s%s\n", part[1], part[2]}' $(MAKEFILE_LIST)
 
+##@ Every day
 up: $(INSTALLED) ## Bring a stack up and wait until its services are ready (STACK=alpha, TARGET=sim|k3d|kubeconfig)
 	@$(ALTLAS) up --stack $(STACK)
+
+status: $(INSTALLED) ## Show which services of a stack run, and where (STACK=alpha)
+	@$(ALTLAS) status --stack $(STACK)
 
 down: $(INSTALLED) ## Stop the cluster that `make up` started; its data stays
 	@$(ALTLAS) down
@@ -34,53 +42,42 @@ down: $(INSTALLED) ## Stop the cluster that `make up` started; its data stays
 destroy: $(INSTALLED) ## Remove everything that a stack owns from the cluster (STACK=alpha)
 	@$(ALTLAS) destroy --stack $(STACK)
 
-status: $(INSTALLED) ## Show which services of a stack run, and where (STACK=alpha)
-	@$(ALTLAS) status --stack $(STACK)
-
-addons: $(INSTALLED) ## Show which operators and definitions are pinned, and which are on the cluster
-	@$(ALTLAS) addons
-
 diff: $(INSTALLED) ## Show which settings alpha and beta decide differently
 	@$(ALTLAS) diff alpha beta
 
 env: $(INSTALLED) ## Print the environment for plain pulumi and kubectl, for a shell to evaluate
 	@$(ALTLAS) env
 
-tools: ## Find, download or build the pinned programs
-	@$(PYTHON) -m tools ensure >/dev/null
+addons: $(INSTALLED) ## Show which operators and CRDs are pinned, and which are on the cluster
+	@$(ALTLAS) addons
 
-install: $(INSTALLED) ## Install the pinned Python packages below .venv
+##@ Tests: none runs twice, verify leaves out what test has run
+check: $(INSTALLED) ## Format, lint, types and the fast tests: 2 minutes on 2 cores
+	@$(LINT)
+	@$(PYTEST) --tier=check -n $(WORKERS) --dist worksteal
 
-format: $(INSTALLED) ## Format the code
-	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+test: $(INSTALLED) ## After make up: check, and the life of a stack on the simulated cluster: 8 minutes on 2 cores
+	@$(LINT)
+	@$(SUITE) --tier=test
 
-check: $(INSTALLED) ## Format, lint, types and the fast tests
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
-	@$(BIN)/mypy
-	@$(BIN)/pytest -q -m "not sim and not e2e and not data and not gate and not scan" -n $(WORKERS) --dist worksteal
+verify: $(INSTALLED) tools ## All the rest: stores, monitoring, images, scanners, gates: 40 minutes on 2 cores
+	@$(SUITE) --tier=verify
 
-test: $(INSTALLED) tools ## Everything: check, then every test on the simulated cluster
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
-	@$(BIN)/mypy
-	@$(BIN)/python -m tests.suite -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --evidence=.altlas/evidence.md
+verify-all: $(INSTALLED) tools ## The same without samples: every mutant, every regression
+	@$(SUITE) --tier=verify-all
 
-images: $(INSTALLED) ## Build and run the stand-in images here and show their figures (needs root on Debian)
-	@$(BIN)/python -m tests.images
+test-data: $(INSTALLED) ## Only the stores with real servers: failover, restores, figures
+	@$(PYTEST) -n 2 --dist loadfile tests/data
 
-test-images: $(INSTALLED) ## Fail if one figure of the images is worse than its bound
-	@$(BIN)/pytest -q -rs tests/images
+test-observability: $(INSTALLED) ## Only monitoring: rules, configurations and a live alert, by the real programs
+	@$(PYTEST) tests/observability
 
-test-data: $(INSTALLED) ## The drills of the data tier with real servers: failover, restores, figures
-	@$(BIN)/pytest -q -n 2 --dist loadfile tests/data
+test-images: $(INSTALLED) ## Only the images: fail if one figure is worse than its bound (needs root on Debian)
+	@$(PYTEST) -rs tests/images
 
-test-observability: $(INSTALLED) ## Rules, configurations and a live alert, judged by the real programs of monitoring
-	@$(BIN)/pytest -q tests/observability
-
+##@ Judge
 prove: $(INSTALLED) ## Prove that exactly the declared traffic is possible, in both stacks
 	@$(BIN)/python -m policy.prove
-
-regressions: $(INSTALLED) ## Show which gates catch hundreds of security regressions, and false alarms
-	@$(BIN)/python -m tests.policy.regressions
 
 matrix: $(INSTALLED) ## Show the hardening matrix of both stacks
 	@$(BIN)/python -m policy.matrix
@@ -88,8 +85,23 @@ matrix: $(INSTALLED) ## Show the hardening matrix of both stacks
 scan: $(INSTALLED) ## Run the scanners over both stacks, the workflows and the pinned packages
 	@$(BIN)/python -m policy.scan
 
+regressions: $(INSTALLED) ## Show which gates catch hundreds of security regressions, and false alarms
+	@$(BIN)/python -m tests.policy.regressions
+
+images: $(INSTALLED) ## Build and run the stand-in images here and show their figures (needs root on Debian)
+	@$(BIN)/python -m tests.images
+
 benchmark: $(INSTALLED) tools ## Compare with kubectl in one run
 	@$(BIN)/python -m benchmarks.platform
+
+##@ Work on the project
+install: $(INSTALLED) ## Install the pinned Python packages into .venv and .venv-program
+
+tools: ## Find, download or build the pinned programs
+	@$(PYTHON) -m tools ensure >/dev/null
+
+format: $(INSTALLED) ## Format the code
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
 schema: $(INSTALLED) ## Write the JSON Schema of the stack files
 	@$(ALTLAS) schema > docs/stack.schema.json

@@ -1,8 +1,9 @@
-"""`python -m tests.suite`: all tests, and once more alone the files whose real servers failed beside other tests.
+"""`python -m tests.suite --tier=TIER`: the tests of a tier, and once more alone the files whose real servers failed.
 
 A test with real servers measures a machine that all tests share: a server may come back later than a client waits.
-Such a file gets a second try with nothing beside it, which is said aloud. Tests of the program alone, and failures in
-more files than a busy machine explains, get none (docs/adr/0019).
+Such a file gets a second try with nothing in parallel, which is printed. Tests of the program alone, and failures in
+more files than a busy machine explains, get none (docs/adr/0019). `--tier=test` fails if it had to provide a program:
+a newcomer has waited for `make up` already (docs/adr/0021).
 """
 
 import subprocess
@@ -11,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+
+from tools.cache import default_root
 
 MOST_FILES = 2
 """Failures in more files than this are no accident."""
@@ -46,9 +49,9 @@ def run_beside(arguments: Sequence[str]) -> tuple[int, Failures]:
     return int(pytest.main(list(arguments), plugins=[failures])), failures
 
 
-def run_alone(files: Sequence[str]) -> int:
+def run_alone(arguments: Sequence[str]) -> int:
     """Run some files one after the other, in a process of their own."""
-    return subprocess.run([sys.executable, "-m", "pytest", "-q", *files], check=False).returncode
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", *arguments], check=False).returncode
 
 
 def run(
@@ -62,11 +65,29 @@ def run(
     if not files:
         return code
     print(f"\nSecond try, with nothing beside it: {' '.join(files)}", flush=True)
-    second = alone(files)
+    tier = [argument for argument in arguments if argument.startswith("--tier=")]
+    second = alone([*tier, *files])
     for name in failures.targets:
         print(f"failed beside other tests, {'passed' if second == 0 else 'tried again'} alone: {name}", flush=True)
     return second
 
 
+def provided_programs() -> frozenset[str]:
+    """Programs in the cache, by name, version and recipe."""
+    root = default_root()
+    return frozenset(folder.name for folder in root.iterdir() if "@" in folder.name) if root.exists() else frozenset()
+
+
+def main(arguments: Sequence[str], run_tests: Callable[[Sequence[str]], int] = run) -> int:
+    """Run the suite; exit 1 also where `--tier=test` needed a program that `make up` had not brought."""
+    before = provided_programs()
+    code = run_tests(arguments)
+    further = provided_programs() - before
+    if further and "--tier=test" in arguments:
+        print(f"make test had to provide programs that make up had not: {', '.join(sorted(further))}", flush=True)
+        return code or int(pytest.ExitCode.TESTS_FAILED)
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -221,11 +221,12 @@ def test_a_platform_stack_lets_through_exactly_what_it_declares(stack: Stack) ->
 
 
 @pytest.mark.gate
-def test_the_prover_notices_every_mutant_of_the_platforms_policies(stack: Stack) -> None:
+def test_the_prover_notices_every_mutant_of_the_platforms_policies(stack: Stack, *, whole: bool) -> None:
     """Whatever changes who reaches whom is named; what it keeps quiet about changes nothing."""
-    result = judge_prover(stack.manifests, declaration_of(stack.platform))
+    every = 1 if whole else 5
+    result = judge_prover(stack.manifests, declaration_of(stack.platform), every)
     assert result.unnoticed == ()
-    assert len(result.noticed) > 300
+    assert len(result.noticed) > 300 // every
     # What is left changes nothing: it lies beyond the highest address, or another rule says the same once more.
     # A policy that opens nothing, as that of a drill, says what the default deny says, so no change of it counts.
     silent = {

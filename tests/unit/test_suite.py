@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.suite import Failures, run, run_beside
+from tests.suite import Failures, main, run, run_beside
 from tests.support.documents import ROOT
+from tools.cache import default_root
 
 DRILL, OTHER_DRILL, RULE = "tests/data/test_a.py::test_x", "tests/e2e/test_b.py::test_y", "tests/unit/test_c.py::test_z"
 
@@ -26,7 +27,7 @@ def outcome(code: int, failed: dict[str, str], second: int) -> tuple[int, list[S
 def test_a_drill_that_failed_beside_others_is_tried_alone(second: int, capsys: pytest.CaptureFixture[str]) -> None:
     """Its second outcome is the outcome of the suite, and the first failure is named either way."""
     failed = {DRILL: "process", f"{DRILL}2": "process", OTHER_DRILL: "sim"}
-    assert outcome(1, failed, second) == (second, [("tests/data/test_a.py", "tests/e2e/test_b.py")])
+    assert outcome(1, failed, second) == (second, [["tests/data/test_a.py", "tests/e2e/test_b.py"]])
     word = "tried again" if second else "passed"
     assert f"failed beside other tests, {word} alone: {DRILL}\n" in capsys.readouterr().out
 
@@ -51,6 +52,36 @@ def test_no_other_failure_gets_a_second_try(code: int, failed: dict[str, str]) -
 def test_a_green_suite_is_run_once() -> None:
     """Exit code 0, and nothing after it."""
     assert outcome(0, {}, 1) == (0, [])
+
+
+def test_the_second_try_keeps_to_the_tier() -> None:
+    """So that a sample stays one."""
+    tried: list[Sequence[str]] = []
+    failed = Failures({DRILL: "process"})
+
+    def alone(arguments: Sequence[str]) -> int:
+        tried.append(arguments)
+        return 0
+
+    run(["-q", "--tier=verify"], lambda _: (1, failed), alone)
+    assert tried == [["--tier=verify", "tests/data/test_a.py"]]
+
+
+@pytest.mark.parametrize(("tier", "code"), [("test", 1), ("verify", 0)])
+def test_only_make_test_may_provide_no_program(
+    tier: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A newcomer has waited for them in `make up`; the message names what came later."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (default_root() / "old@1@linux-amd64@0").mkdir(parents=True)
+
+    def provides(_: Sequence[str]) -> int:
+        (default_root() / "new@1@linux-amd64@0").mkdir()
+        return 0
+
+    assert main([f"--tier={tier}"], provides) == code
+    assert ("new@1" in capsys.readouterr().out) == bool(code)
+    assert main([f"--tier={tier}"], lambda _: 0) == 0
 
 
 def test_failures_of_setup_and_call_are_heard_of(tmp_path: Path) -> None:

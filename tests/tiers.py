@@ -1,0 +1,198 @@
+"""Tiers of tests: which test runs by which command, how long each part may take, and what is only sampled.
+
+Owns `pytest --tier=check|test|verify|verify-all` and the table of times against budgets at the end. Does not own what
+is run again (tests.suite) nor what was proven (tests.evidence). A test is in one tier only, so that `make test` and
+`make verify` run nothing twice; `verify-all` is `verify` without samples. Plain pytest runs everything, whole.
+
+Seconds are those of the workers: with two of them, a part that shows 60 seconds took about 30.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+SLOW = frozenset({"sim", "gate", "data", "scan", "e2e"})
+"""Markers of tests that need more than the program itself."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tests that are about one thing and share one budget.
+
+    Attributes:
+        name: As the table shows it.
+        tier: The command that runs it.
+        budget_seconds: What its tests may take, summed up over two workers on two cores, programs in the cache.
+        places: Beginnings of the paths of its files.
+    """
+
+    name: str
+    tier: str
+    budget_seconds: int
+    places: tuple[str, ...] = ("tests/",)
+
+
+FAST = Part("program and tools alone", "check", 200)
+PARTS = (
+    Part(
+        "life of a stack on sim",
+        "test",
+        420,
+        ("tests/e2e/test_lifecycle.py", "tests/e2e/test_data_guards.py", "tests/policy/test_policy_pack.py"),
+    ),
+    Part("simulated cluster", "test", 150, ("tests/cluster/",)),
+    Part("operators and stacks on sim", "verify", 900, ("tests/e2e/", "tests/addons/")),
+    Part("stores with real servers", "verify", 600, ("tests/data/",)),
+    Part("monitoring", "verify", 500, ("tests/observability/",)),
+    Part("images", "verify", 1200, ("tests/images/",)),
+    Part("scanners", "verify", 400, ("tests/scan/",)),
+    Part("gates", "verify", 200, ("tests/policy/",)),
+)
+"""Parts of slow tests; a test belongs to the first one that names its place."""
+
+BUDGET_MINUTES = {"test": 8, "verify": 40}
+"""What a command may take as a whole on two cores; its parts may take that time on each of two workers."""
+
+TIERS = {
+    "check": frozenset({"check"}),
+    "test": frozenset({"check", "test"}),
+    "verify": frozenset({"verify"}),
+    "verify-all": frozenset({"verify"}),
+}
+"""Tiers of parts by the value of `--tier`."""
+
+_OVER = 2
+"""Times its budget that a part may take before the run fails."""
+
+
+def part_of(path: str, marks: Iterable[str]) -> Part:
+    """Part of a test.
+
+    Args:
+        path: Its file from the root of the repository.
+        marks: Names of its markers.
+
+    Raises:
+        UsageError: No part names the place of a slow test.
+    """
+    if not SLOW.intersection(marks):
+        return FAST
+    for part in PARTS:
+        if path.startswith(part.places):
+            return part
+    raise pytest.UsageError(f"{path} has slow tests and is in no part of tests/tiers.py")
+
+
+def sampled(cases: int, wanted: int) -> frozenset[int]:
+    """Positions of the cases that stand for all: evenly spread, the same each time."""
+    wanted = min(wanted, cases)
+    return frozenset(position * cases // wanted for position in range(wanted))
+
+
+@dataclass
+class Times:
+    """What one part took.
+
+    Attributes:
+        tests: Tests that ran.
+        seconds: Seconds of all their setups, calls and teardowns.
+    """
+
+    tests: int = 0
+    seconds: float = 0.0
+
+
+def table(times: Mapping[str, Times]) -> Iterator[str]:
+    """One line for each part that ran, and what is over its budget."""
+    rows = [(part, times[part.name]) for part in (FAST, *PARTS) if part.name in times]
+    yield f"{'PART':30}{'TESTS':>8}{'SECONDS':>10}{'BUDGET':>9}"
+    for part, took in rows:
+        over = "  OVER BUDGET" if took.seconds > part.budget_seconds else ""
+        yield f"{part.name:30}{took.tests:>8}{took.seconds:>10.0f}{part.budget_seconds:>9}{over}"
+
+
+def far_over(times: Mapping[str, Times]) -> list[str]:
+    """Parts that took so long that the run fails."""
+    budgets = {part.name: part.budget_seconds for part in (FAST, *PARTS)}
+    return [name for name, took in times.items() if took.seconds > _OVER * budgets[name]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that chooses a tier."""
+    parser.addoption("--tier", choices=tuple(TIERS), help="run the tests of one command; without it: all, whole")
+
+
+def is_sampled(config: pytest.Config) -> bool:
+    """Whether a test may take a sample instead of the whole."""
+    tier: str | None = config.getoption("--tier")
+    return tier == "verify"
+
+
+@pytest.fixture(scope="session")
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether a test that tries many things tries all of them, and not only a sample."""
+    return not is_sampled(request.config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every test its part, and keep those of the tier."""
+    tier = config.getoption("--tier")
+    if tier is None:
+        return
+    parts = {item: part_of(item.nodeid, (mark.name for mark in item.iter_markers())) for item in items}
+    for item, part in parts.items():
+        item.user_properties.append(("part", part.name))
+    kept = [item for item in items if parts[item].tier in TIERS[tier]]
+    if is_sampled(config):
+        kept = list(_sample(kept))
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def _sample(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    items = list(items)
+    for item in items:
+        cases[item.nodeid.partition("[")[0]].append(item)
+    for item in items:
+        mark = item.get_closest_marker("sampled")
+        together = cases[item.nodeid.partition("[")[0]]
+        if mark is None or together.index(item) in sampled(len(together), mark.args[0]):
+            yield item
+
+
+def times_of(reporter: pytest.TerminalReporter) -> dict[str, Times]:
+    """Times of all parts that ran."""
+    times: dict[str, Times] = defaultdict(Times)
+    for report in (each for reports in reporter.stats.values() for each in reports):
+        if isinstance(report, pytest.TestReport):
+            part = dict(report.user_properties).get("part")
+            if isinstance(part, str):
+                times[part].seconds += report.duration
+                times[part].tests += report.when == "call"
+    return times
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print times against budgets, below all other figures."""
+    if config.getoption("--tier") is not None:
+        times = times_of(terminalreporter)
+        terminalreporter.section("times against budgets")
+        for line in table(times):
+            terminalreporter.line(line)
+        for name in far_over(times):
+            terminalreporter.line(f"{name} took more than {_OVER} times its budget: the run fails")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run with a part far over its budget."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput"):
+        return
+    if session.config.getoption("--tier") is not None and far_over(times_of(reporter)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
