@@ -1,6 +1,7 @@
 """Programs that are built from Go modules, each pinned by a go.mod and a go.sum in this folder."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -85,7 +86,9 @@ class GoBuilder:
         what = f"{', '.join(names) or module.name}: building with Go {toolchain.version}"
         with self.reporter.activity(what, provides=names):
             for item in module.inputs:
-                _copy_module_file(toolchain, item, source, source)
+                # Where another module pins the version, the own go.mod may already point to the copy.
+                pins = source if item.module == module.name else self.manifest.modules[item.module].folder
+                _copy_module_file(toolchain, item, pins, source)
             if steps:
                 _compile(toolchain, source, programs, module, steps)
         return _Built(source, programs)
@@ -135,11 +138,27 @@ def _compile(
     toolchain.ask(["build", *options, "-o", target, *(step.package for step in steps)], source, module.experiments)
 
 
-def _copy_module_file(toolchain: GoToolchain, item: ModuleFile, source: Path, target: Path) -> None:
-    original = toolchain.module_folder(item.source_module, source) / item.source_file
+def _copy_module_file(toolchain: GoToolchain, item: ModuleFile, pins: Path, target: Path) -> None:
+    original = toolchain.module_folder(item.source_module, pins) / item.source_file
     copy = target / item.name
-    if item.values:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if original.is_dir():
+        copy.mkdir(exist_ok=True)
+        for file in filter(Path.is_file, original.iterdir()):
+            shutil.copyfile(file, copy / file.name)
+    elif item.values:
         document = json.loads(original.read_text("utf-8"))
         copy.write_text(json.dumps({**document, **item.values}), "utf-8")
+    elif item.edits:
+        copy.write_text(_edited(original, item.edits), "utf-8")
     else:
         shutil.copyfile(original, copy)
+
+
+def _edited(original: Path, edits: Sequence[tuple[str, str]]) -> str:
+    text = original.read_text("utf-8")
+    for pattern, replacement in edits:
+        text, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
+        if not count:
+            raise WayFailedError(f"{original} has nothing that matches {pattern!r}")
+    return text

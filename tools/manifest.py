@@ -47,9 +47,10 @@ class ModuleFile:
 
     Attributes:
         source_module: path of the Go module that ships the file.
-        source_file: path inside that module.
+        source_file: path inside that module; a folder stands for the files that lie directly in it.
         name: name of the copy.
         values: top-level values that are set in the copy, which is then a JSON document.
+        edits: regular expressions with their replacements, applied line by line; each must match somewhere.
         module: our module whose go.mod pins the source module's version.
     """
 
@@ -58,6 +59,7 @@ class ModuleFile:
     name: str
     module: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    edits: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def parse(cls, entry: Mapping[str, Any], module: str) -> Self:
@@ -68,6 +70,7 @@ class ModuleFile:
             entry["name"],
             entry.get("module", module),
             entry.get("set", {}),
+            tuple((pattern, replacement) for pattern, replacement in entry.get("edits", ())),
         )
 
 
@@ -214,11 +217,18 @@ class Manifest:
     def key(self, package: Package, platform: str) -> str:
         """Return the name of a package's cache folder: it changes with everything that goes into the package."""
         entry = dict(self.document["packages"][package.name])
+        entry.pop("reason", None)
         entry["releases"] = entry.get("releases", {}).get(platform)
         digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode())
-        for name in package.modules():
+        for name in self._pinning(package):
             module = self.modules[name]
             digest.update(json.dumps(self.document["modules"][name], sort_keys=True).encode())
             for file in sorted(path for path in module.folder.rglob("*") if path.is_file()):
                 digest.update(file.relative_to(module.folder).as_posix().encode() + b"\0" + file.read_bytes())
         return f"{package.name}@{package.version}@{platform.replace('/', '-')}@{digest.hexdigest()[:12]}"
+
+    def _pinning(self, package: Package) -> tuple[str, ...]:
+        """Return the names of our modules that a package is built from, then of those that pin their inputs."""
+        names = package.modules()
+        inputs = [item.module for name in names for item in self.modules[name].inputs]
+        return tuple(dict.fromkeys([*names, *inputs]))

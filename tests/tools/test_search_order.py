@@ -128,6 +128,58 @@ def test_files_of_a_module_are_copied_into_the_package_and_into_the_build(sandbo
     assert (sandbox.finished("demo")[0] / "demo-helper").read_bytes() == program_text("9")
 
 
+def edited_source(sandbox: Sandbox, pattern: str) -> None:
+    """A package whose build takes a folder of another module, with one file of it edited."""
+    folder = sandbox.folder / "source" / "kinds"
+    (folder / "nested").mkdir(parents=True)
+    (folder / "kinds.go").write_text("var a first.Kind\nvar b second.Kind\n", "utf-8")
+    (folder / "nested" / "other.go").write_text("not taken", "utf-8")
+    taken = {"source_module": "example.org/source", "module": "pins"}
+    sandbox.module("pins")
+    sandbox.module(
+        "module-demo",
+        inputs=[
+            {**taken, "source_file": "kinds", "name": "sdk/kinds"},
+            {**taken, "source_file": "kinds/kinds.go", "name": "sdk/kinds/kinds.go", "edits": [[pattern, r"\1any"]]},
+        ],
+    )
+    sandbox.package("demo")
+    text = (sandbox.folder / "bin/go").read_text("utf-8")
+    caught = 'echo "$(ls -R sdk | tr "\\n" " ")" "$(tr "\\n" ";" < sdk/kinds/kinds.go)"'
+    sandbox.executable("go", text.replace('echo "$*"', caught, 1).encode())
+    for name in ("ls", "tr"):
+        sandbox.executable(name, b"").unlink()
+        (sandbox.folder / "bin" / name).symlink_to(Path("/bin") / name)
+
+
+def test_a_folder_of_another_module_is_taken_and_a_file_of_it_edited(sandbox: Sandbox) -> None:
+    """The files that lie directly in the folder; the edit goes over every line."""
+    edited_source(sandbox, r"^(var \w+ )\w+\.Kind$")
+    assert ensure(sandbox) == 0
+    assert sandbox.builds == ["sdk: kinds  sdk/kinds: kinds.go  var a any;var b any;"]
+
+
+def test_an_edit_that_matches_nothing_ends_the_build(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """A source that has changed is not built without its edit."""
+    edited_source(sandbox, "^(type )")
+    assert ensure(sandbox) == 3
+    assert "kinds/kinds.go has nothing that matches '^(type )'" in capsys.readouterr().err
+    assert sandbox.builds == []
+
+
+def test_what_pins_an_input_belongs_to_the_recipe_and_a_reason_does_not(sandbox: Sandbox) -> None:
+    """Another go.mod of the input's module builds again; another explanation does not."""
+    edited_source(sandbox, r"^(var \w+ )\w+\.Kind$")
+    assert ensure(sandbox) == 0
+    sandbox.document["packages"]["demo"]["reason"] = "explained"
+    sandbox.save()
+    assert ensure(sandbox) == 0
+    assert len(sandbox.builds) == 1
+    (sandbox.folder / "go/pins/go.mod").write_text("module alt-las/pins\n\ngo 1.26.1\n", "utf-8")
+    assert ensure(sandbox) == 0
+    assert len(sandbox.builds) == 2
+
+
 def test_a_changed_recipe_builds_again(sandbox: Sandbox) -> None:
     """Another go.mod leads to another cache folder, and the old one stays until it is cleaned."""
     sandbox.package("demo")
