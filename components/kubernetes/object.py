@@ -11,6 +11,8 @@ from typing import Any
 
 import pulumi
 
+from components.kubernetes.api_versions import FORMER_VERSIONS
+
 PROVIDER_VERSION = "4.25.0"
 """Version of the Kubernetes provider (plugin and PyPI package) that registers all objects."""
 
@@ -39,9 +41,21 @@ class KubernetesObject(pulumi.CustomResource):
     metadata: pulumi.Output[Mapping[str, Any]]
 
     def __init__(self, name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> None:
-        opts.version = PROVIDER_VERSION
+        own = pulumi.ResourceOptions(
+            version=PROVIDER_VERSION,
+            aliases=_former_types(manifest),
+            additional_secret_outputs=["data", "stringData"] if manifest["kind"] == "Secret" else None,
+        )
+        properties = _marked(manifest) if opts.protect else dict(manifest)
         with _few_frames():
-            super().__init__(resource_type(manifest), name, _marked(manifest) if opts.protect else dict(manifest), opts)
+            super().__init__(resource_type(manifest), name, properties, pulumi.ResourceOptions.merge(opts, own))
+
+
+def _former_types(manifest: Manifest) -> list[pulumi.Alias]:
+    """Aliases under which the state may know the object: the same kind in its former API versions."""
+    kind = manifest["kind"]
+    versions = FORMER_VERSIONS.get(f"{manifest['apiVersion']}:{kind}", ())
+    return [pulumi.Alias(type_=resource_type({"apiVersion": version, "kind": kind})) for version in versions]
 
 
 @contextmanager

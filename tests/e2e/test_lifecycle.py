@@ -12,6 +12,28 @@ from tests.e2e.conftest import ROOT, Project
 
 pytestmark = pytest.mark.e2e
 
+AUTOSCALER_PROJECT = """\
+name: autoscaler
+runtime: {name: python, options: {virtualenv: ../.venv-program}}
+"""
+AUTOSCALER_PROGRAM = """\
+import sys
+
+import pulumi
+
+sys.path.insert(0, "..")
+from components.kubernetes.object import KubernetesObject
+
+target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "none"}
+manifest = {
+    "apiVersion": f"autoscaling/{pulumi.Config().require('version')}",
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": "older", "namespace": "default"},
+    "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 2},
+}
+KubernetesObject("older", manifest, pulumi.ResourceOptions())
+"""
+
 SERVICES = ["ai-orchestrator", "api-gateway", "archive-service", "runner-service", "segmentation-service"]
 OWNED = "deployments,services,serviceaccounts,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,secrets"
 
@@ -82,6 +104,24 @@ def test_a_running_stack_passes_the_policy_pack(project: Project) -> None:
     assert done.code == 0, done.text
     assert "alt-las@v1.0.0" in done.out
     assert "[mandatory]" not in done.out
+
+
+def test_an_autoscaler_deployed_by_an_older_api_version_is_updated_and_not_replaced(project: Project) -> None:
+    """Its type token holds the version, so without the alias the engine would delete it and make another one."""
+    folder = project.root / "autoscaler"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text(AUTOSCALER_PROJECT)
+    (folder / "__main__.py").write_text(AUTOSCALER_PROGRAM)
+    assert project.pulumi("stack", "init", "autoscaler", "--cwd", str(folder)).code == 0
+    uids = []
+    for version in ("v1", "v2"):
+        options = ("--cwd", str(folder), "--stack", "autoscaler")
+        done = project.pulumi("up", *options, "--yes", "--skip-preview", "--config", f"version={version}")
+        assert done.code == 0, done.text
+        (found,) = project.objects("horizontalpodautoscalers", "default")
+        uids.append(found["metadata"]["uid"])
+    assert "1 updated" in done.out, done.text
+    assert uids[0] == uids[1]
 
 
 def test_beta_runs_beside_alpha_on_the_same_cluster(project: Project) -> None:
