@@ -68,7 +68,7 @@ def test_every_kind_is_registered_with_the_aliases_and_secrets_of_its_typed_clas
 
 def test_a_missing_and_a_wrong_alias_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison is not empty."""
-    monkeypatch.setitem(FORMER_VERSIONS, "policy/v1:PodDisruptionBudget", ())  # type: ignore[arg-type]  # read-only in the program
+    monkeypatch.setitem(FORMER_VERSIONS, "policy/v1:PodDisruptionBudget", ())
     assert _differences({"policy/v1:PodDisruptionBudget", "v1:Service"}).keys() == {"policy/v1:PodDisruptionBudget"}
 
 
