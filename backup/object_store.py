@@ -169,6 +169,10 @@ class ObjectStore:
                 retries={"total_max_attempts": _TRIES, "mode": "standard"},
                 # Names of buckets are no host names everywhere.
                 s3={"addressing_style": "path"},
+                # boto3's default adds a checksum trailer, which several S3 stores refuse. What is stored is verified by
+                # the checksums in our manifest.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
             ),
         )
         try:

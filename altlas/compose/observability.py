@@ -124,6 +124,9 @@ def _grafana(platform: PlatformSettings, objects: Sequence[Manifest]) -> dict[st
         "environment": {
             "GF_SECURITY_ADMIN_PASSWORD": stores.required("GRAFANA_ADMIN_PASSWORD"),
             "GF_AUTH_ANONYMOUS_ENABLED": "false",
+            # Grafana unregisters a bundled plugin before it unpacks a newer one, which a read-only root prevents.
+            "GF_PLUGINS_PREINSTALL_DISABLED": "true",
+            "GF_PLUGINS_PREINSTALL_AUTO_UPDATE": "false",
         },
         "configs": mounted,
         "volumes": ["grafana-data:/var/lib/grafana"],

@@ -37,13 +37,19 @@ class WebhookSettings(Settings):
     )
 
 
+SMTPS_PORT = 465
+"""Port on which a mail server speaks TLS from the first byte (RFC 8314)."""
+
+
 class MailSettings(Settings):
     """A mailbox, and the server that takes mail for it."""
 
     to: MailAddress = setting("feature", "Mailbox that is told.")
     sender: MailAddress = setting("feature", "Mailbox that the mail comes from.")
     host: DnsName = setting("feature", "Mail server, reached with TLS.")
-    port: Literal[465, 587] = setting("feature", "Port of the mail server.", 587)
+    port: Literal[465, 587] = setting(
+        "feature", "Port of the mail server: 587 for STARTTLS, 465 for TLS from the first byte.", 587
+    )
     username: str | None = setting(
         "feature",
         f"User name at the server; its password is the secret alt-las:{MAIL_SECRET}. Null for no login.",

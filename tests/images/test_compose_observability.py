@@ -93,6 +93,14 @@ def test_grafana_knows_both_sources_and_needs_a_password(document: dict[str, Any
     assert grafana["environment"]["GF_SECURITY_ADMIN_PASSWORD"] == "${GRAFANA_ADMIN_PASSWORD:?set it in .env}"
 
 
+def test_grafana_replaces_no_plugin_on_its_read_only_root(document: dict[str, Any]) -> None:
+    """It would remove the bundled data sources first and then fail to unpack the newer ones."""
+    grafana = document["services"]["grafana"]
+    assert grafana["read_only"] is True
+    assert grafana["environment"]["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+    assert grafana["environment"]["GF_PLUGINS_PREINSTALL_AUTO_UPDATE"] == "false"
+
+
 def test_the_dashboards_are_those_of_the_stack() -> None:
     """Byte for byte, where the stack has a Grafana; compose takes no part of them for a variable."""
     resources = platform_of("alpha")["loki"]["resources"]

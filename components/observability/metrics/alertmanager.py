@@ -8,7 +8,7 @@ import pulumi
 
 from components.kubernetes.object import Manifest
 from components.settings import PlatformSettings
-from components.settings.alertmanager import NOBODY, AlertmanagerSettings, ReceiverSettings
+from components.settings.alertmanager import NOBODY, SMTPS_PORT, AlertmanagerSettings, ReceiverSettings
 from components.stack.configuration import StackConfiguration
 from components.traffic.graph import ServiceGraph
 from components.traffic.observers import ALERTMANAGER, ALERTMANAGER_GOSSIP_PORT
@@ -83,7 +83,8 @@ def _receiver(settings: ReceiverSettings, secrets: Mapping[str, str]) -> dict[st
                 "to": mail.to,
                 "from": mail.sender,
                 "smarthost": f"{mail.host}:{mail.port}",
-                "require_tls": True,
+                # On the port of implicit TLS the server offers no STARTTLS, and Alertmanager would still ask for it.
+                "require_tls": mail.port != SMTPS_PORT,
                 "send_resolved": True,
                 **login,
             }

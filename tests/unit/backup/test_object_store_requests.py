@@ -1,0 +1,124 @@
+"""Requests to an S3 store: nothing in them that stores other than AWS refuse."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import boto3  # type: ignore[import-untyped]
+import pytest
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+
+from backup.object_store import ObjectStore
+from backup.repository import MANIFEST, Backup
+
+BUCKET = "backups"
+
+
+@dataclass
+class Requests:
+    """What a store on loopback was asked for.
+
+    Attributes:
+        url: Its address.
+        sizes: Bytes of each stored object by path.
+        refused: Headers of the uploads that it did not take.
+    """
+
+    url: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
+    refused: list[Mapping[str, str]] = field(default_factory=list)
+
+
+def _has_checksum_trailer(headers: Mapping[str, str]) -> bool:
+    """Whether an upload carries what boto3 adds by default and several S3 stores answer with 501."""
+    added = {"x-amz-trailer", "x-amz-sdk-checksum-algorithm"} & headers.keys()
+    return bool(added) or "aws-chunked" in headers.get("content-encoding", "")
+
+
+class _StrictStore(BaseHTTPRequestHandler):
+    requests: Requests
+
+    def do_PUT(self) -> None:  # the name that http.server looks for
+        """Take an upload without a checksum trailer."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        size = int(headers.get("content-length", 0))
+        self.rfile.read(size)
+        if _has_checksum_trailer(headers):
+            self.requests.refused.append(headers)
+            self._answer(501)
+        else:
+            self.requests.sizes[self.path] = size
+            self._answer(200)
+
+    def do_HEAD(self) -> None:  # the name that http.server looks for
+        """Tell the size of an object; the bucket is there."""
+        self._answer(200, self.requests.sizes.get(self.path, 0))
+
+    def do_GET(self) -> None:  # the name that http.server looks for
+        """Give an empty object."""
+        self._answer(200)
+
+    def do_DELETE(self) -> None:  # the name that http.server looks for
+        """Delete an object."""
+        self._answer(204)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the output of the tests clean."""
+
+    def _answer(self, code: int, size: int = 0) -> None:
+        self.send_response(code)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+
+
+@pytest.fixture
+def requests() -> Iterator[Requests]:
+    """A store on loopback that refuses checksum trailers."""
+    found = Requests()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Store", (_StrictStore,), {"requests": found}))
+    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def store_at(url: str) -> ObjectStore:
+    """The bucket under test."""
+    return ObjectStore(url, BUCKET, "dumps", "us-east-1", "key", "secret")
+
+
+def test_the_write_test_carries_no_checksum_trailer(requests: Requests) -> None:
+    """The preflight of each backup."""
+    store_at(requests.url).check("redis")
+    assert requests.refused == []
+    assert requests.sizes == {f"/{BUCKET}/dumps/redis/altlas-write-test": 0}
+
+
+def test_an_upload_carries_no_checksum_trailer(requests: Requests, tmp_path: Path) -> None:
+    """Files go another way through boto3 than the write test does."""
+    (tmp_path / "dump.rdb").write_bytes(b"content")
+    manifest = {"files": [{"name": "dump.rdb"}]}
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    store_at(requests.url).upload(Backup(tmp_path, manifest), "redis")
+    folder = f"/{BUCKET}/dumps/redis/{tmp_path.name}/"
+    assert requests.refused == []
+    assert requests.sizes == {
+        f"{folder}dump.rdb": len(b"content"),
+        f"{folder}{MANIFEST}": len(json.dumps(manifest)),
+    }
+
+
+def test_the_store_refuses_boto3s_default(requests: Requests) -> None:
+    """The control: without the setting every upload fails there."""
+    client = boto3.client(
+        "s3", endpoint_url=requests.url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    with pytest.raises(ClientError, match="501"):
+        client.put_object(Bucket=BUCKET, Key="one", Body=b"content")
+    assert requests.refused
