@@ -4,7 +4,6 @@ They are not registered with Pulumi: it takes three times as long and would dele
 """
 
 import json
-import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from altlas.status.rollout import Kubectl, when_answered
 from cluster.addons import PART_OF, RECORD_NAME, RECORD_NAMESPACE
+from cluster.waiting import wait_for
 from rendering.errors import CommandError
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -112,12 +112,13 @@ class AddonCluster:
             raise CommandError(f"the definitions of an addon are not completely installed: {error}") from None
 
     def _wait(self, names: set[str]) -> None:
-        deadline = time.monotonic() + _ESTABLISHED_SECONDS
-        while missing := names - {each.name for each in when_answered(self.definitions) if each.established}:
-            if time.monotonic() > deadline:
-                listed = ", ".join(sorted(missing))
-                raise CommandError(f"after {_ESTABLISHED_SECONDS} seconds the API server does not serve {listed}")
-            time.sleep(_POLL_SECONDS)
+        def missing() -> set[str]:
+            return names - {each.name for each in when_answered(self.definitions) if each.established}
+
+        left = wait_for(missing, lambda some: not some, seconds=_ESTABLISHED_SECONDS, poll_seconds=_POLL_SECONDS)
+        if left:
+            listed = ", ".join(sorted(left))
+            raise CommandError(f"after {_ESTABLISHED_SECONDS} seconds the API server does not serve {listed}")
 
 
 def _definition(item: Mapping[str, Any]) -> Definition:

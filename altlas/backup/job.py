@@ -6,17 +6,16 @@ the Job (`python -m backup`), which alone sees the backups: a list kept anywhere
 
 import copy
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from altlas.backup.request import STORES
 from altlas.status.rollout import Kubectl, when_answered
+from cluster.waiting import wait_for
 from rendering.errors import CommandError, ExitCode
 
 _POLL_SECONDS = 0.5
-_REPORT_SECONDS = 10
 _LOG_LINES, _ALL_LINES = 20, -1
 _KEPT_SECONDS = 7 * 24 * 3600
 _ACTION = "alt-las.io/backup-action"
@@ -193,19 +192,21 @@ class Jobs:
                 raise
 
     def _wait(self, task: Task, seconds: int) -> bool:
-        deadline, next_report = time.monotonic() + seconds, time.monotonic() + _REPORT_SECONDS
-        while time.monotonic() < deadline:
+        def ended() -> bool | None:
             job = self._patiently(task)
             if job is None:
                 raise CommandError(f"the Job {task.job} was deleted while it ran; look at the store before you go on")
-            ended = _ended(job)
-            if ended is not None:
-                return ended
-            if time.monotonic() > next_report:
-                self.report(f"Waiting for the Job {task.job} ...")
-                next_report += _REPORT_SECONDS
-            time.sleep(_POLL_SECONDS)
-        return False
+            return _ended(job)
+
+        return bool(
+            wait_for(
+                ended,
+                lambda outcome: outcome is not None,
+                seconds=seconds,
+                poll_seconds=_POLL_SECONDS,
+                report=lambda _: self.report(f"Waiting for the Job {task.job} ..."),
+            )
+        )
 
     def _patiently(self, task: Task) -> Mapping[str, Any] | None:
         """The Job; a cluster that is away for a moment does not end the wait, for the Job does not end with it."""

@@ -1,6 +1,5 @@
 """From a request to a restored copy: a Cluster from the write-ahead log, or a Job that restores a backup."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from altlas.backup import request as requests
 from altlas.backup.job import Jobs, Task
 from altlas.backup.request import Request
 from altlas.update.up import Session
+from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
 from rendering.recorder import record
@@ -119,13 +119,12 @@ class Restoring:
         secrets = {f"{store}-secrets": secret}
         for manifest in restore_copy.copied_objects(record(self.stack, document).objects, store, into, secrets):
             kubectl.create(manifest)
-        deadline = time.monotonic() + self.platform.rollout.timeout_seconds
-        while True:
+
+        def is_ready() -> bool:
             (copy,) = kubectl.items("statefulsets", namespace, f"--field-selector=metadata.name={into}")
-            if copy["status"].get("readyReplicas"):
-                return
-            if time.monotonic() > deadline:
-                raise CommandError(
-                    f"the server {into} does not become ready; look at it, then remove it: `{removal(namespace, into)}`"
-                )
-            time.sleep(_POLL_SECONDS)
+            return bool(copy["status"].get("readyReplicas"))
+
+        if not wait_for(is_ready, seconds=self.platform.rollout.timeout_seconds, poll_seconds=_POLL_SECONDS):
+            raise CommandError(
+                f"the server {into} does not become ready; look at it, then remove it: `{removal(namespace, into)}`"
+            )

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cluster.waiting import wait_for
 from rendering.errors import CommandError, ExitCode
 
 _SELECTOR = "app.kubernetes.io/part-of=alt-las"
@@ -153,14 +153,12 @@ def when_answered(read: Callable[[], Answer]) -> Answer:
     Raises:
         CommandError: The cluster has refused, or has not answered for two minutes.
     """
-    until = time.monotonic() + _UNANSWERED_SECONDS
-    while True:
-        try:
-            return read()
-        except CommandError as error:
-            if time.monotonic() > until or any(refusal in str(error) for refusal in _REFUSALS):
-                raise
-        time.sleep(_POLL_SECONDS)
+
+    def is_passing(error: BaseException) -> bool:
+        return isinstance(error, CommandError) and not any(refusal in str(error) for refusal in _REFUSALS)
+
+    seconds, pause = _UNANSWERED_SECONDS, _POLL_SECONDS
+    return wait_for(read, lambda _: True, seconds=seconds, poll_seconds=pause, is_passing=is_passing)
 
 
 def _said(stderr: str) -> str:

@@ -15,6 +15,7 @@ from altlas.session import stack_secrets
 from altlas.session.workspace import Workspace
 from altlas.update import up as flow
 from altlas.update.cluster_identity import state_on_its_cluster
+from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.settings.secrets import ROTATING, SECOND_IN_USE, SECRETS, noted
 from components.stack.loading import read_platform, read_stack_document
@@ -174,16 +175,15 @@ def seconds_to_wait(made: Sequence[str], now: datetime) -> float:
 
 def _wait_until_old_pods_are_gone(session: flow.Session, platform: PlatformSettings) -> None:
     """A pod that is ending may still connect anew; it must not be refused either."""
-    deadline = time.monotonic() + platform.rollout.timeout_seconds
     services = ",".join(platform.services.by_name())
-    while True:
+
+    def ending() -> list[str]:
         pods = session.kubectl.items("pods", platform.namespace, f"--selector=app.kubernetes.io/name in ({services})")
-        ending = [each["metadata"]["name"] for each in pods if "deletionTimestamp" in each["metadata"]]
-        if not ending:
-            return
-        if time.monotonic() > deadline:
-            raise CommandError(
-                f"pods with the old password do not end: {', '.join(ending)}. Both passwords are valid; look at the "
-                "pods, then run the same command again"
-            )
-        time.sleep(_POLL_SECONDS)
+        return [each["metadata"]["name"] for each in pods if "deletionTimestamp" in each["metadata"]]
+
+    seconds = platform.rollout.timeout_seconds
+    if left := wait_for(ending, lambda pods: not pods, seconds=seconds, poll_seconds=_POLL_SECONDS):
+        raise CommandError(
+            f"pods with the old password do not end: {', '.join(left)}. Both passwords are valid; look at the "
+            "pods, then run the same command again"
+        )

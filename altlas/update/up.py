@@ -1,8 +1,7 @@
 """From a checkout to a running stack: cluster, stack, secrets, update, and a look at what came of it."""
 
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from altlas.status import rollout
 from altlas.status.rollout import Kubectl, WorkloadStatus, when_answered
 from altlas.update import data_guard, preflight
 from altlas.update.cluster_identity import state_on_its_cluster
+from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.stack.docker_engine import docker_answers
 from components.stack.image_build import image_builds
@@ -27,7 +27,6 @@ Report = Callable[[str], None]
 DEPLOYING_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "kubectl")
 """Programs that every target needs."""
 
-_REPORT_SECONDS = 10
 _POLL_SECONDS = 0.25
 
 
@@ -152,23 +151,24 @@ def wait_until_ready(session: Session, platform: PlatformSettings, report: Repor
     Raises:
         CommandError: Kubernetes gave a rollout up, or the time is over; names pods, reasons and events.
     """
-    deadline = time.monotonic() + platform.rollout.timeout_seconds
-    next_report = time.monotonic() + _REPORT_SECONDS
     wanted = {
         name: service.autoscaling.min_replicas if service.autoscaling else service.replicas or 1
         for name, service in platform.services.by_name().items()
     }
-    while True:
-        statuses = when_answered(lambda: rollout.workload_statuses(session.kubectl, platform.namespace))
-        waiting = wanted.keys() - {s.name for s in statuses if s.is_ready and s.ready >= wanted.get(s.name, 1)}
-        if not waiting:
-            return statuses
-        if time.monotonic() > deadline or any(status.observed and status.stalled for status in statuses):
-            raise CommandError(failure(session, platform))
-        if time.monotonic() > next_report:
-            report(f"Waiting for {', '.join(sorted(waiting))} ...")
-            next_report += _REPORT_SECONDS
-        time.sleep(_POLL_SECONDS)
+
+    def waiting(statuses: Iterable[WorkloadStatus]) -> set[str]:
+        return wanted.keys() - {s.name for s in statuses if s.is_ready and s.ready >= wanted.get(s.name, 1)}
+
+    statuses = wait_for(
+        lambda: when_answered(lambda: rollout.workload_statuses(session.kubectl, platform.namespace)),
+        lambda found: not waiting(found) or any(status.observed and status.stalled for status in found),
+        seconds=platform.rollout.timeout_seconds,
+        poll_seconds=_POLL_SECONDS,
+        report=lambda found: report(f"Waiting for {', '.join(sorted(waiting(found)))} ..."),
+    )
+    if waiting(statuses):
+        raise CommandError(failure(session, platform))
+    return statuses
 
 
 def failure(session: Session, platform: PlatformSettings) -> str:

@@ -19,8 +19,8 @@ def cron_job() -> dict[str, Any]:
 def hurry(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     """So many seconds pass between two looks at the clock, and none in a sleep."""
     now = iter(range(0, 100_000, seconds))
-    monkeypatch.setattr("altlas.backup.job.time.monotonic", lambda: next(now))
-    monkeypatch.setattr("altlas.backup.job.time.sleep", lambda _: None)
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    monkeypatch.setattr("time.sleep", lambda _: None)
 
 
 def test_a_job_that_never_ends_is_not_waited_for_for_ever(
@@ -74,7 +74,7 @@ def test_a_cluster_that_is_away_for_a_moment_does_not_end_the_wait(
     cron_job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Job goes on without it; so the answer of a restore is not lost."""
-    monkeypatch.setattr("altlas.backup.job.time.sleep", lambda _: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     cluster = Away(cron_job, log="done")
     cluster.__dict__["away"] = 3
     assert cluster.jobs().run(RESTORE) == "done"
@@ -104,7 +104,7 @@ def test_whoever_stops_waiting_is_told_that_the_job_goes_on(
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("altlas.backup.job.time.sleep", interrupt)
+    monkeypatch.setattr("time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         Jobs(cluster, "alpha", "alt-las", said.append).run(RESTORE)
     assert "kubectl delete job postgres-restore-now --namespace alt-las" in said[-1]

@@ -203,7 +203,7 @@ def test_a_cluster_that_does_not_run_is_told_once_with_what_to_do(tmp_path: Path
 
 def test_a_cluster_that_is_away_for_a_moment_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for goes on there."""
-    monkeypatch.setattr("altlas.status.rollout.time.sleep", lambda _: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     answers = iter([CommandError("the connection was refused"), CommandError("(ServiceUnavailable)"), None])
     assert when_answered(lambda: next_of(answers)) == "answer"
 

@@ -60,3 +60,30 @@ def test_an_error_ends_the_wait(pauses: list[float]) -> None:
     with pytest.raises(ValueError, match="the process has ended"):
         wait_for(ask, seconds=LONG_SECONDS, poll_seconds=1)
     assert not pauses
+
+
+def test_what_is_still_missing_is_reported_every_ten_seconds(pauses: list[float]) -> None:
+    """Whoever waits sees what for; a short wait says nothing."""
+    answers = _answers(*range(25, 0, -1), 0)
+    reports: list[tuple[float, int | None]] = []
+    wait_for(
+        lambda: next(answers),
+        lambda left: not left,
+        seconds=LONG_SECONDS,
+        poll_seconds=1,
+        report=lambda left: reports.append((sum(pauses), left)),
+    )
+    assert reports == [(11, 14), (21, 4)]
+
+
+def test_a_passing_error_is_asked_through_until_the_time_is_over(pauses: list[float]) -> None:
+    """The last one is raised then; any other one at once."""
+    errors = iter([OSError("away"), OSError("away"), ValueError("wrong"), *[OSError("gone")] * 5])
+
+    def ask() -> bool:
+        raise next(errors)
+
+    for seconds, error in ((LONG_SECONDS, ValueError), (3, OSError)):
+        with pytest.raises(error, match=r"wrong|gone"):
+            wait_for(ask, seconds=seconds, poll_seconds=1, is_passing=lambda problem: isinstance(problem, OSError))
+    assert len(pauses) == 2 + 3
