@@ -6,11 +6,11 @@ import pulumi
 
 from components.observability.build import build_logs_and_dashboards, telemetry_environment
 from components.observability.metrics.build import build_metrics
-from components.platform.admission import PlatformAdmission
+from components.platform.admission import AdmissionArgs, PlatformAdmission
 from components.platform.images import service_images
-from components.platform.ingress import PlatformIngress
-from components.platform.mesh import PlatformMesh, namespace_labels
-from components.platform.namespace import PlatformNamespace
+from components.platform.ingress import IngressArgs, PlatformIngress
+from components.platform.mesh import MeshArgs, PlatformMesh, namespace_labels
+from components.platform.namespace import NamespaceArgs, PlatformNamespace
 from components.services import SERVICES, ServiceArgs, message_flows, service_ports
 from components.stack.configuration import load
 from components.stack.engine_tuning import drop_debug_messages
@@ -19,6 +19,7 @@ from components.traffic.graph import service_graph
 from components.traffic.jobs import declared_jobs
 from components.traffic.observers import GRAFANA, GRAFANA_PORT, declared_observers
 from components.traffic.routes import RouteTable
+from components.workloads.component import Surroundings
 
 drop_debug_messages()
 root = Path(__file__).resolve().parent
@@ -27,9 +28,12 @@ platform = configuration.platform
 # First: what cannot be built is said before anything is registered.
 images = service_images(platform, root)
 
-namespace = PlatformNamespace("namespace", platform.namespace, further_labels=namespace_labels(platform))
+namespace = PlatformNamespace(
+    "namespace", NamespaceArgs(namespace=platform.namespace, labels=namespace_labels(platform.mesh))
+)
 parts = declared_stores(platform), declared_observers(platform), declared_jobs(platform)
 graph = service_graph(SERVICES, platform, *parts)
+surroundings = Surroundings.of(platform, namespace.resource, graph)
 build_stores(configuration, message_flows(SERVICES), graph, namespace.resource)
 args = ServiceArgs(
     configuration=configuration,
@@ -44,9 +48,9 @@ ports = service_ports(SERVICES, platform)
 routes = RouteTable(
     settings=platform.entry, namespace=platform.namespace, service_ports={**ports, GRAFANA: GRAFANA_PORT}
 )
-ingress = PlatformIngress("ingress", routes, namespace.resource)
-PlatformMesh("mesh", platform, graph, namespace.resource)
-PlatformAdmission("admission", platform)
+ingress = PlatformIngress("ingress", IngressArgs(surroundings=surroundings, routes=routes))
+PlatformMesh("mesh", MeshArgs.of(platform, surroundings))
+PlatformAdmission("admission", AdmissionArgs.of(platform))
 # Last, because they are long texts: Pulumi writes all that is there already with every step that follows.
 build_metrics(configuration, graph, ports, namespace.resource)
 build_logs_and_dashboards(configuration, graph, namespace.resource)

@@ -1,13 +1,16 @@
-"""What the API server refuses in the stack's namespace, beyond the pod security standard that it enforces there."""
+"""Admission rules of a stack's namespace, beyond the Pod Security Standard that the API server enforces there."""
 
 import re
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Self
 
 import pulumi
 
 from components.kubernetes import naming
 from components.kubernetes.object import KubernetesObject, Manifest
 from components.settings import PlatformSettings
+from components.settings.admission import AdmissionSettings
 from components.settings.image import RETIRED_IMAGES
 
 _API_VERSION = "admissionregistration.k8s.io/v1"
@@ -37,12 +40,33 @@ _VARIABLES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class AdmissionArgs:
+    """Admission rules of a stack.
+
+    Attributes:
+        settings: Which rules there are.
+        namespace: Name of the namespace in which they hold.
+        repositories: Repositories of the stack's own images.
+    """
+
+    settings: AdmissionSettings
+    namespace: str
+    repositories: Collection[str]
+
+    @classmethod
+    def of(cls, platform: PlatformSettings) -> Self:
+        """Take from the settings of a stack what its admission rules need."""
+        repositories = frozenset(image.repository for _, image in platform.images())
+        return cls(settings=platform.admission, namespace=platform.namespace, repositories=repositories)
+
+
 def policy_name(stack: str) -> str:
     """Name of the policy and of its binding. They lie in no namespace, so it carries the stack."""
     return f"{naming.PLATFORM}-{stack.lower().replace('_', '-')}-workloads"
 
 
-def policy(platform: PlatformSettings, stack: str) -> Manifest:
+def policy(args: AdmissionArgs, stack: str) -> Manifest:
     """Rules about the images and labels of everything that makes pods."""
     return {
         "apiVersion": _API_VERSION,
@@ -61,14 +85,14 @@ def policy(platform: PlatformSettings, stack: str) -> Manifest:
                 {"name": "new-or-changed", "expression": "oldObject == null || object.spec != oldObject.spec"}
             ],
             "variables": [{"name": name, "expression": expression} for name, expression in _VARIABLES.items()],
-            "validations": _validations(platform),
+            "validations": _validations(args),
         },
     }
 
 
-def binding(platform: PlatformSettings, stack: str) -> Manifest:
+def binding(args: AdmissionArgs, stack: str) -> Manifest:
     """Puts the policy into force in the stack's namespace, and nowhere else."""
-    selector = {"matchLabels": {"kubernetes.io/metadata.name": platform.namespace}}
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": args.namespace}}
     return {
         "apiVersion": _API_VERSION,
         "kind": "ValidatingAdmissionPolicyBinding",
@@ -85,9 +109,9 @@ def _metadata(stack: str) -> dict[str, Any]:
     return {"name": policy_name(stack), "labels": naming.labels("platform", "admission")}
 
 
-def _validations(platform: PlatformSettings) -> list[dict[str, str]]:
-    own = {_without_registry(image.repository) for _, image in platform.images()}
-    repositories = "|".join(re.escape(each) for each in sorted(own | {*platform.admission.additional_repositories}))
+def _validations(args: AdmissionArgs) -> list[dict[str, str]]:
+    own = {_without_registry(repository) for repository in args.repositories}
+    repositories = "|".join(re.escape(each) for each in sorted(own | {*args.settings.additional_repositories}))
     retired = "|".join(re.escape(image) for image in sorted(RETIRED_IMAGES))
     rules = [
         ("retired-image", f"!image.matches({_regex(f'^{_DEFAULT_REGISTRY}({retired})(@|$)')})", "is retired"),
@@ -98,7 +122,7 @@ def _validations(platform: PlatformSettings) -> list[dict[str, str]]:
             "is from no repository of the platform",
         ),
     ]
-    if platform.admission.require_digests:
+    if args.settings.require_digests:
         rules.append(("digest", "image.matches('@sha256:[0-9a-f]{64}$')", "is not held to a digest"))
     return [*(_about_images(*rule) for rule in rules), _about_labels()]
 
@@ -135,11 +159,11 @@ class PlatformAdmission(pulumi.ComponentResource):
     Owns the platform's own rules. Does not own the pod security standard, which is the namespace's.
     """
 
-    def __init__(self, name: str, platform: PlatformSettings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("alt-las:platform:Admission", name, None, opts)
-        if platform.admission.enabled:
+        if args.settings.enabled:
             stack = pulumi.get_stack()
-            rules = KubernetesObject(f"{name}-policy", policy(platform, stack), pulumi.ResourceOptions(parent=self))
+            rules = KubernetesObject(f"{name}-policy", policy(args, stack), pulumi.ResourceOptions(parent=self))
             options = pulumi.ResourceOptions(parent=self, depends_on=[rules])
-            KubernetesObject(f"{name}-binding", binding(platform, stack), options)
+            KubernetesObject(f"{name}-binding", binding(args, stack), options)
         self.register_outputs({})

@@ -1,8 +1,9 @@
-"""The services' images where an update itself makes them, or asks their registry what they are."""
+"""Images of the services where an update itself builds them, or asks their registry for the digests."""
 
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
@@ -36,11 +37,27 @@ def service_images(
         builds = image_builds(platform, root, lambda: engine_answers(os.environ))
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
-    return PlatformImages("images", platform, builds).references if builds else {}
+    if not builds:
+        return {}
+    tags = {service: settings.image.reference for service, settings in platform.services.by_name().items()}
+    return PlatformImages("images", ImagesArgs(builds=builds, tags=tags)).references
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagesArgs:
+    """Images to be built.
+
+    Attributes:
+        builds: What each service's image is built of.
+        tags: Repository and tag under which each service's image is pushed.
+    """
+
+    builds: Mapping[str, ImageBuild]
+    tags: Mapping[str, str]
 
 
 class PlatformImages(pulumi.ComponentResource):
-    """Builds the services' images with the Docker engine at hand and pushes each under its service's name and tag.
+    """Builds the services' images with the local Docker engine and pushes each under its service's name and tag.
 
     Owns the builds and the pushes. Does not own what is in a registry: nothing is removed there, so that a rollback
     finds its image. Not the Docker engine either, nor the registry's credentials, which are those of `docker login`.
@@ -49,20 +66,15 @@ class PlatformImages(pulumi.ComponentResource):
         references: Each service's image with the digest that the registry gave it.
     """
 
-    def __init__(
-        self,
-        name: str,
-        platform: PlatformSettings,
-        builds: Mapping[str, ImageBuild],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    references: Mapping[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: ImagesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("alt-las:platform:Images", name, None, opts)
-        services = platform.services.by_name()
         self.references = {
-            service: self._pushed(f"{name}-{service}", services[service].image.reference, build)
-            for service, build in builds.items()
+            service: self._pushed(f"{name}-{service}", args.tags[service], build)
+            for service, build in args.builds.items()
         }
-        self.register_outputs({})
+        self.register_outputs({"references": self.references})
 
     def _pushed(self, name: str, reference: str, build: ImageBuild) -> pulumi.Output[str]:
         import pulumi_docker as docker  # noqa: PLC0415  # takes a quarter of a second, and few stacks need it

@@ -1,13 +1,28 @@
-"""The way in from outside."""
+"""Public entry point: what the ingress controller reads."""
+
+from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.object import KubernetesObject
 from components.traffic.routes import RouteTable
+from components.workloads.component import ObjectComponent, Surroundings
 
 
-class PlatformIngress(pulumi.ComponentResource):
-    """The objects of the route table.
+@dataclass(frozen=True, kw_only=True)
+class IngressArgs:
+    """The public entry point of a stack.
+
+    Attributes:
+        surroundings: The stack around it.
+        routes: Which requests go where.
+    """
+
+    surroundings: Surroundings
+    routes: RouteTable
+
+
+class PlatformIngress(ObjectComponent):
+    """Objects of the route table.
 
     Owns what says which requests go where. Does not own the controller that obeys it, the certificates, or the rule
     that lets the controller reach the pods (that is each service's NetworkPolicy).
@@ -18,12 +33,9 @@ class PlatformIngress(pulumi.ComponentResource):
 
     url: pulumi.Output[str]
 
-    def __init__(
-        self, name: str, table: RouteTable, namespace: pulumi.Resource, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("alt-las:platform:Ingress", name, None, opts)
-        for part, manifest in table.manifests().items():
-            options = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
-            KubernetesObject(f"{name}-{part}", manifest, options)
-        self.url = pulumi.Output.from_input(f"https://{table.settings.host}")
+    def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:platform:Ingress", name, args.surroundings, opts)
+        for part, manifest in args.routes.manifests().items():
+            self._register(f"{name}-{part}", manifest)
+        self.url = pulumi.Output.from_input(f"https://{args.routes.settings.host}")
         self.register_outputs({"url": self.url})

@@ -1,6 +1,7 @@
 """The namespace of a stack, closed by default."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -13,25 +14,31 @@ POD_SECURITY_VERSION = "v1.35"
 """Kubernetes minor whose Pod Security Standards are enforced: the one that the tests run against."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class NamespaceArgs:
+    """A namespace.
+
+    Attributes:
+        namespace: Its name in the cluster.
+        labels: Further labels, such as the mesh's.
+    """
+
+    namespace: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
 class PlatformNamespace(pulumi.ComponentResource):
     """A namespace that admits only restricted pods and in which no traffic flows unless a policy allows it.
 
     Attributes:
         resource: The namespace, for others to wait for.
-        name: Its name.
+        name: Its name in the cluster.
     """
 
     resource: KubernetesObject
     name: pulumi.Output[str]
 
-    def __init__(
-        self,
-        name: str,
-        namespace: str,
-        opts: pulumi.ResourceOptions | None = None,
-        *,
-        further_labels: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, name: str, args: NamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("alt-las:platform:Namespace", name, None, opts)
         labels = {"app.kubernetes.io/part-of": PLATFORM, "app.kubernetes.io/managed-by": "pulumi"}
         self.resource = KubernetesObject(
@@ -40,13 +47,13 @@ class PlatformNamespace(pulumi.ComponentResource):
                 "apiVersion": "v1",
                 "kind": "Namespace",
                 "metadata": {
-                    "name": namespace,
+                    "name": args.namespace,
                     "labels": {
                         **labels,
                         # Tells who owns it, so that no other stack takes it over unasked.
                         "app.kubernetes.io/instance": pulumi.get_stack(),
                         **_pod_security(),
-                        **(further_labels or {}),
+                        **args.labels,
                     },
                 },
             },
@@ -57,12 +64,12 @@ class PlatformNamespace(pulumi.ComponentResource):
             {
                 "apiVersion": "networking.k8s.io/v1",
                 "kind": "NetworkPolicy",
-                "metadata": {"name": "deny-all", "namespace": namespace, "labels": labels},
+                "metadata": {"name": "deny-all", "namespace": args.namespace, "labels": labels},
                 "spec": deny_all(),
             },
             pulumi.ResourceOptions(parent=self, depends_on=[self.resource]),
         )
-        self.name = pulumi.Output.from_input(namespace)
+        self.name = pulumi.Output.from_input(args.namespace)
         self.register_outputs({"name": self.name})
 
 

@@ -9,8 +9,12 @@ import pulumi
 from pulumi.runtime import config as pulumi_config
 from pulumi.runtime.mocks import MockMonitor, set_mocks, test
 
+from components.services import SERVICES
+from components.settings import PlatformSettings
 from components.settings.secrets import SECRETS
 from components.stack.problems import PLATFORM_KEY, PROJECT
+from components.traffic.graph import ServiceGraph, service_graph
+from components.workloads.component import Surroundings
 from rendering.recorder import Recorder
 from tests.support.documents import platform_of
 
@@ -87,6 +91,11 @@ class Anchor(pulumi.ComponentResource):
     def __init__(self, name: str = "anchor") -> None:
         super().__init__("test:index:Anchor", name)
         self.register_outputs({})
+
+
+def surroundings(platform: PlatformSettings, graph: ServiceGraph | None = None) -> Surroundings:
+    """The stack around a component that is built alone."""
+    return Surroundings.of(platform, Anchor(), graph or service_graph(SERVICES, platform))
 
 
 def find(objects: Iterable[Mapping[str, Any]], kind: str, name: str) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from components.platform.admission import PlatformAdmission, binding, policy, policy_name
+from components.platform.admission import AdmissionArgs, PlatformAdmission, binding, policy, policy_name
 from tests.support.documents import BESIDE_SERVICES, alpha_settings
 from tests.support.program import build
 
 
 def rules(changes: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Expression of each rule by its name, with alpha's settings changed at paths."""
-    validations = policy(alpha_settings(changes), "alpha")["spec"]["validations"]
+    validations = policy(AdmissionArgs.of(alpha_settings(changes)), "alpha")["spec"]["validations"]
     return {each["message"].partition(":")[0]: each["expression"] for each in validations}
 
 
@@ -43,7 +43,7 @@ def test_the_allowed_repositories_are_those_of_the_stack_file_and_what_it_adds()
 
 def test_the_rules_hold_in_the_stack_s_namespace_only_and_the_names_carry_the_stack() -> None:
     """Two stacks share a cluster without sharing rules."""
-    settings = alpha_settings()
+    settings = AdmissionArgs.of(alpha_settings())
     found = binding(settings, "beta")
     selector = {"matchLabels": {"kubernetes.io/metadata.name": "alt-las"}}
     assert found["spec"] == {
@@ -57,13 +57,13 @@ def test_the_rules_hold_in_the_stack_s_namespace_only_and_the_names_carry_the_st
 
 def test_a_policy_that_cannot_be_judged_refuses() -> None:
     """An error in a rule must not open the door."""
-    assert policy(alpha_settings(), "alpha")["spec"]["failurePolicy"] == "Fail"
+    assert policy(AdmissionArgs.of(alpha_settings()), "alpha")["spec"]["failurePolicy"] == "Fail"
 
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_a_stack_may_do_without(enabled: bool) -> None:
     """Where its deployer may write nothing cluster-wide."""
-    settings = alpha_settings({"admission": {"enabled": enabled}})
+    settings = AdmissionArgs.of(alpha_settings({"admission": {"enabled": enabled}}))
     expected = [
         ("ValidatingAdmissionPolicy", "admission-policy"),
         ("ValidatingAdmissionPolicyBinding", "admission-binding"),

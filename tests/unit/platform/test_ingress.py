@@ -1,15 +1,16 @@
-"""The component of the way in."""
+"""The component of the public entry point."""
 
-from components.platform.ingress import PlatformIngress
+from components.platform.ingress import IngressArgs, PlatformIngress
 from components.traffic.routes import RouteTable
 from tests.support.documents import alpha_settings
-from tests.support.program import Anchor, build
+from tests.support.program import build, surroundings
 
 
-def test_the_way_in_registers_its_objects_below_itself_and_says_its_address() -> None:
+def test_the_ingress_registers_its_objects_below_itself_and_says_its_address() -> None:
     """One Ingress with alpha's settings."""
-    table = RouteTable(settings=alpha_settings().ingress, namespace="alt-las", service_ports={"api-gateway": 80})
-    program = build(lambda: PlatformIngress("ingress", table, Anchor()))
+    platform = alpha_settings()
+    table = RouteTable(settings=platform.ingress, namespace="alt-las", service_ports={"api-gateway": 80})
+    program = build(lambda: PlatformIngress("ingress", IngressArgs(surroundings=surroundings(platform), routes=table)))
     assert program.names() == [("Ingress", "ingress-routes")]
     request = program.request("kubernetes:networking.k8s.io/v1:Ingress", "ingress-routes")
     assert request.parent.endswith("alt-las:platform:Ingress::ingress")

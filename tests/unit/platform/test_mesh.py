@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from components.kubernetes.object import Manifest
-from components.platform.mesh import PlatformMesh, mesh_manifests, namespace_labels
-from components.services import SERVICES
+from components.platform.mesh import MeshArgs, PlatformMesh, mesh_manifests, namespace_labels
 from components.settings import PlatformSettings
-from components.traffic.graph import ServiceGraph, service_graph
+from components.traffic.graph import ServiceGraph
 from components.workloads.mesh_labels import opt_out_labels
 from rendering.recorder import Recorder, record
 from tests.support.documents import STACKS, alpha_settings, platform_of
-from tests.support.program import Anchor, build
+from tests.support.program import build, surroundings
 
 ON = {"mesh.mode": "ambient"}
 CALLERS = {
@@ -41,15 +40,15 @@ def objects_of(stack: str) -> list[dict[str, Any]]:
     return record(stack, platform_of(stack) | {"mesh": {"mode": "ambient"}}).objects
 
 
-def graph_of(platform: PlatformSettings) -> ServiceGraph:
-    """The service graph without stores."""
-    return service_graph(SERVICES, platform)
-
-
 def manifests(changes: Mapping[str, Any] | None = None) -> dict[str, Manifest]:
     """The mesh's objects with alpha's settings, changed at paths."""
     platform = alpha_settings(ON | dict(changes or {}))
-    return mesh_manifests(platform, graph_of(platform))
+    return mesh_manifests(args_of(platform))
+
+
+def args_of(platform: PlatformSettings, graph: ServiceGraph | None = None) -> MeshArgs:
+    """What the mesh is made of, with the service graph without stores."""
+    return MeshArgs.of(platform, surroundings(platform, graph))
 
 
 def admitted(policies: Sequence[Mapping[str, Any]], labels: Mapping[str, str], principal: str, port: int) -> bool:
@@ -150,7 +149,7 @@ def test_a_service_that_nobody_calls_has_no_policy_of_its_own() -> None:
     """A rule without callers would admit everybody."""
     platform = alpha_settings(ON)
     lonely = ServiceGraph(ports={"web": 1}, calls=frozenset(), in_mesh=frozenset({"web"}))
-    assert mesh_manifests(platform, lonely).keys() == {"mutual-tls", "deny-all"}
+    assert mesh_manifests(args_of(platform, lonely)).keys() == {"mutual-tls", "deny-all"}
 
 
 def test_a_mesh_changes_the_namespace_the_network_policies_and_its_own_objects(
@@ -184,8 +183,8 @@ def test_every_pod_of_the_namespace_is_a_service_or_their_prober_in_the_mesh_or_
 def test_off_leaves_nothing_of_it(programs: Mapping[str, Recorder]) -> None:
     """Neither an object nor a label nor a port."""
     platform = alpha_settings()
-    assert mesh_manifests(platform, graph_of(platform)) == {}
-    assert (namespace_labels(platform), opt_out_labels(platform)) == ({}, {})
+    assert mesh_manifests(args_of(platform)) == {}
+    assert (namespace_labels(platform.mesh), opt_out_labels(platform)) == ({}, {})
     text = str(programs["alpha"].objects)
     assert "istio" not in text
     assert "15008" not in text
@@ -194,14 +193,14 @@ def test_off_leaves_nothing_of_it(programs: Mapping[str, Recorder]) -> None:
 def test_a_mesh_enrols_the_namespace_and_lets_stores_stay_outside() -> None:
     """By the label that Istio's node agent reads."""
     platform = alpha_settings(ON)
-    assert namespace_labels(platform) == {"istio.io/dataplane-mode": "ambient"}
+    assert namespace_labels(platform.mesh) == {"istio.io/dataplane-mode": "ambient"}
     assert opt_out_labels(platform) == {"istio.io/dataplane-mode": "none"}
 
 
 def test_the_component_registers_seven_objects_below_itself() -> None:
     """They wait for the namespace."""
     platform = alpha_settings(ON)
-    program = build(lambda: PlatformMesh("mesh", platform, graph_of(platform), Anchor()))
+    program = build(lambda: PlatformMesh("mesh", args_of(platform)))
     policies = ["mesh-" + name for name in ("ai-orchestrator", "api-gateway", "archive-service", "deny-all")]
     policies += ["mesh-runner-service", "mesh-segmentation-service"]
     expected = [("AuthorizationPolicy", name) for name in policies]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.platform.namespace import PlatformNamespace
+from components.platform.namespace import NamespaceArgs, PlatformNamespace
 from tests.support.program import Program, build, find
 
 LABELS = {"app.kubernetes.io/part-of": "alt-las", "app.kubernetes.io/managed-by": "pulumi"}
@@ -11,7 +11,7 @@ LABELS = {"app.kubernetes.io/part-of": "alt-las", "app.kubernetes.io/managed-by"
 @pytest.fixture(scope="module")
 def program() -> Program:
     """A namespace alone."""
-    return build(lambda: PlatformNamespace("namespace", "alt-las-beta"))
+    return build(lambda: PlatformNamespace("namespace", NamespaceArgs(namespace="alt-las-beta")))
 
 
 def test_a_namespace_comes_with_a_policy_that_closes_it(program: Program) -> None:
@@ -38,14 +38,15 @@ def test_a_namespace_enforces_the_restricted_standard_at_a_fixed_version(program
 
 def test_a_namespace_carries_the_labels_that_others_ask_for() -> None:
     """Such as the mesh's."""
-    enrolled = build(lambda: PlatformNamespace("namespace", "other", further_labels={"mesh": "on"}), "production")
+    args = NamespaceArgs(namespace="other", labels={"mesh": "on"})
+    enrolled = build(lambda: PlatformNamespace("namespace", args), "production")
     labels = find(enrolled.recorder.objects, "Namespace", "other")["metadata"]["labels"]
     assert (labels["mesh"], labels["app.kubernetes.io/instance"]) == ("on", "production")
 
 
 def test_the_logical_name_stays_when_the_namespace_s_own_name_changes(program: Program) -> None:
     """The name in the cluster is a setting, the name in the program is identity."""
-    other = build(lambda: PlatformNamespace("namespace", "elsewhere"))
+    other = build(lambda: PlatformNamespace("namespace", NamespaceArgs(namespace="elsewhere")))
     assert other.names() == program.names()
     assert find(other.recorder.objects, "Namespace", "elsewhere")["metadata"]["name"] == "elsewhere"
 
