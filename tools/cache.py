@@ -1,5 +1,6 @@
 """The cache: one folder for each package at one version, for one platform, made by one recipe."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -43,8 +44,27 @@ class Workspace:
 
 
 @dataclass(frozen=True)
+class BuildCache:
+    """What Go has compiled so far, for the runs that build at the same time or go on after a failure.
+
+    Attributes:
+        folder: GOCACHE of every build; gigabytes.
+        descriptor: an open file with a shared lock, for as long as this run builds.
+    """
+
+    folder: Path
+    descriptor: int
+
+    def remove(self) -> None:
+        """Remove the folder unless another run builds with it."""
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
 class Cache:
-    """Owns everything below its root: finished folders, locks, partial downloads and unfinished work.
+    """Owns everything below its root: finished folders, locks, partial downloads, unfinished work, Go's build cache.
 
     A folder is moved to its final name in one step when it is complete, so what has the final name is complete.
     """
@@ -112,8 +132,15 @@ class Cache:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(descriptor)
 
+    @contextmanager
+    def build_cache(self) -> Iterator[BuildCache]:
+        """Provide Go's build cache."""
+        with self._open_lock(".go-build") as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            yield BuildCache(self.root / "go-build", descriptor)
+
     def remove_others(self, keys: Collection[str], checksums: Collection[str]) -> list[Path]:
-        """Remove finished folders whose key is not given, partial downloads of other checksums, and dead workspaces.
+        """Remove folders of other keys, partial downloads of other checksums, dead workspaces and Go's build cache.
 
         Only names that this package itself makes are touched.
 
@@ -123,6 +150,8 @@ class Cache:
         with self.workspace():
             # Opening one removes those of dead runs.
             pass
+        with self.build_cache() as compiled:
+            compiled.remove()
         removed = []
         for folder in sorted(self.root.glob("*@*@*@*")):
             if _KEY_PATTERN.fullmatch(folder.name) and folder.name not in keys and not folder.is_symlink():

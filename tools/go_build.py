@@ -28,11 +28,12 @@ class _Built:
 
 @dataclass(frozen=True)
 class GoBuilder:
-    """Owns the builds of one run; all of them share Go's own module cache and build cache."""
+    """Owns the builds of one run; all of them share Go's own module cache and one build cache."""
 
     manifest: Manifest
     workspace: Workspace
     reporter: Reporter
+    build_cache: Path
 
     def build(self, packages: Sequence[Package]) -> Iterator[tuple[Package, Path | WayFailedError]]:
         """Build packages, with one `go build` for each module, and yield each package as soon as it is complete.
@@ -47,7 +48,7 @@ class GoBuilder:
         if not buildable:
             return
         try:
-            toolchain = GoToolchain.locate([self.workspace.descriptor])
+            toolchain = GoToolchain.locate([self.workspace.descriptor], self.build_cache)
         except WayFailedError as error:
             yield from ((package, error) for package in buildable)
             return

@@ -39,14 +39,16 @@ class GoToolchain:
         program: the `go` command.
         version: for example `1.26.8`.
         inherited: file descriptors that every started process keeps open.
+        build_cache: GOCACHE where the user sets none; None leaves it to Go.
     """
 
     program: Path
     version: str
     inherited: tuple[int, ...]
+    build_cache: Path | None = None
 
     @classmethod
-    def locate(cls, inherited: Sequence[int]) -> Self:
+    def locate(cls, inherited: Sequence[int], build_cache: Path | None = None) -> Self:
         """Find the first `go` on PATH.
 
         Raises:
@@ -57,7 +59,8 @@ class GoToolchain:
             raise WayFailedError("Go is not installed (no `go` on PATH)")
         unchecked = cls(Path(found), "", tuple(inherited))
         answer = unchecked.ask(["env", "GOVERSION"], Path.cwd()).strip()
-        return cls(Path(found), answer.removeprefix("go").split()[0] if answer else "0", tuple(inherited))
+        version = answer.removeprefix("go").split()[0] if answer else "0"
+        return cls(Path(found), version, tuple(inherited), build_cache)
 
     def require(self, module: GoModule) -> None:
         """Check that this Go may build a module.
@@ -84,7 +87,7 @@ class GoToolchain:
             answer = subprocess.run(
                 [self.program, *arguments],
                 cwd=folder,
-                env={**os.environ, **_FIXED_SETTINGS, "GOEXPERIMENT": ",".join(experiments)},
+                env=self._environment(experiments),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -96,6 +99,10 @@ class GoToolchain:
         if answer.returncode != 0:
             raise WayFailedError(_failure(arguments, answer.returncode, answer.stderr or answer.stdout))
         return answer.stdout
+
+    def _environment(self, experiments: Sequence[str]) -> dict[str, str]:
+        own = {"GOCACHE": str(self.build_cache)} if self.build_cache else {}
+        return {**own, **os.environ, **_FIXED_SETTINGS, "GOEXPERIMENT": ",".join(experiments)}
 
     def module_folder(self, path: str, folder: Path) -> Path:
         """Return where Go keeps the source of a module, at the version that the go.mod in `folder` pins.

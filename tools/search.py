@@ -99,8 +99,13 @@ class Search:
     def _build(self, packages: Sequence[Package], workspace: Workspace) -> None:
         from tools.go_build import GoBuilder  # noqa: PLC0415 - as above
 
-        for package, outcome in GoBuilder(self._manifest, workspace, self._reporter).build(packages):
-            self._accept(package, outcome, "build")
+        with self._cache.build_cache() as compiled:
+            builder = GoBuilder(self._manifest, workspace, self._reporter, compiled.folder)
+            for package, outcome in builder.build(packages):
+                self._accept(package, outcome, "build")
+            if packages and not self._missing(packages):
+                # After a failure it stays, so that the next run continues from there.
+                compiled.remove()
 
     def _accept(self, package: Package, outcome: Path | WayFailedError, way: str) -> None:
         """Publish a staged folder if its program answers with the pinned version, else remember the reason."""

@@ -27,6 +27,7 @@ env) echo "go${FAKE_GO_VERSION:-1.26.8}" ;;
 mod) echo "{\\"Dir\\": \\"$FAKE_GO_MODULE\\"}" ;;
 build)
   echo "$*" >> "$FAKE_GO_LOG"
+  echo "$GOCACHE" > "$FAKE_GO_LOG.cache"
   echo "$GOFLAGS $GOTOOLCHAIN $CGO_ENABLED $GOWORK" > "$FAKE_GO_LOG.settings"
   if [ -n "$FAKE_GO_GATE" ]; then read -r _ < "$FAKE_GO_GATE"; fi
   if [ -n "$FAKE_GO_FAILURE" ]; then echo "$FAKE_GO_FAILURE" >&2; exit 1; fi

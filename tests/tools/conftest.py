@@ -18,7 +18,14 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FAKE_GO_LOG", str(tmp_path / "go.log"))
     monkeypatch.setenv("FAKE_GO_MODULE", str(tmp_path / "source"))
-    for name in ("FAKE_GO_GATE", "FAKE_GO_FAILURE", "FAKE_GO_VERSION", "FAKE_GO_BUILDS", "ALT_LAS_RELEASE_MIRROR"):
+    for name in (
+        "FAKE_GO_GATE",
+        "FAKE_GO_FAILURE",
+        "FAKE_GO_VERSION",
+        "FAKE_GO_BUILDS",
+        "ALT_LAS_RELEASE_MIRROR",
+        "GOCACHE",
+    ):
         monkeypatch.delenv(name, raising=False)
     result = Sandbox(tmp_path)
     result.executable("go", FAKE_GO.encode())

@@ -128,3 +128,55 @@ def test_locks_are_taken_in_one_order(sandbox: Sandbox, monkeypatch: pytest.Monk
         sandbox.package(name)
     assert main(["--manifest", str(sandbox.manifest), "ensure"]) == 0
     assert order == ["first", "second"]
+
+
+@pytest.fixture
+def compiled(sandbox: Sandbox) -> Path:
+    """Provide Go's build cache with something compiled in it."""
+    folder = sandbox.root / "go-build"
+    folder.mkdir(parents=True)
+    (folder / "object").touch()
+    return folder
+
+
+def test_what_go_has_compiled_is_removed_when_every_program_is_there(sandbox: Sandbox, compiled: Path) -> None:
+    """It takes gigabytes, and what is built once is never compiled again."""
+    sandbox.package("demo")
+    assert main(["--manifest", str(sandbox.manifest), "ensure"]) == 0
+    assert (sandbox.folder / "go.log.cache").read_text("utf-8") == f"{compiled}\n"
+    assert not compiled.exists()
+
+
+def test_what_go_has_compiled_stays_after_a_failure(
+    sandbox: Sandbox, compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run continues from there; `clean` removes it."""
+    sandbox.package("demo")
+    monkeypatch.setenv("FAKE_GO_FAILURE", "no space left")
+    assert main(["--manifest", str(sandbox.manifest), "ensure"]) == 3
+    assert compiled.exists()
+    assert main(["--manifest", str(sandbox.manifest), "clean", "--older"]) == 0
+    assert not compiled.exists()
+
+
+def test_what_go_has_compiled_stays_while_another_run_builds_with_it(sandbox: Sandbox, compiled: Path) -> None:
+    """The last of the runs removes it."""
+    sandbox.package("demo")
+    with Cache(sandbox.root).build_cache() as other:
+        assert main(["--manifest", str(sandbox.manifest), "ensure"]) == 0
+        assert compiled.exists()
+        other.remove()
+    assert not compiled.exists()
+
+
+def test_a_build_cache_that_the_user_names_is_used_and_never_removed(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Work on the recipes needs it."""
+    own = tmp_path / "own"
+    own.mkdir()
+    monkeypatch.setenv("GOCACHE", str(own))
+    sandbox.package("demo")
+    assert main(["--manifest", str(sandbox.manifest), "ensure"]) == 0
+    assert (sandbox.folder / "go.log.cache").read_text("utf-8") == f"{own}\n"
+    assert own.exists()
