@@ -6,14 +6,23 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from altlas.session.stack_secrets import reset_secrets
 from tests.e2e.conftest import ROOT, Project
+from tests.support.deployed import copy_of
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with alpha on a cluster that does not run yet, without monitoring."""
+    with copy_of("small", tmp_path_factory, start=False) as found:
+        yield found
 
 
 def process_ids(project: Project, name: str) -> list[int]:

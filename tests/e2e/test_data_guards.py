@@ -1,6 +1,7 @@
 """What no command takes by mistake, on a real API server: refusals before the first write, and the ways to do it."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,16 +10,20 @@ import yaml
 from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Done, Project
 from tests.e2e.data_objects import change, identities, redis_pods
-from tests.support.stack_files import without_monitoring
+from tests.support.deployed import copy_of
 
 pytestmark = pytest.mark.e2e
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with alpha on a running cluster, without monitoring."""
+    with copy_of("small", tmp_path_factory) as found:
+        yield found
+
+
 def test_the_stack_is_up(project: Project) -> None:
     """The stores and the services, without what watches them."""
-    without_monitoring(project, "alpha")
-    done = project.altlas("up", "--stack", "alpha")
-    assert done.code == 0, done.text
     assert {"Cluster/postgres-db", "StatefulSet/redis", "StatefulSet/nats"} <= identities(project).keys()
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,20 @@ import yaml
 from tests.e2e.conftest import Project
 from tests.e2e.data_objects import data_of, generations, identities, pods_of_stores
 from tests.e2e.secret_places import files, hits, objects_in_the_open, secret_values
+from tests.support.deployed import copy_of
 
 pytestmark = pytest.mark.e2e
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with alpha on a running cluster."""
+    with copy_of("alpha", tmp_path_factory) as found:
+        yield found
+
+
 def test_up_brings_the_data_tier(project: Project) -> None:
     """The Cluster and its databases are accepted by the operator's own definitions, and the dumps have a schedule."""
-    done = project.altlas("up", "--stack", "alpha")
-    assert done.code == 0, done.text
     found = identities(project)
     assert {"Cluster/postgres-db", "Database/postgres-db-archive", "Database/postgres-db-segmentation"} <= found.keys()
     assert {f"PersistentVolumeClaim/{store}-backup-dumps" for store in ("postgres", "redis", "nats")} <= found.keys()

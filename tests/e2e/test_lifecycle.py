@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from rendering.recorder import Recorder
 from tests.e2e.conftest import ROOT, Project
+from tests.support.deployed import copy_of, template
 
 pytestmark = pytest.mark.e2e
 
@@ -36,6 +37,13 @@ KubernetesObject("older", manifest, pulumi.ResourceOptions())
 
 SERVICES = ["ai-orchestrator", "api-gateway", "archive-service", "runner-service", "segmentation-service"]
 OWNED = "deployments,services,serviceaccounts,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,secrets"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with alpha on a running cluster."""
+    with copy_of("alpha", tmp_path_factory) as found:
+        yield found
 
 
 def deployments(project: Project, namespace: str) -> dict[str, dict[str, Any]]:
@@ -70,9 +78,9 @@ def way_in(project: Project, namespace: str) -> list[str]:
     return sorted(f"{each['kind']}/{each['metadata']['name']}" for each in project.objects(kinds, namespace))
 
 
-def test_up_ends_with_a_table_of_five_ready_services(project: Project) -> None:
+def test_up_ends_with_a_table_of_five_ready_services(tmp_path_factory: pytest.TempPathFactory) -> None:
     """One command from nothing to the whole alpha platform."""
-    done = project.altlas("up", "--stack", "alpha")
+    done = template("alpha", tmp_path_factory).up
     assert done.code == 0, done.text
     rows = [line.split()[:3] for line in done.out.splitlines() if "frozen68/" in line]
     assert rows == [[name, "Deployment", "2/2"] for name in SERVICES]

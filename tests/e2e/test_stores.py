@@ -1,15 +1,24 @@
 """Redis, NATS and Loki on a real API server: up, from one phase to the other and back, no data object touched."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Project
+from tests.support.deployed import copy_of
 
 pytestmark = pytest.mark.e2e
 
 NAMESPACE = "alt-las"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with alpha on a running cluster."""
+    with copy_of("alpha", tmp_path_factory) as found:
+        yield found
 
 
 def by_name(project: Project, kind: str) -> dict[str, dict[str, Any]]:
@@ -44,8 +53,6 @@ def retention(project: Project) -> str:
 
 def test_alpha_runs_one_server_of_each_on_a_bound_volume(project: Project) -> None:
     """Admitted under the restricted Pod Security Standard, with the streams made by a Job that has ended."""
-    done = project.altlas("up", "--stack", "alpha")
-    assert done.code == 0, done.text
     assert ready(project) == {"loki": 1, "nats": 1, "redis": 1}
     assert {name: phase for name, (phase, _) in claims(project).items()} == {
         "data-loki-0": "Bound",

@@ -6,10 +6,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.conftest import PROGRAM, Project
+from tests.support.deployed import copy_of
 from tests.support.scratch import copy_program
-from tests.support.stack_files import without_monitoring
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with alpha on a running cluster, without monitoring."""
+    with copy_of("small", tmp_path_factory) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +33,6 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def deployed(project: Project) -> str:
     """The stack on its own cluster; its state."""
-    without_monitoring(project, "alpha")
-    done = project.altlas("up", "--stack", "alpha")
-    assert done.code == 0, done.text
     return project.pulumi("stack", "export", "--stack", "alpha").out
 
 
