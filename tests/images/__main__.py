@@ -17,7 +17,7 @@ _NOT_PROVEN = 3
 
 def row(seen: Seen) -> str:
     """One image as a line of the table."""
-    equal = "yes" if seen.digests[0] == seen.digests[1] else "NO"
+    equal = "yes" if len(set(seen.digests)) == 1 else "NO"
     return (
         f"{seen.service:<22}{seen.size / _MEBIBYTE:>7.1f}  {seen.layers:>6}  {seen.user:<12}{seen.start_ms:>9}"
         f"{seen.stop_ms:>12}  {seen.stop_code:>4}  {equal:<11}{seen.digests[0]}"

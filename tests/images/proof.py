@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Seen:
         size: Bytes of all layers, compressed.
         layers: Number of layers.
         user: User of the image.
-        digests: Digest of each of two builds without cache.
+        digests: Digest of each build without cache: one or two.
         start_ms: Time from the start of the process to the first healthy answer.
         health: Status of the health path.
         health_check: Exit code of the image's own health check, run in it as its user.
@@ -64,7 +64,7 @@ class Seen:
     size: int
     layers: int
     user: str
-    digests: tuple[str, str]
+    digests: tuple[str, ...]
     start_ms: int
     health: int
     health_check: int
@@ -88,14 +88,18 @@ def default_cache() -> Path:
     return Path(base) / "alt-las" / "images"
 
 
-def prove(cache: Path) -> tuple[str, list[Seen]]:
+def prove(cache: Path, built_twice: Collection[str] = RUNTIME_OF) -> tuple[str, list[Seen]]:
     """Build and run all images; return the builder's version and what was seen.
+
+    Args:
+        cache: Where packages, the builder and its images are kept.
+        built_twice: Services whose two builds are compared.
 
     Raises:
         NoBuilderError: Images cannot be built here.
     """
     with locked(cache):
-        return _prove(cache)
+        return _prove(cache, built_twice)
 
 
 @contextmanager
@@ -145,12 +149,12 @@ def _kept(service: str, builder: Buildah, source: SourceBuildSettings) -> Export
     return read_exported(builder.storage / "exported" / f"{service}-1", key)
 
 
-def _prove(cache: Path) -> tuple[str, list[Seen]]:
+def _prove(cache: Path, built_twice: Collection[str]) -> tuple[str, list[Seen]]:
     builder, source = _builder_and_source(cache)
     with ThreadPoolExecutor(_BUILDERS) as pool:
-        twice = list(pool.map(lambda name: _built_twice(name, builder, source), RUNTIME_OF))
+        built = list(pool.map(lambda name: _builds(name, builder, source, 1 + (name in built_twice)), RUNTIME_OF))
     return builder.version, [
-        _seen(name, images, builder.storage / "running" / name) for name, images in zip(RUNTIME_OF, twice, strict=True)
+        _seen(name, images, builder.storage / "running" / name) for name, images in zip(RUNTIME_OF, built, strict=True)
     ]
 
 
@@ -167,9 +171,8 @@ def stand_in_source(checkout: Path, bases: dict[str, str]) -> SourceBuildSetting
     )
 
 
-def _built_twice(service: str, builder: Buildah, source: SourceBuildSettings) -> tuple[ExportedImage, ExportedImage]:
-    first, second = (_built(service, builder, source, number) for number in (1, 2))
-    return first, second
+def _builds(service: str, builder: Buildah, source: SourceBuildSettings, count: int) -> tuple[ExportedImage, ...]:
+    return tuple(_built(service, builder, source, number) for number in range(1, count + 1))
 
 
 def _built(
@@ -188,7 +191,7 @@ def _built(
     return export(builder, tag, builder.storage / "exported" / f"{service}-{number}", content_digest(inputs))
 
 
-def _seen(service: str, images: tuple[ExportedImage, ExportedImage], folder: Path) -> Seen:
+def _seen(service: str, images: tuple[ExportedImage, ...], folder: Path) -> Seen:
     image = images[0]
     configuration = image.configuration["config"]
     image.unpack(folder / "root")
@@ -219,7 +222,7 @@ def _seen(service: str, images: tuple[ExportedImage, ExportedImage], folder: Pat
         size=image.size,
         layers=len(image.layers),
         user=configuration["User"],
-        digests=(image.digest, images[1].digest),
+        digests=tuple(each.digest for each in images),
         stop_ms=stop_ms,
         stop_code=stop_code,
         logs=tuple((folder / "log").read_text().splitlines()),
