@@ -16,6 +16,7 @@ from tests.support.scratch import copy_program
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml", "__main__.py", "cluster", "components")
 SECONDS = 600
+_VARIABLES: dict[tuple[object, ...], dict[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,16 @@ class Project:
         return self.run(str(Path(sys.executable).parent / "altlas"), *arguments, **variables)
 
     def variables(self, **chosen: str) -> dict[str, str]:
-        """What `altlas env` prints, as a shell would read it; `chosen` may name another target."""
+        """What `altlas env` prints, as a shell would read it; `chosen` may name another target.
+
+        Asked for once: it stays the same for a project and a target, and the tests need it for every kubectl.
+        """
+        key = (self.root, *sorted(chosen.items()))
+        if key not in _VARIABLES:
+            _VARIABLES[key] = self._asked_for(**chosen)
+        return _VARIABLES[key]
+
+    def _asked_for(self, **chosen: str) -> dict[str, str]:
         printed = self.altlas("env", **chosen).out
         shell = subprocess.run(
             ["sh", "-c", f"{printed}\nenv -0"],
