@@ -104,7 +104,7 @@ format: $(INSTALLED) ## Format the code
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
 schema: $(INSTALLED) ## Write the JSON Schema of the stack files
-	@$(ALTLAS) schema > docs/stack.schema.json
+	@$(ALTLAS) stack schema > docs/stack.schema.json
 
 lock: ## Pin the Python packages again, with checksums
 	@$(UV) lock --quiet --no-config --default-index https://pypi.org/simple

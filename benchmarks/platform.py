@@ -21,9 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cluster
+from altlas.addons.install import Addons
+from altlas.session.session import Session, open_cluster, start_session
 from altlas.session.workspace import Workspace
 from altlas.update import data_guard
-from altlas.update import up as flow
+from altlas.update.up import prepare_stack
 from components.stack.loading import read_platform
 from rendering.files import render
 from rendering.recorder import record
@@ -66,7 +68,7 @@ class Bench:
         objects: Folder with the objects as files, in kubectl's namespace.
     """
 
-    session: flow.Session
+    session: Session
     objects: Path
 
     def pulumi(self, *arguments: str) -> None:
@@ -103,7 +105,7 @@ class Bench:
     def destroy(self) -> None:
         """Remove what `up` made, stores included: there is nothing in them."""
         engine = self.session.engine
-        data_guard.release_protection(engine, STACK, data_guard.exported_state(engine, STACK))
+        data_guard.release_protection(engine, STACK, engine.exported_state(STACK))
         self.pulumi("destroy", "--yes", "--skip-preview")
 
     def delete(self) -> None:
@@ -139,16 +141,16 @@ def main() -> None:
             os.environ.pop(name, None)
         workspace = Workspace(root)
         workspace.create()
-        session = flow.start_session(workspace, cluster.Target("sim", "the benchmark's own"), lambda _: None)
+        session = start_session(workspace, cluster.Target("sim", "the benchmark's own"), lambda _: None)
         try:
-            session.addons(lambda _: None).ensure(ask=False)
-            flow.prepare_stack(session, STACK, lambda _: None)
+            Addons(session, lambda _: None).ensure(ask=False)
+            prepare_stack(session, STACK, lambda _: None)
             document = read_platform(workspace.stack_file(STACK)).model_dump(mode="json", by_alias=True)
             objects = record(KUBECTL_STACK, document | {"namespace": KUBECTL_NAMESPACE}).objects
             render(objects, root / "objects")
             results = measure(Bench(session, root / "objects"), rounds)
         finally:
-            flow.open_cluster(workspace, session.target, lambda _: None)[0].delete()
+            open_cluster(workspace, session.target, lambda _: None)[0].delete()
     print(f"{len(objects)} objects, {rounds} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end")
     for ours, theirs in results:
         print(f"{ours}\n{theirs}\n{'ratio':<44} {ours.median / theirs.median:6.2f}\n")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from altlas.status.rollout import Kubectl, when_answered
+from altlas.session.kubectl import Kubectl, when_answered
 from cluster.addons import PART_OF, RECORD_NAME, RECORD_NAMESPACE
 from cluster.waiting import wait_for
 from rendering.errors import CommandError

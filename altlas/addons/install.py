@@ -4,15 +4,13 @@ Owns the order of an installation and of a removal, and what is refused. What is
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from altlas.addons.definitions import AddonCluster, Definition
-from altlas.session.engine import Engine
-from altlas.session.workspace import Workspace
-from altlas.status.rollout import Kubectl
-from cluster import Target
+from altlas.session.console import Report
+from altlas.session.session import Session
 from cluster.addons import (
     EXTERNAL,
     AddonFiles,
@@ -59,29 +57,23 @@ class Addons:
 
     def __init__(
         self,
+        session: Session,
+        report: Report,
         *,
-        workspace: Workspace,
-        target: Target,
-        kubectl: Kubectl,
-        engine: Engine,
-        report: Callable[[str], None],
         manifest: AddonManifest | None = None,
     ) -> None:
         """Prepare, without asking the cluster.
 
         Args:
-            workspace: The checkout; keeps the state and the settings of the addons' stack.
-            target: Says whether operators really run.
-            kubectl: Works on the cluster.
-            engine: Runs Pulumi in any of the checkout's projects.
-            report: Told, in sentences, what goes on.
+            session: The checkout, its cluster and the engine.
+            report: Prints progress.
             manifest: What is pinned, if not what cluster/addons pins.
         """
         self._manifest = manifest or load_manifest()
-        self._webhooks = target.runs_containers
-        self._cluster = AddonCluster(kubectl)
-        self._engine = replace(engine, root=workspace.root / "cluster" / "addons", project=PROJECT)
-        self._settings = workspace.private / "addons"
+        self._webhooks = session.target.runs_containers
+        self._cluster = AddonCluster(session.kubectl)
+        self._engine = replace(session.engine, root=session.workspace.root / "cluster" / "addons", project=PROJECT)
+        self._settings = session.workspace.private / "addons"
         self._report = report
 
     @cached_property

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from altlas.backup.request import STORES
-from altlas.status.rollout import Kubectl, when_answered
+from altlas.session.kubectl import Kubectl, when_answered
 from cluster.waiting import wait_for
 from rendering.errors import CommandError, ExitCode
 

@@ -1,4 +1,4 @@
-"""What somebody asks `altlas restore` for, and everything about it that can be refused without looking at a backup."""
+"""A request for a restore, and every check of it that needs no look at a backup."""
 
 import re
 from collections.abc import Mapping
@@ -95,7 +95,7 @@ def check_fetch(store: str, backup: str | None, stack: str, platform: PlatformSe
 def _check_id(backup: str, store: str, stack: str) -> None:
     if not _BACKUP.fullmatch(backup):
         raise _refused(
-            f"--backup {backup!r} is not the id of a backup, such as 20260131T010000Z; `altlas backups {store} --stack "
+            f"--backup {backup!r} is not the id of a backup, such as 20260131T010000Z; `altlas backup list {store} "
             f"{stack}` lists them"
         )
 
@@ -109,7 +109,7 @@ def check_request(request: Request, platform: PlatformSettings) -> None:
     check_store(request.store, platform)
     if (request.backup is None) == (request.at is None):
         raise _refused(
-            f"say what to restore, either --at TIME or --backup ID; `altlas backups {request.store} --stack "
+            f"say what to restore, either --at TIME or --backup ID; `altlas backup list {request.store} "
             f"{request.stack}` lists the backups"
         )
     if request.backup is not None:

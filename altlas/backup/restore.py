@@ -9,7 +9,7 @@ from altlas.backup import postgres_recovery as restore_cluster
 from altlas.backup import request as requests
 from altlas.backup.job import Jobs, Task
 from altlas.backup.request import Request
-from altlas.update.up import Session
+from altlas.session.session import Session
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode

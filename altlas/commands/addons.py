@@ -1,32 +1,34 @@
-"""The commands `altlas addons ...`: what a cluster has once, whatever runs on it."""
+"""The commands `altlas addons ...`: operators and CRDs of a cluster."""
 
 from typing import Annotated
 
 import typer
 
+from altlas.addons.install import SIMULATED, Addons, Choices
+from altlas.commands.lazy import command_group
 from altlas.commands.options import TargetOption, YesOption
+from altlas.session.console import report, workspace
+from altlas.session.session import choose_target, engine_session, start_session
+from cluster.addons import load_manifest
 from rendering.errors import CommandError, ExitCode
 
-addons_app = typer.Typer(
-    invoke_without_command=True, help="Operators and definitions that a cluster has once. Alone: show them."
+app = command_group(
+    no_args_is_help=False,
+    invoke_without_command=True,
+    help="Manage cluster-wide operators and CRDs. Without a subcommand: list them.",
 )
 
 _HEADINGS = ("ADDON", "PINNED", "ON THE CLUSTER", "STATE", "FOR")
 
 
-@addons_app.callback()
+@app.callback()
 def addons(context: typer.Context, target: TargetOption = None) -> None:
-    """Show which addons are pinned and how those on the cluster stand to them. Changes nothing."""
+    """List the pinned addons with their version and state on the cluster. Changes nothing."""
     if context.invoked_subcommand:
         return
-    from altlas.addons.install import SIMULATED  # noqa: PLC0415
-    from altlas.cli import report, workspace  # noqa: PLC0415
-    from altlas.update import up as flow  # noqa: PLC0415
-    from cluster.addons import load_manifest  # noqa: PLC0415
-
     here = workspace()
-    chosen = flow.choose_target(here, target)
-    states = flow.engine_session(here, chosen, report).addons(report).states()
+    chosen = choose_target(here, target)
+    states = Addons(engine_session(here, chosen, report), report).states()
     rows = [_HEADINGS]
     for name, (version, state) in states.items():
         addon = load_manifest().addons[name]
@@ -38,14 +40,15 @@ def addons(context: typer.Context, target: TargetOption = None) -> None:
         typer.echo(f"\n{SIMULATED}")
 
 
-@addons_app.command()
+@app.command()
 def install(
     target: TargetOption = None,
     external: Annotated[
         list[str] | None, typer.Option(metavar="ADDON", help="Leave this addon to the cluster; may be repeated.")
     ] = None,
     adopt: Annotated[
-        list[str] | None, typer.Option(metavar="ADDON", help="Take over what somebody else installed; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="ADDON", help="Take over an addon that was installed by others; may be repeated."),
     ] = None,
     optional: Annotated[
         list[str] | None,
@@ -53,32 +56,25 @@ def install(
     ] = None,
     yes: YesOption = False,
 ) -> None:
-    """Install or update what the cluster lacks of the pinned addons. `altlas up` does this too."""
-    from altlas.addons.install import Choices  # noqa: PLC0415
-    from altlas.cli import report, workspace  # noqa: PLC0415
-    from altlas.update import up as flow  # noqa: PLC0415
-
+    """Install or update the pinned addons that the cluster lacks. `altlas up` does this too."""
     choices = Choices(frozenset(external or ()), frozenset(adopt or ()), frozenset(optional or ()))
     both = sorted(choices.external & (choices.adopt | choices.optional))
     if both:
         raise CommandError(f"{both[0]} cannot be left to the cluster and installed at once", ExitCode.BAD_INPUT)
     here = workspace()
     with here.only_one("addons install"):
-        chosen = flow.choose_target(here, target)
+        chosen = choose_target(here, target)
         report(str(chosen))
-        changed = flow.start_session(here, chosen, report).addons(report).ensure(choices, ask=not yes)
+        changed = Addons(start_session(here, chosen, report), report).ensure(choices, ask=not yes)
     report("The pinned addons are installed." if changed else "The pinned addons are in place; nothing was done.")
 
 
-@addons_app.command()
+@app.command()
 def remove(target: TargetOption = None, yes: YesOption = False) -> None:
     """Remove the addons that were installed from here. Refused while their custom resources exist."""
-    from altlas.cli import report, workspace  # noqa: PLC0415
-    from altlas.update import up as flow  # noqa: PLC0415
-
     here = workspace()
     with here.only_one("addons remove"):
-        chosen = flow.choose_target(here, target)
+        chosen = choose_target(here, target)
         report(str(chosen))
-        changed = flow.start_session(here, chosen, report).addons(report).remove(ask=not yes)
+        changed = Addons(start_session(here, chosen, report), report).remove(ask=not yes)
     report("The addons are removed." if changed else "There is nothing to remove: no addon was installed from here.")

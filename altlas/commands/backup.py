@@ -1,45 +1,77 @@
-"""The commands `altlas restore`, `altlas backups`, `altlas fetch` and `altlas drill`."""
+"""The commands `altlas backup ...`: list, fetch, restore and test the backups of a stack."""
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
-from altlas.commands.options import StackOption, TargetOption
+from altlas.backup import request as requests
+from altlas.backup.job import Jobs, Task
+from altlas.backup.restore import Restoring
+from altlas.commands.lazy import command_group
+from altlas.commands.options import StackArgument, StackOption, TargetOption, one_stack
+from altlas.session.console import report, workspace
+from altlas.session.session import choose_target, engine_session
+from altlas.update.cluster_identity import state_on_its_cluster
+from components.settings import PlatformSettings
+from components.stack.loading import read_platform
 
-if TYPE_CHECKING:
-    from altlas.backup.restore import Restoring
+app = command_group(help="Backups: list, fetch, restore, test.")
 
 _StoreArgument = Annotated[str, typer.Argument(help="Store: postgres, redis or nats.")]
 
 
+@app.command(name="list")
+def list_backups(
+    store: _StoreArgument, stack: StackArgument = None, stack_option: StackOption = None, target: TargetOption = None
+) -> None:
+    """List the backups of a store, as a Job that mounts them prints them."""
+    _run("list", store, one_stack(stack, stack_option), target)
+
+
+@app.command()
+def fetch(
+    store: _StoreArgument,
+    stack: StackArgument = None,
+    backup: Annotated[str | None, typer.Option(metavar="ID", help="Backup to get; without it the newest.")] = None,
+    stack_option: StackOption = None,
+    target: TargetOption = None,
+) -> None:
+    """Copy a backup from the bucket to the backup volume, such as on a new cluster; then restore it."""
+    name = one_stack(stack, stack_option)
+    arguments = requests.check_fetch(store, backup, name, _platform(name))
+    typer.echo(_opened(name, target).jobs.run(Task("fetch", store, arguments)))
+
+
+@app.command()
 def restore(
     store: _StoreArgument,
+    stack: StackArgument = None,
     *,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="Moment to go back to, with its time zone.")] = None,
-    backup: Annotated[str | None, typer.Option(metavar="ID", help="Backup to restore, see `altlas backups`.")] = None,
+    backup: Annotated[
+        str | None, typer.Option(metavar="ID", help="Backup to restore, see `altlas backup list`.")
+    ] = None,
     into: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the copy; never that of live data.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="PART", help="Only this database or stream.")] = None,
-    replace: Annotated[bool, typer.Option(help="Replace live data, which is put aside; needs --confirm.")] = False,
+    replace: Annotated[
+        bool, typer.Option(help="Replace live data, which is renamed and kept as a copy; needs --confirm.")
+    ] = False,
     confirm: Annotated[
         str | None, typer.Option(metavar="STACK", help="The stack's name, to confirm --replace.")
     ] = None,
-    stack: StackOption = "alpha",
+    stack_option: StackOption = None,
     target: TargetOption = None,
 ) -> None:
-    """Restore a backup beside the live data, or, on demand, over it."""
-    import sys  # noqa: PLC0415
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from altlas.backup import request as requests  # noqa: PLC0415
-    from altlas.cli import workspace  # noqa: PLC0415
-    from components.stack.loading import read_platform  # noqa: PLC0415
-
-    platform = read_platform(workspace().stack_file(stack))
+    """Restore a backup into a copy, or replace live data (--replace)."""
+    name = one_stack(stack, stack_option)
+    platform = _platform(name)
     if replace and confirm is None and sys.stdin.isatty():
-        confirm = typer.prompt(f"This replaces live data. Type the name of the stack ({stack}) to go on", err=True)
+        confirm = typer.prompt(f"This replaces live data. Type the name of the stack ({name}) to go on", err=True)
     request = requests.Request(
         store=store,
-        stack=stack,
+        stack=name,
         backup=backup,
         at=requests.parse_moment(at, datetime.now(UTC)) if at is not None else None,
         into=into,
@@ -48,58 +80,31 @@ def restore(
         confirmed=confirm,
     )
     requests.check_request(request, platform)
-    typer.echo(_opened(stack, target).restore(request))
+    typer.echo(_opened(name, target).restore(request))
 
 
-def backups(store: _StoreArgument, stack: StackOption = "alpha", target: TargetOption = None) -> None:
-    """List the backups of a store, as a Job that sees them prints them."""
-    _run("list", store, stack, target)
-
-
-def drill(store: _StoreArgument, stack: StackOption = "alpha", target: TargetOption = None) -> None:
-    """Restore the newest backup into a server of its own now, compare it, and print how long that took."""
-    _run("drill", store, stack, target)
-
-
-def fetch(
-    store: _StoreArgument,
-    backup: Annotated[str | None, typer.Option(metavar="ID", help="Backup to get; without it the newest.")] = None,
-    stack: StackOption = "alpha",
-    target: TargetOption = None,
+@app.command()
+def drill(
+    store: _StoreArgument, stack: StackArgument = None, stack_option: StackOption = None, target: TargetOption = None
 ) -> None:
-    """Get a backup from the bucket onto the volume of the dumps, such as on a new cluster; then restore it."""
-    from altlas.backup import request as requests  # noqa: PLC0415
-    from altlas.backup.job import Task  # noqa: PLC0415
-    from altlas.cli import workspace  # noqa: PLC0415
-    from components.stack.loading import read_platform  # noqa: PLC0415
-
-    arguments = requests.check_fetch(store, backup, stack, read_platform(workspace().stack_file(stack)))
-    typer.echo(_opened(stack, target).jobs.run(Task("fetch", store, arguments)))
+    """Run a restore test (a drill): restore the newest backup into a server of its own, compare, print the time."""
+    _run("drill", store, one_stack(stack, stack_option), target)
 
 
 def _run(action: str, store: str, stack: str, target: str | None) -> None:
-    from altlas.backup import request as requests  # noqa: PLC0415
-    from altlas.backup.job import Task  # noqa: PLC0415
-    from altlas.cli import workspace  # noqa: PLC0415
-    from components.stack.loading import read_platform  # noqa: PLC0415
-
-    requests.check_store(store, read_platform(workspace().stack_file(stack)))
+    requests.check_store(store, _platform(stack))
     typer.echo(_opened(stack, target).jobs.run(Task(action, store)))
 
 
-def _opened(stack: str, target: str | None) -> "Restoring":
-    """The deployed stack, on a cluster that is running."""
-    from altlas.backup.job import Jobs  # noqa: PLC0415
-    from altlas.backup.restore import Restoring  # noqa: PLC0415
-    from altlas.cli import report, workspace  # noqa: PLC0415
-    from altlas.update import up as flow  # noqa: PLC0415
-    from altlas.update.cluster_identity import state_on_its_cluster  # noqa: PLC0415
-    from components.stack.loading import read_platform  # noqa: PLC0415
+def _platform(stack: str) -> PlatformSettings:
+    return read_platform(workspace().stack_file(stack))
 
-    here = workspace()
-    platform = read_platform(here.stack_file(stack))
-    chosen = flow.choose_target(here, target)
-    session = flow.engine_session(here, chosen, report)
+
+def _opened(stack: str, target: str | None) -> Restoring:
+    """The deployed stack, on a cluster that is running."""
+    here, platform = workspace(), _platform(stack)
+    chosen = choose_target(here, target)
+    session = engine_session(here, chosen, report)
     state_on_its_cluster(session.engine, session.kubectl, stack)
     if chosen.name == "sim":
         report("The pods of the simulated cluster run nothing: what the Job would do is not proven here.")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from altlas.commands.lazy import command_group
 from altlas.images.errors import ImageRefusedError
 from altlas.images.findings import read_exceptions
 from altlas.images.lock import refused, write_lock
@@ -14,36 +15,29 @@ from altlas.images.pipeline import Build, GivenSource, steps
 from altlas.images.registry import digest_of_tag
 from altlas.images.retire import RECORD_NAME, record, retirement
 from altlas.images.runtimes import runtime_reports
-from altlas.session.workspace import Workspace
+from altlas.session.console import report as tell
+from altlas.session.console import workspace
 from components.stack.image_build import RUNTIME_OF
 from components.stack.image_lock import LOCK_NAME, ImageLock, read_lock
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
-from rendering.folders import make_folder
 
 EXCEPTIONS_NAME = "images.exceptions.yaml"
 _REVISION = "Commit of the source, 40 hexadecimal digits."
 _STACK = "Without it the stack file's, see builds.fromSource."
 
-
-images_app = typer.Typer(no_args_is_help=True, help="The images of the services: runtimes, lock, retirement.")
-
-
-def _here() -> Workspace:
-    from altlas.cli import workspace  # noqa: PLC0415  # which imports this module
-
-    return workspace()
+app = command_group(help="Images of the services: runtimes, lock, retirement.")
 
 
-@images_app.command(name="runtimes")
+@app.command(name="runtimes")
 def runtimes(stack: Annotated[str, typer.Argument(help="Name of a stack.")]) -> None:
     """Print which runtime each image of a stack has, and name those that nobody mends any more."""
     today = datetime.now(UTC).date()
-    for report in runtime_reports(read_platform(_here().stack_file(stack))):
+    for report in runtime_reports(read_platform(workspace().stack_file(stack))):
         typer.echo(report.as_text(today))
 
 
-@images_app.command(name="lock")
+@app.command(name="lock")
 def lock(
     service: Annotated[str, typer.Argument(help="Name of the service.")],
     *,
@@ -56,7 +50,7 @@ def lock(
     report: Annotated[list[Path], typer.Option(help="Report of Trivy or Grype in JSON; both are needed.")],
 ) -> None:
     """Put a built and scanned image into the lock, if its registry has it and nothing speaks against it."""
-    here = _here()
+    here = workspace()
     release = {"repository": repository, "tag": tag, "revision": revision, "built_at": built_at}
     check_usable(f"{repository}:{tag}", "be locked")
     if service not in RUNTIME_OF:
@@ -68,27 +62,27 @@ def lock(
         exceptions = read_exceptions(here.root / EXCEPTIONS_NAME)
         today = datetime.now(UTC).date()
         write_lock(file, lock_image(read_lock(file) or ImageLock(), candidate, exceptions, digest_of_tag, today))
-    typer.echo(f"{service} is locked to {repository}:{tag}@{found}.", err=True)
+    tell(f"{service} is locked to {repository}:{tag}@{found}.")
 
 
-@images_app.command(name="verify")
+@app.command(name="verify")
 def verify_lock(
     stack: Annotated[str | None, typer.Option(help="Also check that this stack deploys what is locked.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the registry.")] = False,
 ) -> None:
     """Check the lock: its checksum, the SBOMs, and that the registry still has each digest under its tag."""
     lock = _existing_lock()
-    verify(lock, _here().root, None if offline else digest_of_tag)
+    verify(lock, workspace().root, None if offline else digest_of_tag)
     if stack is not None:
-        check_stack(lock, read_platform(_here().stack_file(stack)), stack)
+        check_stack(lock, read_platform(workspace().stack_file(stack)), stack)
     note = " not proven here: the registry was not asked." if offline else ""
     typer.echo(f"{len(lock.images)} locked images are as they were locked.{note}")
 
 
-@images_app.command(name="pin")
+@app.command(name="pin")
 def pin(stack: Annotated[str, typer.Argument(help="Name of a stack.")]) -> None:
     """Write the locked images with their digests into a stack file, so that `pulumi up` deploys by digest."""
-    here = _here()
+    here = workspace()
     file = here.stack_file(stack)
     read_platform(file)
     with here.only_one(f"images pin {stack}"):
@@ -96,14 +90,14 @@ def pin(stack: Annotated[str, typer.Argument(help="Name of a stack.")]) -> None:
     typer.echo(f"{file.name} has the images of {LOCK_NAME}.", err=True)
 
 
-@images_app.command(name="retire")
+@app.command(name="retire")
 def retire(
     image: Annotated[str, typer.Argument(help="Repository and tag.")],
     archive: Annotated[str, typer.Option(help="Repository prefix that keeps retired images.")],
     replaced_by: Annotated[str | None, typer.Option(help="Repository and tag of the image in use.")] = None,
 ) -> None:
     """Record that an image is out of use, and print the commands that archive and remove it in its registry."""
-    here = _here()
+    here = workspace()
     check_prefix(archive, "--archive")
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with here.only_one(f"images retire {image}"), refused():
@@ -113,7 +107,7 @@ def retire(
     typer.echo("not proven here: these commands were not run; they need the registry's owner.", err=True)
 
 
-@images_app.command(name="pipeline")
+@app.command(name="pipeline")
 def pipeline(
     stack: Annotated[str, typer.Argument(help="Name of a stack; its settings decide ports and health paths.")],
     *,
@@ -129,7 +123,7 @@ def pipeline(
     run: Annotated[bool, typer.Option("--run", help="Run the commands instead of printing them.")] = False,
 ) -> None:
     """Write the bake file and print, or run, the commands that build, list, scan, sign and attest the images."""
-    here = _here()
+    here = workspace()
     platform = read_platform(here.stack_file(stack))
     check_prefix(registry, "--registry")
     bases = dict(text.partition("=")[::2] for text in base or ())
@@ -143,27 +137,10 @@ def pipeline(
 
 def _existing_lock() -> ImageLock:
     with refused():
-        lock = read_lock(_here().root / LOCK_NAME)
+        lock = read_lock(workspace().root / LOCK_NAME)
     if lock is None or not lock.images:
         raise CommandError(
             f"there is no {LOCK_NAME} with images in it yet, so the stacks deploy by tag; lock the images that a "
             "registry has with `altlas images lock`"
         )
     return lock
-
-
-def compose(
-    stack: Annotated[str, typer.Argument(help="Name of a stack.")],
-    out: Annotated[Path, typer.Option(help="Folder for compose.yaml and .env.example.")],
-) -> None:
-    """Write compose.yaml and .env.example from the settings of a stack. Needs neither Docker nor a cluster."""
-    from altlas.compose.compose import compose as composed  # noqa: PLC0415  # loads the whole program
-    from rendering.recorder import record as recorded  # noqa: PLC0415
-
-    platform = read_platform(_here().stack_file(stack))
-    objects = recorded(stack, platform).objects
-    text, example = composed(stack, platform, objects)
-    make_folder(out)
-    (out / "compose.yaml").write_text(text, encoding="utf-8")
-    (out / ".env.example").write_text(example, encoding="utf-8")
-    typer.echo(f"compose.yaml and .env.example are in {out}; not proven here: no Docker engine has run them.", err=True)

@@ -1,12 +1,29 @@
-"""Options that several commands of `altlas` have, so that each means the same and says the same everywhere."""
+"""Arguments and options that several commands have, so that each means the same and reads the same everywhere."""
 
 from typing import Annotated
 
 import typer
 
+from altlas.session.console import workspace
 from cluster import TARGETS
+from rendering.errors import CommandError, ExitCode
 
-StackOption = Annotated[str, typer.Option("--stack", "-s", help="Stack to work on.")]
+DEFAULT_STACK = "alpha"
+
+
+def known_stacks() -> list[str]:
+    """Stacks that have a file, for shell completion."""
+    return sorted(path.name.split(".")[1] for path in workspace().root.glob("Pulumi.*.yaml"))
+
+
+Stack = Annotated[str, typer.Argument(help="Name of a stack, such as alpha.", autocompletion=known_stacks)]
+StackArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="STACK", help="Stack to work on.", show_default=DEFAULT_STACK, autocompletion=known_stacks),
+]
+StackOption = Annotated[
+    str | None, typer.Option("--stack", "-s", help="The same as STACK.", autocompletion=known_stacks)
+]
 TargetOption = Annotated[
     str | None, typer.Option(help=f"Cluster to work on: {', '.join(TARGETS)}. Without it the variable TARGET.")
 ]
@@ -14,3 +31,17 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before 
 AddonsOption = Annotated[
     bool, typer.Option("--addons/--no-addons", envvar="ALT_LAS_ADDONS", help="Install the cluster's pinned addons.")
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def one_stack(argument: str | None, option: str | None, default: str = DEFAULT_STACK) -> str:
+    """The stack that a command line names, as an argument or as an option.
+
+    Raises:
+        CommandError: Both are given and differ.
+    """
+    if argument is not None and option is not None and argument != option:
+        raise CommandError(
+            f"two stacks are named: {argument} and --stack {option}; name one. Nothing was changed", ExitCode.BAD_INPUT
+        )
+    return argument if argument is not None else option if option is not None else default

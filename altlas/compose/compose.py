@@ -28,7 +28,7 @@ _HEALTH_CHECKS = {
 _PUBLISHED = "api-gateway"
 _TELEMETRY = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 _HEADER = (
-    "# Made by `altlas compose {stack}` from the settings of the stack; make it anew instead of changing it.\n"
+    "# Made by `altlas stack compose {stack}` from the settings of the stack; make it anew instead of changing it.\n"
     "# Copy .env.example to .env and fill it in: nothing here has a default password.\n"
 )
 

@@ -17,7 +17,7 @@ _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
 _STORES = frozenset({"cache", "database", "messaging", "queue", "store", "backup"})
 _OBSERVERS = frozenset({"alerting", "dashboards", "logs", "metrics", "monitoring"})
-_NOTICE = "<!-- Written by `altlas diagram`; a test compares it with what the program renders. -->"
+_NOTICE = "<!-- Written by `altlas stack diagram`; a test compares it with what the program renders. -->"
 
 Manifest = Mapping[str, Any]
 

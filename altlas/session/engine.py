@@ -108,6 +108,13 @@ class Engine:
         """Make the stack in the backend. Pulumi writes how its secrets are encrypted into the stack file."""
         self.capture("stack", "init", stack, "--no-select")
 
+    def exported_state(self, stack: str) -> Mapping[str, Any]:
+        """The state of a stack, secrets encrypted; empty where the backend does not know the stack."""
+        if not self.stack_exists(stack):
+            return {}
+        state: Mapping[str, Any] = json.loads(self.capture("stack", "export", "--stack", stack))
+        return state
+
     def arguments(self, command: str, stack: str, options: Sequence[str] = ()) -> tuple[str, ...]:
         """Command line of a command on a stack."""
         return (command, "--stack", stack, *options)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from altlas.status.rollout import Kubectl, WorkloadStatus
+from altlas.session.kubectl import Kubectl
+from altlas.status.rollout import WorkloadStatus
 from cluster import Target
 from components.settings import PlatformSettings
 from rendering.errors import CommandError

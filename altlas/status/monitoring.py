@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import cluster
 from altlas.backup.request import STORES
-from altlas.status.rollout import Kubectl
+from altlas.session.kubectl import Kubectl
 from components.settings import PlatformSettings
 from rendering.errors import CommandError
 

@@ -1,22 +1,12 @@
 """What runs where, and when a rollout fails: which pod, for which reason, after which event."""
 
-import json
-import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from cluster.waiting import wait_for
-from rendering.errors import CommandError, ExitCode
+from altlas.session.kubectl import Kubectl
 
 _SELECTOR = "app.kubernetes.io/part-of=alt-las"
-_KUBECTL_TIMEOUT = "--request-timeout=10s"
-_UNANSWERED_SECONDS = 120
-_REFUSALS = ("(Forbidden)", "(Unauthorized)", "(NotFound)")
-_POLL_SECONDS = 0.5
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -77,95 +67,6 @@ class PodProblem:
     def __str__(self) -> str:
         event = f"; last event: {self.event}" if self.event else "; no event"
         return f"{self.service}: pod {self.pod} is not ready: {self.reason}{event}"
-
-
-@dataclass(frozen=True)
-class Kubectl:
-    """Reads from a cluster by the pinned kubectl.
-
-    Attributes:
-        program: The kubectl to run.
-        kubeconfig: Which cluster.
-    """
-
-    program: Path
-    kubeconfig: Path
-
-    def items(self, kind: str, namespace: str, *options: str) -> list[dict[str, Any]]:
-        """Objects of a kind.
-
-        Raises:
-            CommandError: The cluster does not answer or refuses.
-        """
-        found: list[dict[str, Any]] = json.loads(
-            self._get(f"{kind} in {namespace}", kind, "--namespace", namespace, *options)
-        )["items"]
-        return found
-
-    def named(self, kind: str, *names: str) -> list[dict[str, Any]]:
-        """Those of the named cluster-scoped objects that exist.
-
-        Raises:
-            CommandError: The cluster does not answer or refuses.
-        """
-        # A list of one name is answered by an object, a list of none that exists by nothing.
-        document = json.loads(self._get(kind, kind, *names, "--ignore-not-found") or '{"items": []}')
-        found: list[dict[str, Any]] = document.get("items", [document])
-        return found
-
-    def text(self, *arguments: str, stdin: str | None = None) -> str:
-        """What a kubectl command prints.
-
-        Raises:
-            CommandError: The command failed; holds what it said.
-        """
-        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CommandError(f"`kubectl {' '.join(arguments)}` failed: {_said(done.stderr)}", ExitCode.NO_CLUSTER)
-        return done.stdout
-
-    def create(self, manifest: Mapping[str, Any]) -> bool:
-        """Make an object; False where there is one of its name, which stays as it is.
-
-        Raises:
-            CommandError: The cluster does not answer or refuses.
-        """
-        try:
-            self.text("create", "--filename", "-", stdin=json.dumps(manifest))
-        except CommandError as error:
-            if "(AlreadyExists)" in str(error):
-                return False
-            raise
-        return True
-
-    def _get(self, what: str, *arguments: str) -> str:
-        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, "get", *arguments]
-        done = subprocess.run([*command, "--output=json"], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CommandError(f"cannot read {what}: {_said(done.stderr)}", ExitCode.NO_CLUSTER)
-        return done.stdout
-
-
-def when_answered(read: Callable[[], Answer]) -> Answer:
-    """What a read gives; a cluster that is away for a moment is asked again, for what is waited for goes on there.
-
-    Raises:
-        CommandError: The cluster has refused, or has not answered for two minutes.
-    """
-
-    def is_passing(error: BaseException) -> bool:
-        return isinstance(error, CommandError) and not any(refusal in str(error) for refusal in _REFUSALS)
-
-    seconds, pause = _UNANSWERED_SECONDS, _POLL_SECONDS
-    return wait_for(read, lambda _: True, seconds=seconds, poll_seconds=pause, is_passing=is_passing)
-
-
-def _said(stderr: str) -> str:
-    """What kubectl said, each line once, and what to do where nobody answers."""
-    text = "\n".join(dict.fromkeys(stderr.strip().splitlines()))
-    away = "the cluster does not run or is another one: `altlas up` starts a simulated one, KUBECONFIG names yours"
-    return f"{text}\n{away}" if "connection to the server" in text.lower() else text
 
 
 def workload_statuses(kubectl: Kubectl, namespace: str) -> tuple[WorkloadStatus, ...]:

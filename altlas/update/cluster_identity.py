@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from altlas.session.engine import Engine
-from altlas.status.rollout import Kubectl
-from altlas.update.data_guard import exported_state
+from altlas.session.kubectl import Kubectl
 from rendering.errors import CommandError, ExitCode
 
 _NAMESPACE = "kubernetes:core/v1:Namespace"
@@ -21,7 +20,7 @@ def state_on_its_cluster(engine: Engine, kubectl: Kubectl, stack: str) -> Mappin
     Raises:
         CommandError: The cluster at hand is another one. Nothing was changed.
     """
-    state = exported_state(engine, stack)
+    state = engine.exported_state(stack)
     check_cluster_identity(kubectl, stack, state)
     return state
 
@@ -32,7 +31,7 @@ def check_cluster_identity(kubectl: Kubectl, stack: str, state: Mapping[str, Any
     Args:
         kubectl: The cluster at hand.
         stack: Name of the stack.
-        state: What `exported_state` gave; a stack that has no namespace may go to any cluster.
+        state: What `Engine.exported_state` returned; a stack that has no namespace may go to any cluster.
 
     Raises:
         CommandError: The cluster has no such namespace, or another one of the same name. Nothing was changed.

@@ -9,6 +9,7 @@ from altlas.update import data_loss as guards
 from altlas.update.repositories import check_repositories
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
+from rendering.recorder import record
 
 
 def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: Mapping[str, Any]) -> None:
@@ -18,7 +19,7 @@ def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: 
         engine: Pulumi.
         stack: The stack to update.
         platform: Its settings.
-        state: What `exported_state` gave.
+        state: What `Engine.exported_state` returned.
 
     Raises:
         SettingsError: The policy in force does not allow an image. Nothing was changed.
@@ -39,8 +40,6 @@ def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: 
 
 def _changes(stack: str, platform: PlatformSettings, deployed: Iterable[guards.Deployed]) -> tuple[guards.Danger, ...]:
     """What the settings alone would do, which costs nothing to know and is named with the way to do it."""
-    from rendering.recorder import record  # noqa: PLC0415  # costs half a second, and most stacks need it only now
-
     registrations = record(stack, platform).registrations
     program = {(each.type, each.name): each.inputs for each in registrations}
     return guards.dangers(deployed, program, platform.tombstones)
@@ -56,7 +55,7 @@ def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) ->
     """Make sure that a stack is not removed together with its data by mistake.
 
     Args:
-        state: What `exported_state` gave.
+        state: What `Engine.exported_state` returned.
         stack: The stack to remove.
         given_up: What was typed to confirm that the data goes, too.
 
@@ -87,11 +86,3 @@ def release_protection(engine: Engine, stack: str, state: Mapping[str, Any]) -> 
     """Let the next destroy take the data: neither protected nor kept."""
     released = guards.without_protection(state)
     engine.capture("stack", "import", "--stack", stack, text=json.dumps(released))
-
-
-def exported_state(engine: Engine, stack: str) -> Mapping[str, Any]:
-    """The state of a stack, secrets encrypted; empty where the backend does not know the stack."""
-    if not engine.stack_exists(stack):
-        return {}
-    state: Mapping[str, Any] = json.loads(engine.capture("stack", "export", "--stack", stack))
-    return state

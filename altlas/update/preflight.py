@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from altlas.status.rollout import Kubectl
+from altlas.session.kubectl import Kubectl
 from components.settings import PlatformSettings
 from components.settings.prometheus import PrometheusSettings
 from components.stack.problems import PLATFORM_KEY, Problem, SettingsError

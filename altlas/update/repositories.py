@@ -20,7 +20,7 @@ def check_repositories(state: Mapping[str, Any], stack: str, platform: PlatformS
     """Make sure that the stack's policy, as it was deployed, allows all images of the settings.
 
     Args:
-        state: What `exported_state` gave.
+        state: What `Engine.exported_state` returned.
         stack: Name of the stack, for the cure.
         platform: The settings of the next update.
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from altlas.session import stack_secrets
+from altlas.session.console import Report
+from altlas.session.session import Session, choose_target, engine_session
 from altlas.session.workspace import Workspace
-from altlas.update import up as flow
 from altlas.update.cluster_identity import state_on_its_cluster
+from altlas.update.up import up
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.settings.secrets import ROTATING, SECOND_IN_USE, SECRETS, noted
@@ -52,11 +54,11 @@ class Request:
     keys: tuple[str, ...]
     pulumi_options: tuple[str, ...]
     with_addons: bool
-    report: flow.Report
+    report: Report
 
-    def up(self) -> flow.Session:
+    def up(self) -> Session:
         """Update the stack and wait until all its services are ready."""
-        session, _, _ = flow.up(
+        session, _, _ = up(
             self.workspace, self.stack, self.target, self.pulumi_options, self.report, with_addons=self.with_addons
         )
         return session
@@ -74,8 +76,8 @@ def rotate(request: Request) -> None:
     stack_secrets.check_rotation(request.keys)
     stack_secrets.check_passphrase(request.workspace, stack_file, os.environ)
     begun = unfinished(_configuration(request), request.keys)
-    target = flow.choose_target(request.workspace, request.target)
-    session = flow.engine_session(request.workspace, target, request.report)
+    target = choose_target(request.workspace, request.target)
+    session = engine_session(request.workspace, target, request.report)
     if not session.engine.stack_exists(request.stack):
         raise CommandError(
             f"the stack {request.stack} is not deployed, so nobody uses its secrets yet; bring it up with "
@@ -130,7 +132,7 @@ def _configuration(request: Request) -> Mapping[str, str]:
     return configuration
 
 
-def _begin(session: flow.Session, request: Request) -> None:
+def _begin(session: Session, request: Request) -> None:
     doubled = {secret.key for secret in SECRETS if secret.is_doubled}
     single = [key for key in request.keys if key not in doubled]
     stack_secrets.rotate_secrets(session.engine, request.stack, single)
@@ -142,14 +144,14 @@ def _begin(session: flow.Session, request: Request) -> None:
     request.report(f"The pods that use {', '.join(request.keys)} are rolled to what the servers know already.")
 
 
-def _finish(session: flow.Session, request: Request) -> None:
+def _finish(session: Session, request: Request) -> None:
     used = noted(_configuration(request).get(f"{PROJECT}:{SECOND_IN_USE}"))
     stack_secrets.rotate_secrets(session.engine, request.stack, out_of_use(used, request.keys))
     session.engine.capture("config", "rm", f"{PROJECT}:{ROTATING}", "--stack", request.stack)
     request.report("No pod has what was in use before; the servers forget it.")
 
 
-def _wait_until_servers_know(session: flow.Session, platform: PlatformSettings, report: flow.Report) -> None:
+def _wait_until_servers_know(session: Session, platform: PlatformSettings, report: Report) -> None:
     """Wait until the servers have surely read the passwords that no pod is given yet."""
     names = ",".join(_STORES)
     made = session.kubectl.text(
@@ -173,7 +175,7 @@ def seconds_to_wait(made: Sequence[str], now: datetime) -> float:
     return FOLLOW_SECONDS - (now - youngest).total_seconds() if youngest else 0
 
 
-def _wait_until_old_pods_are_gone(session: flow.Session, platform: PlatformSettings) -> None:
+def _wait_until_old_pods_are_gone(session: Session, platform: PlatformSettings) -> None:
     """A pod that is ending may still connect anew; it must not be refused either."""
     services = ",".join(platform.services.by_name())
 

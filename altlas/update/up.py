@@ -1,19 +1,16 @@
 """From a checkout to a running stack: cluster, stack, secrets, update, and a look at what came of it."""
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 
-import cluster
-import tools
 from altlas.addons.install import Addons
 from altlas.session import stack_secrets
-from altlas.session.engine import Engine
-from altlas.session.environment import environment
+from altlas.session.console import Report
+from altlas.session.kubectl import when_answered
+from altlas.session.session import Session, choose_target, start_session
 from altlas.session.workspace import Workspace
 from altlas.status import rollout
-from altlas.status.rollout import Kubectl, WorkloadStatus, when_answered
+from altlas.status.rollout import WorkloadStatus
 from altlas.update import data_guard, preflight
 from altlas.update.cluster_identity import state_on_its_cluster
 from cluster.waiting import wait_for
@@ -23,71 +20,7 @@ from components.stack.image_build import image_builds
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
 
-Report = Callable[[str], None]
-DEPLOYING_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "kubectl")
-"""Programs that every target needs."""
-
 _POLL_SECONDS = 0.25
-
-
-@dataclass(frozen=True)
-class Session:
-    """A checkout with its programs and its cluster at hand.
-
-    Attributes:
-        workspace: The checkout.
-        target: The chosen cluster.
-        kubectl: Reads from the cluster.
-        engine: Runs Pulumi against it.
-    """
-
-    workspace: Workspace
-    target: cluster.Target
-    kubectl: Kubectl
-    engine: Engine
-
-    def addons(self, report: Report) -> Addons:
-        """The operators and CustomResourceDefinitions of the cluster."""
-        return Addons(
-            workspace=self.workspace, target=self.target, kubectl=self.kubectl, engine=self.engine, report=report
-        )
-
-
-def choose_target(workspace: Workspace, target: str | None = None) -> cluster.Target:
-    """Choose the cluster to work on.
-
-    Raises:
-        CommandError: What was named is unknown or not there.
-    """
-    outside = dict(os.environ)
-    if outside.get("KUBECONFIG") == str(workspace.kubeconfig("sim")):
-        # Set by `altlas env`: it is our own cluster, not one that the user brought.
-        del outside["KUBECONFIG"]
-    return cluster.choose_target(outside, lambda: docker_answers(outside), target=target)
-
-
-def open_cluster(workspace: Workspace, target: cluster.Target, report: Report) -> tuple[cluster.Cluster, tools.Toolbox]:
-    """The cluster of a target, not started, and the programs to work with it."""
-    toolbox = tools.ensure((*DEPLOYING_PROGRAMS, *cluster.required_programs(target)))
-    programs = {name: toolbox.path(name) for name in cluster.required_programs(target)}
-    return cluster.open_target(target, workspace.private, programs, report), toolbox
-
-
-def start_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
-    """Provide the programs, start the cluster, and make the environment for Pulumi."""
-    opened, toolbox = open_cluster(workspace, target, report)
-    return _session(workspace, target, toolbox, opened.up())
-
-
-def engine_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
-    """The same without starting the cluster: enough for what only touches the stack's configuration."""
-    _, toolbox = open_cluster(workspace, target, report)
-    return _session(workspace, target, toolbox, target.kubeconfig or workspace.kubeconfig(target.name))
-
-
-def _session(workspace: Workspace, target: cluster.Target, toolbox: tools.Toolbox, kubeconfig: Path) -> Session:
-    variables = environment(workspace, toolbox, target, kubeconfig, os.environ)
-    return Session(workspace, target, Kubectl(toolbox.path("kubectl"), kubeconfig), Engine(workspace.root, variables))
 
 
 def up(
@@ -115,7 +48,7 @@ def up(
     session = start_session(workspace, target, report)
     state = state_on_its_cluster(session.engine, session.kubectl, stack)
     if with_addons:
-        session.addons(report).ensure(ask="--yes" not in pulumi_options)
+        Addons(session, report).ensure(ask="--yes" not in pulumi_options)
     prepare_stack(session, stack, report)
     preflight.check_cluster(session.kubectl, stack, platform)
     data_guard.check_update(session.engine, stack, platform, state)

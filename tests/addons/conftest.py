@@ -10,8 +10,9 @@ import pytest
 
 from altlas.addons.install import Addons
 from altlas.session.engine import Engine
+from altlas.session.kubectl import Kubectl
+from altlas.session.session import Session
 from altlas.session.workspace import Workspace
-from altlas.status.rollout import Kubectl
 from cluster import Target
 from cluster.addons import AddonManifest
 from rendering.errors import CommandError, ExitCode
@@ -143,13 +144,12 @@ def addons_of(memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             memory.stacks.append(stack)
 
     def make(version: str = "1.2.3", target: str = "sim", **more: object) -> Addons:
-        return Addons(
+        session = Session(
             workspace=Workspace(tmp_path),
             target=Target(target, "the test names it"),
             kubectl=FakeKubectl(tmp_path / "kubectl", tmp_path / "kubeconfig"),
             engine=FakeEngine(tmp_path, {}),
-            report=memory.reports.append,
-            manifest=manifest_of(version, **more),
         )
+        return Addons(session, memory.reports.append, manifest=manifest_of(version, **more))
 
     return make

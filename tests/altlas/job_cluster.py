@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from altlas.backup.job import Jobs, Task
-from altlas.status.rollout import Kubectl
+from altlas.session.kubectl import Kubectl
 from rendering.errors import CommandError
 from rendering.recorder import record
 from tests.support.documents import alpha_with

@@ -58,8 +58,8 @@ def test_a_name_that_cannot_be_a_stack_s_is_bad_input(altlas: Altlas, name: str)
     "arguments",
     [
         ("diff", "alpha", "beta"),
-        ("render", "alpha", "--out", "rendered"),
-        ("transition", "beta", "alpha", "--write"),
+        ("stack", "render", "alpha", "--out", "rendered"),
+        ("stack", "transition", "beta", "alpha", "--write"),
         ("status", "--stack", "alpha"),
         ("status", "alpha"),
         ("up", "--stack", "alpha"),
@@ -83,7 +83,9 @@ def test_bad_settings_stop_every_command_before_it_starts(
     assert not (checkout / ".altlas" / "sim").exists()
 
 
-@pytest.mark.parametrize("arguments", [("diff", "alpha"), ("nothing",), ("render", "alpha"), ("diff", "a", "b", "--x")])
+@pytest.mark.parametrize(
+    "arguments", [("diff", "alpha"), ("nothing",), ("stack", "render", "alpha"), ("diff", "a", "b", "--x")]
+)
 def test_a_wrong_command_line_is_bad_input(altlas: Altlas, arguments: tuple[str, ...]) -> None:
     """The usage is shown."""
     done = altlas(*arguments)
@@ -93,7 +95,7 @@ def test_a_wrong_command_line_is_bad_input(altlas: Altlas, arguments: tuple[str,
 
 def test_render_writes_an_object_a_file(altlas: Altlas, tmp_path: Path) -> None:
     """And tells where; secret values are placeholders."""
-    done = altlas("render", "alpha", "--out", str(tmp_path / "rendered"))
+    done = altlas("stack", "render", "alpha", "--out", str(tmp_path / "rendered"))
     assert (done.code, done.out) == (0, "")
     written = len(list((tmp_path / "rendered").glob("*.yaml")))
     assert written > 30
@@ -106,7 +108,7 @@ def test_render_writes_an_object_a_file(altlas: Altlas, tmp_path: Path) -> None:
 
 def test_render_refuses_a_folder_that_is_not_its_own(altlas: Altlas, checkout: Path) -> None:
     """Such as the checkout itself."""
-    done = altlas("render", "alpha", "--out", str(checkout))
+    done = altlas("stack", "render", "alpha", "--out", str(checkout))
     assert done.code == 2
     assert done.error == (
         f"error: {checkout} holds something else than an earlier rendering; name an empty or new folder\n"
@@ -114,12 +116,19 @@ def test_render_refuses_a_folder_that_is_not_its_own(altlas: Altlas, checkout: P
     assert (checkout / "Pulumi.alpha.yaml").exists()
 
 
-@pytest.mark.parametrize("command", [("render", "alpha"), ("compose", "alpha"), ("diagram",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("render", "alpha"),
+        ("compose", "alpha"),
+        ("diagram",),
+    ],
+)
 def test_a_file_where_a_folder_should_be_is_bad_input(altlas: Altlas, tmp_path: Path, command: tuple[str, ...]) -> None:
     """Each command that fills a folder says so, and writes nothing."""
     taken = tmp_path / "taken"
     taken.write_text("mine", encoding="utf-8")
-    done = altlas(*command, "--out", str(taken / "below"))
+    done = altlas("stack", *command, "--out", str(taken / "below"))
     assert (done.code, done.out) == (2, "")
     assert done.error.startswith(f"error: {taken}/below cannot be a folder (Not a directory); name another one")
     assert taken.read_text(encoding="utf-8") == "mine"
@@ -128,7 +137,7 @@ def test_a_file_where_a_folder_should_be_is_bad_input(altlas: Altlas, tmp_path: 
 def test_transition_prints_the_file_and_writes_nothing(altlas: Altlas, checkout: Path) -> None:
     """So that it can be read, or piped into a diff."""
     before = (checkout / "Pulumi.alpha.yaml").read_text()
-    done = altlas("transition", "alpha", "beta")
+    done = altlas("stack", "transition", "alpha", "beta")
     assert (done.code, done.error) == (0, "")
     assert "frozen68/api-gateway, tag: beta.v9" in done.out
     assert "    namespace: alt-las\n" in done.out
@@ -138,8 +147,8 @@ def test_transition_prints_the_file_and_writes_nothing(altlas: Altlas, checkout:
 
 def test_transition_writes_what_it_would_print(altlas: Altlas, checkout: Path) -> None:
     """And says how to go on; afterwards only identity differs."""
-    printed = altlas("transition", "alpha", "beta").out
-    done = altlas("transition", "alpha", "beta", "--write")
+    printed = altlas("stack", "transition", "alpha", "beta").out
+    done = altlas("stack", "transition", "alpha", "beta", "--write")
     assert (done.code, done.out) == (0, "")
     assert done.error == (
         "Pulumi.alpha.yaml now has the settings of Pulumi.beta.yaml; deploy them with `pulumi up --stack alpha`.\n"
@@ -151,7 +160,7 @@ def test_transition_writes_what_it_would_print(altlas: Altlas, checkout: Path) -
 
 def test_schema_prints_the_schema(altlas: Altlas) -> None:
     """As `make schema` writes it."""
-    done = altlas("schema")
+    done = altlas("stack", "schema")
     assert (done.code, json.loads(done.out)["title"]) == (0, "ALT_LAS stack file")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from altlas.status.rollout import Kubectl
+from altlas.session.kubectl import Kubectl
 from altlas.update.cluster_identity import check_cluster_identity, namespace_uids
 from rendering.errors import CommandError, ExitCode
 

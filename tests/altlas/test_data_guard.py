@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from altlas.session.engine import Engine
-from altlas.update.data_guard import check_update, exported_state
+from altlas.update.data_guard import check_update
 from components.stack.loading import parse_platform
 from components.stack.problems import SettingsError
 from rendering.errors import CommandError, ExitCode
@@ -52,7 +52,7 @@ class Answering(Engine):
 def check(exported: Mapping[str, Any], plan: Mapping[str, Any], document: Mapping[str, Any] = DOCUMENT) -> Answering:
     """Ask the guard and return the engine."""
     engine = Answering(exported, plan)
-    check_update(engine, "alpha", parse_platform(document), exported_state(engine, "alpha"))
+    check_update(engine, "alpha", parse_platform(document), engine.exported_state("alpha"))
     return engine
 
 
@@ -81,7 +81,7 @@ def test_what_the_settings_would_take_is_refused_before_a_plan_is_made(deployed:
     engine = Answering(deployed, {})
     smaller = DOCUMENT | {"postgres": postgres_document(storageSize="4Gi")}
     with pytest.raises(CommandError, match="shrinks from 5Gi to 4Gi"):
-        check_update(engine, "alpha", parse_platform(smaller), exported_state(engine, "alpha"))
+        check_update(engine, "alpha", parse_platform(smaller), engine.exported_state("alpha"))
     assert engine.asked == []
 
 

@@ -17,7 +17,7 @@ from rendering.recorder import Recorder
 from tests.support.documents import ROOT, STACKS, alpha_settings
 
 SVG = "{http://www.w3.org/2000/svg}"
-REWRITE = "write it anew: altlas diagram"
+REWRITE = "write it anew: altlas stack diagram"
 SMALL = Drawing(
     "test",
     "space",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from altlas.session.kubectl import Kubectl
 from altlas.status.monitoring import monitoring_text, read_status, status_text
-from altlas.status.rollout import Kubectl
 from cluster import Target
 from rendering.errors import CommandError
 from tests.support.documents import alpha_settings

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from altlas.status.rollout import Kubectl
+from altlas.session.kubectl import Kubectl
 from altlas.update.deployer_role import plural
 from altlas.update.preflight import check_cluster, needed_definitions
 from components.stack.loading import parse_platform

@@ -1,4 +1,4 @@
-"""What `altlas restore` prints, and what it refuses before it prints anything."""
+"""What `altlas backup restore` prints, and what it refuses before it prints anything."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -87,7 +87,10 @@ def request(store: str = "postgres", **changes: Any) -> Request:
     ("wrong", "message"),
     [
         (request("mysql"), "'mysql' is not a store; known: postgres, redis, nats"),
-        (request(at=None), "say what to restore, either --at TIME or --backup ID; `altlas backups postgres --stack"),
+        (
+            request(at=None),
+            "say what to restore, either --at TIME or --backup ID; `altlas backup list postgres alpha`",
+        ),
         (request(backup="20260101T000000Z"), "say what to restore, either --at TIME or --backup ID"),
         (request(at=None, backup="last"), "--backup 'last' is not the id of a backup, such as 20260131T010000Z"),
         (request(into=None), "--into NAME is missing; with --replace live data is replaced instead"),

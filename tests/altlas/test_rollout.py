@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from altlas.status.rollout import Kubectl, PodProblem, WorkloadStatus, pod_problems, when_answered, workload_statuses
+from altlas.session.kubectl import Kubectl, when_answered
+from altlas.status.rollout import PodProblem, WorkloadStatus, pod_problems, workload_statuses
 from rendering.errors import CommandError, ExitCode
 
 SCRIPT = """#!/bin/sh

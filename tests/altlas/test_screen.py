@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from altlas.session.kubectl import Kubectl
 from altlas.status.custom_resources import operated_statuses
-from altlas.status.rollout import Kubectl, WorkloadStatus
+from altlas.status.rollout import WorkloadStatus
 from altlas.status.table import workloads_text
 from cluster import Target
 from components.settings import PlatformSettings

@@ -36,7 +36,9 @@ def holder(checkout: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-@pytest.mark.parametrize("arguments", [("transition", "alpha", "beta", "--write"), ("secrets", "reset"), ("down",)])
+@pytest.mark.parametrize(
+    "arguments", [("stack", "transition", "alpha", "beta", "--write"), ("secrets", "reset"), ("down",)]
+)
 def test_a_held_lock_ends_a_command_with_the_name_of_the_holder(
     holder: subprocess.Popen[str], altlas: Callable[..., Any], checkout: Path, arguments: tuple[str, ...]
 ) -> None:
@@ -55,7 +57,7 @@ def test_reading_commands_need_no_lock(holder: subprocess.Popen[str], altlas: Ca
     """Whoever only looks need not wait."""
     assert holder.poll() is None
     assert altlas("diff", "alpha", "beta").code == 0
-    assert altlas("transition", "alpha", "beta").code == 0
+    assert altlas("stack", "transition", "alpha", "beta").code == 0
 
 
 def test_a_killed_holder_leaves_no_lock_behind(holder: subprocess.Popen[str], checkout: Path) -> None:

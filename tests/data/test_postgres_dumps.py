@@ -105,7 +105,7 @@ def test_a_restored_database_is_identical(
 def test_the_role_of_restores_restores_beside_and_over_live_data_and_is_no_superuser(
     server: Postgres, repository: Repository, backup: Backup
 ) -> None:
-    """As the Job of `altlas restore` does: it makes databases and works as their owners, who then own the copy."""
+    """As the Job of a restore does: it creates databases and works as their owners, who then own the copy."""
     role, before = server.server("restore"), live(server)
     restored(role, repository, backup, "archive", into="copy", key=KEY)
     assert server.admin.content("copy") == before

@@ -61,7 +61,7 @@ def test_a_transition_and_the_way_back_replace_and_delete_no_object_with_data(pr
     """Three servers and one again; the same objects all the while."""
     before = identities(project)
     original = project.stack_file("alpha").read_text()
-    assert project.altlas("transition", "alpha", "beta", "--write").code == 0
+    assert project.altlas("stack", "transition", "alpha", "beta", "--write").code == 0
     for text, instances in ((None, 3), (original, 1)):
         if text:
             project.stack_file("alpha").write_text(text)
@@ -111,7 +111,7 @@ def test_no_generated_secret_stands_anywhere_but_in_secrets(project: Project, tm
     assert len(values) >= 25
     assert all(re.fullmatch(r"[\w-]{40,}", value) for value in values)
     rendered = tmp_path / "rendered"
-    assert project.altlas("render", "alpha", "--out", str(rendered)).code == 0
+    assert project.altlas("stack", "render", "alpha", "--out", str(rendered)).code == 0
     # The engine's own debugging levels beyond this one are meant to show everything, secrets too.
     log = ("--logtostderr", "-v=3")
     printed = [
@@ -121,7 +121,7 @@ def test_no_generated_secret_stands_anywhere_but_in_secrets(project: Project, tm
         ("state", project.pulumi("stack", "export", "--stack", "alpha")),
         ("env", project.altlas("env")),
         ("status", project.altlas("status", "--stack", "alpha")),
-        ("compose", project.altlas("compose", "alpha", "--out", str(tmp_path / "compose"))),
+        ("compose", project.altlas("stack", "compose", "alpha", "--out", str(tmp_path / "compose"))),
         ("plan", project.pulumi("preview", "--stack", "alpha", "--save-plan", str(tmp_path / "plan.json"))),
     ]
     for name, done in printed:

@@ -75,7 +75,9 @@ class Deployer:
 
     def roles(self) -> list[dict[str, Any]]:
         """What an administrator applies."""
-        return list(yaml.safe_load_all(self.project.altlas("deployer-role", self.stack, "--user", self.name).out))
+        return list(
+            yaml.safe_load_all(self.project.altlas("stack", "deployer-role", self.stack, "--user", self.name).out)
+        )
 
     def receive(self, manifests: list[dict[str, Any]]) -> None:
         """Let the administrator apply rights."""

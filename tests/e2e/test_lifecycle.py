@@ -151,7 +151,7 @@ def test_alpha_takes_the_settings_of_beta_and_goes_back(project: Project) -> Non
     original = project.stack_file("alpha").read_text()
     replica_sets = {each["metadata"]["name"] for each in project.objects("replicasets", "alt-las")}
 
-    assert project.altlas("transition", "alpha", "beta", "--write").code == 0
+    assert project.altlas("stack", "transition", "alpha", "beta", "--write").code == 0
     steps = json.loads(project.pulumi("preview", "--stack", "alpha", "--json").out)["steps"]
     urns = [step["urn"] for step in steps if "replace" in step["op"]]
     contents = ("kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret", "kubernetes:batch/v1:Job")

@@ -60,7 +60,9 @@ def test_a_database_is_restored_beside_the_live_one_by_a_job_with_rights_of_its_
     project: Project, before: dict[str, str]
 ) -> None:
     """The pod is admitted; the role of restores and its password reach it and no CronJob."""
-    done = project.altlas("restore", "postgres", "--backup", BACKUP, "--only", "archive", "--into", "archive_look")
+    done = project.altlas(
+        "backup", "restore", "postgres", "--backup", BACKUP, "--only", "archive", "--into", "archive_look"
+    )
     assert done.code == 0, done.text
     assert "what the Job would do is not proven here" in done.error
     made = job(project, "postgres-restore-now")
@@ -86,7 +88,7 @@ def test_redis_and_nats_are_restored_into_a_server_that_is_made_for_it(
 ) -> None:
     """It runs on a volume of its own, and no live address leads to it; a second one of its name is refused."""
     into = f"{store}-look"
-    done = project.altlas("restore", store, "--backup", BACKUP, "--into", into)
+    done = project.altlas("backup", "restore", store, "--backup", BACKUP, "--into", into)
     assert done.code == 0, done.text
     made = job(project, f"{store}-restore-now")
     assert made["status"]["succeeded"] == 1
@@ -98,7 +100,7 @@ def test_redis_and_nats_are_restored_into_a_server_that_is_made_for_it(
     assert behind == [f"{store}-0"]
     assert live(project, before) == before
     uid = made["metadata"]["uid"]
-    done = project.altlas("restore", store, "--backup", BACKUP, "--into", into)
+    done = project.altlas("backup", "restore", store, "--backup", BACKUP, "--into", into)
     assert done.code == 2, done.text
     assert f"--into {into} is there already: statefulset.apps/{into}" in done.error
     assert job(project, f"{store}-restore-now")["metadata"]["uid"] == uid, "nothing was begun"
@@ -121,7 +123,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_made(
 ) -> None:
     """Exit code 2, one message without a traceback, no Job."""
     jobs = asked_for(project)
-    done = project.altlas("restore", *arguments)
+    done = project.altlas("backup", "restore", *arguments)
     assert done.code == 2, done.text
     assert message in done.error
     assert "Nothing was changed" in done.error
@@ -132,7 +134,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_made(
 
 def test_live_data_is_replaced_only_with_the_stack_s_name_typed(project: Project, before: dict[str, str]) -> None:
     """And by the program in the Job, which puts aside what was there; no object is replaced."""
-    done = project.altlas("restore", "redis", "--backup", BACKUP, "--replace", "--confirm", "alpha")
+    done = project.altlas("backup", "restore", "redis", "--backup", BACKUP, "--replace", "--confirm", "alpha")
     assert done.code == 0, done.text
     (container,) = job(project, "redis-restore-now")["spec"]["template"]["spec"]["containers"]
     assert container["command"][-5:] == ["restore", "redis", "--backup", BACKUP, "--replace"]
@@ -154,7 +156,7 @@ def test_a_second_restore_is_refused_while_one_is_at_work(project: Project, befo
     done = project.kubectl("create", "--filename", str(path))
     assert done.code == 0, done.text
     uid = job(project, "redis-restore-now")["metadata"]["uid"]
-    done = project.altlas("restore", "redis", "--backup", BACKUP, "--into", "redis-other")
+    done = project.altlas("backup", "restore", "redis", "--backup", BACKUP, "--into", "redis-other")
     assert done.code == 5, done.text
     assert "another restore of redis is at work: the Job redis-restore-now in alt-las" in done.error
     assert job(project, "redis-restore-now")["metadata"]["uid"] == uid
@@ -164,8 +166,8 @@ def test_a_second_restore_is_refused_while_one_is_at_work(project: Project, befo
 
 def test_backups_are_listed_and_a_drill_is_begun_by_jobs(project: Project, before: dict[str, str]) -> None:
     """Of the CronJobs as they are deployed."""
-    for command, name in (("backups", "nats-list-now"), ("drill", "nats-drill-now")):
-        done = project.altlas(command, "nats")
+    for command, name in (("list", "nats-list-now"), ("drill", "nats-drill-now")):
+        done = project.altlas("backup", command, "nats")
         assert done.code == 0, done.text
         assert job(project, name)["status"]["succeeded"] == 1
     assert live(project, before) == before
@@ -214,18 +216,18 @@ def test_a_moment_makes_a_second_cluster_that_the_operator_s_own_definition_acce
     done = project.kubectl("patch", *store, "--subresource=status", "--type=merge", "--patch", patch)
     assert done.code == 0, done.text
 
-    done = project.altlas("restore", "postgres", "--at", "2026-01-31T11:59:59Z", "--into", "postgres-look")
+    done = project.altlas("backup", "restore", "postgres", "--at", "2026-01-31T11:59:59Z", "--into", "postgres-look")
     assert done.code == 2, done.text
     assert "lies before the first moment that the write-ahead log leads to, 2026-01-31T12:00:00Z" in done.error
-    done = project.altlas("restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-look")
+    done = project.altlas("backup", "restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-look")
     assert done.code == 0, done.text
     clusters = {c["metadata"]["name"]: c for c in project.objects("clusters.postgresql.cnpg.io", "alt-las")}
     assert clusters.keys() == {"postgres-db", "postgres-look"}
     recovery = clusters["postgres-look"]["spec"]["bootstrap"]["recovery"]
     assert recovery["recoveryTarget"]["targetTime"] == "2026-01-31T12:30:00+00:00"
-    done = project.altlas("restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-look")
+    done = project.altlas("backup", "restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-look")
     assert done.code == 2, done.text
     assert "cluster.postgresql.cnpg.io/postgres-look" in done.error
-    done = project.altlas("restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-db")
+    done = project.altlas("backup", "restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-db")
     assert done.code == 2, done.text
     assert live(project, before) == before

@@ -79,7 +79,7 @@ def test_one_server_becomes_three_and_one_again_on_the_same_objects(project: Pro
     sets = {name: each["metadata"]["uid"] for name, each in by_name(project, "statefulsets").items()}
     before, original = claims(project), project.stack_file("alpha").read_text()
 
-    assert project.altlas("transition", "alpha", "beta", "--write").code == 0
+    assert project.altlas("stack", "transition", "alpha", "beta", "--write").code == 0
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
     assert ready(project) == {"loki": 1, "nats": 3, "redis": 3}

@@ -40,7 +40,7 @@ CALLS = {
 
 def written(altlas: Altlas, stack: str, folder: Path) -> dict[str, Any]:
     """The compose file of a stack."""
-    done = altlas("compose", stack, "--out", str(folder))
+    done = altlas("stack", "compose", stack, "--out", str(folder))
     assert done.code == 0, done.error
     document: dict[str, Any] = yaml.safe_load((folder / "compose.yaml").read_text(encoding="utf-8"))
     return document

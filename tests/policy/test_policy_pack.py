@@ -12,9 +12,9 @@ import pytest
 import tools
 from altlas.session.engine import Engine
 from altlas.session.environment import environment
+from altlas.session.session import DEPLOYING_PROGRAMS
 from altlas.session.stack_secrets import create_missing_secrets
 from altlas.session.workspace import Workspace
-from altlas.update.up import DEPLOYING_PROGRAMS
 from cluster import Simulator, choose_target, required_programs
 from tests.support.scratch import copy_program
 

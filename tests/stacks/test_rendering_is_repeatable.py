@@ -35,6 +35,7 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(tmp_path: P
                 sys.executable,
                 "-c",
                 "from altlas.cli import main; main()",
+                "stack",
                 "render",
                 "beta",
                 f"--out={tmp_path / seed}",

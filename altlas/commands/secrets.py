@@ -1,0 +1,81 @@
+"""The commands `altlas secrets ...`: generated secrets of a stack, encrypted in its stack file."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from altlas.commands.lazy import command_group
+from altlas.commands.options import (
+    AddonsOption,
+    StackArgument,
+    StackOption,
+    TargetOption,
+    YesOption,
+    known_stacks,
+    one_stack,
+)
+from altlas.session import stack_secrets
+from altlas.session.console import report, workspace
+from altlas.session.session import choose_target, engine_session
+from altlas.update import rotation
+from altlas.update.up import prepare_stack
+from components.settings.secrets import SECRETS
+from components.stack.loading import read_platform
+
+app = command_group(help="Generated secrets: create, reset, rotate.")
+
+
+@app.command()
+def init(stack: StackArgument = None, stack_option: StackOption = None, target: TargetOption = None) -> None:
+    """Generate the secrets that a stack needs and does not have yet, encrypted in its stack file."""
+    here, name = workspace(), one_stack(stack, stack_option)
+    stack_file = here.stack_file(name)
+    read_platform(stack_file)
+    stack_secrets.check_passphrase(here, stack_file, os.environ)
+    with here.only_one(f"secrets init --stack {name}"):
+        session = engine_session(here, choose_target(here, target), report)
+        prepare_stack(session, name, report, may_replace_secrets=True)
+
+
+@app.command()
+def reset(stack: StackArgument = None, stack_option: StackOption = None) -> None:
+    """Remove the encrypted values from a stack file whose passphrase is lost; `secrets init` makes new ones."""
+    here, name = workspace(), one_stack(stack, stack_option)
+    with here.only_one(f"secrets reset --stack {name}"):
+        removed = stack_secrets.reset_secrets(here.stack_file(name))
+    report(f"Removed from {here.stack_file(name).name}: {', '.join(removed) or 'nothing'}.")
+
+
+@app.command()
+def rotate(
+    words: Annotated[
+        list[str], typer.Argument(metavar="[STACK] KEY", help="Generated secrets, such as natsRunnerPassword.")
+    ],
+    stack_option: StackOption = None,
+    target: TargetOption = None,
+    yes: YesOption = False,
+    addons: AddonsOption = True,
+) -> None:
+    """Change secrets of a running stack and restart only the pods that use them, without failed logins."""
+    here = workspace()
+    # No secret is called like a stack, so the first word can be either.
+    named = words[0] not in {secret.key for secret in SECRETS} and words[0] in known_stacks()
+    stack, keys = one_stack(words[0] if named else None, stack_option), words[1 if named else 0 :]
+    if not keys:
+        raise typer.BadParameter("name at least one secret, such as natsRunnerPassword", param_hint="KEY")
+    request = rotation.Request(
+        workspace=here,
+        stack=stack,
+        target=target,
+        keys=tuple(keys),
+        pulumi_options=("--yes",) if yes else (),
+        with_addons=addons,
+        report=report,
+    )
+    with here.only_one(f"secrets rotate --stack {stack}"):
+        rotation.rotate(request)
+    report(f"Rotated: {', '.join(keys)}.")
+    for key in keys:
+        if warning := stack_secrets.ROTATION_WARNINGS.get(key):
+            report(f"{key}: {warning}")

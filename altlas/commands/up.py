@@ -1,0 +1,53 @@
+"""The commands `altlas up`, `altlas down` and `altlas env`."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from altlas.commands.options import AddonsOption, StackArgument, StackOption, TargetOption, YesOption, one_stack
+from altlas.session.console import report, workspace
+from altlas.session.environment import as_shell
+from altlas.session.environment import environment as variables
+from altlas.session.session import choose_target, open_cluster
+from altlas.status.custom_resources import operated_statuses
+from altlas.status.table import workloads_text
+from altlas.update.up import up as bring_up
+
+
+def up(
+    stack: StackArgument = None,
+    stack_option: StackOption = None,
+    target: TargetOption = None,
+    yes: YesOption = False,
+    addons: AddonsOption = True,
+) -> None:
+    """Bring a stack up: start the cluster if it is ours, update the stack, wait until all services are ready."""
+    here, name = workspace(), one_stack(stack, stack_option)
+    with here.only_one(f"up --stack {name}"):
+        session, platform, statuses = bring_up(
+            here, name, target, ("--yes",) if yes else (), report, with_addons=addons
+        )
+    statuses += operated_statuses(session.kubectl, platform, session.target)
+    typer.echo(workloads_text(name, platform, statuses, session.kubectl.kubeconfig))
+
+
+def down(
+    target: TargetOption = None, delete: Annotated[bool, typer.Option(help="Also remove its data.")] = False
+) -> None:
+    """Stop the cluster that `up` started. Its data stays, so that the next `up` finds everything as it was."""
+    here = workspace()
+    with here.only_one("down"):
+        chosen = choose_target(here, target)
+        report(str(chosen))
+        opened, _ = open_cluster(here, chosen, report)
+        opened.delete() if delete else opened.down()
+
+
+def environment(target: TargetOption = None) -> None:
+    """Print the environment in which plain `pulumi` and `kubectl` work: eval "$(altlas env)"."""
+    here = workspace()
+    chosen = choose_target(here, target)
+    _, toolbox = open_cluster(here, chosen, report)
+    kubeconfig = chosen.kubeconfig or here.kubeconfig(chosen.name)
+    typer.echo(as_shell(variables(here, toolbox, chosen, kubeconfig, os.environ)), nl=False)

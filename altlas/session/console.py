@@ -1,0 +1,23 @@
+"""Where a command works and how it talks: the checkout, and messages on standard error."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from altlas.session.workspace import Workspace
+from rendering.root import ROOT
+
+Report = Callable[[str], None]
+"""Prints a line of progress for the person at the terminal."""
+
+
+def report(message: str) -> None:
+    """Print progress on standard error; standard output carries results only."""
+    typer.echo(message, err=True)
+
+
+def workspace() -> Workspace:
+    """The checkout that holds this command, or the one named by ALT_LAS_ROOT."""
+    return Workspace(Path(os.environ.get("ALT_LAS_ROOT", ROOT)).resolve())

@@ -1,0 +1,74 @@
+"""One run of a command: the checkout, its programs, the chosen cluster and the engine.
+
+Owns the choice of the cluster and the way from a choice to a Session. Does not own what a command then does.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cluster
+import tools
+from altlas.session.console import Report
+from altlas.session.engine import Engine
+from altlas.session.environment import environment
+from altlas.session.kubectl import Kubectl
+from altlas.session.workspace import Workspace
+from components.stack.docker_engine import docker_answers
+
+DEPLOYING_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "kubectl")
+"""Programs that every target needs."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A checkout with its programs and its cluster at hand.
+
+    Attributes:
+        workspace: The checkout.
+        target: The chosen cluster.
+        kubectl: Reads from the cluster.
+        engine: Runs Pulumi against it.
+    """
+
+    workspace: Workspace
+    target: cluster.Target
+    kubectl: Kubectl
+    engine: Engine
+
+
+def choose_target(workspace: Workspace, target: str | None = None) -> cluster.Target:
+    """Choose the cluster to work on.
+
+    Raises:
+        CommandError: What was named is unknown or not there.
+    """
+    outside = dict(os.environ)
+    if outside.get("KUBECONFIG") == str(workspace.kubeconfig("sim")):
+        # Set by `altlas env`: it is our own cluster, not one that the user brought.
+        del outside["KUBECONFIG"]
+    return cluster.choose_target(outside, lambda: docker_answers(outside), target=target)
+
+
+def open_cluster(workspace: Workspace, target: cluster.Target, report: Report) -> tuple[cluster.Cluster, tools.Toolbox]:
+    """The cluster of a target, not started, and the programs to work with it."""
+    toolbox = tools.ensure((*DEPLOYING_PROGRAMS, *cluster.required_programs(target)))
+    programs = {name: toolbox.path(name) for name in cluster.required_programs(target)}
+    return cluster.open_target(target, workspace.private, programs, report), toolbox
+
+
+def start_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
+    """Provide the programs, start the cluster, and make the environment for Pulumi."""
+    opened, toolbox = open_cluster(workspace, target, report)
+    return _session(workspace, target, toolbox, opened.up())
+
+
+def engine_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
+    """The same without starting the cluster: enough for what only touches the stack's configuration."""
+    _, toolbox = open_cluster(workspace, target, report)
+    return _session(workspace, target, toolbox, target.kubeconfig or workspace.kubeconfig(target.name))
+
+
+def _session(workspace: Workspace, target: cluster.Target, toolbox: tools.Toolbox, kubeconfig: Path) -> Session:
+    variables = environment(workspace, toolbox, target, kubeconfig, os.environ)
+    return Session(workspace, target, Kubectl(toolbox.path("kubectl"), kubeconfig), Engine(workspace.root, variables))

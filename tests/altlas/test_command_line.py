@@ -1,0 +1,103 @@
+"""The tables of commands: groups of the help, earlier names, one convention for the stack, and what is imported."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from altlas.cli import COMMANDS, RENAMED
+from altlas.commands import stack
+from altlas.commands.lazy import Entry
+from tests.support.documents import ROOT
+
+Altlas = Callable[..., Any]
+ENTRIES = {**COMMANDS, **{f"stack {name}": entry for name, entry in stack.COMMANDS.items()}}
+
+
+def test_the_help_lists_everyday_commands_first(altlas: Altlas) -> None:
+    """Every group of the help has a heading; earlier names are hidden."""
+    shown = altlas("--help").out
+    headings = ["Everyday", "Phases and releases", "Data", "Security", "Images", "Cluster"]
+    places = [shown.index(f"─ {heading} ─") for heading in headings]
+    assert places == sorted(places)
+    listed = [line.split()[1] for line in shown[places[0] :].splitlines() if line.startswith("│ ")]
+    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+    assert not set(listed) & RENAMED.keys()
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("backup", "--help"), ("stack", "--help")])
+def test_version_and_help_end_well(altlas: Altlas, arguments: tuple[str, ...]) -> None:
+    """They print and change nothing."""
+    done = altlas(*arguments)
+    assert (done.code, done.error) == (0, "")
+    assert "altlas" in done.out
+
+
+def test_help_and_completion_import_no_command() -> None:
+    """Pydantic, Pulumi and cryptography take a second to import."""
+    code = (
+        "import sys; from altlas.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'pydantic', 'pulumi', 'cryptography', 'yaml'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("entry", ENTRIES.items(), ids=lambda entry: entry[0])
+def test_every_entry_of_a_table_is_a_command(entry: tuple[str, Entry]) -> None:
+    """Its module exists and its help is a sentence."""
+    name, found = entry
+    assert found.load(name.split()[-1]).help
+    assert found.summary.endswith(".")
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_an_earlier_name_works_and_says_the_present_one(altlas: Altlas, name: str) -> None:
+    """One line on standard error; the help that follows is that of the command."""
+    done, now = altlas(name, "--help"), altlas(*RENAMED[name].split(), "--help")
+    assert (done.code, now.code) == (0, 0)
+    assert done.error == f"`altlas {name}` is now `altlas {RENAMED[name]}`\n"
+    assert done.out.splitlines()[4:] == now.out.splitlines()[4:]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("up",),
+        ("status",),
+        ("destroy",),
+        ("secrets", "init"),
+        ("secrets", "reset"),
+        ("backup", "list", "redis"),
+        ("backup", "fetch", "redis"),
+        ("backup", "drill", "redis"),
+        ("backup", "restore", "redis", "--backup", "20260131T010000Z", "--into", "look"),
+    ],
+    ids="-".join,
+)
+def test_the_stack_is_an_argument_or_an_option(altlas: Altlas, arguments: tuple[str, ...]) -> None:
+    """Both forms name the same stack; two different stacks are bad input."""
+    position = 3 if arguments[0] == "backup" else len(arguments)
+    named = altlas(*arguments[:position], "gamma", *arguments[position:])
+    optional = altlas(*arguments, "--stack", "gamma")
+    assert (named.code, optional.code) == (2, 2)
+    assert "Pulumi.gamma.yaml: the stack file is missing" in named.error
+    assert named.error == optional.error
+    both = altlas(*arguments[:position], "alpha", *arguments[position:], "-s", "beta")
+    assert (both.code, both.error) == (
+        2,
+        "error: two stacks are named: alpha and --stack beta; name one. Nothing was changed\n",
+    )
+
+
+def test_a_rotation_takes_the_stack_before_the_secrets(altlas: Altlas) -> None:
+    """No secret is called like a stack."""
+    done = altlas("secrets", "rotate", "beta", "openaiApiKey")
+    assert done.error.startswith("error: 'openaiApiKey' cannot be rotated")
+    without = altlas("secrets", "rotate", "beta")
+    assert without.code == 2
+    assert "name at least one secret" in without.error
