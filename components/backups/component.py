@@ -25,7 +25,7 @@ from components.traffic.graph import ServiceGraph
 from components.traffic.jobs import backed_up_stores, drill_name, dump_name
 from components.traffic.observers import BACKUP_METRICS
 from components.workloads.component import StoreComponent
-from components.workloads.server_objects import derived_password
+from components.workloads.passwords import derived_password
 
 ENCRYPTION_KEY = "backupEncryptionKey"
 CREDENTIAL_KEYS = dict(zip(manifests.CREDENTIAL_VARIABLES, OBJECT_STORE_CREDENTIALS, strict=True))

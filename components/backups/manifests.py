@@ -11,15 +11,11 @@ from components.settings import PlatformSettings
 from components.settings.backup import BackupSettings
 from components.traffic.graph import ServiceGraph
 from components.traffic.jobs import drill_name, dump_name
-from components.workloads.containers import (
-    PASSWORD_MOUNT,
-    PASSWORDS_FOLDER,
-    ContainerArgs,
-    PodArgs,
-    container,
-    password_volume,
-)
-from components.workloads.server_objects import StoreObjects, store_objects
+from components.traffic.network_policy import IngressController
+from components.workloads.container import ContainerArgs, container
+from components.workloads.passwords import PASSWORD_MOUNT, PASSWORDS_FOLDER, password_volume
+from components.workloads.pod import PodArgs
+from components.workloads.pod_set import PodSet, pod_set
 
 COMPONENT = "backup"
 KEY_VARIABLE = "BACKUP_KEY"
@@ -63,14 +59,14 @@ class BackedUpStore:
     parts: Sequence[str] = ()
 
 
-def dump_objects(platform: PlatformSettings, store: str) -> StoreObjects:
+def dump_objects(platform: PlatformSettings, store: str) -> PodSet:
     """The pods that dump a store."""
-    return store_objects(platform, dump_name(store), COMPONENT)
+    return pod_set(platform, dump_name(store), COMPONENT)
 
 
-def drill_objects(platform: PlatformSettings, store: str) -> StoreObjects:
+def drill_objects(platform: PlatformSettings, store: str) -> PodSet:
     """The pods that restore the newest dump of a store into a server of their own."""
-    return store_objects(platform, drill_name(store), COMPONENT)
+    return pod_set(platform, drill_name(store), COMPONENT)
 
 
 def claim_name(store: str) -> str:
@@ -94,7 +90,7 @@ def claim(platform: PlatformSettings, backup: BackupSettings, store: BackedUpSto
 
 def dump_policy(platform: PlatformSettings, store: str, graph: ServiceGraph) -> Manifest:
     """The dumps reach their store, and the object store where there is one; nobody reaches them."""
-    return dump_objects(platform, store).observer_policy(graph, platform.ingress)
+    return dump_objects(platform, store).declared_policy(graph, IngressController.of(platform.ingress))
 
 
 def drill_policy(platform: PlatformSettings, store: str) -> Manifest:
@@ -171,7 +167,7 @@ def _container(
 
 
 def _cron_job(
-    objects: StoreObjects,
+    objects: PodSet,
     backup: BackupSettings,
     store: BackedUpStore,
     job: Mapping[str, Any],

@@ -8,10 +8,11 @@ from components.settings import PlatformSettings
 from components.settings.backup import BackupSettings
 from components.settings.workload import QuantitySettings, ResourceSettings
 from components.traffic.graph import ServiceGraph
+from components.traffic.network_policy import IngressController
 from components.traffic.observers import BACKUP_METRICS, BACKUP_METRICS_PORT
 from components.workloads.component import StoreComponent
 from components.workloads.exporter import ExporterArgs, exporter_pod
-from components.workloads.server_objects import StoreObjects, store_objects
+from components.workloads.pod_set import PodSet, pod_set
 
 _USER = 10001
 _SECONDS_PER_HOUR = 3600
@@ -31,7 +32,7 @@ class BackupMetrics(StoreComponent):
         name, objects = BACKUP_METRICS, metrics_objects(platform)
         before = [
             self._register(name, objects.service_account()),
-            self._register(name, objects.observer_policy(graph, platform.ingress)),
+            self._register(name, objects.declared_policy(graph, IngressController.of(platform.ingress))),
             self._register(name, role(objects)),
             self._register(name, role_binding(objects)),
         ]
@@ -41,12 +42,12 @@ class BackupMetrics(StoreComponent):
         self.register_outputs({})
 
 
-def metrics_objects(platform: PlatformSettings) -> StoreObjects:
+def metrics_objects(platform: PlatformSettings) -> PodSet:
     """The exporter's pods and what belongs to them."""
-    return store_objects(platform, BACKUP_METRICS, COMPONENT)
+    return pod_set(platform, BACKUP_METRICS, COMPONENT)
 
 
-def role(objects: StoreObjects) -> Manifest:
+def role(objects: PodSet) -> Manifest:
     """What the exporter may ask: which Jobs there are and how they ended. No Secret, no log, nothing to change."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -59,7 +60,7 @@ def role(objects: StoreObjects) -> Manifest:
     }
 
 
-def role_binding(objects: StoreObjects) -> Manifest:
+def role_binding(objects: PodSet) -> Manifest:
     """Gives the exporter its role, in its own namespace only."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -88,4 +89,4 @@ def deployment(platform: PlatformSettings, backup: BackupSettings) -> Manifest:
             token=True,
         )
     )
-    return metrics_objects(platform).deployment(1, pod, platform.rollout)
+    return metrics_objects(platform).deployment(1, pod)

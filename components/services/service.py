@@ -9,6 +9,7 @@ import pulumi
 from components.settings import PlatformSettings, ServiceSettings
 from components.stack.configuration import StackConfiguration
 from components.traffic.graph import MessageFlow, ServiceGraph
+from components.workloads.component import Surroundings
 from components.workloads.workload import Workload, WorkloadArgs
 
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
@@ -79,8 +80,8 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
             WorkloadArgs(
                 component=self.component,
                 settings=settings,
-                platform=platform,
-                graph=args.graph,
+                autoscaling=platform.autoscaling,
+                surroundings=Surroundings.of(platform, args.namespace, args.graph),
                 environment={**args.further_environment, **own},
                 secret_environment={
                     **args.configuration.secret_environment(name),
@@ -89,7 +90,6 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
                 writable_paths=self.writable_paths,
                 working_directory=self.working_directory,
                 service_port=self.service_port or settings.port,
-                namespace=args.namespace,
                 image=args.images.get(name),
             ),
             pulumi.ResourceOptions(parent=self),

@@ -13,7 +13,8 @@ from components.settings.prometheus import ExporterSettings
 from components.stores.nats import configuration as nats_configuration
 from components.stores.redis import configuration as redis_configuration
 from components.traffic.observers import METRICS_PORT_NAME, NATS_METRICS_PORT, REDIS_METRICS_PORT
-from components.workloads.containers import ContainerArgs, container, secret_value
+from components.workloads.container import ContainerArgs, container
+from components.workloads.passwords import secret_value
 
 REDIS_EXPORTER_USER = "exporter"
 """User of Redis who may ask the server about itself, and nothing else."""

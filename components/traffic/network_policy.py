@@ -1,9 +1,10 @@
 """NetworkPolicies from the service graph: what a service may receive and send, and nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
+from components.settings.ingress import IngressSettings
 from components.traffic.graph import Scrape, ServiceGraph
 
 _DNS_PORT = 53
@@ -53,6 +54,11 @@ class IngressController:
     namespace: str
     labels: Mapping[str, str]
 
+    @classmethod
+    def of(cls, settings: IngressSettings) -> Self:
+        """The controller that the settings of the ingress name."""
+        return cls(settings.controller_namespace, settings.controller_labels)
+
 
 def service_policy(name: str, graph: ServiceGraph, controller: IngressController) -> dict[str, Any]:
     """Spec of one service, observer or job: callers and scrapers in; callees, targets, DNS and what is declared out.
@@ -66,6 +72,44 @@ def service_policy(name: str, graph: ServiceGraph, controller: IngressController
         "ingress": _ingress(name, graph, controller),
         "egress": [*_egress(name, graph), *_surroundings(name, graph, controller)],
     }
+
+
+def peers_policy(
+    pods: Mapping[str, str],
+    callers: Sequence[tuple[Sequence[Mapping[str, str]], Sequence[int]]],
+    callees: Sequence[tuple[Mapping[str, str], Sequence[int]]],
+    further: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Spec of pods with several ports, such as servers that also talk to each other.
+
+    Args:
+        pods: Labels of the pods.
+        callers: Labels of pods, and the ports that these may reach.
+        callees: Labels of pods, and the ports on which these may be reached; DNS comes with the first.
+        further: Ingress rules beside those of the callers, such as those of monitoring.
+    """
+    ingress = [
+        {"from": [own_pods(labels) for labels in peers], "ports": tcp_ports(*ports)}
+        for peers, ports in callers
+        if peers
+    ]
+    egress: list[Rule] = [{"to": [own_pods(labels)], "ports": tcp_ports(*ports)} for labels, ports in callees]
+    return {
+        "podSelector": {"matchLabels": dict(pods)},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [*ingress, *further],
+        "egress": [*egress, dns_rule()] if egress else [],
+    }
+
+
+def own_pods(labels: Mapping[str, str]) -> Rule:
+    """Peer: pods with some labels in the namespace of the policy."""
+    return {"podSelector": {"matchLabels": dict(labels)}}
+
+
+def tcp_ports(*ports: int) -> list[Rule]:
+    """TCP ports of a rule."""
+    return [_tcp(port) for port in ports]
 
 
 def dns_rule() -> dict[str, Any]:
@@ -149,7 +193,7 @@ def _api_server(direction: str, ports: Iterable[int], graph: ServiceGraph) -> li
 def _pods_of(name: str, graph: ServiceGraph) -> Rule:
     if name in graph.foreign:
         return pods_elsewhere(graph.foreign[name], graph.selector_of(name))
-    return {"podSelector": {"matchLabels": graph.selector_of(name)}}
+    return own_pods(graph.selector_of(name))
 
 
 def _ports_of(name: str, graph: ServiceGraph) -> list[Rule]:

@@ -40,12 +40,11 @@ class Surroundings:
     @classmethod
     def of(cls, platform: PlatformSettings, namespace: pulumi.Resource, graph: ServiceGraph) -> Self:
         """Take from the settings of a stack what all its components need."""
-        ingress = platform.ingress
         return cls(
             namespace=platform.namespace,
             namespace_resource=namespace,
             graph=graph,
-            controller=IngressController(ingress.controller_namespace, ingress.controller_labels),
+            controller=IngressController.of(platform.ingress),
             rollout=platform.rollout,
             released_objects=platform.tombstones,
             mesh_opt_out=opt_out_labels(platform),

@@ -1,171 +1,251 @@
-"""The Kubernetes objects of a stateless service, as manifests: pure functions of what the program knows about it."""
+"""Kubernetes objects as manifests. Each kind is written out here and nowhere else, as a pure function.
 
-from collections.abc import Mapping
+Kinds that are no workload's stand where they belong: Namespace and admission policies in `platform`, ingress kinds in
+`traffic.routes`. Custom resources stand beside the component that needs them.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-from components.kubernetes import naming
 from components.kubernetes.object import Manifest
-from components.settings import PlatformSettings, ServiceSettings
-from components.settings.platform import ROLLOUT_SURGE
-from components.settings.workload import ReplicaRangeSettings, ScalingStepSettings
-from components.traffic.graph import ServiceGraph
-from components.traffic.network_policy import IngressController, service_policy
-from components.workloads.pod import PodArgs, pod_template
+from components.settings.platform import ROLLOUT_SURGE, RolloutSettings
+from components.settings.workload import AutoscalingSettings, ReplicaRangeSettings, ScalingStepSettings
+from components.workloads.pod import token
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
+DATA_VOLUME = "data"
+SKIP_AWAIT = {"annotations": {"pulumi.com/skipAwait": "true"}}
+"""Metadata of an object for which an update does not wait."""
+
+RETAIN_CLAIMS = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}}
+"""Field of a workload whose volumes stay when a server or all of them go."""
+
+Metadata = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkloadArgs:
-    """What the program knows about a workload beyond its settings.
+class CronJobArgs:
+    """When a CronJob runs, and how often it may fail.
 
     Attributes:
-        component: Role in the platform, the value of `app.kubernetes.io/component`.
-        settings: What the stack file says about the service.
-        image: Image that runs; None for the one of the settings.
-        platform: What the stack file says about the whole platform.
-        graph: Who may call whom.
-        environment: Plain environment variables.
-        secret_environment: Environment variables whose values are secret.
-        writable_paths: Directories that the container may write.
-        working_directory: Directory in which the container starts, or None for the image's own.
-        service_port: TCP port under which other services reach this one.
-        namespace: The namespace as a resource, which everything here must wait for.
+        schedule: Five fields of cron.
+        time_zone: IANA name of the schedule's time zone.
+        start_seconds: Delay after which a missed start is given up.
+        history: Finished Jobs of each outcome that are kept.
     """
 
-    component: str
-    settings: ServiceSettings
-    platform: PlatformSettings
-    graph: ServiceGraph
-    environment: Mapping[str, str]
-    secret_environment: Mapping[str, pulumi.Input[str]]
-    writable_paths: tuple[str, ...]
-    service_port: int
-    namespace: pulumi.Resource
-    working_directory: str | None = None
-    image: pulumi.Input[str] | None = None
+    schedule: str
+    time_zone: str
+    start_seconds: int
+    history: int
 
 
-def _metadata(name: str, args: WorkloadArgs, owner: str | None = None) -> dict[str, Any]:
-    labels = naming.labels(owner or name, args.component)
-    return {"name": name, "namespace": args.platform.namespace, "labels": labels}
+@dataclass(frozen=True, kw_only=True)
+class JobArgs:
+    """How long a Job may take and how often it is tried.
+
+    Attributes:
+        deadline_seconds: Time after which it has failed.
+        retries: Further tries after the first.
+        kept_seconds: Time for which a finished Job is kept.
+    """
+
+    deadline_seconds: int
+    retries: int
+    kept_seconds: int
 
 
-def service_account(name: str, args: WorkloadArgs) -> Manifest:
-    """The identity of the pods, without a token: no service calls the API server."""
+def service_account(metadata: Metadata) -> Manifest:
+    """Identity of pods, without a token: pods that call the API server ask for one."""
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, **token(used=False)}
+
+
+def role(metadata: Metadata, rules: Sequence[Mapping[str, Any]]) -> Manifest:
+    """What a ServiceAccount may ask the API server for, in its own namespace."""
+    return {"apiVersion": f"{RBAC_GROUP}/v1", "kind": "Role", "metadata": metadata, "rules": list(rules)}
+
+
+def role_binding(metadata: Metadata) -> Manifest:
+    """Gives the Role of a name to the ServiceAccount of the same name."""
+    name, namespace = metadata["name"], metadata["namespace"]
     return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": _metadata(name, args),
-        "automountServiceAccountToken": False,
+        "apiVersion": f"{RBAC_GROUP}/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": RBAC_GROUP, "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
     }
 
 
-def config_map(name: str, args: WorkloadArgs) -> Manifest:
-    """The plain environment, under a name that changes with it."""
-    metadata = _metadata(naming.content_name(name, args.environment), args, owner=name)
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(args.environment)}
+def config_map(metadata: Metadata, content: Mapping[str, str]) -> Manifest:
+    """Plain configuration."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(content)}
 
 
-def secret(name: str, args: WorkloadArgs) -> Manifest:
-    """The secret environment. It has no name: Pulumi chooses a new one when a value changes, which rolls the pods."""
-    metadata = {key: value for key, value in _metadata(name, args).items() if key != "name"}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(args.secret_environment)}
+def secret(metadata: Metadata, content: pulumi.Input[Mapping[str, Any]], secret_type: str | None = None) -> Manifest:
+    """Secret configuration."""
+    kind = {"type": secret_type} if secret_type else {}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **kind, "stringData": content}
 
 
-def network_policy(name: str, args: WorkloadArgs) -> Manifest:
-    """What the pods may receive and send."""
-    ingress = args.platform.ingress
-    controller = IngressController(ingress.controller_namespace, ingress.controller_labels)
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": _metadata(name, args),
-        "spec": service_policy(name, args.graph, controller),
-    }
+def service(metadata: Metadata, ports: Mapping[str, int], spec: Mapping[str, Any]) -> Manifest:
+    """Address of pods, or host names for each of them.
+
+    Args:
+        metadata: Its metadata.
+        ports: Port by the name of the pods' port that it leads to.
+        spec: Type and selector.
+    """
+    named = [{"name": key, "port": port, "targetPort": key, "protocol": "TCP"} for key, port in ports.items()]
+    # The pods' readiness already covers the endpoints; waiting for them too costs ten seconds each.
+    described = {**metadata, **SKIP_AWAIT}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": described, "spec": {**spec, "ports": named}}
 
 
-def deployment(name: str, args: WorkloadArgs, secret_name: pulumi.Input[str] | None) -> Manifest:
-    """The pods and how a new release replaces them. Only what a release really changes carries its version."""
-    labels = naming.labels(name, args.component) | naming.version_label(args.settings.image.tag)
-    pod = PodArgs(
-        name=name,
-        labels=labels,
-        settings=args.settings,
-        image=args.settings.image.reference if args.image is None else args.image,
-        config_map=naming.content_name(name, args.environment),
-        secret=secret_name,
-        writable_paths=args.writable_paths,
-        working_directory=args.working_directory,
-        image_pull_policy=args.platform.rollout.image_pull_policy,
-    )
-    spec = {
-        "revisionHistoryLimit": args.platform.rollout.revision_history_limit,
-        "progressDeadlineSeconds": args.platform.rollout.progress_deadline_seconds,
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": ROLLOUT_SURGE, "maxUnavailable": 0}},
-        "selector": {"matchLabels": naming.selector_labels(name)},
-        "template": pod_template(pod),
-    }
-    # With an autoscaler the number of replicas is the autoscaler's.
-    replicas = {"replicas": args.settings.replicas} if args.settings.replicas is not None else {}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": _metadata(name, args) | {"labels": labels},
-        "spec": replicas | spec,
-    }
+def network_policy(metadata: Metadata, spec: Mapping[str, Any]) -> Manifest:
+    """Who may reach pods, and whom they may reach. `traffic.network_policy` makes the spec."""
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
-def service(name: str, args: WorkloadArgs) -> Manifest:
-    """The address of the pods inside the namespace."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        # The Deployment's readiness already covers the endpoints; waiting for them too costs ten seconds each.
-        "metadata": _metadata(name, args) | {"annotations": {"pulumi.com/skipAwait": "true"}},
-        "spec": {
-            "type": "ClusterIP",
-            "selector": naming.selector_labels(name),
-            "ports": [
-                {
-                    "name": naming.HTTP_PORT_NAME,
-                    "port": args.service_port,
-                    "targetPort": naming.HTTP_PORT_NAME,
-                    "protocol": "TCP",
-                }
-            ],
-        },
-    }
-
-
-def disruption_budget(name: str, args: WorkloadArgs) -> Manifest:
-    """How many pods an eviction may take at a time; it fits every number of replicas."""
+def disruption_budget(metadata: Metadata, selector: Mapping[str, str]) -> Manifest:
+    """One pod at a time may be evicted. This fits every number of replicas: of three servers, two are a majority."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": _metadata(name, args),
+        "metadata": metadata,
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": naming.selector_labels(name)},
+            "selector": {"matchLabels": dict(selector)},
             # A pod that is not ready serves nobody; guarding it would only block the drain of its node.
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
 
 
-def autoscaler(name: str, args: WorkloadArgs, replicas: ReplicaRangeSettings) -> Manifest:
-    """Who owns the number of replicas."""
-    scaling = args.platform.autoscaling
+def deployment(
+    metadata: Metadata,
+    selector: Mapping[str, str],
+    template: Mapping[str, Any],
+    rollout: RolloutSettings,
+    replicas: int | None,
+    *,
+    alone: bool = False,
+) -> Manifest:
+    """Pods without a volume of their own. A new release takes none away before its own are ready.
+
+    Args:
+        metadata: Its metadata.
+        selector: Labels that select its pods.
+        template: Its pods.
+        rollout: How a release is rolled out.
+        replicas: Number of pods; None where an autoscaler decides it.
+        alone: Whether an old pod must have ended before a new one starts.
+    """
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": ROLLOUT_SURGE, "maxUnavailable": 0}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {
+            **({} if replicas is None else {"replicas": replicas}),
+            "revisionHistoryLimit": rollout.revision_history_limit,
+            "progressDeadlineSeconds": rollout.progress_deadline_seconds,
+            "strategy": {"type": "Recreate"} if alone else rolling,
+            "selector": {"matchLabels": dict(selector)},
+            "template": template,
+        },
+    }
+
+
+def stateful_set(
+    metadata: Metadata,
+    headless: str,
+    claim: Manifest,
+    template: Mapping[str, Any],
+    rollout: RolloutSettings,
+    *,
+    replicas: int,
+) -> Manifest:
+    """Servers with a volume each, started side by side. A volume stays when its server or all of them go."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": metadata,
+        "spec": {
+            "replicas": replicas,
+            "serviceName": headless,
+            # Servers elect a leader among those that are there, so none waits for the one before it.
+            "podManagementPolicy": "Parallel",
+            "updateStrategy": {"type": "RollingUpdate"},
+            "revisionHistoryLimit": rollout.revision_history_limit,
+            **RETAIN_CLAIMS,
+            "selector": {"matchLabels": claim["metadata"]["labels"]},
+            "template": template,
+            "volumeClaimTemplates": [claim],
+        },
+    }
+
+
+def volume_claim(metadata: Metadata, size: str, storage_class: str | None) -> Manifest:
+    """A volume of one pod at a time."""
+    spec = claim_spec(size, storage_class)
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+
+
+def claim_spec(size: str, storage_class: str | None) -> dict[str, Any]:
+    """Spec of a claim; without a StorageClass the cluster's default makes the volume."""
+    named = {"storageClassName": storage_class} if storage_class else {}
+    return {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}, **named}
+
+
+def job(metadata: Metadata, args: JobArgs, template: Mapping[str, Any]) -> Manifest:
+    """Pods that run once, to their end."""
+    spec = {"activeDeadlineSeconds": args.deadline_seconds, "backoffLimit": args.retries}
+    kept = {"ttlSecondsAfterFinished": args.kept_seconds, "template": template}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {**spec, **kept}}
+
+
+def cron_job(metadata: Metadata, args: CronJobArgs, each: JobArgs, template: Mapping[str, Any]) -> Manifest:
+    """Jobs on a schedule, one at a time. A failed Job stays, so that people can look at it."""
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": metadata,
+        "spec": {
+            "schedule": args.schedule,
+            "timeZone": args.time_zone,
+            "startingDeadlineSeconds": args.start_seconds,
+            # Two at once would be two writers on one volume.
+            "concurrencyPolicy": "Forbid",
+            "successfulJobsHistoryLimit": args.history,
+            "failedJobsHistoryLimit": args.history,
+            "jobTemplate": {
+                "metadata": {"labels": metadata["labels"]},
+                "spec": {
+                    "backoffLimit": each.retries,
+                    "activeDeadlineSeconds": each.deadline_seconds,
+                    "ttlSecondsAfterFinished": each.kept_seconds,
+                    "template": template,
+                },
+            },
+        },
+    }
+
+
+def autoscaler(metadata: Metadata, replicas: ReplicaRangeSettings, scaling: AutoscalingSettings) -> Manifest:
+    """Owner of the number of replicas of the Deployment of the same name."""
     metrics = [_utilization("cpu", scaling.cpu_utilization_percent)]
     if replicas.scale_on_memory:
         metrics.append(_utilization("memory", scaling.memory_utilization_percent))
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
-        "metadata": _metadata(name, args),
+        "metadata": metadata,
         "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": metadata["name"]},
             "minReplicas": replicas.min_replicas,
             "maxReplicas": replicas.max_replicas,
             "metrics": metrics,

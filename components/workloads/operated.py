@@ -1,4 +1,7 @@
-"""What the objects of Prometheus Operator have in common, as manifests."""
+"""Pods inside custom resources: what an operator runs for the stack gets the same hardening, spread and labels.
+
+Does not own what else such an object says, nor the operators.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +12,12 @@ from components.settings import PlatformSettings
 from components.settings.image import ImageSettings
 from components.settings.workload import QuantitySettings, ResourceSettings
 from components.traffic.graph import ServiceGraph
-from components.traffic.network_policy import IngressController, service_policy
-from components.workloads.pod import container_security_context, pod_security_context, resources
+from components.traffic.network_policy import IngressController
+from components.workloads.container import container_security_context, resources
+from components.workloads.objects import DATA_VOLUME, RETAIN_CLAIMS, claim_spec
+from components.workloads.pod import HOST, SECCOMP_PROFILE, ZONE, pod_security_context, spread
+from components.workloads.pod import token as token_of
+from components.workloads.pod_set import PodSet
 
 API_VERSION = "monitoring.coreos.com/v1"
 SERVER_USER = 65534
@@ -20,74 +27,41 @@ _RELOADER = ResourceSettings(
     requests=QuantitySettings(cpu="10m", memory="32Mi"), limits=QuantitySettings(cpu="100m", memory="64Mi")
 )
 SELECTOR = {"matchLabels": {"app.kubernetes.io/part-of": naming.PLATFORM}}
-"""Selects what this program makes, in the namespace of the object that selects."""
+"""Selects the objects of this program, in the namespace of the object that selects."""
+
+
+def _set(name: str, component: str, platform: PlatformSettings) -> PodSet:
+    return PodSet(name=name, component=component, namespace=platform.namespace)
 
 
 def metadata(name: str, component: str, platform: PlatformSettings) -> dict[str, Any]:
     """Metadata of an object of monitoring."""
-    return {"name": name, "namespace": platform.namespace, "labels": naming.labels(name, component)}
+    return _set(name, component, platform).metadata()
 
 
 def network_policy(name: str, component: str, platform: PlatformSettings, graph: ServiceGraph) -> dict[str, Any]:
     """Who may reach the pods of an observer, and whom they may reach."""
-    controller = IngressController(platform.ingress.controller_namespace, platform.ingress.controller_labels)
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": metadata(name, component, platform),
-        "spec": service_policy(name, graph, controller),
-    }
+    controller = IngressController.of(platform.ingress)
+    return dict(_set(name, component, platform).declared_policy(graph, controller))
 
 
 def service_account(name: str, component: str, platform: PlatformSettings) -> Manifest:
     """Identity of pods, without a token unless the pods ask for it."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": metadata(name, component, platform),
-        "automountServiceAccountToken": False,
-    }
+    return _set(name, component, platform).service_account()
 
 
 def reader_role(name: str, component: str, platform: PlatformSettings, rules: list[dict[str, Any]]) -> list[Manifest]:
     """A Role of the namespace, and its binding to the ServiceAccount of the same name."""
-    common = metadata(name, component, platform)
-    return [
-        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": common, "rules": rules},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": common,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": platform.namespace}],
-        },
-    ]
+    return _set(name, component, platform).reader_role(rules)
 
 
 def storage(size: str, storage_class: str | None, name: str) -> dict[str, Any]:
     """Volume of each server, which stays when its server or all of them go, as everywhere in the stack."""
-    claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-    if storage_class is not None:
-        claim["storageClassName"] = storage_class
+    volume = {"name": DATA_VOLUME, "labels": naming.selector_labels(name)}
     return {
-        "storage": {
-            "volumeClaimTemplate": {"metadata": {"name": "data", "labels": naming.selector_labels(name)}, "spec": claim}
-        },
-        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+        "storage": {"volumeClaimTemplate": {"metadata": volume, "spec": claim_spec(size, storage_class)}},
+        **RETAIN_CLAIMS,
     }
-
-
-def _spread(name: str) -> list[dict[str, Any]]:
-    """Servers stand apart from each other where the cluster allows it."""
-    return [
-        {
-            "maxSkew": 1,
-            "topologyKey": topology_key,
-            "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": {"matchLabels": naming.selector_labels(name)},
-        }
-        for topology_key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
-    ]
 
 
 def reloaders(image: ImageSettings) -> dict[str, Any]:
@@ -103,19 +77,48 @@ def reloaders(image: ImageSettings) -> dict[str, Any]:
     }
 
 
-def pods(name: str, component: str, image: ImageSettings, further: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What the pods that the operator makes have in common: image, user, labels and spread.
+def pods(
+    name: str,
+    component: str,
+    image: ImageSettings,
+    further: Mapping[str, str] | None = None,
+    *,
+    token: bool | None = None,
+) -> dict[str, Any]:
+    """Fields of Prometheus and Alertmanager for their pods: image, user, labels, spread and token.
 
     The operator's own labels come on top of ours.
     """
+    selector = naming.selector_labels(name)
     labels = naming.labels(name, component) | naming.version_label(image.tag) | dict(further or {})
     return {
         "image": image.reference,
         "imagePullPolicy": "IfNotPresent",
         "version": image.tag,
         "serviceAccountName": name,
+        **({} if token is None else token_of(used=token)),
         "enableServiceLinks": False,
         "securityContext": pod_security_context(SERVER_USER),
         "podMetadata": {"labels": labels},
-        "topologySpreadConstraints": _spread(name),
+        "topologySpreadConstraints": [spread(key, selector) for key in (ZONE, HOST)],
+    }
+
+
+def cluster_pods(
+    name: str, resource: ResourceSettings, selector: Mapping[str, str], further: Mapping[str, str]
+) -> dict[str, Any]:
+    """Fields of a CloudNativePG Cluster for its pods. User and security context are the operator's own.
+
+    Args:
+        name: Name of the Cluster.
+        resource: Requests and limits of each server. The operator takes no ephemeral storage.
+        selector: Labels that the operator gives the pods.
+        further: Further labels of the pods.
+    """
+    return {
+        "resources": {"requests": resource.requests.model_dump(), "limits": resource.limits.model_dump()},
+        "seccompProfile": dict(SECCOMP_PROFILE),
+        "affinity": {"enablePodAntiAffinity": True, "podAntiAffinityType": "preferred", "topologyKey": HOST},
+        "topologySpreadConstraints": [spread(ZONE, selector)],
+        "inheritedMetadata": {"labels": naming.selector_labels(name) | dict(further)},
     }

@@ -1,56 +1,83 @@
-"""The one place where pods are described: hardened by default, with probes, spread and an orderly end."""
+"""Pod template: hardened by default, spread over the cluster, with an orderly end. Every pod comes from here.
 
-import math
+Pods inside custom resources get the same parts from `operated`.
+"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pulumi
-
-from components.kubernetes.naming import HTTP_PORT_NAME, selector_labels
 from components.kubernetes.quantities import mebibytes
-from components.settings import ServiceSettings
-from components.settings.workload import ProbeSettings, ResourceSettings
+from components.workloads.container import EPHEMERAL_STORAGE
 
-_STARTUP_PERIOD_SECONDS = 5
-_EPHEMERAL = "ephemeral-storage"
+ZONE = "topology.kubernetes.io/zone"
+HOST = "kubernetes.io/hostname"
+SECCOMP_PROFILE = {"type": "RuntimeDefault"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PodArgs:
-    """What a pod is made of.
+    """A pod, but for its name and labels, which are those of its `PodSet`.
 
     Attributes:
-        name: Name of the workload, its container and its ServiceAccount.
-        labels: Labels of the pod.
-        settings: What the stack file says about the service.
-        image: Image that runs, with its digest where that is known.
-        config_map: Name of the ConfigMap that holds the plain environment.
-        secret: Name of the Secret that holds the secret environment, or None without one.
-        writable_paths: Directories that the container may write; all else is read-only.
-        working_directory: Directory in which the container starts, or None for the image's own.
-        image_pull_policy: When the node asks the registry for the image.
+        version: Release of the program, for the version label.
+        user: Numeric user of all containers, who also owns the volumes.
+        containers: Containers, see `container`.
+        volumes: Volumes beside the claims.
+        grace_period_seconds: Time from the decision to end a pod until it is killed.
+        apart: Whether two of these pods must never run on one node. Servers that elect a leader must not: one lost node
+            would take the majority with it, and a pod that waits for a node is better than that.
+        spread_each_revision: Whether the pods of a new release are spread without regard to those of the old one.
+        restart_policy: Restart policy where it is not the workload's own.
+        token: Whether the pod asks for the API server's token of its ServiceAccount.
     """
 
-    name: str
-    labels: Mapping[str, str]
-    settings: ServiceSettings
-    image: pulumi.Input[str]
-    config_map: str
-    secret: pulumi.Input[str] | None
-    writable_paths: tuple[str, ...]
-    working_directory: str | None
-    image_pull_policy: str = "Always"
-
-    def __post_init__(self) -> None:
-        """Check that no directory is mounted twice."""
-        if len(set(self.writable_paths)) != len(self.writable_paths):
-            raise ValueError(f"{self.name} names a writable path twice: {', '.join(self.writable_paths)}")
+    version: str
+    user: int
+    containers: Sequence[Mapping[str, Any]]
+    volumes: Sequence[Mapping[str, Any]]
+    grace_period_seconds: int
+    apart: bool = False
+    spread_each_revision: bool = False
+    restart_policy: str | None = None
+    token: bool = False
 
 
-def pod_template(args: PodArgs) -> dict[str, Any]:
-    """The pod template of a Deployment, admitted by the `restricted` Pod Security Standard."""
-    return {"metadata": {"labels": dict(args.labels)}, "spec": _pod_spec(args)}
+def pod_template(
+    args: PodArgs, account: str, labels: Mapping[str, str], selector: Mapping[str, str], image_pull_policy: str
+) -> dict[str, Any]:
+    """Pod template that the `restricted` Pod Security Standard admits.
+
+    Args:
+        args: The pod.
+        account: Name of its ServiceAccount.
+        labels: Its labels.
+        selector: Labels that select it and the other replicas.
+        image_pull_policy: When a node asks the registry for an image.
+    """
+    spec = {
+        "serviceAccountName": account,
+        **token(used=args.token),
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": args.grace_period_seconds,
+        "securityContext": pod_security_context(args.user),
+        "topologySpreadConstraints": [
+            spread(ZONE, selector, each_revision=args.spread_each_revision),
+            spread(HOST, selector, required=args.apart, each_revision=args.spread_each_revision),
+        ],
+        "affinity": _apart_from(selector),
+        "containers": [
+            {**each, "imagePullPolicy": image_pull_policy} for each in with_scratch(args.containers, args.volumes)
+        ],
+        "volumes": list(args.volumes),
+        **({"restartPolicy": args.restart_policy} if args.restart_policy else {}),
+    }
+    return {"metadata": {"labels": dict(labels)}, "spec": spec}
+
+
+def token(*, used: bool) -> dict[str, bool]:
+    """Whether pods get the API server's token of their ServiceAccount."""
+    return {"automountServiceAccountToken": used}
 
 
 def pod_security_context(user: int) -> dict[str, Any]:
@@ -61,26 +88,28 @@ def pod_security_context(user: int) -> dict[str, Any]:
         "runAsGroup": user,
         "fsGroup": user,
         "fsGroupChangePolicy": "OnRootMismatch",
-        "seccompProfile": {"type": "RuntimeDefault"},
+        "seccompProfile": dict(SECCOMP_PROFILE),
     }
 
 
-def container_security_context() -> dict[str, Any]:
-    """Security context of a container that needs no privilege and writes only to its volumes."""
-    return {
-        "allowPrivilegeEscalation": False,
-        "privileged": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
+def spread(
+    topology_key: str, selector: Mapping[str, str], *, required: bool = False, each_revision: bool = False
+) -> dict[str, Any]:
+    """Spread constraint: replicas stand apart from each other.
 
-
-def resources(settings: ResourceSettings) -> dict[str, Any]:
-    """Requests and limits of a container, but for the scratch directories of its pod, see `with_scratch`."""
-    disk = settings.ephemeral_storage
+    Args:
+        topology_key: Label of the nodes that they are spread over.
+        selector: Labels of the replicas.
+        required: Whether a pod waits rather than break the rule. A cluster without zones, or with one node down, must
+            still be able to run every pod.
+        each_revision: Whether each revision of a Deployment is spread on its own.
+    """
     return {
-        "requests": settings.requests.model_dump() | {_EPHEMERAL: disk.request},
-        "limits": settings.limits.model_dump() | {_EPHEMERAL: disk.limit},
+        "maxSkew": 1,
+        "topologyKey": topology_key,
+        "whenUnsatisfiable": "DoNotSchedule" if required else "ScheduleAnyway",
+        "labelSelector": {"matchLabels": dict(selector)},
+        **({"matchLabelKeys": ["pod-template-hash"]} if each_revision else {}),
     }
 
 
@@ -95,95 +124,15 @@ def with_scratch(
     directories = [volume["emptyDir"] for volume in volumes if "emptyDir" in volume]
     scratch = sum(mebibytes(each["sizeLimit"]) for each in directories if each.get("medium") != "Memory")
     limits = first["resources"]["limits"]
-    limit = int(mebibytes(limits[_EPHEMERAL]) + scratch)
-    return [{**first, "resources": {**first["resources"], "limits": {**limits, _EPHEMERAL: f"{limit}Mi"}}}, *others]
+    limit = f"{int(mebibytes(limits[EPHEMERAL_STORAGE]) + scratch)}Mi"
+    return [{**first, "resources": {**first["resources"], "limits": {**limits, EPHEMERAL_STORAGE: limit}}}, *others]
 
 
-def apart_from(labels: Mapping[str, str]) -> dict[str, Any]:
-    """Affinity of a pod that avoids the nodes of its like, where another node has room."""
-    term = {"labelSelector": {"matchLabels": dict(labels)}, "topologyKey": "kubernetes.io/hostname"}
+def _apart_from(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Affinity of a pod that avoids nodes that already run a replica, where another node has room."""
+    term = {"labelSelector": {"matchLabels": dict(labels)}, "topologyKey": HOST}
     return {
         "podAntiAffinity": {
             "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]
         }
     }
-
-
-def _pod_spec(args: PodArgs) -> dict[str, Any]:
-    user = args.settings.run_as_user
-    volumes = [
-        {"name": _volume_name(path), "emptyDir": {"sizeLimit": args.settings.scratch_size}}
-        for path in args.writable_paths
-    ]
-    return {
-        "serviceAccountName": args.name,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": args.settings.shutdown.grace_period_seconds,
-        "securityContext": pod_security_context(user),
-        "topologySpreadConstraints": [
-            _spread(args.name, "topology.kubernetes.io/zone"),
-            _spread(args.name, "kubernetes.io/hostname"),
-        ],
-        "affinity": apart_from(selector_labels(args.name)),
-        "containers": with_scratch([_container(args)], volumes),
-        "volumes": volumes,
-    }
-
-
-def _container(args: PodArgs) -> dict[str, Any]:
-    settings = args.settings
-    environment: list[dict[str, Any]] = [{"configMapRef": {"name": args.config_map}}]
-    if args.secret is not None:
-        environment.append({"secretRef": {"name": args.secret}})
-    container = {
-        "name": args.name,
-        "image": args.image,
-        "imagePullPolicy": args.image_pull_policy,
-        "ports": [{"name": HTTP_PORT_NAME, "containerPort": settings.port, "protocol": "TCP"}],
-        "envFrom": environment,
-        "resources": resources(settings.resources),
-        "securityContext": container_security_context(),
-        "volumeMounts": [{"name": _volume_name(path), "mountPath": path} for path in args.writable_paths],
-        "lifecycle": {"preStop": {"sleep": {"seconds": settings.shutdown.pre_stop_sleep_seconds}}},
-        **_probes(settings.probes),
-    }
-    return container | ({"workingDir": args.working_directory} if args.working_directory else {})
-
-
-def _probes(settings: ProbeSettings) -> dict[str, Any]:
-    timing = {
-        "periodSeconds": settings.period_seconds,
-        "timeoutSeconds": settings.timeout_seconds,
-        "failureThreshold": settings.failure_threshold,
-    }
-    return {
-        # The startup probe holds the other two back, so that neither needs an initial delay.
-        "startupProbe": {
-            **_check(settings.readiness_path),
-            "periodSeconds": _STARTUP_PERIOD_SECONDS,
-            "timeoutSeconds": min(settings.timeout_seconds, _STARTUP_PERIOD_SECONDS),
-            "failureThreshold": math.ceil(settings.startup_seconds / _STARTUP_PERIOD_SECONDS),
-        },
-        "readinessProbe": {**_check(settings.readiness_path), **timing},
-        "livenessProbe": {**_check(settings.liveness_path), **timing},
-    }
-
-
-def _check(path: str | None) -> dict[str, Any]:
-    return {"httpGet": {"path": path, "port": HTTP_PORT_NAME}} if path else {"tcpSocket": {"port": HTTP_PORT_NAME}}
-
-
-def _spread(name: str, topology_key: str) -> dict[str, Any]:
-    return {
-        "maxSkew": 1,
-        "topologyKey": topology_key,
-        # A cluster without zones, or with one node down, must still be able to run every pod.
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": selector_labels(name)},
-        "matchLabelKeys": ["pod-template-hash"],
-    }
-
-
-def _volume_name(path: str) -> str:
-    return path.strip("/").replace("/", "-").replace("_", "-")

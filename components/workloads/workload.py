@@ -1,17 +1,52 @@
 """A stateless service on Kubernetes: everything from its ServiceAccount to its autoscaler, in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.object import KubernetesObject, Manifest
-from components.workloads import objects as manifests
-from components.workloads.objects import WorkloadArgs
+from components.kubernetes import naming
+from components.settings import ServiceSettings
+from components.settings.workload import AutoscalingSettings
+from components.workloads import objects
+from components.workloads.component import ObjectComponent, Surroundings
+from components.workloads.container import ContainerArgs, container, probes, sleep_before_stop
+from components.workloads.pod import PodArgs
+from components.workloads.pod_set import PodSet
 
-__all__ = ["Workload", "WorkloadArgs"]
+_PORT = naming.HTTP_PORT_NAME
 
 
-class Workload(pulumi.ComponentResource):
+@dataclass(frozen=True, kw_only=True)
+class WorkloadArgs:
+    """Arguments of a workload.
+
+    Attributes:
+        component: Role in the platform, the value of `app.kubernetes.io/component`.
+        settings: Settings of the service.
+        autoscaling: Targets and speed of the autoscaler, where the service has one.
+        surroundings: The stack around it.
+        environment: Plain environment variables.
+        secret_environment: Environment variables whose values are secret.
+        writable_paths: Directories that the container may write; all else is read-only.
+        working_directory: Directory in which the container starts, or None for the image's own.
+        service_port: TCP port under which other services reach this one.
+        image: Image that runs, with its digest where an update learns that; None for the one of the settings.
+    """
+
+    component: str
+    settings: ServiceSettings
+    autoscaling: AutoscalingSettings
+    surroundings: Surroundings
+    environment: Mapping[str, str]
+    secret_environment: Mapping[str, pulumi.Input[str]]
+    writable_paths: tuple[str, ...]
+    service_port: int
+    working_directory: str | None = None
+    image: pulumi.Input[str] | None = None
+
+
+class Workload(ObjectComponent):
     """ServiceAccount, ConfigMap, Secret, NetworkPolicy, Deployment, Service, PodDisruptionBudget and autoscaler.
 
     Owns the pods and all that decides how they run. Does not own the namespace, ingress or any store.
@@ -23,42 +58,69 @@ class Workload(pulumi.ComponentResource):
     url: pulumi.Output[str]
 
     def __init__(self, name: str, args: WorkloadArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("alt-las:platform:Workload", name, None, opts)
-        self._namespace = args.namespace
+        super().__init__("alt-las:platform:Workload", name, args.surroundings, opts)
+        pods = PodSet.of(args.surroundings, name, args.component, in_mesh=True)
+        configuration = pods.metadata(naming.content_name(name, args.environment))
         # The pods start with their policy in place, never before it.
         before_pods = [
-            self._register(name, manifests.service_account(name, args)),
-            self._register(f"{name}-environment", manifests.config_map(name, args)),
-            self._register(name, manifests.network_policy(name, args)),
+            self._register(name, pods.service_account()),
+            self._register(f"{name}-environment", objects.config_map(configuration, args.environment)),
+            self._register(name, pods.declared_policy(args.surroundings.graph, args.surroundings.controller)),
         ]
-        secret_name = None
+        secret = None
         if args.secret_environment:
-            secret_name = self._register(f"{name}-secrets", manifests.secret(name, args)).metadata["name"]
-        self._register(
-            name,
-            manifests.deployment(name, args, secret_name),
-            after=before_pods,
-            timeout_seconds=args.platform.rollout.timeout_seconds,
-        )
-        self._register(name, manifests.service(name, args))
-        self._register(name, manifests.disruption_budget(name, args))
+            secret = self._register(f"{name}-secrets", pods.secret(dict(args.secret_environment))).metadata["name"]
+        deployment = pods.deployment(args.settings.replicas, service_pod(name, args, secret), versioned=True)
+        self._register(name, deployment, *before_pods, awaited=True)
+        self._register(name, pods.client_service({_PORT: args.service_port}))
+        self._register(name, pods.disruption_budget())
         if args.settings.autoscaling:
-            self._register(name, manifests.autoscaler(name, args, args.settings.autoscaling))
+            self._register(name, objects.autoscaler(pods.metadata(), args.settings.autoscaling, args.autoscaling))
         self.url = pulumi.Output.from_input(f"http://{name}:{args.service_port}")
         self.register_outputs({"url": self.url})
 
-    def _register(
-        self,
-        name: str,
-        manifest: Manifest,
-        *,
-        after: Sequence[pulumi.Resource] = (),
-        timeout_seconds: int | None = None,
-    ) -> KubernetesObject:
-        timeout = f"{timeout_seconds}s"
-        options = pulumi.ResourceOptions(
-            parent=self,
-            depends_on=[self._namespace, *after],
-            custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if timeout_seconds else None,
-        )
-        return KubernetesObject(name, manifest, options)
+
+def service_pod(name: str, args: WorkloadArgs, secret: pulumi.Input[str] | None) -> PodArgs:
+    """The pod of a service: one container, with all its variables from a ConfigMap and a Secret.
+
+    Args:
+        name: Name of the service.
+        args: Arguments of its workload.
+        secret: Name of the Secret, or None without one.
+
+    Raises:
+        ValueError: A directory would be mounted twice, which Kubernetes would refuse much later.
+    """
+    if len(set(args.writable_paths)) != len(args.writable_paths):
+        raise ValueError(f"{name} names a writable path twice: {', '.join(args.writable_paths)}")
+    settings = args.settings
+    sources = [{"configMapRef": {"name": naming.content_name(name, args.environment)}}]
+    secrets = [{"secretRef": {"name": secret}}] if secret is not None else []
+    server = ContainerArgs(
+        name=name,
+        image=settings.image.reference if args.image is None else args.image,
+        resources=settings.resources,
+        ports={_PORT: settings.port},
+        environment_from=[*sources, *secrets],
+        mounts={path: _volume_name(path) for path in args.writable_paths},
+        further={
+            **sleep_before_stop(settings.shutdown.pre_stop_sleep_seconds),
+            **probes(settings.probes, _PORT),
+            **({"workingDir": args.working_directory} if args.working_directory else {}),
+        },
+    )
+    return PodArgs(
+        version=settings.image.tag,
+        user=settings.run_as_user,
+        containers=[container(server)],
+        volumes=[
+            {"name": _volume_name(path), "emptyDir": {"sizeLimit": settings.scratch_size}}
+            for path in args.writable_paths
+        ],
+        grace_period_seconds=settings.shutdown.grace_period_seconds,
+        spread_each_revision=True,
+    )
+
+
+def _volume_name(path: str) -> str:
+    return path.strip("/").replace("/", "-").replace("_", "-")

@@ -90,7 +90,7 @@ def test_a_plan_of_the_engine_that_would_take_data_is_refused_before_the_first_w
     """The program itself names the servers otherwise, so that the provider would replace sets of servers."""
     before = identities(project)
     services = {each["metadata"]["name"] for each in project.objects("services", "alt-las")}
-    source = project.root / "components/workloads/server_objects.py"
+    source = project.root / "components/workloads/pod_set.py"
     original = source.read_text()
     assert original.count('f"{self.name}-servers"') == 1
     source.write_text(original.replace('f"{self.name}-servers"', 'f"{self.name}-hosts"'))

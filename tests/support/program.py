@@ -98,6 +98,18 @@ def surroundings(platform: PlatformSettings, graph: ServiceGraph | None = None) 
     return Surroundings.of(platform, Anchor(), graph or service_graph(SERVICES, platform))
 
 
+class _Unregistered(pulumi.Resource):
+    """Namespace of manifests that are made without an engine."""
+
+    def __init__(self) -> None:
+        """Register nothing."""
+
+
+def surroundings_without_engine(platform: PlatformSettings, graph: ServiceGraph | None = None) -> Surroundings:
+    """The stack around manifests that no engine gets to see."""
+    return Surroundings.of(platform, _Unregistered(), graph or service_graph(SERVICES, platform))
+
+
 def find(objects: Iterable[Mapping[str, Any]], kind: str, name: str) -> dict[str, Any]:
     """The only object of this kind and name (or with a name made from it and its content)."""
     (found,) = (

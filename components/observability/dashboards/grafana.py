@@ -14,10 +14,12 @@ from components.settings import PlatformSettings
 from components.settings.grafana import GrafanaSettings
 from components.stack.configuration import StackConfiguration
 from components.traffic.graph import ServiceGraph
+from components.traffic.network_policy import IngressController
 from components.traffic.observers import GRAFANA, GRAFANA_PORT
 from components.workloads.component import StoreComponent
-from components.workloads.containers import ContainerArgs, PodArgs, container
-from components.workloads.server_objects import StoreObjects, store_objects
+from components.workloads.container import ContainerArgs, container
+from components.workloads.pod import PodArgs
+from components.workloads.pod_set import PodSet, pod_set
 
 NAME = GRAFANA
 PASSWORD_KEY = "grafanaAdminPassword"  # noqa: S105  # the name of a configuration key
@@ -73,7 +75,7 @@ class Grafana(StoreComponent):
         before = [
             self._register(NAME, objects.service_account()),
             self._register(f"{NAME}-configuration", objects.config_map(content)),
-            self._register(NAME, objects.observer_policy(graph, platform.ingress)),
+            self._register(NAME, objects.declared_policy(graph, IngressController.of(platform.ingress))),
         ]
         self._register(NAME, objects.disruption_budget())
         self._register(NAME, objects.client_service(_PORTS))
@@ -81,9 +83,9 @@ class Grafana(StoreComponent):
         self.register_outputs({})
 
 
-def pods(platform: PlatformSettings) -> StoreObjects:
+def pods(platform: PlatformSettings) -> PodSet:
     """Names and labels of the pod's objects."""
-    return store_objects(platform, NAME, _COMPONENT, in_mesh=True)
+    return pod_set(platform, NAME, _COMPONENT, in_mesh=True)
 
 
 def configuration_content(grafana: GrafanaSettings, shown: Shown) -> dict[str, str]:
@@ -133,7 +135,7 @@ def deployment(
         ],
         grace_period_seconds=_GRACE_SECONDS,
     )
-    return objects.deployment(1, pod, platform.rollout)
+    return objects.deployment(1, pod)
 
 
 def _volume(name: str, config_map: str, keys: Sequence[str]) -> dict[str, Any]:

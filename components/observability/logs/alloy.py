@@ -14,6 +14,7 @@ from components.settings.alloy import AlloySettings
 from components.settings.loki import LokiSettings
 from components.stack.configuration import StackConfiguration
 from components.traffic.graph import ServiceGraph
+from components.traffic.network_policy import IngressController
 from components.traffic.observers import (
     ALLOY,
     ALLOY_PORT,
@@ -24,8 +25,9 @@ from components.traffic.observers import (
     takes_metrics,
 )
 from components.workloads.component import StoreComponent
-from components.workloads.containers import ContainerArgs, PodArgs, container
-from components.workloads.server_objects import StoreObjects, store_objects
+from components.workloads.container import ContainerArgs, container
+from components.workloads.pod import PodArgs
+from components.workloads.pod_set import PodSet, pod_set
 
 NAME = ALLOY
 _COMPONENT = "logs"
@@ -43,9 +45,9 @@ def environment() -> dict[str, str]:
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{NAME}:{OTLP_HTTP_PORT}"}
 
 
-def collectors(platform: PlatformSettings) -> StoreObjects:
+def collectors(platform: PlatformSettings) -> PodSet:
     """Names and labels of the pod's objects."""
-    return store_objects(platform, NAME, _COMPONENT, in_mesh=True)
+    return pod_set(platform, NAME, _COMPONENT, in_mesh=True)
 
 
 class Alloy(StoreComponent):
@@ -65,7 +67,7 @@ class Alloy(StoreComponent):
             self._register(NAME, role(platform)),
             self._register(NAME, role_binding(platform)),
             self._register(f"{NAME}-configuration", objects.config_map(content)),
-            self._register(NAME, objects.observer_policy(graph, platform.ingress)),
+            self._register(NAME, objects.declared_policy(graph, IngressController.of(platform.ingress))),
         ]
         self._register(NAME, objects.disruption_budget())
         self._register(NAME, objects.client_service(_PORTS))
@@ -127,7 +129,7 @@ def deployment(alloy: AlloySettings, platform: PlatformSettings, content: Mappin
         grace_period_seconds=_GRACE_SECONDS,
         token=True,
     )
-    return objects.deployment(1, pod, platform.rollout)
+    return objects.deployment(1, pod)
 
 
 def _collector(alloy: AlloySettings) -> dict[str, Any]:

@@ -12,10 +12,14 @@ from components.settings import PlatformSettings
 from components.settings.loki import LokiSettings
 from components.stack.configuration import StackConfiguration
 from components.traffic.graph import ServiceGraph
+from components.traffic.network_policy import IngressController
 from components.traffic.observers import LOKI, LOKI_PORT
 from components.workloads.component import StoreComponent
-from components.workloads.containers import ClaimArgs, ContainerArgs, PodArgs, container, secret_value
-from components.workloads.server_objects import DATA_VOLUME, StoreObjects, store_objects
+from components.workloads.container import ContainerArgs, container
+from components.workloads.objects import DATA_VOLUME
+from components.workloads.passwords import secret_value
+from components.workloads.pod import PodArgs
+from components.workloads.pod_set import ClaimArgs, PodSet, pod_set
 
 NAME = LOKI
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "lokiS3AccessKeyId", "AWS_SECRET_ACCESS_KEY": "lokiS3SecretAccessKey"}
@@ -35,9 +39,9 @@ def url() -> str:
     return f"http://{NAME}:{LOKI_PORT}"
 
 
-def servers(platform: PlatformSettings) -> StoreObjects:
+def servers(platform: PlatformSettings) -> PodSet:
     """Names and labels of the server's objects."""
-    return store_objects(platform, NAME, _COMPONENT)
+    return pod_set(platform, NAME, _COMPONENT)
 
 
 class Loki(StoreComponent):
@@ -58,7 +62,7 @@ class Loki(StoreComponent):
         before = [
             self._register(NAME, objects.service_account()),
             self._register(f"{NAME}-configuration", objects.config_map(configuration_content(loki))),
-            self._register(NAME, objects.observer_policy(graph, platform.ingress)),
+            self._register(NAME, objects.declared_policy(graph, IngressController.of(platform.ingress))),
         ]
         self._register(objects.headless, objects.headless_service(_PORTS))
         self._register(NAME, objects.disruption_budget())
@@ -89,7 +93,6 @@ def stateful_set(loki: LokiSettings, platform: PlatformSettings, secret: pulumi.
     claim = ClaimArgs(
         size=loki.storage_size,
         storage_class=loki.storage_class,
-        revision_history_limit=platform.rollout.revision_history_limit,
     )
     return objects.stateful_set(1, pod, claim)
 

@@ -14,8 +14,8 @@ from components.traffic.graph import ServiceGraph
 from components.traffic.observers import ALERTMANAGER, ALERTMANAGER_GOSSIP_PORT
 from components.workloads import operated as objects
 from components.workloads.component import StoreComponent
+from components.workloads.container import resources
 from components.workloads.mesh_labels import opt_out_labels
-from components.workloads.pod import resources
 
 _COMPONENT = "alerting"
 _CONFIGURATION_KEY = "alertmanager.yaml"

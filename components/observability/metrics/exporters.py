@@ -15,7 +15,7 @@ from components.workloads import operated as objects
 from components.workloads.component import StoreComponent
 from components.workloads.exporter import ExporterArgs, exporter_pod
 from components.workloads.mesh_labels import opt_out_labels
-from components.workloads.server_objects import StoreObjects
+from components.workloads.pod_set import PodSet
 
 HEALTH_MODULE = "health"
 CERTIFICATE_MODULE = "certificate"
@@ -34,15 +34,19 @@ _WATCHED: Mapping[str, tuple[str, ...]] = {
 """What kube-state-metrics may list, by API group. Never Secrets."""
 
 
-def blackbox_objects(platform: PlatformSettings) -> StoreObjects:
+def blackbox_objects(platform: PlatformSettings) -> PodSet:
     """The prober's pods, which enter the mesh where there is one: they call services."""
-    return StoreObjects(name=BLACKBOX, component=_COMPONENT, namespace=platform.namespace)
+    return PodSet(name=BLACKBOX, component=_COMPONENT, namespace=platform.namespace, rollout=platform.rollout)
 
 
-def kube_state_objects(platform: PlatformSettings) -> StoreObjects:
+def kube_state_objects(platform: PlatformSettings) -> PodSet:
     """The pod that exports the state of the stack's objects."""
-    return StoreObjects(
-        name=KUBE_STATE, component=_COMPONENT, namespace=platform.namespace, pod_labels=opt_out_labels(platform)
+    return PodSet(
+        name=KUBE_STATE,
+        component=_COMPONENT,
+        namespace=platform.namespace,
+        rollout=platform.rollout,
+        pod_labels=opt_out_labels(platform),
     )
 
 
@@ -87,7 +91,7 @@ def blackbox_deployment(exporter: ExporterSettings, platform: PlatformSettings) 
             volumes=[{"name": "configuration", "configMap": settings}],
         )
     )
-    return made.deployment(_PROBERS, pod, platform.rollout)
+    return made.deployment(_PROBERS, pod)
 
 
 def kube_state_deployment(exporter: ExporterSettings, platform: PlatformSettings) -> Manifest:
@@ -110,7 +114,7 @@ def kube_state_deployment(exporter: ExporterSettings, platform: PlatformSettings
             token=True,
         )
     )
-    return kube_state_objects(platform).deployment(1, pod, platform.rollout, alone=True)
+    return kube_state_objects(platform).deployment(1, pod, alone=True)
 
 
 class BlackboxExporter(StoreComponent):

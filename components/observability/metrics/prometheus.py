@@ -12,7 +12,7 @@ from components.traffic.network_policy import pods_elsewhere
 from components.traffic.observers import ALERTMANAGER, PROMETHEUS
 from components.workloads import operated as objects
 from components.workloads.component import StoreComponent
-from components.workloads.pod import resources
+from components.workloads.container import resources
 
 _COMPONENT = "metrics"
 _LABELS_OF_A_SERIES = 60

@@ -14,17 +14,17 @@ from components.stores.exporters import nats_exporter
 from components.stores.nats import configuration
 from components.traffic.graph import MessageFlow, ServiceGraph, Store
 from components.traffic.network_policy import scrape_rules
-from components.workloads.containers import (
+from components.workloads.container import ContainerArgs, container
+from components.workloads.objects import DATA_VOLUME
+from components.workloads.passwords import (
     PASSWORD_MOUNT,
     PASSWORDS_FOLDER,
     READ_PASSWORDS,
-    ClaimArgs,
-    ContainerArgs,
-    PodArgs,
-    container,
+    derived_password,
     password_volume,
 )
-from components.workloads.server_objects import DATA_VOLUME, StoreObjects, derived_password, store_objects
+from components.workloads.pod import PodArgs
+from components.workloads.pod_set import ClaimArgs, PodSet, pod_set
 
 NAME = "nats"
 STREAMS = "nats-streams"
@@ -84,14 +84,14 @@ done
 """
 
 
-def servers(platform: PlatformSettings) -> StoreObjects:
+def servers(platform: PlatformSettings) -> PodSet:
     """The servers, under the name that services know."""
-    return store_objects(platform, NAME, _COMPONENT)
+    return pod_set(platform, NAME, _COMPONENT)
 
 
-def streams(platform: PlatformSettings) -> StoreObjects:
+def streams(platform: PlatformSettings) -> PodSet:
     """The Job that makes the streams."""
-    return store_objects(platform, STREAMS, _COMPONENT)
+    return pod_set(platform, STREAMS, _COMPONENT)
 
 
 def store() -> Store:
@@ -179,7 +179,7 @@ def stateful_set(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.
         grace_period_seconds=_GRACE_SECONDS,
         apart=nats.is_clustered,
     )
-    return objects.stateful_set(nats.replicas, pod, ClaimArgs.of(nats, platform.rollout))
+    return objects.stateful_set(nats.replicas, pod, ClaimArgs(size=nats.storage_size, storage_class=nats.storage_class))
 
 
 def streams_job(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:

@@ -13,7 +13,7 @@ from components.stack.configuration import StackConfiguration
 from components.stores.postgres import manifests as postgres_objects
 from components.traffic.jobs import dump_name
 from components.workloads.component import StoreComponent
-from components.workloads.server_objects import StoreObjects
+from components.workloads.pod_set import PodSet
 
 OBJECT_STORE_SECRET = "postgres-wal-credentials"  # noqa: S105  # the name of a Secret
 _CREDENTIALS = dict(zip(("ACCESS_KEY_ID", "ACCESS_SECRET_KEY"), OBJECT_STORE_CREDENTIALS, strict=True))
@@ -38,7 +38,7 @@ class WriteAheadLog(StoreComponent):
         self.register_outputs({})
 
 
-def _objects(platform: PlatformSettings) -> StoreObjects:
+def _objects(platform: PlatformSettings) -> PodSet:
     return backup_manifests.dump_objects(platform, postgres_objects.STORE)
 
 

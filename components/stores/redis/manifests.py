@@ -15,17 +15,17 @@ from components.stores.redis.scripts import SCRIPTS
 from components.traffic.graph import ServiceGraph, Store
 from components.traffic.network_policy import scrape_rules
 from components.traffic.observers import REDIS_SERVERS
-from components.workloads.containers import (
+from components.workloads.container import ContainerArgs, container
+from components.workloads.objects import DATA_VOLUME
+from components.workloads.passwords import (
     PASSWORD_MOUNT,
     PASSWORDS_FOLDER,
     READ_PASSWORDS,
-    ClaimArgs,
-    ContainerArgs,
-    PodArgs,
-    container,
+    derived_password,
     password_volume,
 )
-from components.workloads.server_objects import DATA_VOLUME, StoreObjects, derived_password, store_objects
+from components.workloads.pod import PodArgs
+from components.workloads.pod_set import ClaimArgs, PodSet, pod_set
 
 NAME = "redis"
 PROXY = "redis-proxy"
@@ -53,14 +53,14 @@ _PASSWORD_VARIABLES = {
 }
 
 
-def servers(platform: PlatformSettings) -> StoreObjects:
+def servers(platform: PlatformSettings) -> PodSet:
     """The servers, under the name that services know."""
-    return store_objects(platform, NAME, _COMPONENT)
+    return pod_set(platform, NAME, _COMPONENT)
 
 
-def proxies(platform: PlatformSettings) -> StoreObjects:
+def proxies(platform: PlatformSettings) -> PodSet:
     """The proxies in front of several servers."""
-    return store_objects(platform, PROXY, _COMPONENT)
+    return pod_set(platform, PROXY, _COMPONENT)
 
 
 def store(redis: RedisSettings) -> Store:
@@ -171,7 +171,9 @@ def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulum
         grace_period_seconds=_GRACE_SECONDS,
         apart=redis.is_replicated,
     )
-    return objects.stateful_set(redis.replicas, pod, ClaimArgs.of(redis, platform.rollout))
+    return objects.stateful_set(
+        redis.replicas, pod, ClaimArgs(size=redis.storage_size, storage_class=redis.storage_class)
+    )
 
 
 def proxy_deployment(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
@@ -188,7 +190,7 @@ def proxy_deployment(redis: RedisSettings, platform: PlatformSettings, secret: p
         ],
         grace_period_seconds=_PROXY_GRACE_SECONDS,
     )
-    return objects.deployment(redis.proxy.replicas, pod, platform.rollout)
+    return objects.deployment(redis.proxy.replicas, pod)
 
 
 def _environment(redis: RedisSettings, platform: PlatformSettings) -> dict[str, Any]:

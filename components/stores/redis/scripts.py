@@ -7,7 +7,7 @@ REDIS_KEEPER_PASSWORD).
 """
 
 from components.stores.redis.configuration import PORT, PRIMARY, SENTINEL_PORT
-from components.workloads.containers import READ_PASSWORDS
+from components.workloads.passwords import READ_PASSWORDS
 
 _FIND_PRIMARY = f"""\
 # Prints the primary that a sentinel knows, or nothing.

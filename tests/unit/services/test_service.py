@@ -9,8 +9,9 @@ from components.services import SERVICES, Service
 from components.services.service import service_url
 from components.settings.services import ApiGatewaySettings
 from components.traffic.graph import Call, ServiceGraphError, Store, service_graph
-from components.workloads.pod import PodArgs, pod_template
+from components.workloads.workload import WorkloadArgs, service_pod
 from tests.support.documents import alpha_settings
+from tests.support.program import surroundings_without_engine
 
 DECLARED = {
     Call("api-gateway", "segmentation-service"),
@@ -90,17 +91,17 @@ def test_a_service_must_say_what_its_environment_is() -> None:
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.service_name))
 def test_every_writable_path_makes_a_volume_name_of_its_own(service: type[Service[Any]]) -> None:
     """Two paths with one name, or a name that is no DNS label, would be refused by Kubernetes only."""
-    settings = alpha_settings().services.by_name()[service.service_name]
-    args = PodArgs(
-        name=service.service_name,
-        labels={},
-        settings=settings,
-        image="any:1",
-        config_map="any",
-        secret=None,
+    platform = alpha_settings()
+    args = WorkloadArgs(
+        component=service.component,
+        settings=platform.services.by_name()[service.service_name],
+        autoscaling=platform.autoscaling,
+        surroundings=surroundings_without_engine(platform),
+        environment={},
+        secret_environment={},
         writable_paths=service.writable_paths,
-        working_directory=service.working_directory,
+        service_port=80,
     )
-    names = [volume["name"] for volume in pod_template(args)["spec"]["volumes"]]
+    names = [volume["name"] for volume in service_pod(service.service_name, args, None).volumes]
     assert len(set(names)) == len(names)
     assert all(is_dns_label(name) for name in names)

@@ -15,7 +15,7 @@ from components.stores.redis import configuration as redis_configuration
 from components.stores.redis import manifests as redis_manifests
 from components.stores.stores import declared_stores
 from components.traffic.graph import service_graph
-from components.workloads.server_objects import derived_password
+from components.workloads.passwords import derived_password
 from rendering.recorder import Recorder
 from tests.support.documents import STACKS, platform_of
 from tests.support.program import find

@@ -4,26 +4,39 @@ from typing import Any
 
 import pytest
 
-from components.workloads.pod import PodArgs, pod_template, with_scratch
+from components.kubernetes.naming import content_name
+from components.settings.platform import RolloutSettings
+from components.workloads.pod import with_scratch
+from components.workloads.pod_set import PodSet
+from components.workloads.workload import WorkloadArgs, service_pod
 from tests.support.documents import alpha_settings
+from tests.support.program import surroundings_without_engine
 
 SERVICE = "services.runner-service"
+ENVIRONMENT = {"PORT": "8080"}
 
 
-def pod(changes: dict[str, Any] | None = None, **args: Any) -> dict[str, Any]:
+def pod(
+    changes: dict[str, Any] | None = None,
+    *,
+    secret: str | None = None,
+    pull: RolloutSettings | None = None,
+    **args: Any,
+) -> dict[str, Any]:
     """Spec of a pod with alpha's runner settings, changed at paths below the service."""
     settings = alpha_settings({f"{SERVICE}.{path}": value for path, value in (changes or {}).items()})
     defaults: dict[str, Any] = {
-        "name": "runner",
-        "labels": {"app.kubernetes.io/name": "runner"},
+        "component": "runner",
         "settings": settings.services.runner_service,
-        "image": settings.services.runner_service.image.reference,
-        "config_map": "runner-1",
-        "secret": None,
+        "autoscaling": settings.autoscaling,
+        "surroundings": surroundings_without_engine(settings),
+        "environment": ENVIRONMENT,
+        "secret_environment": {},
         "writable_paths": ("/data/alt_files", "/tmp"),  # noqa: S108  # mount paths inside the container
-        "working_directory": None,
+        "service_port": 8080,
     }
-    spec: dict[str, Any] = pod_template(PodArgs(**defaults | args))["spec"]
+    pods = PodSet(name="runner", component="runner", namespace="alt-las", rollout=pull or RolloutSettings())
+    spec: dict[str, Any] = pods.pod_template(service_pod("runner", WorkloadArgs(**defaults | args), secret))["spec"]
     return spec
 
 
@@ -91,7 +104,7 @@ def test_a_path_that_is_named_twice_is_refused() -> None:
 
 def test_the_plain_environment_comes_first_and_a_secret_only_if_there_is_one() -> None:
     """Where both have a variable, the later one wins: the secret."""
-    plain = {"configMapRef": {"name": "runner-1"}}
+    plain = {"configMapRef": {"name": content_name("runner", ENVIRONMENT)}}
     assert container()["envFrom"] == [plain]
     assert container(secret="hidden")["envFrom"] == [plain, {"secretRef": {"name": "hidden"}}]
     assert "env" not in container()
@@ -161,7 +174,7 @@ def test_pods_spread_over_zones_and_nodes_but_are_never_held_back() -> None:
     ]
 
 
-def test_pods_avoid_the_nodes_of_their_like_where_others_have_room() -> None:
+def test_pods_avoid_nodes_that_already_run_a_replica() -> None:
     """A preference only, so that one node can still run them all."""
     (preferred,) = pod()["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
     assert preferred["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
@@ -171,7 +184,8 @@ def test_pods_avoid_the_nodes_of_their_like_where_others_have_room() -> None:
 
 def test_images_that_nodes_already_have_can_be_used_without_a_registry() -> None:
     """The stack decides for all its pods."""
-    assert container(image_pull_policy="IfNotPresent")["imagePullPolicy"] == "IfNotPresent"
+    settings = alpha_settings({"rollout.imagePullPolicy": "IfNotPresent"})
+    assert container(pull=settings.rollout)["imagePullPolicy"] == "IfNotPresent"
 
 
 def test_scratch_directories_count_once_and_only_on_the_disk() -> None:

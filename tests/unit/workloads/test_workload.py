@@ -10,7 +10,7 @@ from components.kubernetes.naming import content_name
 from components.traffic.graph import ServiceGraph
 from components.workloads.workload import Workload, WorkloadArgs
 from tests.support.documents import REMOVED, alpha_settings
-from tests.support.program import SECRET_MARK, Anchor, Program, build, find
+from tests.support.program import SECRET_MARK, Program, build, find, surroundings
 
 NAME = "archive-service"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -33,13 +33,12 @@ def workload(changes: Mapping[str, Any] | None = None, secrets: Mapping[str, str
         args = WorkloadArgs(
             component="archive",
             settings=settings.services.archive_service,
-            platform=settings,
-            graph=ServiceGraph(ports={NAME: 9000}, calls=frozenset()),
+            autoscaling=settings.autoscaling,
+            surroundings=surroundings(settings, ServiceGraph(ports={NAME: 9000}, calls=frozenset())),
             environment=ENVIRONMENT,
             secret_environment={key: pulumi.Output.secret(value) for key, value in (secrets or {}).items()},
             writable_paths=("/tmp",),  # noqa: S108  # mount path inside the container
             service_port=81,
-            namespace=Anchor(),
         )
         Workload(NAME, args)
 
