@@ -38,9 +38,9 @@ def render(
 def diagram(
     stack: StackArgument = None,
     stack_option: StackOption = None,
-    out: Annotated[Path, typer.Option(help="Folder for architecture.md and architecture.svg.")] = ROOT / "docs",
+    out: Annotated[Path, typer.Option(help="Folder for architecture.md and dashboard.md.")] = ROOT / "docs",
 ) -> None:
-    """Draw who reaches whom in a stack, from the objects that its program renders."""
+    """Write the pages with pictures of a stack: its allowed connections and its first dashboard, as Mermaid."""
     for path in write_pages(workspace(), one_stack(stack, stack_option, "beta"), out):
         report(f"Wrote {path}.")
 

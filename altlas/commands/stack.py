@@ -10,7 +10,7 @@ COMMANDS = {
     "schema": Entry("render:schema", "Print the JSON Schema of the stack files.", _SETTINGS),
     "render": Entry("render:render", "Write the Kubernetes objects as YAML files.", _RENDERED),
     "compose": Entry("render:compose", "Write compose.yaml and .env.example.", _RENDERED),
-    "diagram": Entry("render:diagram", "Draw who reaches whom.", _RENDERED),
+    "diagram": Entry("render:diagram", "Write pages with pictures: connections, dashboard.", _RENDERED),
     "deployer-role": Entry("render:deployer_role", "Print the least RBAC that an update needs.", _RENDERED),
 }
 

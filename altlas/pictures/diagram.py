@@ -1,12 +1,13 @@
-"""The platform as a drawing, read from the NetworkPolicies and routes that its program renders.
+"""Allowed connections of a stack as a Mermaid flowchart and a page, read from its NetworkPolicies and routes.
 
-What is drawn is therefore what a cluster would let through, not what somebody remembers. Owns no knowledge of
-components; the picture itself is made by `altlas.pictures.svg`.
+The picture therefore shows what a cluster allows. Does not know any component.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from altlas.pictures.dashboard import NOTICE
 
 CLIENTS = "clients"
 CONTROLLER = "ingress controller"
@@ -16,20 +17,19 @@ _TUNNEL = 15008
 _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
 _STORES = frozenset({"cache", "database", "messaging", "queue", "store", "backup"})
-_OBSERVERS = frozenset({"alerting", "dashboards", "logs", "metrics", "monitoring"})
-_NOTICE = "<!-- Written by `altlas stack diagram`; a test compares it with what the program renders. -->"
+_MONITORING = frozenset({"alerting", "dashboards", "logs", "metrics", "monitoring"})
 
 Manifest = Mapping[str, Any]
 
 
 @dataclass(frozen=True, order=True)
 class Node:
-    """Something that opens or accepts connections.
+    """A node that opens or accepts connections.
 
     Attributes:
-        name: Name of a workload, or one of this module's names for what is around the platform.
-        kind: `service`, `store`, `observer` or `outside`.
-        ports: TCP ports on which others reach it.
+        name: Name of a workload, or one of this module's names for nodes outside of the platform.
+        kind: `service`, `store`, `monitoring` or `outside`.
+        ports: TCP ports on which it accepts connections.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Node:
 
 @dataclass(frozen=True, order=True)
 class Arrow:
-    """Connections that are allowed: from whom, to whom, and on which ports or for which addresses."""
+    """Allowed connections: source, target, and TCP ports."""
 
     source: str
     target: str
@@ -48,7 +48,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Everything that is drawn of a stack.
+    """Nodes and arrows of a stack.
 
     Attributes:
         stack: Name of the stack.
@@ -66,7 +66,7 @@ class Drawing:
 
 
 def drawing_of(stack: str, objects: Sequence[Manifest]) -> Drawing:
-    """Read who reaches whom out of a stack's objects."""
+    """Read the allowed connections of a stack from its objects."""
     policies = [each for each in objects if each["kind"] == "NetworkPolicy" and each["spec"]["podSelector"]]
     selectors = {policy["metadata"]["name"]: _labels(policy["spec"]) for policy in policies}
     routes = tuple(sorted(_routes(objects)))
@@ -94,13 +94,13 @@ def _nodes(policies: Iterable[Manifest], arrows: Iterable[Arrow]) -> Iterator[No
 
 
 def _kind(component: str | None) -> str:
-    if component in _OBSERVERS:
-        return "observer"
+    if component in _MONITORING:
+        return "monitoring"
     return "store" if component in _STORES else "service"
 
 
 def _arrows(policy: Manifest, selectors: Mapping[str, Mapping[str, str]], entered: Collection[str]) -> Iterator[Arrow]:
-    """Arrows out of a policy's pods, and from the ingress controller to them where a route leads there."""
+    """Arrows from the pods of a policy, and from the ingress controller to them where a route leads there."""
     own = policy["metadata"]["name"]
     for rule in policy["spec"].get("egress") or ():
         for peer in rule.get("to") or ():
@@ -113,7 +113,7 @@ def _arrows(policy: Manifest, selectors: Mapping[str, Mapping[str, str]], entere
 
 
 def _peer(peer: Mapping[str, Any], selectors: Mapping[str, Mapping[str, str]]) -> str | None:
-    """Whom a peer of a policy means; None for what is not drawn: DNS, operators, and the probes of a mesh."""
+    """Node that a peer of a policy selects; None for DNS, operators, and the probes of a mesh, which are not drawn."""
     if peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0":
         return INTERNET
     if "namespaceSelector" in peer:
@@ -141,7 +141,7 @@ def _routes(objects: Iterable[Manifest]) -> Iterator[tuple[str, str]]:
 
 def mermaid(drawing: Drawing) -> str:
     """The drawing as a Mermaid flowchart, the same text each time."""
-    shapes = {"service": '["{}"]', "store": '[("{}")]', "observer": '{{{{"{}"}}}}', "outside": '(["{}"])'}
+    shapes = {"service": '["{}"]', "store": '[("{}")]', "monitoring": '{{{{"{}"}}}}', "outside": '(["{}"])'}
     lines = ["flowchart LR"]
     inside = [node for node in drawing.nodes if node.kind != "outside"]
     lines += [f"  {_id(n.name)}{shapes[n.kind].format(n.name)}" for n in drawing.nodes if n.kind == "outside"]
@@ -152,36 +152,34 @@ def mermaid(drawing: Drawing) -> str:
     return "\n".join(lines) + "\n"
 
 
-def page(drawing: Drawing, others: Sequence[Drawing], picture: str) -> str:
+def page(drawing: Drawing, others: Sequence[Drawing]) -> str:
     """The page about the architecture, in Markdown.
 
     Args:
         drawing: The stack that is drawn.
-        others: Stacks of which only the differences are told.
-        picture: File name of the picture, beside the page.
+        others: Stacks whose differences are listed.
     """
     reached = "\n".join(f"| {url} | {service} |" for url, service in drawing.routes)
     calls = "\n".join(f"| {arrow.source} | {arrow.target} | {arrow.label} |" for arrow in drawing.arrows)
-    return f"""{_NOTICE}
+    return f"""{NOTICE}
 
 # Architecture
 
-Who reaches whom in the stack `{drawing.stack}`. Nothing else is possible: every namespace denies all traffic in both
-directions, and each arrow is one rule on either end. Every pod that looks up names may also ask the cluster's DNS on
-port 53; that, the nodes' probes, and what a store's servers say to each other and to their operator is not drawn.
-
-![Who reaches whom]({picture})
+Allowed connections of the stack `{drawing.stack}`; all other traffic is denied in both directions. Each arrow is one
+rule at either end, with its TCP ports. Rectangles are services, cylinders stores, hexagons monitoring. Not drawn: DNS
+on port 53 for every pod that resolves names, the nodes' probes, and the traffic of a store's servers with each
+other and with their operator.
 
 ```mermaid
 {mermaid(drawing)}```
 
-## From outside
+## Public addresses
 
 | address | service |
 |---|---|
 {reached}
 
-## Inside and to the outside
+## Connections
 
 | from | to | TCP port |
 |---|---|---|
@@ -195,7 +193,7 @@ port 53; that, the nodes' probes, and what a store's servers say to each other a
 def _compared(drawing: Drawing, other: Drawing) -> str:
     only = [f"- not in `{other.stack}`: {a.source} to {a.target}" for a in drawing.arrows if a not in other.arrows]
     more = [f"- only in `{other.stack}`: {a.source} to {a.target}" for a in other.arrows if a not in drawing.arrows]
-    lines = [*only, *more] or ["- the same arrows"]
+    lines = [*only, *more] or ["- the same connections"]
     return f"`{other.stack}`, namespace `{other.namespace}`:\n\n" + "\n".join(lines) + "\n"
 
 

@@ -1,27 +1,25 @@
-"""Writes the page about the architecture and its picture, from what the stacks' programs render."""
+"""Writes the generated pages about the architecture and the first dashboard, from rendered objects."""
 
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from altlas.pictures.dashboard import layout
+from altlas.pictures.dashboard import dashboard_page
 from altlas.pictures.diagram import drawing_of, page
-from altlas.pictures.svg import svg
 from altlas.session.workspace import Workspace
 from components.stack.loading import read_platform
 from rendering.folders import make_folder
 from rendering.recorder import record
 
 PAGE = "architecture.md"
-PICTURE = "architecture.svg"
-DASHBOARD = "dashboard.svg"
+DASHBOARD = "dashboard.md"
 _SHOWN = "alt-las-overview.json"
 """Key of the dashboard that is drawn, in the ConfigMap that Grafana reads."""
 
 
 def recorded(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
-    """What every stack that has a file registers.
+    """Objects of every stack that has a file.
 
     Raises:
         SettingsError: The settings of a stack are not usable.
@@ -32,7 +30,7 @@ def recorded(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
 
 
 def pages(workspace: Workspace, stack: str) -> dict[str, str]:
-    """Page and picture of a stack, and the layout of its first dashboard where it has some, by file name.
+    """Page of a stack, and that of its first dashboard where it has some, by file name.
 
     Raises:
         SettingsError: The settings of a stack are not usable, or it has no file.
@@ -41,12 +39,12 @@ def pages(workspace: Workspace, stack: str) -> dict[str, str]:
     objects = recorded(workspace)
     found = {name: drawing_of(name, made) for name, made in objects.items()}
     drawing = found.pop(stack)
-    return {PAGE: page(drawing, tuple(found.values()), PICTURE), PICTURE: svg(drawing), **_layout(objects[stack])}
+    return {PAGE: page(drawing, tuple(found.values())), **_dashboard(objects[stack])}
 
 
-def _layout(objects: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _dashboard(objects: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     texts = [each["data"][_SHOWN] for each in objects if each["kind"] == "ConfigMap" and _SHOWN in each["data"]]
-    return {DASHBOARD: layout(json.loads(texts[0]))} if texts else {}
+    return {DASHBOARD: dashboard_page(json.loads(texts[0]))} if texts else {}
 
 
 def write_pages(workspace: Workspace, stack: str, folder: Path) -> list[Path]:
