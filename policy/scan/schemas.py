@@ -33,11 +33,11 @@ def write_schemas(programs: Programs, minor: str, manifests: Iterable[Manifest],
         manifests: What will be judged.
         folder: Where the schemas go.
     """
-    package = _package(programs, minor)
+    packages = programs.environment.packages
     kinds = {(str(manifest["apiVersion"]), kind_of(manifest)) for manifest in manifests}
-    definitions = definitions_of(programs, minor)
+    definitions = definitions_of(packages, minor)
     for api_version, kind in kinds:
-        source = package / f"{kind.lower()}-{_suffix(api_version)}.json"
+        source = _folder(packages, minor) / f"{kind.lower()}-{_suffix(api_version)}.json"
         if source.is_file():
             _write(folder, api_version, kind, _self_contained(json.loads(source.read_text("utf-8")), definitions))
     own = custom_resources()
@@ -45,13 +45,18 @@ def write_schemas(programs: Programs, minor: str, manifests: Iterable[Manifest],
         _write(folder, api_version, kind, strict(own[api_version, kind]))
 
 
-def definitions_of(programs: Programs, minor: str) -> dict[str, Any]:
-    """Everything that Kubernetes defines in a minor version, by the name in its OpenAPI document."""
-    return dict(json.loads((_package(programs, minor) / "_definitions.json").read_text("utf-8"))["$defs"])
+def definitions_of(packages: Path, minor: str) -> dict[str, Any]:
+    """Everything that Kubernetes defines in a minor version, by the name in its OpenAPI document.
+
+    Args:
+        packages: Folder of the installed Python packages.
+        minor: Kubernetes version, such as `1.35`.
+    """
+    return dict(json.loads((_folder(packages, minor) / "_definitions.json").read_text("utf-8"))["$defs"])
 
 
-def _package(programs: Programs, minor: str) -> Path:
-    return programs.environment.packages / _PACKAGE_FOLDER / f"v{minor}.0-local-strict"
+def _folder(packages: Path, minor: str) -> Path:
+    return packages / _PACKAGE_FOLDER / f"v{minor}.0-local-strict"
 
 
 def _suffix(api_version: str) -> str:

@@ -10,6 +10,7 @@ from policy.scan.exceptions import judge, load_exemptions
 from policy.scan.findings import ScannerError
 from policy.scan.programs import Programs
 from policy.scan.schemas import custom_resources
+from policy.schemas.document import FILE, as_text, document
 from policy.stacks import Stack, load_stack, load_stacks, read_document, stack_names
 from rendering.root import ROOT
 from tests.policy.settings_variations import with_digests
@@ -132,6 +133,12 @@ def test_a_field_of_a_later_kubernetes_is_refused_by_the_earlier_one(
     folder = write([bad])
     judged = {minor: kubeconform.scan(scanners, "later", folder, [bad], minor) for minor in ("1.33", "1.34", "1.35")}
     assert {minor: len(scan.findings) for minor, scan in judged.items()} == {"1.33": 1, "1.34": 0, "1.35": 0}
+
+
+def test_the_checked_in_schemas_are_those_of_the_pinned_sources(scanners: Programs) -> None:
+    """`make check` validates against them; `make schemas` writes them again after a change of a version."""
+    minor = kubeconform.minor_versions()[-1]
+    assert FILE.read_text() == as_text(document(minor, scanners.environment.packages)), "out of date: run make schemas"
 
 
 def test_custom_resources_of_all_addons_have_schemas() -> None:

@@ -45,7 +45,7 @@ def test_the_schemas_of_the_pinned_version_are_the_api_server_s(scanners: Progra
     kinds = {(each["apiVersion"], each["kind"]) for stack in load_stacks([]) for each in stack.manifests}
     kinds -= custom_resources().keys()
     published: dict[str, Any] = Api(simulator).get("/openapi/v2")["definitions"]
-    oldest, *_, packaged = (definitions_of(scanners, minor) for minor in minor_versions())
+    oldest, *_, packaged = (definitions_of(scanners.environment.packages, minor) for minor in minor_versions())
     served = roots(published, kinds)
     assert served.keys() == kinds
     others = set()
