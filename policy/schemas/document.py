@@ -146,7 +146,7 @@ def _lean(schema: Any) -> Any:
         return [_lean(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    lean = {}
+    lean: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties":
             lean[key] = {name: _lean(each) for name, each in value.items()}
