@@ -41,11 +41,11 @@ from backup.object_store import ObjectStore
 from backup.postgres_store import PostgresStore
 from backup.redis_store import RedisStore
 from backup.repository import STORES, Backup, Repository, choose, parse_moment
-from backup.store import Request, Restored, Store
+from backup.store import BackupStore, Restored, RestoreOptions
 
 Arguments = argparse.Namespace
 
-_STORES: Mapping[str, Callable[[], Store]] = {
+_STORES: Mapping[str, Callable[[], BackupStore]] = {
     "postgres": PostgresStore.from_environment,
     "redis": RedisStore.from_environment,
     "nats": NatsStore.from_environment,
@@ -209,7 +209,7 @@ def _check(given: Arguments, repository: Repository) -> None:
 
 def _restore(given: Arguments, repository: Repository) -> None:
     backup = _pick(given, repository)
-    request = Request(tuple(given.only), given.into, given.replace)
+    request = RestoreOptions(tuple(given.only), given.into, given.replace)
     done = _STORES[repository.store]().restore(repository, backup, _key(), request)
     print(json.dumps({"restored": _shown(done)}))
 

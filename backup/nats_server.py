@@ -36,7 +36,7 @@ Content = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Server:
+class NatsServer:
     """The servers of one NATS and the user to use on them.
 
     Attributes:
@@ -93,7 +93,7 @@ class Server:
 
 
 @contextmanager
-def scratch_server() -> Iterator[Server]:
+def scratch_server() -> Iterator[NatsServer]:
     """Run a server that only this machine can reach; nothing of it is kept.
 
     Raises:
@@ -106,7 +106,7 @@ def scratch_server() -> Iterator[Server]:
         with (home / "log").open("wb") as log, _started(command, log) as server:
             try:
                 _wait(port, server, home / "log")
-                yield Server(f"nats://127.0.0.1:{port}")
+                yield NatsServer(f"nats://127.0.0.1:{port}")
             finally:
                 server.kill()
     finally:
@@ -119,7 +119,7 @@ def version() -> str:
     return done.stdout.strip().rpartition("v")[2]
 
 
-def load_for_comparison(server: Server, folder: Path) -> None:
+def load_for_comparison(server: NatsServer, folder: Path) -> None:
     """Restore a stream into a scratch server, which has one server only and must not let messages grow too old."""
     backup = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))
     elsewhere = {"placement", "mirror", "sources", "republish"}
@@ -133,12 +133,12 @@ def load_for_comparison(server: Server, folder: Path) -> None:
         server.load(copy)
 
 
-def contents(server: Server, streams: Sequence[str]) -> dict[str, Content]:
+def contents(server: NatsServer, streams: Sequence[str]) -> dict[str, Content]:
     """What streams of a server of our own hold; only it lets all messages be read."""
     return asyncio.run(_contents(server, streams))
 
 
-async def _contents(server: Server, streams: Sequence[str]) -> dict[str, Content]:
+async def _contents(server: NatsServer, streams: Sequence[str]) -> dict[str, Content]:
     client: Client = await nats.connect(server.url, connect_timeout=10)
     try:
         stream = client.jetstream(timeout=_FETCH_SECONDS)

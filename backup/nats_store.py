@@ -12,9 +12,9 @@ from typing import Any
 
 from backup import nats_server, sealing
 from backup.errors import BackupError
-from backup.nats_server import CONFIGURATION, MESSAGES, Server
+from backup.nats_server import CONFIGURATION, MESSAGES, NatsServer
 from backup.repository import Backup, Repository, identifier_of
-from backup.store import Request, Restored, stopwatch
+from backup.store import Restored, RestoreOptions, stopwatch
 from backup.volume import scratch_folder
 
 _DUMP_USER, _RESTORE_USER = "backup", "restore"
@@ -30,16 +30,16 @@ class NatsStore:
         target: The same for the user that may restore them.
     """
 
-    source: Server
-    target: Server
+    source: NatsServer
+    target: NatsServer
 
     @classmethod
     def from_environment(cls, found: Mapping[str, str] = os.environ) -> "NatsStore":
         """The servers that the variables name."""
         url = found.get("NATS_URL", f"nats://localhost:{_PORT}")
         return cls(
-            Server(url, _DUMP_USER, found.get("NATS_PASSWORD", "")),
-            Server(url, _RESTORE_USER, found.get("NATS_RESTORE_PASSWORD", "")),
+            NatsServer(url, _DUMP_USER, found.get("NATS_PASSWORD", "")),
+            NatsServer(url, _RESTORE_USER, found.get("NATS_RESTORE_PASSWORD", "")),
         )
 
     def dump(self, repository: Repository, key: bytes, parts: Sequence[str]) -> str:
@@ -71,7 +71,7 @@ class NatsStore:
             )
         return tuple(parts) or there
 
-    def restore(self, repository: Repository, backup: Backup, key: bytes, request: Request) -> list[Restored]:
+    def restore(self, repository: Repository, backup: Backup, key: bytes, request: RestoreOptions) -> list[Restored]:
         """Restore streams that are not there; those that are, only on demand, and a dump of them is made before."""
         target = replace(self.target, url=_address(request.into)) if request.into else self.target
         streams, result = _chosen(backup, request.parts), stopwatch(backup)
@@ -93,7 +93,7 @@ class NatsStore:
                 result(name, target.url, count, f"backup {kept}" if kept else None) for name, count in counts.items()
             ]
 
-    def _put_aside(self, target: Server, repository: Repository, key: bytes, streams: Sequence[str]) -> str:
+    def _put_aside(self, target: NatsServer, repository: Repository, key: bytes, streams: Sequence[str]) -> str:
         before = replace(self, source=replace(self.source, url=target.url))
         return before.dump(repository, key, streams)
 
@@ -105,7 +105,7 @@ class NatsStore:
             return [result(name, "a server of the drill", each["messages"], None) for name, each in found.items()]
 
 
-def _replace(target: Server, folder: Path, taken: bool) -> int:
+def _replace(target: NatsServer, folder: Path, taken: bool) -> int:
     try:
         if taken:
             target.remove(folder.name)
@@ -116,7 +116,7 @@ def _replace(target: Server, folder: Path, taken: bool) -> int:
 
 
 @contextmanager
-def _undone(target: Server, before: Backup | None, key: bytes) -> Iterator[list[str]]:
+def _undone(target: NatsServer, before: Backup | None, key: bytes) -> Iterator[list[str]]:
     """When the block fails or is ended, give every stream that it has touched back what it had.
 
     Args:
@@ -141,7 +141,7 @@ def _undone(target: Server, before: Backup | None, key: bytes) -> Iterator[list[
         raise
 
 
-def _give_back(target: Server, before: Backup | None, key: bytes, touched: Sequence[str]) -> None:
+def _give_back(target: NatsServer, before: Backup | None, key: bytes, touched: Sequence[str]) -> None:
     there = set(target.streams())
     for name in touched:
         if name in there:

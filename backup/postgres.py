@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from backup import sealing
 from backup.errors import BackupError
-from backup.postgres_server import Content, Server, quoted, read_content
+from backup.postgres_server import Content, PostgresServer, quoted, read_content
 from backup.repository import Backup, Repository, identifier_of
 from backup.store import Restored, stopwatch
 
@@ -21,7 +21,7 @@ _LONGEST_NAME = 63
 _OWNER = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
 
 
-def dump(server: Server, databases: Sequence[str], repository: Repository, key: bytes) -> str:
+def dump(server: PostgresServer, databases: Sequence[str], repository: Repository, key: bytes) -> str:
     """Dump databases, encrypted, and return the id of the backup.
 
     Raises:
@@ -41,7 +41,7 @@ def dump(server: Server, databases: Sequence[str], repository: Repository, key: 
     return identifier_of(taken_at)
 
 
-def _dump_one(server: Server, database: str, path: Path, key: bytes) -> dict[str, Any]:
+def _dump_one(server: PostgresServer, database: str, path: Path, key: bytes) -> dict[str, Any]:
     # The figures are of the very moment that the dump sees.
     with server.snapshot(database) as (moment, ask):
         command = [*_DUMP, f"--snapshot={moment}", database]
@@ -60,7 +60,13 @@ def _dump_one(server: Server, database: str, path: Path, key: bytes) -> dict[str
 
 
 def restore(
-    server: Server, repository: Repository, backup: Backup, names: Mapping[str, str], *, key: bytes, replace: bool
+    server: PostgresServer,
+    repository: Repository,
+    backup: Backup,
+    names: Mapping[str, str],
+    *,
+    key: bytes,
+    replace: bool,
 ) -> list[Restored]:
     """Restore databases of a backup, each under a name, and compare them with the dump.
 
@@ -113,7 +119,7 @@ def _copy_names(there: Sequence[str], names: Iterable[str], identifier: str, *, 
     return copies
 
 
-def _restore_copy(server: Server, backup: Backup, entry: Mapping[str, Any], copy: str, key: bytes) -> int:
+def _restore_copy(server: PostgresServer, backup: Backup, entry: Mapping[str, Any], copy: str, key: bytes) -> int:
     owner = quoted(entry["owner"])
     server.query(server.home, f"CREATE DATABASE {quoted(copy)} TEMPLATE template0 OWNER {owner}")
     try:
@@ -124,7 +130,7 @@ def _restore_copy(server: Server, backup: Backup, entry: Mapping[str, Any], copy
         raise
 
 
-def drill(server: Server, backup: Backup, key: bytes) -> list[Restored]:
+def drill(server: PostgresServer, backup: Backup, key: bytes) -> list[Restored]:
     """Restore every database of a backup into a scratch one, compare it, and drop it.
 
     It takes no lock, for it writes nothing where the backups are.
@@ -150,7 +156,7 @@ def _entry(backup: Backup, database: str) -> Mapping[str, Any]:
     return found
 
 
-def _load(server: Server, backup: Backup, entry: Mapping[str, Any], into: str, key: bytes) -> None:
+def _load(server: PostgresServer, backup: Backup, entry: Mapping[str, Any], into: str, key: bytes) -> None:
     with subprocess.Popen(
         [*_RESTORE, f"--role={entry['owner']}", "-d", into],
         env=server.environment(),
@@ -190,7 +196,7 @@ def _compare(wanted: Content, found: Content) -> int:
     return sum(table["rows"] for table in found["tables"].values())
 
 
-def _swap(server: Server, copies: Mapping[str, str], identifier: str) -> dict[str, str]:
+def _swap(server: PostgresServer, copies: Mapping[str, str], identifier: str) -> dict[str, str]:
     """Give copies the names of live databases, all in one transaction, and tell under which names those are kept."""
     asides = {into: _named(into, f"_before_{identifier.lower()}_{int(time.time())}") for into in copies}
     statements: list[str] = []

@@ -27,7 +27,7 @@ Content = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Server:
+class PostgresServer:
     """A PostgreSQL server and the role to use on it.
 
     Attributes:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from backup import postgres
 from backup.errors import BackupError
-from backup.postgres_server import Server
+from backup.postgres_server import PostgresServer
 from backup.repository import Backup, Repository
 from backup.scratch import scratch_server
-from backup.store import Request, Restored
+from backup.store import Restored, RestoreOptions
 
 _OPERATOR_DATABASE = "postgres"
 
@@ -22,13 +22,13 @@ class PostgresStore:
         server: The server and the role to use.
     """
 
-    server: Server
+    server: PostgresServer
 
     @classmethod
     def from_environment(cls, found: Mapping[str, str] = os.environ) -> "PostgresStore":
         """The server that libpq's variables name."""
         return cls(
-            Server(
+            PostgresServer(
                 found.get("PGHOST", "localhost"),
                 int(found.get("PGPORT", "5432")),
                 found.get("PGUSER", "backup"),
@@ -43,7 +43,7 @@ class PostgresStore:
         names = parts or [name for name in self.server.databases() if name not in own]
         return postgres.dump(self.server, names, repository, key)
 
-    def restore(self, repository: Repository, backup: Backup, key: bytes, request: Request) -> list[Restored]:
+    def restore(self, repository: Repository, backup: Backup, key: bytes, request: RestoreOptions) -> list[Restored]:
         """Restore databases under their own names, or a single one under another.
 
         Raises:

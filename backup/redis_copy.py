@@ -22,7 +22,7 @@ Counts = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
-class Task:
+class CopyTask:
     """What is copied where to.
 
     Attributes:
@@ -52,7 +52,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Place:
+class CopiedDatabase:
     """Where a database came to.
 
     Attributes:
@@ -64,7 +64,7 @@ class Place:
     aside: str | None
 
 
-def copy(source: Any, target: Any, task: Task) -> dict[str, Place]:  # Any: redis-py types no command
+def copy(source: Any, target: Any, task: CopyTask) -> dict[str, CopiedDatabase]:  # Any: redis-py types no command
     """Copy databases and change places with what is there.
 
     Raises:
@@ -87,10 +87,12 @@ def copy(source: Any, target: Any, task: Task) -> dict[str, Place]:  # Any: redi
     for name, spare in staging.items():
         swap.swapdb(int(name), spare)
     swap.execute()
-    return {name: Place(keys, str(staging[name]) if name in occupied else None) for name, keys in copied.items()}
+    return {
+        name: CopiedDatabase(keys, str(staging[name]) if name in occupied else None) for name, keys in copied.items()
+    }
 
 
-def _compared(task: Task, name: str, found: Counts, spare: int) -> int:
+def _compared(task: CopyTask, name: str, found: Counts, spare: int) -> int:
     wanted, copy_of_it = task.counts[name], found.get(str(spare), {"keys": 0, "expires": 0})
     lasting, copied = (counts["keys"] - counts["expires"] for counts in (wanted, copy_of_it))
     # Keys whose time has come since the dump are not copied.
@@ -99,7 +101,7 @@ def _compared(task: Task, name: str, found: Counts, spare: int) -> int:
     return copy_of_it["keys"]
 
 
-def _staging(task: Task, occupied: Counts) -> dict[str, int]:
+def _staging(task: CopyTask, occupied: Counts) -> dict[str, int]:
     taken = [f"{name} ({occupied[name]['keys']} keys)" for name in task.names if name in occupied]
     if taken and not task.replace:
         raise BackupError(

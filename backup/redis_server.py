@@ -29,7 +29,7 @@ Content = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Server:
+class RedisServer:
     """The servers of one Redis and the user to use on them.
 
     Attributes:

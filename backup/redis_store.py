@@ -14,9 +14,9 @@ import redis
 
 from backup import redis_copy, redis_server, sealing
 from backup.errors import BackupError
-from backup.redis_server import Content, Server
+from backup.redis_server import Content, RedisServer
 from backup.repository import Backup, Repository, identifier_of
-from backup.store import Request, Restored, stopwatch
+from backup.store import Restored, RestoreOptions, stopwatch
 from backup.volume import scratch_folder
 
 _DUMP_USER, _RESTORE_USER = "backup", "restore"
@@ -31,8 +31,8 @@ class RedisStore:
         target: The same for the user that may restore.
     """
 
-    source: Server
-    target: Server
+    source: RedisServer
+    target: RedisServer
 
     @classmethod
     def from_environment(cls, found: Mapping[str, str] = os.environ) -> "RedisStore":
@@ -40,8 +40,8 @@ class RedisStore:
         entry, port = found.get("REDIS_HOST", "localhost"), int(found.get("REDIS_PORT", "6379"))
         hosts = tuple(found.get("REDIS_HOSTS", entry).split())
         return cls(
-            Server(hosts, entry, port, _DUMP_USER, found.get("REDIS_PASSWORD", "")),
-            Server(hosts, entry, port, _RESTORE_USER, found.get("REDIS_RESTORE_PASSWORD", "")),
+            RedisServer(hosts, entry, port, _DUMP_USER, found.get("REDIS_PASSWORD", "")),
+            RedisServer(hosts, entry, port, _RESTORE_USER, found.get("REDIS_RESTORE_PASSWORD", "")),
         )
 
     def dump(self, repository: Repository, key: bytes, parts: Sequence[str]) -> str:
@@ -59,7 +59,7 @@ class RedisStore:
                 sealing.finish(folder, taken_at, key, [entry], versions)
         return identifier_of(taken_at)
 
-    def restore(self, repository: Repository, backup: Backup, key: bytes, request: Request) -> list[Restored]:
+    def restore(self, repository: Repository, backup: Backup, key: bytes, request: RestoreOptions) -> list[Restored]:
         """Copy databases into a server beside what is there, compare them, and only then change places with it."""
         host, result = request.into or self.target.entry, stopwatch(backup)
         with repository.locked("restore"), _loaded(backup, key) as (client, wanted):
@@ -67,7 +67,7 @@ class RedisStore:
                 places = redis_copy.copy(
                     client,
                     self.target.client(host),
-                    redis_copy.Task(host, wanted["databases"], tuple(request.parts), request.replace),
+                    redis_copy.CopyTask(host, wanted["databases"], tuple(request.parts), request.replace),
                 )
             except redis.RedisError as error:
                 raise BackupError(f"Redis at {host}: {error}; what it held is untouched") from None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backup.errors import BackupError
-from backup.postgres_server import Server, quoted
+from backup.postgres_server import PostgresServer, quoted
 
 _NOBODY = 65534
 _START_SECONDS = 60
@@ -29,7 +29,7 @@ _SETTINGS = {
 @contextmanager
 def scratch_server(
     owners: Sequence[str], *, folder: Path | None = None, process: Mapping[str, Any] | None = None
-) -> Iterator[Server]:
+) -> Iterator[PostgresServer]:
     """Run a server that only this machine can reach, by a socket, and remove it at the end of the block.
 
     Args:
@@ -49,7 +49,7 @@ def scratch_server(
         command = ["postgres", "-D", str(home / "data"), f"-p{_PORT}", *settings]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options) as server:
             try:
-                found = Server(str(home), _PORT, "postgres")
+                found = PostgresServer(str(home), _PORT, "postgres")
                 _wait(found, server)
                 for owner in sorted({*owners} - {"postgres"}):
                     found.query("postgres", f"CREATE ROLE {quoted(owner)}")
@@ -74,7 +74,7 @@ def _prepare(home: Path, options: Mapping[str, Any]) -> None:
         raise BackupError(f"no server for the drill: {' '.join((done.stderr or done.stdout).split())}")
 
 
-def _wait(server: Server, process: "subprocess.Popen[bytes]") -> None:
+def _wait(server: PostgresServer, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:

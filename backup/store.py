@@ -33,7 +33,7 @@ class Restored:
 
 
 @dataclass(frozen=True)
-class Request:
+class RestoreOptions:
     """What is to be restored, and where to.
 
     Attributes:
@@ -48,14 +48,14 @@ class Request:
     replace: bool = False
 
 
-class Store(Protocol):
+class BackupStore(Protocol):
     """One store, reached as its environment variables say. All of it raises BackupError and leaves live data alone."""
 
     def dump(self, repository: Repository, key: bytes, parts: Sequence[str]) -> str:
         """Dump parts of the store, or all of it when none is named, and return the id of the backup."""
         ...
 
-    def restore(self, repository: Repository, backup: Backup, key: bytes, request: Request) -> list[Restored]:
+    def restore(self, repository: Repository, backup: Backup, key: bytes, request: RestoreOptions) -> list[Restored]:
         """Restore parts of a backup."""
         ...
 

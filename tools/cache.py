@@ -26,7 +26,7 @@ def default_root() -> Path:
 
 
 @dataclass(frozen=True)
-class Workspace:
+class WorkFolder:
     """A folder for the unfinished work of one run.
 
     Attributes:
@@ -116,7 +116,7 @@ class Cache:
             yield
 
     @contextmanager
-    def workspace(self) -> Iterator[Workspace]:
+    def workspace(self) -> Iterator[WorkFolder]:
         """Provide a folder for unfinished work, after removing those of dead runs."""
         parent = self.root / "work"
         with self._open_lock(".work") as guard:
@@ -127,7 +127,7 @@ class Cache:
             descriptor = os.open(folder / "alive", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
-            yield Workspace(folder, descriptor)
+            yield WorkFolder(folder, descriptor)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(descriptor)

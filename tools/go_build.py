@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.cache import Workspace
+from tools.cache import WorkFolder
 from tools.errors import WayFailedError
 from tools.go_toolchain import GoToolchain
 from tools.manifest import BuildStep, GoModule, Manifest, ModuleFile, Package
@@ -31,7 +31,7 @@ class GoBuilder:
     """Owns the builds of one run; all of them share Go's own module cache and one build cache."""
 
     manifest: Manifest
-    workspace: Workspace
+    workspace: WorkFolder
     reporter: Reporter
     build_cache: Path
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tools.cache import Cache, Workspace
+from tools.cache import Cache, WorkFolder
 from tools.errors import Attempts, ToolsError, WayFailedError, unavailable
 from tools.manifest import Manifest, Package, current_platform
 from tools.path_lookup import PathLookup, reported_version
@@ -83,7 +83,7 @@ class Search:
             self._found[package.name] = Location(package, folder, "cache")
             self._release_lock(package)
 
-    def _download(self, packages: Sequence[Package], workspace: Workspace) -> None:
+    def _download(self, packages: Sequence[Package], workspace: WorkFolder) -> None:
         from tools.acquire import download_all  # noqa: PLC0415 - the network modules would slow down every warm run
 
         for package, outcome in download_all(
@@ -96,7 +96,7 @@ class Search:
                 f"no official release could be downloaded, so these are built from source: {', '.join(built)}"
             )
 
-    def _build(self, packages: Sequence[Package], workspace: Workspace) -> None:
+    def _build(self, packages: Sequence[Package], workspace: WorkFolder) -> None:
         from tools.go_build import GoBuilder  # noqa: PLC0415 - as above
 
         with self._cache.build_cache() as compiled:

@@ -16,7 +16,7 @@ from cluster.addons import (
     AddonFiles,
     AddonManifest,
     AddonObjects,
-    State,
+    AddonState,
     addon_objects,
     is_newer,
     load_manifest,
@@ -115,7 +115,7 @@ class Addons:
         self._tell_external(external)
         return True
 
-    def states(self) -> dict[str, tuple[str, State]]:
+    def states(self) -> dict[str, tuple[str, AddonState]]:
         """Version on the cluster (empty if it is not known) and state of each pinned addon."""
         record = self._cluster.record()
         wanted = record_of(self._manifest, (), webhooks=self._webhooks, optional=self._manifest.addons)

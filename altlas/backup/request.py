@@ -15,7 +15,7 @@ _BACKUP = re.compile(r"\d{8}T\d{6}Z")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class RestoreRequest:
     """What is to be restored, and where to.
 
     Attributes:
@@ -100,7 +100,7 @@ def _check_id(backup: str, store: str, stack: str) -> None:
         )
 
 
-def check_request(request: Request, platform: PlatformSettings) -> None:
+def check_request(request: RestoreRequest, platform: PlatformSettings) -> None:
     """Make sure that a request makes sense, before the cluster is asked.
 
     Raises:
@@ -120,7 +120,7 @@ def check_request(request: Request, platform: PlatformSettings) -> None:
         _check_copy(request, platform)
 
 
-def _check_replacement(request: Request) -> None:
+def _check_replacement(request: RestoreRequest) -> None:
     if request.into is not None:
         raise _refused("--into makes a copy and --replace changes live data; choose one of them")
     if request.confirmed != request.stack:
@@ -131,7 +131,7 @@ def _check_replacement(request: Request) -> None:
         )
 
 
-def _check_copy(request: Request, platform: PlatformSettings) -> None:
+def _check_copy(request: RestoreRequest, platform: PlatformSettings) -> None:
     if request.into is None:
         raise _refused("--into NAME is missing; with --replace live data is replaced instead")
     if request.only and request.uses_the_log(platform):
@@ -170,7 +170,7 @@ def live_names(store: str, platform: PlatformSettings) -> frozenset[str]:
     return frozenset({*own, *services}) | (databases(platform) if store == "postgres" else frozenset())
 
 
-def program_arguments(request: Request) -> tuple[str, ...]:
+def program_arguments(request: RestoreRequest) -> tuple[str, ...]:
     """What the program in the Job is told after the store's name (see `python -m backup`)."""
     which = ("--backup", request.backup) if request.backup else ("--at", request.at.isoformat() if request.at else "")
     into = ("--into", request.into) if request.into else ()

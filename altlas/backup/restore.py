@@ -8,7 +8,7 @@ from altlas.backup import copy as restore_copy
 from altlas.backup import postgres_recovery as restore_cluster
 from altlas.backup import request as requests
 from altlas.backup.job import Jobs, Task
-from altlas.backup.request import Request
+from altlas.backup.request import RestoreRequest
 from altlas.session.session import Session
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
@@ -51,7 +51,7 @@ class Restoring:
     platform: PlatformSettings
     jobs: Jobs
 
-    def restore(self, request: Request) -> str:
+    def restore(self, request: RestoreRequest) -> str:
         """Do what was asked for and return what there is to say about it.
 
         Raises:
@@ -72,7 +72,7 @@ class Restoring:
         self.jobs.report(f"When you have what you need, remove the copy: `{removal(self.platform.namespace, beside)}`")
         return done
 
-    def _recover(self, request: Request) -> str:
+    def _recover(self, request: RestoreRequest) -> str:
         assert request.at is not None, "only a moment uses the log"
         assert request.into is not None, "the log makes a copy"
         objects = record(self.stack, self.platform).objects

@@ -69,7 +69,7 @@ def restore(
     platform = _platform(name)
     if replace and confirm is None and sys.stdin.isatty():
         confirm = typer.prompt(f"This replaces live data. Type the name of the stack ({name}) to go on", err=True)
-    request = requests.Request(
+    request = requests.RestoreRequest(
         store=store,
         stack=name,
         backup=backup,

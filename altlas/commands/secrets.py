@@ -64,7 +64,7 @@ def rotate(
     stack, keys = one_stack(words[0] if named else None, stack_option), words[1 if named else 0 :]
     if not keys:
         raise typer.BadParameter("name at least one secret, such as natsRunnerPassword", param_hint="KEY")
-    request = rotation.Request(
+    request = rotation.RotationRequest(
         workspace=here,
         stack=stack,
         target=target,

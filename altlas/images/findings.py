@@ -21,7 +21,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "negligible", "unknown")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Vulnerability:
     """A known weakness of a package in an image."""
 
     identifier: str
@@ -61,7 +61,7 @@ def read_exceptions(file: Path) -> tuple[FindingException, ...]:
     return read
 
 
-def read_report(file: Path) -> tuple[str, tuple[Finding, ...]]:
+def read_report(file: Path) -> tuple[str, tuple[Vulnerability, ...]]:
     """Read a report of Trivy or Grype and return the scanner's name with the findings.
 
     Raises:
@@ -79,7 +79,7 @@ def read_report(file: Path) -> tuple[str, tuple[Finding, ...]]:
 
 
 def check_findings(
-    scanner: str, findings: Iterable[Finding], exceptions: Iterable[FindingException], today: date
+    scanner: str, findings: Iterable[Vulnerability], exceptions: Iterable[FindingException], today: date
 ) -> dict[str, int]:
     """Refuse what is too severe, and count the findings by severity.
 
@@ -105,13 +105,13 @@ def check_findings(
     return {severity: count for severity, count in counts.items() if count}
 
 
-def _trivy(document: Mapping[str, Any]) -> Iterator[Finding]:
+def _trivy(document: Mapping[str, Any]) -> Iterator[Vulnerability]:
     for result in document.get("Results") or ():
         for each in result.get("Vulnerabilities") or ():
-            yield Finding(each["VulnerabilityID"], each["PkgName"], each["Severity"].lower())
+            yield Vulnerability(each["VulnerabilityID"], each["PkgName"], each["Severity"].lower())
 
 
-def _grype(document: Mapping[str, Any]) -> Iterator[Finding]:
+def _grype(document: Mapping[str, Any]) -> Iterator[Vulnerability]:
     for each in document["matches"]:
         weakness = each["vulnerability"]
-        yield Finding(weakness["id"], each["artifact"]["name"], weakness["severity"].lower())
+        yield Vulnerability(weakness["id"], each["artifact"]["name"], weakness["severity"].lower())

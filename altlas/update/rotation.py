@@ -35,7 +35,7 @@ _POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Request:
+class RotationRequest:
     """A rotation that somebody asks for.
 
     Attributes:
@@ -64,7 +64,7 @@ class Request:
         return session
 
 
-def rotate(request: Request) -> None:
+def rotate(request: RotationRequest) -> None:
     """Give the users of some secrets new ones, and roll exactly the pods that use them.
 
     Raises:
@@ -127,12 +127,12 @@ def out_of_use(second_in_use: Sequence[str], keys: Sequence[str]) -> tuple[str, 
     return tuple(secret.key if secret.key in second_in_use else secret.second_key for secret in doubled)
 
 
-def _configuration(request: Request) -> Mapping[str, str]:
+def _configuration(request: RotationRequest) -> Mapping[str, str]:
     configuration: Mapping[str, str] = read_stack_document(request.workspace.stack_file(request.stack))["config"]
     return configuration
 
 
-def _begin(session: Session, request: Request) -> None:
+def _begin(session: Session, request: RotationRequest) -> None:
     doubled = {secret.key for secret in SECRETS if secret.is_doubled}
     single = [key for key in request.keys if key not in doubled]
     stack_secrets.rotate_secrets(session.engine, request.stack, single)
@@ -144,7 +144,7 @@ def _begin(session: Session, request: Request) -> None:
     request.report(f"The pods that use {', '.join(request.keys)} are rolled to what the servers know already.")
 
 
-def _finish(session: Session, request: Request) -> None:
+def _finish(session: Session, request: RotationRequest) -> None:
     used = noted(_configuration(request).get(f"{PROJECT}:{SECOND_IN_USE}"))
     stack_secrets.rotate_secrets(session.engine, request.stack, out_of_use(used, request.keys))
     session.engine.capture("config", "rm", f"{PROJECT}:{ROTATING}", "--stack", request.stack)

@@ -14,7 +14,7 @@ EXTERNAL = "external"
 """Entry of an addon that the cluster has from somebody else, and that is left alone."""
 
 
-class State(StrEnum):
+class AddonState(StrEnum):
     """How an addon on the cluster stands to the pinned one."""
 
     INSTALLED = "installed"
@@ -57,7 +57,7 @@ def newer_versions(record: Mapping[str, str], manifest: AddonManifest) -> dict[s
     }
 
 
-def state_of(name: str, record: Mapping[str, str], wanted: Mapping[str, str], manifest: AddonManifest) -> State:
+def state_of(name: str, record: Mapping[str, str], wanted: Mapping[str, str], manifest: AddonManifest) -> AddonState:
     """How one addon stands.
 
     Args:
@@ -68,12 +68,12 @@ def state_of(name: str, record: Mapping[str, str], wanted: Mapping[str, str], ma
     """
     entry = record.get(name)
     if entry is None:
-        return State.OPTIONAL if manifest.addons[name].optional else State.MISSING
+        return AddonState.OPTIONAL if manifest.addons[name].optional else AddonState.MISSING
     if entry == EXTERNAL:
-        return State.EXTERNAL
+        return AddonState.EXTERNAL
     if entry == wanted[name]:
-        return State.INSTALLED
-    return State.NEWER if name in newer_versions(record, manifest) else State.OTHER
+        return AddonState.INSTALLED
+    return AddonState.NEWER if name in newer_versions(record, manifest) else AddonState.OTHER
 
 
 def is_newer(version: str, than: str) -> bool:

@@ -89,7 +89,7 @@ class ReceiverSettings(Settings):
         return self.mail.port if self.mail else 443
 
 
-class RouteSettings(Settings):
+class AlertRouteSettings(Settings):
     """Who is told about what."""
 
     page: str = setting("feature", "Receiver of alerts for which somebody must get up.", NOBODY)
@@ -120,7 +120,7 @@ class AlertmanagerSettings(Settings):
         ),
     )
     receivers: tuple[ReceiverSettings, ...] = setting("feature", "Who can be told.", ())
-    routes: RouteSettings = section("Who is told about what.", RouteSettings())
+    routes: AlertRouteSettings = section("Who is told about what.", AlertRouteSettings())
     group_wait_seconds: int = setting(
         "feature", "Wait for further alerts of a group before the first message.", 30, ge=0, le=600, unit="seconds"
     )

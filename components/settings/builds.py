@@ -10,7 +10,7 @@ _BASE = r"^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Release:
+class SourceRelease:
     """What a build is of.
 
     Attributes:
@@ -69,9 +69,9 @@ class SourceBuildSettings(Settings):
     bases: BasesSettings = section("Base images.")
 
     @property
-    def release(self) -> Release:
+    def release(self) -> SourceRelease:
         """What is built from this source."""
-        return Release(version=self.revision[:12], revision=self.revision, epoch=self.committed_at)
+        return SourceRelease(version=self.revision[:12], revision=self.revision, epoch=self.committed_at)
 
 
 class BuildsSettings(Settings):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.settings.builds import Release, SourceBuildSettings
+from components.settings.builds import SourceBuildSettings, SourceRelease
 from components.settings.platform import PlatformSettings
 from components.stack.problems import PLATFORM_KEY, Problem, SettingsError
 
@@ -100,7 +100,7 @@ def image_build(service: str, platform: PlatformSettings, source: SourceBuildSet
 
 
 def build_arguments(
-    service: str, platform: PlatformSettings, release: Release, *, build_image: str, run_image: str
+    service: str, platform: PlatformSettings, release: SourceRelease, *, build_image: str, run_image: str
 ) -> dict[str, str]:
     """What the Dockerfile of a service is told.
 

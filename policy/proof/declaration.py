@@ -16,7 +16,7 @@ from policy.proof.endpoints import (
     INTERNET,
     MESH_PROBES,
     OBJECT_STORE,
-    Surroundings,
+    ClusterAddresses,
 )
 from policy.proof.monitoring import monitoring_edges
 from policy.proof.reachability import Declaration, Edge, dns_edges
@@ -40,7 +40,7 @@ def declaration_of(platform: PlatformSettings) -> Declaration:
         frozenset((*_edges(graph), *stores, *_uploads(graph), *monitoring_edges(platform, graph))),
         operator_pods={name: labels for name, labels in graph.pod_labels.items() if name not in graph.foreign},
         operator_namespace=platform.namespace,
-        surroundings=Surroundings(
+        surroundings=ClusterAddresses(
             platform.ingress.controller_namespace,
             platform.ingress.controller_labels,
             private_ranges=platform.egress.private_ranges,

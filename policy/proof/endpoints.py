@@ -52,7 +52,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ClusterAddresses:
     """Where the cluster keeps what the stack talks to.
 
     Attributes:
@@ -76,7 +76,7 @@ class Surroundings:
 
 def endpoints(
     manifests: ManifestSet,
-    surroundings: Surroundings,
+    surroundings: ClusterAddresses,
     policies: Sequence[Manifest],
     operator_pods: Mapping[tuple[str, str], Labels],
 ) -> tuple[Endpoint, ...]:
@@ -105,7 +105,7 @@ def _with_address(pod: Endpoint, index: int) -> Endpoint:
     return Endpoint(**{**vars(pod), "address": _FIRST_POD_ADDRESS + index})
 
 
-def _outside(address: Address, surroundings: Surroundings) -> Endpoint:
+def _outside(address: Address, surroundings: ClusterAddresses) -> Endpoint:
     if address in surroundings.api_server:
         return Endpoint(f"the API server at {address}", frozenset({API_SERVER}), address)
     if address == _MESH_PROBE_ADDRESS:
@@ -213,7 +213,7 @@ def _lookalikes(manifests: ManifestSet) -> Iterator[Endpoint]:
 
 
 def _pods_around(
-    manifests: ManifestSet, surroundings: Surroundings, operator_pods: Mapping[tuple[str, str], Labels]
+    manifests: ManifestSet, surroundings: ClusterAddresses, operator_pods: Mapping[tuple[str, str], Labels]
 ) -> Iterator[Endpoint]:
     def foreign(name: str, namespace: str, labels: Labels, groups: Iterable[str] = (OTHERS,)) -> Endpoint:
         return Endpoint(

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from policy.manifests import Manifest, ManifestSet
-from policy.proof.endpoints import DNS, Endpoint, Surroundings, endpoints
+from policy.proof.endpoints import DNS, ClusterAddresses, Endpoint, endpoints
 from policy.proof.evaluator import CompiledPolicies, Evaluator, Port, representative_ports
 from policy.proof.external_pods import strangers, with_any_named_port
 
@@ -57,7 +57,7 @@ class Declaration:
     edges: frozenset[Edge]
     operator_pods: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     operator_namespace: str = ""
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    surroundings: ClusterAddresses = field(default_factory=ClusterAddresses)
 
 
 Kind = Literal["extra", "missing", "surplus"]
@@ -65,7 +65,7 @@ Kind = Literal["extra", "missing", "surplus"]
 
 
 @dataclass(frozen=True, order=True)
-class Difference:
+class TrafficDifference:
     """One thing that is not as declared.
 
     Attributes:
@@ -100,9 +100,9 @@ class Proof:
 
     declared: frozenset[Edge]
     proven: frozenset[Edge]
-    differences: tuple[Difference, ...]
+    differences: tuple[TrafficDifference, ...]
 
-    def of_kind(self, kind: Kind) -> tuple[Difference, ...]:
+    def of_kind(self, kind: Kind) -> tuple[TrafficDifference, ...]:
         """The differences of one kind."""
         return tuple(difference for difference in self.differences if difference.kind == kind)
 
@@ -163,7 +163,7 @@ class Prover:
     def judge(self, evaluator: Evaluator) -> Proof:
         """Compare what an evaluator has found with what is declared."""
         possible, wanted = evaluator.reach(), self._wanted
-        differences: list[Difference] = []
+        differences: list[TrafficDifference] = []
         unproven: set[Edge] = set()
         for pair in sorted({*evaluator.pairs, *wanted}):
             is_possible, is_wanted = possible.get(pair, 0), wanted.get(pair, 0)
@@ -174,7 +174,9 @@ class Prover:
             unproven |= self._edges_of(pair, missing, evaluator) if missing else set()
         untested = self._untested()
         differences += [
-            Difference("missing", edge.source, edge.destination, (f"{edge.protocol}/{edge.port}",), ("no such pod",))
+            TrafficDifference(
+                "missing", edge.source, edge.destination, (f"{edge.protocol}/{edge.port}",), ("no such pod",)
+            )
             for edge in sorted(untested)
         ]
         declared = self.declaration.edges
@@ -211,10 +213,10 @@ class Prover:
             and mask & evaluator.mask([(edge.protocol, edge.port)])
         }
 
-    def _difference(self, kind: Kind, pair: tuple[int, int], mask: int, evaluator: Evaluator) -> Difference:
+    def _difference(self, kind: Kind, pair: tuple[int, int], mask: int, evaluator: Evaluator) -> TrafficDifference:
         source, destination = (self.endpoints[index].name for index in pair)
         causes = evaluator.causes(*pair, mask)
-        return Difference(kind, source, destination, _port_names(self.ports, mask), causes)
+        return TrafficDifference(kind, source, destination, _port_names(self.ports, mask), causes)
 
 
 def prove(manifests: Sequence[Manifest], declaration: Declaration, compiled: CompiledFor | None = None) -> Proof:

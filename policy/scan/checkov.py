@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from policy.scan.findings import Finding, Scan, ScannerError, demand_objects
+from policy.scan.findings import Scan, ScanFinding, ScannerError, demand_objects
 from policy.scan.programs import Programs, run_json
 
 
@@ -20,7 +20,7 @@ def scan(programs: Programs, subject: str, folder: Path) -> Scan:
     if summary["parsing_errors"]:
         raise ScannerError(f"checkov could not read {summary['parsing_errors']} objects of {subject}")
     failed = answer.get("results", {}).get("failed_checks", [])
-    findings = {Finding(each["check_id"], _where(each["resource"]), each["check_name"]) for each in failed}
+    findings = {ScanFinding(each["check_id"], _where(each["resource"]), each["check_name"]) for each in failed}
     return demand_objects(
         Scan("checkov", subject, summary["resource_count"], tuple(sorted(findings)), summary["skipped"])
     )

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from policy.paths import ABSENT, read
-from policy.scan.findings import Finding, Scan, ScannerError
+from policy.scan.findings import Scan, ScanFinding, ScannerError
 
 FILE = Path(__file__).with_name("exceptions.yaml")
 
@@ -52,7 +52,7 @@ class Exemption(BaseModel):
     reason: Annotated[str, Field(min_length=_SHORTEST_REASON)]
     only_if: Condition | None = None
 
-    def covers(self, scanner: str, finding: Finding, settings: dict[str, Any]) -> bool:
+    def covers(self, scanner: str, finding: ScanFinding, settings: dict[str, Any]) -> bool:
         """Whether it covers a finding of a scanner in a stack with these settings."""
         return (
             scanner.startswith(self.scanner)
@@ -72,7 +72,7 @@ class JudgedScan:
     """
 
     scan: Scan
-    exempt: tuple[tuple[Finding, Exemption], ...]
+    exempt: tuple[tuple[ScanFinding, Exemption], ...]
 
 
 @cache

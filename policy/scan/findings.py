@@ -11,7 +11,7 @@ class ScannerError(Exception):
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class ScanFinding:
     """One thing that a scanner does not like.
 
     Attributes:
@@ -45,7 +45,7 @@ class Scan:
     scanner: str
     subject: str
     objects: int
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ScanFinding, ...] = ()
     skipped: int = 0
     unproven: str = ""
 

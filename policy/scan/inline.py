@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from policy.scan.findings import Finding, Scan, demand_objects
+from policy.scan.findings import Scan, ScanFinding, demand_objects
 
 _REMARKS = re.compile(r"checkov:skip|checkov\.io/skip|kube-score/ignore|trivy:ignore|tfsec:ignore|zizmor:\s*ignore")
 
@@ -20,8 +20,8 @@ def scan(subject: str, files: Mapping[str, Path]) -> Scan:
     return demand_objects(Scan("inline ignores", subject, len(files), tuple(sorted(findings))))
 
 
-def _findings(name: str, file: Path) -> Iterable[Finding]:
+def _findings(name: str, file: Path) -> Iterable[ScanFinding]:
     for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
         for remark in _REMARKS.findall(line):
             message = "hides a finding without a place where it is read; write it into policy/scan/exceptions.yaml"
-            yield Finding(remark, name, message, line=number)
+            yield ScanFinding(remark, name, message, line=number)

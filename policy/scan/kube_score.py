@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from policy.scan.findings import Finding, Level, Scan, demand_objects
+from policy.scan.findings import Level, Scan, ScanFinding, demand_objects
 from policy.scan.programs import Programs, run_json
 
 # Off by default, and of use here. The other optional checks want requests equal to limits, which would reserve for
@@ -41,8 +41,8 @@ def _is_off(check: Any) -> bool:
     return check["check"]["optional"] and check["check"]["id"] not in _OPTIONAL_CHECKS
 
 
-def _findings(where: str, check: Any) -> set[Finding]:
+def _findings(where: str, check: Any) -> set[ScanFinding]:
     level: Level = "error" if check["grade"] == _CRITICAL else "warning"
     comments = check["comments"] or [{"path": "", "summary": check["check"]["comment"]}]
     texts = {": ".join(filter(None, (each["path"], each["summary"]))) for each in comments}
-    return {Finding(check["check"]["id"], where, text, level) for text in texts}
+    return {ScanFinding(check["check"]["id"], where, text, level) for text in texts}

@@ -6,7 +6,7 @@ from typing import Any
 
 import tools
 from policy.manifests import Manifest
-from policy.scan.findings import Finding, Scan, ScannerError, demand_objects
+from policy.scan.findings import Scan, ScanFinding, ScannerError, demand_objects
 from policy.scan.programs import Programs, run_json
 from policy.scan.schemas import TEMPLATE, write_schemas
 
@@ -52,6 +52,6 @@ def scan(programs: Programs, subject: str, folder: Path, manifests: Sequence[Man
     return demand_objects(Scan(name, subject, len(resources), tuple(sorted(findings)), skipped))
 
 
-def _finding(resource: Any) -> Finding:
+def _finding(resource: Any) -> ScanFinding:
     check = resource["status"].removeprefix("status").lower()
-    return Finding(check, f"{resource['kind']}/{resource['name']}", resource["msg"])
+    return ScanFinding(check, f"{resource['kind']}/{resource['name']}", resource["msg"])

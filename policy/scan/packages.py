@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from policy.scan.findings import Finding, Scan, ScannerError
+from policy.scan.findings import Scan, ScanFinding, ScannerError
 from policy.scan.programs import Programs, run_json
 from tools import uv
 
@@ -63,7 +63,7 @@ def _ask(programs: Programs, requirements: Path, service: str) -> list[Any]:
     return list(run_json(command, requirements.parent)["dependencies"])
 
 
-def _finding(package: Any, known: Any) -> Finding:
+def _finding(package: Any, known: Any) -> ScanFinding:
     fixed = ", ".join(known["fix_versions"]) or "no release"
     message = f"{package['name']} {package['version']} has {known['id']}; fixed in {fixed}"
-    return Finding(known["id"], package["name"], message)
+    return ScanFinding(known["id"], package["name"], message)

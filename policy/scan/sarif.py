@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from policy.scan.exceptions import JudgedScan
-from policy.scan.findings import Finding
+from policy.scan.findings import ScanFinding
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -29,7 +29,7 @@ def write_sarif(judged: JudgedScan, folder: Path) -> Path:
     return file
 
 
-def _result(finding: Finding, reason: str | None = None) -> dict[str, Any]:
+def _result(finding: ScanFinding, reason: str | None = None) -> dict[str, Any]:
     is_file = "." in Path(finding.where).name and "/" in finding.where
     place: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": finding.where}]}
     if is_file:

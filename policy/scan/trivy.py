@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from policy.manifests import kind_of, name_of
-from policy.scan.findings import Finding, Level, Scan, demand_objects
+from policy.scan.findings import Level, Scan, ScanFinding, demand_objects
 from policy.scan.programs import Programs, run_json
 
 _WARNINGS = frozenset({"LOW", "MEDIUM", "UNKNOWN"})
@@ -56,10 +56,10 @@ def _number_of_checks(result: Any) -> int:
     return int(summary.get("Successes", 0)) + int(summary.get("Failures", 0))
 
 
-def _finding(file: Path, problem: Any) -> Finding:
+def _finding(file: Path, problem: Any) -> ScanFinding:
     level: Level = "warning" if problem["Severity"] in _WARNINGS else "error"
     where = file.name
     if file.suffix == ".yaml":
         manifest = yaml.safe_load(file.read_text("utf-8"))
         where = f"{kind_of(manifest)}/{name_of(manifest)}"
-    return Finding(problem["ID"], where, problem["Message"], level)
+    return ScanFinding(problem["ID"], where, problem["Message"], level)

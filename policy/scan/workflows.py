@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from policy.scan.findings import Finding, Level, Scan, demand_objects
+from policy.scan.findings import Level, Scan, ScanFinding, demand_objects
 from policy.scan.programs import Programs, run_json
 
 SUBJECT = "workflows"
@@ -29,7 +29,7 @@ def actionlint(programs: Programs, root: Path) -> Scan:
         "{{json .}}",
     ]
     answer = run_json([*command, *files], root)
-    findings = {Finding(each["kind"], _relative(each["filepath"], root), each["message"], "error", each["line"])
+    findings = {ScanFinding(each["kind"], _relative(each["filepath"], root), each["message"], "error", each["line"])
                 for each in answer or ()}  # fmt: skip
     return demand_objects(Scan("actionlint", SUBJECT, len(files), tuple(sorted(findings))))
 
@@ -50,12 +50,12 @@ def zizmor(programs: Programs, root: Path) -> Scan:
     return demand_objects(Scan("zizmor", SUBJECT, len(files), tuple(sorted(findings))))
 
 
-def _zizmor_finding(finding: Any, root: Path) -> Finding:
+def _zizmor_finding(finding: Any, root: Path) -> ScanFinding:
     level: Level = "warning" if finding["determinations"]["severity"] in _WARNINGS else "error"
     place = finding["locations"][0]
     file = place["symbolic"]["key"]["Local"]["verbatim_path"]
     line = place["concrete"]["location"]["start_point"]["row"] + 1
-    return Finding(finding["ident"], _relative(file, root), finding["desc"], level, line)
+    return ScanFinding(finding["ident"], _relative(file, root), finding["desc"], level, line)
 
 
 def _relative(file: str, root: Path) -> str:

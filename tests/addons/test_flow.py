@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from altlas.addons.install import Addons, Choices
-from cluster.addons import State, is_newer, record_of
+from cluster.addons import AddonState, is_newer, record_of
 from rendering.errors import CommandError, ExitCode
 from tests.addons.conftest import Memory, manifest_of
 
@@ -54,7 +54,7 @@ def test_a_newer_version_is_refused_before_anything_is_written(addons_of: Make, 
     with pytest.raises(CommandError, match=message):
         addons_of().ensure()
     assert memory.changes == []
-    assert addons_of().states() == {"boats": ("2.0.0", State.NEWER)}
+    assert addons_of().states() == {"boats": ("2.0.0", AddonState.NEWER)}
 
 
 def test_definitions_of_somebody_else_are_left_alone_and_named(addons_of: Make, memory: Memory) -> None:
@@ -74,7 +74,7 @@ def test_what_was_left_alone_stays_so_and_is_told_each_time(addons_of: Make, mem
     assert not addons_of().ensure()
     assert memory.changes == []
     assert memory.reports == ["Left to the cluster: boats."]
-    assert addons_of().states() == {"boats": ("", State.EXTERNAL)}
+    assert addons_of().states() == {"boats": ("", AddonState.EXTERNAL)}
 
 
 def test_what_somebody_else_installed_is_taken_over_on_request(addons_of: Make, memory: Memory) -> None:

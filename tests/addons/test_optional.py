@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from altlas.addons.install import Addons, Choices
-from cluster.addons import State, addon_objects, load_manifest, record_of
+from cluster.addons import AddonState, addon_objects, load_manifest, record_of
 from cluster.addons.manifest import Addon
 from rendering.errors import CommandError
 from tests.addons.conftest import Memory, manifest_of
@@ -22,7 +22,7 @@ def test_an_optional_addon_is_not_installed_of_itself(addons_of: Make, memory: M
     """A cluster without it has all it is to have."""
     assert not addons_of(optional=True).ensure()
     assert memory.changes == []
-    assert addons_of(optional=True).states() == {"boats": ("", State.OPTIONAL)}
+    assert addons_of(optional=True).states() == {"boats": ("", AddonState.OPTIONAL)}
 
 
 def test_it_is_installed_where_somebody_asks_for_it(addons_of: Make, memory: Memory) -> None:
@@ -36,7 +36,7 @@ def test_it_is_kept_up_to_date_without_being_asked_for_again(addons_of: Make, me
     """By the cluster's own record."""
     memory.record = PINNED
     assert not addons_of(optional=True).ensure()
-    assert addons_of(optional=True).states() == {"boats": ("1.2.3", State.INSTALLED)}
+    assert addons_of(optional=True).states() == {"boats": ("1.2.3", AddonState.INSTALLED)}
     memory.definition(ours=True)
     assert addons_of("2.0.0", optional=True).ensure()
     assert '--config=alt-las-addons:optional=["boats"]' in memory.changes[-1]

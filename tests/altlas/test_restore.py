@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from altlas.backup.postgres_recovery import check_window, recovered_cluster
-from altlas.backup.request import Request, check_fetch, check_request, parse_moment, program_arguments
+from altlas.backup.request import RestoreRequest, check_fetch, check_request, parse_moment, program_arguments
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
 from rendering.recorder import record
@@ -77,10 +77,10 @@ def test_the_live_cluster_is_never_overwritten(objects: list[dict[str, Any]]) ->
     assert error.value.code == ExitCode.BAD_INPUT
 
 
-def request(store: str = "postgres", **changes: Any) -> Request:
+def request(store: str = "postgres", **changes: Any) -> RestoreRequest:
     """A request that makes sense, and changes to it."""
     usual: dict[str, Any] = {"store": store, "stack": "alpha", "at": MOMENT, "into": "copy"}
-    return Request(**(usual | changes))
+    return RestoreRequest(**(usual | changes))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,9 @@ def request(store: str = "postgres", **changes: Any) -> Request:
         (request(at=None, backup="20260101T000000Z", into="archive"), "--into archive is live"),
     ],
 )
-def test_requests_that_make_no_sense_are_refused(with_log: PlatformSettings, wrong: Request, message: str) -> None:
+def test_requests_that_make_no_sense_are_refused(
+    with_log: PlatformSettings, wrong: RestoreRequest, message: str
+) -> None:
     """With what would be right, before the cluster is asked."""
     with pytest.raises(CommandError) as error:
         check_request(wrong, with_log)
@@ -146,7 +148,7 @@ def test_requests_that_make_no_sense_are_refused(with_log: PlatformSettings, wro
     ],
 )
 def test_the_program_in_the_job_is_told_what_was_asked_for(
-    with_log: PlatformSettings, right: Request, arguments: tuple[str, ...]
+    with_log: PlatformSettings, right: RestoreRequest, arguments: tuple[str, ...]
 ) -> None:
     """And never to replace anything unless it was confirmed."""
     check_request(right, with_log)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backup.errors import BackupError
-from backup.postgres_server import Server
+from backup.postgres_server import PostgresServer
 from backup.recovery import earliest_moment, recovery_configuration
 from tests.support.figures import Figures
 from tests.support.postgres_servers import Postgres, own, running
@@ -35,7 +35,7 @@ class Writer:
         confirmed: Numbers of the rows whose commit was confirmed, with the time of it.
     """
 
-    server: Server
+    server: PostgresServer
     first: int = 1
     confirmed: dict[int, float] = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ from backup import postgres, redis_copy, sealing
 from backup.errors import BackupError
 from backup.redis_store import RedisStore
 from backup.repository import Repository
-from backup.store import Request
+from backup.store import RestoreOptions
 from components.stores.redis import configuration as redis_configuration
 from tests.data import nats_servers, redis_servers
 from tests.data.backup_command import KEY, SECRET, BackupCommand, nats_command, path_with
@@ -178,6 +178,8 @@ def test_a_copy_that_is_ended_half_way_leaves_no_keys_beside_live_ones(
         monkeypatch.setenv("PATH", variables["PATH"])
         monkeypatch.setattr(redis_copy, "_compared", end)
         with pytest.raises(SystemExit):
-            RedisStore.from_environment(variables).restore(backups.repository, backup, KEY, Request(replace=True))
+            RedisStore.from_environment(variables).restore(
+                backups.repository, backup, KEY, RestoreOptions(replace=True)
+            )
         target = RedisStore.from_environment(variables).target
         assert target.client(servers.entry).info("keyspace").keys() == {"db0"}

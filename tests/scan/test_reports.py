@@ -11,7 +11,7 @@ import pytest
 from policy.scan import inline
 from policy.scan.__main__ import repository_jobs
 from policy.scan.exceptions import FILE, Condition, Exemption, JudgedScan, judge, load_exemptions
-from policy.scan.findings import Finding, Scan, ScannerError
+from policy.scan.findings import Scan, ScanFinding, ScannerError
 from policy.scan.packages import scan as audit
 from policy.scan.programs import Programs
 from policy.scan.report import as_text
@@ -20,8 +20,8 @@ from policy.scan.schemas import strict
 from rendering.root import ROOT
 
 REASON = "The reason of an exemption is a whole sentence, so this one is."
-LIMIT = Finding("no-limit", "Deployment/web-1a2b", "has no limit")
-ROOT_USER = Finding("root", "Deployment/web-1a2b", "runs as root", "warning")
+LIMIT = ScanFinding("no-limit", "Deployment/web-1a2b", "has no limit")
+ROOT_USER = ScanFinding("root", "Deployment/web-1a2b", "runs as root", "warning")
 SCAN = Scan("judge 1.35", "alpha", 2, (LIMIT, ROOT_USER), 1)
 
 
@@ -87,7 +87,7 @@ def test_the_table_shows_counts_findings_exemptions_and_what_is_not_proven() -> 
 
 def test_sarif_holds_findings_and_suppressions_with_their_reasons(tmp_path: Path) -> None:
     """One run with one result for each, and the line where there is one."""
-    lined = Finding("unpinned", ".github/workflows/ci.yml", "by tag", line=7)
+    lined = ScanFinding("unpinned", ".github/workflows/ci.yml", "by tag", line=7)
     scan = Scan("judge", "alpha", 2, (LIMIT, lined))
     document = json.loads(write_sarif(judge(scan, [exemption()], {}), tmp_path).read_text())
     (run,) = document["runs"]

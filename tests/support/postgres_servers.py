@@ -20,7 +20,7 @@ import pytest
 
 from backup import postgres
 from backup.errors import BackupError
-from backup.postgres_server import Server
+from backup.postgres_server import PostgresServer
 from backup.repository import Backup, Repository
 from backup.store import Restored
 from cluster.processes import start_time
@@ -97,13 +97,15 @@ class Postgres:
         return self.folder / "data"
 
     @property
-    def admin(self) -> Server:
+    def admin(self) -> PostgresServer:
         """The server for its owner, by its socket."""
-        return Server(str(self.folder), self.port, "postgres")
+        return PostgresServer(str(self.folder), self.port, "postgres")
 
-    def server(self, role: str, password: str | None = None) -> Server:
+    def server(self, role: str, password: str | None = None) -> PostgresServer:
         """The server for a role, by TCP."""
-        return Server(self.host, self.port, role, PASSWORDS[role] if password is None else password, home=HOME_DATABASE)
+        return PostgresServer(
+            self.host, self.port, role, PASSWORDS[role] if password is None else password, home=HOME_DATABASE
+        )
 
     def run(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs as the servers' user."""
@@ -210,7 +212,7 @@ def running(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
 
 
 def restored(
-    server: Server,
+    server: PostgresServer,
     repository: Repository,
     backup: Backup,
     database: str,
