@@ -20,6 +20,7 @@ from tests.support.postgres_servers import Postgres, own, running
 
 pytestmark = [pytest.mark.data, pytest.mark.usefixtures("postgres_clients")]
 ROUNDS = 5
+COMMITTED = "SELECT n, pg_xact_commit_timestamp(xmin) FROM log ORDER BY n"
 KILLS = 3
 CARELESS_KILLS = 10
 SYNCHRONOUS = {"synchronous_standby_names": "ANY 1 (standby)", "synchronous_commit": "on"}
@@ -187,9 +188,7 @@ def test_recovery_stops_exactly_at_the_chosen_moment(folder: Path, figures: Figu
             Writer(server.admin, first=1 + round_number * 1000).write(200)
             moments.append(server.admin.query("postgres", "SELECT clock_timestamp()"))
             time.sleep(0.02)
-        committed = server.admin.query(
-            "postgres", "SELECT n, pg_xact_commit_timestamp(xmin) FROM log ORDER BY n"
-        ).splitlines()
+        committed = server.admin.query("postgres", COMMITTED).splitlines()
         Writer(server.admin, first=900_000).write(1)
         server.admin.query("postgres", "SELECT pg_switch_wal()")
         wait_for(
