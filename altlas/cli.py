@@ -21,7 +21,7 @@ COMMANDS = {
     "stack": Entry("stack:app", "Stack files: transition, render, schema, diagram, Compose, RBAC.", _PHASES),
     "backup": Entry("backup:app", "Backups: list, fetch, restore, test.", _DATA),
     "secrets": Entry("secrets:app", "Generated secrets: create, reset, rotate.", _SECURITY),
-    "check": Entry("check:app", "Check stacks against the policies: proof, matrix, scanners.", _SECURITY),
+    "check": Entry("check:app", "Check stacks against the policies: rules, proof, matrix, scanners.", _SECURITY),
     "images": Entry("images:app", "Images of the services: runtimes, lock, retirement.", _IMAGES),
     "addons": Entry("addons:app", "Operators and CRDs of a cluster: list, install, remove.", _CLUSTER),
 }

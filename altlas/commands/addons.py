@@ -1,14 +1,16 @@
 """The commands `altlas addons ...`: operators and CRDs of a cluster."""
 
+import json
 from typing import Annotated
 
 import typer
 
 from altlas.addons.install import SIMULATED, Addons, Choices
 from altlas.commands.lazy import command_group
-from altlas.commands.options import TargetOption, YesOption
+from altlas.commands.options import JsonOption, TargetOption, YesOption
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, engine_session, start_session
+from altlas.session.table import table_text
 from cluster.addons import load_manifest
 from rendering.errors import CommandError, ExitCode
 
@@ -19,23 +21,25 @@ app = command_group(
 )
 
 _HEADINGS = ("ADDON", "PINNED", "ON THE CLUSTER", "STATE", "FOR")
+_KEYS = ("name", "pinned", "installed", "state", "purpose")
 
 
 @app.callback()
-def addons(context: typer.Context, target: TargetOption = None) -> None:
+def addons(context: typer.Context, target: TargetOption = None, as_json: JsonOption = False) -> None:
     """List the pinned addons with their version and state on the cluster. Changes nothing."""
     if context.invoked_subcommand:
         return
-    here = workspace()
+    here, pinned = workspace(), load_manifest().addons
     chosen = choose_target(here, target)
     states = Addons(engine_session(here, chosen, report), report).states()
-    rows = [_HEADINGS]
-    for name, (version, state) in states.items():
-        addon = load_manifest().addons[name]
-        rows.append((name, addon.version, version or "-", str(state), addon.purpose))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    rows = [
+        (name, pinned[name].version, version or None, str(state), pinned[name].purpose)
+        for name, (version, state) in states.items()
+    ]
+    if as_json:
+        typer.echo(json.dumps([dict(zip(_KEYS, row, strict=True)) for row in rows], indent=2))
+        return
+    typer.echo(table_text(_HEADINGS, ([cell or "-" for cell in row] for row in rows)))
     if not chosen.runs_containers:
         typer.echo(f"\n{SIMULATED}")
 

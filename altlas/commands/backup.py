@@ -1,5 +1,6 @@
 """The commands `altlas backup ...`: list, fetch, restore and test the backups of a stack."""
 
+import json
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,11 +9,13 @@ import typer
 
 from altlas.backup import request as requests
 from altlas.backup.job import Jobs, Task
+from altlas.backup.listing import split_list
 from altlas.backup.restore import Restoring
 from altlas.commands.lazy import command_group
-from altlas.commands.options import StackArgument, StackOption, TargetOption, one_stack
+from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, engine_session
+from altlas.session.table import table_text
 from altlas.update.cluster_identity import state_on_its_cluster
 from components.settings import PlatformSettings
 from components.stack.loading import read_platform
@@ -24,10 +27,24 @@ _StoreArgument = Annotated[str, typer.Argument(help="Store: postgres, redis or n
 
 @app.command(name="list")
 def list_backups(
-    store: _StoreArgument, stack: StackArgument = None, stack_option: StackOption = None, target: TargetOption = None
+    store: _StoreArgument,
+    stack: StackArgument = None,
+    stack_option: StackOption = None,
+    target: TargetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the backups of a store, as a Job that mounts them prints them."""
-    _run("list", store, one_stack(stack, stack_option), target)
+    """List the backups of a store. A Job that mounts their volume reads them."""
+    printed = _run("list", store, one_stack(stack, stack_option), target)
+    backups, others = split_list(printed)
+    for line in others:
+        report(line)
+    if as_json:
+        typer.echo(json.dumps(backups, indent=2))
+    elif backups:
+        rows = [(each["backup"], each["taken_at"], str(each["size"]), ", ".join(each["parts"])) for each in backups]
+        typer.echo(table_text(("BACKUP", "TAKEN AT", "BYTES", "PARTS"), rows))
+    else:
+        report("The Job listed no backup.")
 
 
 @app.command()
@@ -88,12 +105,12 @@ def drill(
     store: _StoreArgument, stack: StackArgument = None, stack_option: StackOption = None, target: TargetOption = None
 ) -> None:
     """Run a restore test (a drill): restore the newest backup into a server of its own, compare, print the time."""
-    _run("drill", store, one_stack(stack, stack_option), target)
+    typer.echo(_run("drill", store, one_stack(stack, stack_option), target))
 
 
-def _run(action: str, store: str, stack: str, target: str | None) -> None:
+def _run(action: str, store: str, stack: str, target: str | None) -> str:
     requests.check_store(store, _platform(stack))
-    typer.echo(_opened(stack, target).jobs.run(Task(action, store)))
+    return _opened(stack, target).jobs.run(Task(action, store))
 
 
 def _platform(stack: str) -> PlatformSettings:

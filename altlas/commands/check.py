@@ -18,6 +18,12 @@ _Stacks = Annotated[list[str] | None, typer.Argument(metavar="STACK", help="Stac
 
 
 @app.command()
+def rules(stacks: _Stacks = None) -> None:
+    """Check the rendered objects of a stack against every policy rule."""
+    _run("policy.rules", stacks)
+
+
+@app.command()
 def prove(stacks: _Stacks = None) -> None:
     """Prove that the NetworkPolicies of a stack allow exactly the declared traffic."""
     _run("policy.prove", stacks)

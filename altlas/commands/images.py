@@ -17,6 +17,7 @@ from altlas.images.retire import RECORD_NAME, record, retirement
 from altlas.images.runtimes import runtime_reports
 from altlas.session.console import report as tell
 from altlas.session.console import workspace
+from altlas.session.table import table_text
 from components.stack.image_build import RUNTIME_OF
 from components.stack.image_lock import LOCK_NAME, ImageLock, read_lock
 from components.stack.loading import read_platform
@@ -31,10 +32,11 @@ app = command_group(help="Images of the services: runtimes, lock, retirement.")
 
 @app.command(name="runtimes")
 def runtimes(stack: Annotated[str, typer.Argument(help="Name of a stack.")]) -> None:
-    """Print which runtime each image of a stack has, and name those that nobody mends any more."""
+    """Print the runtime of each image of a stack, and those that are past their end of life."""
     today = datetime.now(UTC).date()
-    for report in runtime_reports(read_platform(workspace().stack_file(stack))):
-        typer.echo(report.as_text(today))
+    reports = runtime_reports(read_platform(workspace().stack_file(stack)))
+    headings = ("SERVICE", "RUNTIME", "VERSION", "FOUND", "SUPPORT")
+    typer.echo(table_text(headings, (each.as_row(today) for each in reports)))
 
 
 @app.command(name="lock")

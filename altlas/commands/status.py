@@ -1,21 +1,30 @@
 """The command `altlas status`."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
 import typer
 
-from altlas.commands.options import StackArgument, StackOption, TargetOption, one_stack
+from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack
 from altlas.session.console import report, workspace
 from altlas.session.kubectl import Kubectl
 from altlas.session.session import choose_target, open_cluster
 from altlas.status.custom_resources import operated_statuses
-from altlas.status.monitoring import monitoring_text
-from altlas.status.rollout import pod_problems, workload_statuses
+from altlas.status.monitoring import MonitoringStatus, monitoring_status, monitoring_text
+from altlas.status.rollout import WorkloadStatus, pod_problems, workload_statuses
 from altlas.status.table import workloads_text
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
 
 
-def status(stack: StackArgument = None, stack_option: StackOption = None, target: TargetOption = None) -> None:
-    """Show what of a stack runs, which targets are down, which alerts fire, and how old the backups are.
+def status(
+    stack: StackArgument = None,
+    stack_option: StackOption = None,
+    target: TargetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what runs of a stack, which targets are down, which alerts fire, and how old the backups are.
 
     Ends with 1 if something is not ready, and says why.
     """
@@ -26,10 +35,32 @@ def status(stack: StackArgument = None, stack_option: StackOption = None, target
     kubeconfig = chosen.kubeconfig or here.kubeconfig(chosen.name)
     kubectl = Kubectl(toolbox.path("kubectl"), kubeconfig)
     statuses = workload_statuses(kubectl, platform.namespace) + operated_statuses(kubectl, platform, chosen)
-    typer.echo(workloads_text(name, platform, statuses, kubeconfig))
-    typer.echo(monitoring_text(platform, chosen, kubectl))
+    monitoring = monitoring_status(platform, chosen, kubectl)
     missing = platform.services.by_name().keys() - {each.name for each in statuses}
     missing |= {each.name for each in statuses if each.operated and not each.is_ready}
+    if as_json:
+        document = {"stack": name, "namespace": platform.namespace, "notReady": sorted(missing)}
+        typer.echo(json.dumps({**document, **_documents(statuses, monitoring)}, indent=2))
+    else:
+        typer.echo(workloads_text(name, platform, statuses, kubeconfig))
+        typer.echo(monitoring_text(monitoring, platform))
     if missing:
         problems = "".join(f"\n  {problem}" for problem in pod_problems(kubectl, platform.namespace))
         raise CommandError(f"not ready: {', '.join(sorted(missing))}{problems}")
+
+
+def _documents(statuses: Sequence[WorkloadStatus], monitoring: MonitoringStatus | str) -> dict[str, object]:
+    """Workloads and monitoring for programs. A simulated operator's servers have no number of ready ones."""
+    workloads = [
+        {
+            "name": each.name,
+            "kind": each.kind,
+            "image": each.image,
+            "ready": each.ready if each.operated else None,
+            "wanted": each.wanted,
+            "nodes": each.nodes,
+        }
+        for each in statuses
+    ]
+    figures = {"unknown": monitoring} if isinstance(monitoring, str) else asdict(monitoring)
+    return {"workloads": workloads, "monitoring": figures}

@@ -1,4 +1,4 @@
-"""Which runtime each image has, and until when its publisher mends it."""
+"""Runtime of each image, and the last day of its support."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,11 +51,11 @@ class RuntimeReport:
     end_of_life: date | None
 
     def is_past(self, today: date) -> bool:
-        """Whether the runtime's publisher has stopped mending it."""
+        """Whether the runtime's publisher has ended its support."""
         return self.end_of_life is not None and today > self.end_of_life
 
-    def as_text(self, today: date) -> str:
-        """One line for people."""
+    def as_row(self, today: date) -> tuple[str, ...]:
+        """Cells of a table: service, runtime, version, origin and support."""
         origin = "in the image" if self.is_recorded else "of the next build"
         if self.end_of_life is None:
             state = "no end of life known here"
@@ -63,7 +63,7 @@ class RuntimeReport:
             state = f"END OF LIFE since {self.end_of_life}: build a new image with a supported version"
         else:
             state = f"supported until {self.end_of_life}"
-        return f"{self.service:<22}{self.runtime:<8}{self.version:<7}{origin:<18}{state}"
+        return self.service, self.runtime, self.version, origin, state
 
 
 def runtime_reports(platform: PlatformSettings) -> tuple[RuntimeReport, ...]:

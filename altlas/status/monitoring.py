@@ -1,7 +1,7 @@
-"""What monitoring knows about a stack at this moment: targets, firing alerts and the age of the backups.
+"""Targets, firing alerts and age of the backups of a stack, as its Prometheus reports them at this moment.
 
-Asked of Prometheus itself, through the API server's proxy, so that nothing has to be opened. What cannot be asked is
-unknown and says why; nothing is made up.
+Queries go through the API server's proxy, so that no port has to be opened. Where Prometheus cannot be queried, the
+answer is a reason instead of figures.
 """
 
 import json
@@ -17,26 +17,26 @@ from components.settings import PlatformSettings
 from rendering.errors import CommandError
 
 Ask = Callable[[str], str]
-"""Answers a path of Prometheus' HTTP API, or raises CommandError."""
+"""Queries a path of Prometheus' HTTP API, or raises CommandError."""
 
 SERVICE = "prometheus-operated:web"
 """The Service that Prometheus Operator makes for a Prometheus, with the name of its port."""
 
 _AGE = "time() - max by (store) (alt_las_backup_dump_last_success_timestamp_seconds)"
-_SIGN_OF_LIFE = "heartbeat"
+_WATCHDOG = "heartbeat"
 _MINUTE, _HOUR, _DAY = 60, 3600, 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringStatus:
-    """What Prometheus says.
+    """Figures of Prometheus.
 
     Attributes:
-        up: Targets that were scraped at the last try.
+        up: Targets whose last scrape succeeded.
         down: The others, each with the reason.
-        firing: Alerts that fire, without the sign of life.
-        alive: Whether the alert that always fires does.
-        backup_seconds: Age of the newest good dump by store.
+        firing: Firing alerts without the Watchdog.
+        alive: Whether the Watchdog, which always fires, does.
+        backup_seconds: Age of the newest good backup by store.
     """
 
     up: int
@@ -47,16 +47,16 @@ class MonitoringStatus:
 
 
 def through_the_api_server(kubectl: Kubectl, namespace: str) -> Ask:
-    """The way to the Prometheus of a stack for whoever may use the API server's proxy."""
+    """Queries of the Prometheus of a stack, for users who may use the API server's proxy."""
     prefix = f"/api/v1/namespaces/{namespace}/services/{SERVICE}/proxy"
     return lambda path: kubectl.text("get", "--raw", f"{prefix}{path}")
 
 
 def read_status(ask: Ask) -> MonitoringStatus:
-    """Ask Prometheus.
+    """Query Prometheus.
 
     Raises:
-        CommandError: It does not answer, or not as Prometheus does.
+        CommandError: It does not answer, or the answer is not one of Prometheus.
     """
     targets = _data(ask("/api/v1/targets?state=active"), "activeTargets")
     alerts = [each for each in _data(ask("/api/v1/alerts"), "alerts") if each.get("state") == "firing"]
@@ -65,28 +65,30 @@ def read_status(ask: Ask) -> MonitoringStatus:
     return MonitoringStatus(
         up=sum(each["health"] == "up" for each in targets),
         down=tuple(sorted(_target(each) for each in targets if each["health"] != "up")),
-        firing=tuple(sorted(_alert(each["labels"]) for each in alerts if each["labels"]["severity"] != _SIGN_OF_LIFE)),
-        alive=_SIGN_OF_LIFE in severities,
+        firing=tuple(sorted(_alert(each["labels"]) for each in alerts if each["labels"]["severity"] != _WATCHDOG)),
+        alive=_WATCHDOG in severities,
         backup_seconds={each["metric"]["store"]: float(each["value"][1]) for each in ages},
     )
 
 
-def monitoring_text(platform: PlatformSettings, target: cluster.Target, kubectl: Kubectl) -> str:
-    """The part of `altlas status` about monitoring: three lines, or one that says why there are none."""
+def monitoring_status(platform: PlatformSettings, target: cluster.Target, kubectl: Kubectl) -> MonitoringStatus | str:
+    """The figures of a stack's Prometheus, or the reason why there are none."""
     why = _unknown(platform, target)
-    if why is None:
-        try:
-            return status_text(read_status(through_the_api_server(kubectl, platform.namespace)), platform)
-        except CommandError as error:
-            why = f"Prometheus does not answer: {' '.join(str(error).split())}"
-    return f"monitoring: unknown: {why}"
+    if why is not None:
+        return why
+    try:
+        return read_status(through_the_api_server(kubectl, platform.namespace))
+    except CommandError as error:
+        return f"Prometheus does not answer: {' '.join(str(error).split())}"
 
 
-def status_text(status: MonitoringStatus, platform: PlatformSettings) -> str:
-    """What Prometheus said, for people."""
+def monitoring_text(status: MonitoringStatus | str, platform: PlatformSettings) -> str:
+    """The lines of `altlas status` about monitoring."""
+    if isinstance(status, str):
+        return f"monitoring: unknown: {status}"
     total = status.up + len(status.down)
     down = f"; down: {', '.join(status.down)}" if status.down else ""
-    lost = "" if status.alive else "; the sign of life (Watchdog) does not fire, so there may be others"
+    lost = "" if status.alive else "; the Watchdog does not fire, so there may be others"
     return "\n".join(
         [
             f"targets:  {status.up} of {total} up{down}",
@@ -100,9 +102,9 @@ def _unknown(platform: PlatformSettings, target: cluster.Target) -> str | None:
     if platform.prometheus is None:
         return "the stack has no Prometheus (`prometheus: null`)"
     if not platform.prometheus.is_managed:
-        return "the cluster's own Prometheus scrapes the stack (`prometheus.mode: external`); ask that one"
+        return "the cluster's own Prometheus scrapes the stack (`prometheus.mode: external`); query that one"
     if not target.runs_containers:
-        return f"not proven here: no container runs on {target.name}, so Prometheus cannot be asked"
+        return f"not proven here: no container runs on {target.name}, so Prometheus cannot be queried"
     return None
 
 
@@ -110,7 +112,7 @@ def _backups(status: MonitoringStatus, platform: PlatformSettings) -> str:
     if platform.backup is None:
         return "none are made (`backup: null`)"
     if not status.backup_seconds:
-        return "unknown: Prometheus has no report of a dump"
+        return "unknown: Prometheus has no report of a backup"
     ages = (f"{store} {_duration(seconds)}" for store, seconds in sorted(status.backup_seconds.items()))
     stores = {store for store in STORES if getattr(platform, store) is not None}
     without = sorted(stores - status.backup_seconds.keys())
@@ -140,7 +142,7 @@ def _data(text: str, key: str) -> list[Mapping[str, Any]]:
         answer = json.loads(text)
         found: list[Mapping[str, Any]] = answer["data"][key]
     except (ValueError, KeyError, TypeError):
-        raise CommandError(f"this is no answer of Prometheus: {text[:80]!r}") from None
+        raise CommandError(f"this is not an answer of Prometheus: {text[:80]!r}") from None
     return found
 
 

@@ -1,8 +1,9 @@
-"""What a person sees at the end: a table of what runs and how to look further."""
+"""The text of `altlas status` and of the end of `altlas up`: a table of workloads, and how to look further."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from altlas.session.table import table_text
 from altlas.status.rollout import WorkloadStatus
 from components.settings import PlatformSettings
 
@@ -11,16 +12,13 @@ _SIMULATED = "-: servers that an operator makes; operators are simulated here, s
 
 
 def workloads_text(stack: str, platform: PlatformSettings, statuses: Sequence[WorkloadStatus], kubeconfig: Path) -> str:
-    """What runs, how many of its pods are ready, where, and the lines to look at them."""
-    rows = [_HEADINGS, *map(_row, statuses)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    """The workloads with their ready pods, images and nodes, and the commands to look at them."""
     kubectl = f"kubectl --kubeconfig {kubeconfig} --namespace {platform.namespace} get deployments,statefulsets,pods"
     return "\n".join(
         [
             "",
             f"{stack} in namespace {platform.namespace}",
-            *table,
+            table_text(_HEADINGS, map(_row, statuses)),
             *([] if all(each.operated for each in statuses) else [_SIMULATED]),
             "",
             f"look:  {kubectl}",

@@ -101,3 +101,9 @@ def test_a_rotation_takes_the_stack_before_the_secrets(altlas: Altlas) -> None:
     without = altlas("secrets", "rotate", "beta")
     assert without.code == 2
     assert "name at least one secret" in without.error
+
+
+@pytest.mark.parametrize(("command", "stack", "code"), [("rules", "alpha", 0), ("matrix", "gamma", 2)])
+def test_a_check_ends_as_the_policies_do(altlas: Altlas, command: str, stack: str, code: int) -> None:
+    """They run in a process of their own, whose exit code is passed on."""
+    assert altlas("check", command, stack).code == code

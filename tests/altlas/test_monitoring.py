@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from altlas.session.kubectl import Kubectl
-from altlas.status.monitoring import monitoring_text, read_status, status_text
+from altlas.status.monitoring import monitoring_status, monitoring_text, read_status
 from cluster import Target
 from rendering.errors import CommandError
 from tests.support.documents import alpha_settings
@@ -46,8 +46,8 @@ def api(path: str) -> str:
 
 
 def test_targets_alerts_and_backups_are_on_one_screen() -> None:
-    """Pending alerts are none yet, and the sign of life is none either."""
-    text = status_text(read_status(api), alpha_settings())
+    """Pending alerts are none yet, and the Watchdog is none either."""
+    text = monitoring_text(read_status(api), alpha_settings())
     assert text.splitlines() == [
         "targets:  1 of 2 up; down: nats b:2 (connection refused)",
         "alerts:   2 firing: RestoreDrillFailed redis (page), TargetDown nats (ticket)",
@@ -55,21 +55,21 @@ def test_targets_alerts_and_backups_are_on_one_screen() -> None:
     ]
 
 
-def test_a_missing_sign_of_life_and_missing_reports_are_said() -> None:
+def test_a_missing_watchdog_and_missing_reports_are_said() -> None:
     """An empty list of alerts is no good news when rules are not evaluated."""
 
     def silent(path: str) -> str:
         return answer("activeTargets" if "targets" in path else "alerts" if "alerts" in path else "result")
 
-    text = status_text(read_status(silent), alpha_settings())
-    assert "0 firing; the sign of life (Watchdog) does not fire" in text
-    assert "backups:  unknown: Prometheus has no report of a dump" in text
+    text = monitoring_text(read_status(silent), alpha_settings())
+    assert "0 firing; the Watchdog does not fire" in text
+    assert "backups:  unknown: Prometheus has no report of a backup" in text
 
 
 @pytest.mark.parametrize("text", ["", "<html>no endpoints available</html>", "[]", '{"data": null}'])
 def test_what_is_no_answer_of_prometheus_is_refused(text: str) -> None:
     """Such as the page of a proxy."""
-    with pytest.raises(CommandError, match="this is no answer of Prometheus"):
+    with pytest.raises(CommandError, match="this is not an answer of Prometheus"):
         read_status(lambda _: text)
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_asked_is_unknown_and_says_why(
 ) -> None:
     """Nothing is started for it."""
     kubectl = Kubectl(tmp_path / "missing", tmp_path / "kubeconfig")
-    text = monitoring_text(alpha_settings(changes), target, kubectl)
+    text = monitoring_text(monitoring_status(alpha_settings(changes), target, kubectl), alpha_settings(changes))
     assert text.startswith(f"monitoring: unknown: {why}")
 
 
@@ -102,6 +102,7 @@ def test_a_prometheus_that_does_not_answer_is_unknown(tmp_path: Path) -> None:
     program = tmp_path / "kubectl"
     program.write_text("#!/bin/sh\necho 'no endpoints available for service' >&2\nexit 1\n")
     program.chmod(0o755)
-    text = monitoring_text(alpha_settings(), KIND, Kubectl(program, tmp_path / "kubeconfig"))
+    kubectl = Kubectl(program, tmp_path / "kubeconfig")
+    text = monitoring_text(monitoring_status(alpha_settings(), KIND, kubectl), alpha_settings())
     assert text.startswith("monitoring: unknown: Prometheus does not answer: `kubectl get --raw /api/v1/namespaces/")
     assert "no endpoints available for service" in text

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from altlas.status.monitoring import read_status, status_text
+from altlas.status.monitoring import monitoring_text, read_status
 from components.observability.alerts.known_metrics import exported_metrics
 from components.observability.metrics.alertmanager import configuration, needed_secrets
 from components.settings.alertmanager import AlertmanagerSettings
@@ -221,7 +221,7 @@ def test_status_reads_a_real_prometheus(running: Running) -> None:
     said = [""]
 
     def is_complete() -> bool:
-        said[0] = status_text(read_status(running.ask), alpha_settings())
+        said[0] = monitoring_text(read_status(running.ask), alpha_settings())
         return "7 of 7 up" in said[0] and "RestoreDrillFailed" in said[0]
 
     wait_until(is_complete, "targets and alerts are shown", 60)
