@@ -5,8 +5,6 @@ from typing import Any
 
 import pulumi
 
-from components.observability.alerts.queries import UnknownMetricError
-from components.observability.alerts.rules import series_of
 from components.observability.dashboards import grafana
 from components.observability.dashboards.grafana_configuration import Source, loki_source, prometheus_source
 from components.observability.logs import alloy, loki
@@ -52,16 +50,9 @@ def sources(platform: PlatformSettings) -> tuple[Source, ...]:
 
 
 def stack_dashboards(platform: PlatformSettings, graph: ServiceGraph, stack: str) -> Mapping[str, Mapping[str, Any]]:
-    """The dashboards of a stack by their identifier.
-
-    Raises:
-        pulumi.RunError: A dashboard asks for what nobody exports; nothing of Grafana was registered.
-    """
+    """The dashboards of a stack by their identifier."""
     # Half a hundred modules that a stack without Grafana does not need.
     from components.observability.dashboards.boards import dashboards  # noqa: PLC0415
     from components.observability.dashboards.view import view_of  # noqa: PLC0415
 
-    try:
-        return dashboards(view_of(platform, graph, stack), series_of(platform))
-    except UnknownMetricError as error:
-        raise pulumi.RunError(str(error)) from None
+    return dashboards(view_of(platform, graph, stack))

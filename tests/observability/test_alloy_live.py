@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from components.observability.alerts.known_metrics import exported_metrics
 from components.traffic.observers import LOKI_PORT
 from tests.observability import alloy_server
 from tests.observability.alloy_server import Alloy
@@ -20,6 +19,7 @@ from tests.observability.official import OFFICIAL, official
 from tests.observability.stand_in_kubelet import NODE, Kubelet, kubelet
 from tests.observability.test_alloy import configuration
 from tests.support.figures import Figures
+from tests.support.known_metrics import exported_metrics
 from tests.support.loopback import addresses, wait_until
 from tests.support.own_cluster import NAMESPACE, OwnCluster
 

@@ -10,35 +10,26 @@ from typing import Any
 
 import pytest
 
-from components.observability.alerts.queries import metric_names
-from components.observability.alerts.rules import series_of
-from components.observability.dashboards.boards import PlacedQuery, queries_of
 from components.observability.dashboards.grafana_configuration import LOKI_UID, PROMETHEUS_UID
 from tests.observability.logql import as_promql, labels
 from tests.observability.loki_server import Loki, loki_of, running
 from tests.support.documents import STACKS
 from tests.support.figures import Figures
+from tests.support.known_metrics import series_of
 from tests.support.loopback import platform_settings
 from tests.support.programs import objects, parsed, run
+from tests.support.promql import PlacedQuery, dashboards_of, metric_names, queries_of
 
 pytestmark = pytest.mark.data
 VARIABLES = {"$__rate_interval": "5m", "$__auto": "1m", "$service": "api-gateway|nats", "$search": "time.?out"}
 """What Grafana puts in place of a variable, by one example."""
 
 
-def dashboards(stack: str) -> dict[str, dict[str, Any]]:
-    """The dashboards that a stack's Grafana reads, by file name."""
-    (content,) = (
-        each["data"]
-        for each in objects(stack)
-        if each["kind"] == "ConfigMap" and each["metadata"]["name"].startswith("grafana-configuration-")
-    )
-    return {name: json.loads(text) for name, text in content.items() if name.endswith(".json")}
-
-
 def queries(stack: str, source: str) -> list[PlacedQuery]:
     """Every query of a stack's dashboards to one datasource."""
-    return [query for each in dashboards(stack).values() for query in queries_of(each) if query.source == source]
+    return [
+        query for each in dashboards_of(objects(stack)).values() for query in queries_of(each) if query.source == source
+    ]
 
 
 def filled(query: PlacedQuery) -> str:
@@ -68,7 +59,7 @@ def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loki]:
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_dashboard_keeps_to_grafana_s_schema(tmp_path: Path, stack: str, figures: Figures) -> None:
     """Panels and queries by the schemas of their own kinds; a service has a dashboard by being declared."""
-    documents = dashboards(stack)
+    documents = dashboards_of(objects(stack))
     run("grafana-schema", *write(tmp_path, documents))
     services = platform_settings(stack).services.by_name()
     shared = {"alt-las-overview.json", "alt-las-stores.json", "alt-las-deployments.json", "alt-las-logs.json"}
@@ -86,7 +77,7 @@ def test_every_dashboard_keeps_to_grafana_s_schema(tmp_path: Path, stack: str, f
 )
 def test_a_dashboard_with_a_wrong_field_is_refused(tmp_path: Path, change: Mapping[str, Any], message: str) -> None:
     """The control: an unknown field, a wrong type, and an unknown option of a panel."""
-    document = dashboards("alpha")["alt-las-overview.json"] | dict(change)
+    document = dashboards_of(objects("alpha"))["alt-las-overview.json"] | dict(change)
     assert message in run("grafana-schema", *write(tmp_path, {"wrong.json": document}), code=1)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from altlas.status.monitoring import monitoring_text, read_status
-from components.observability.alerts.known_metrics import exported_metrics
 from components.observability.metrics.alertmanager import configuration, needed_secrets
 from components.settings.alertmanager import AlertmanagerSettings
 from components.stack.loading import parse_platform
@@ -21,6 +20,7 @@ from rendering.errors import CommandError
 from tests.observability.loopback_stack import StandIn, on_loopback, stand_in
 from tests.support.documents import STACKS, alpha_settings, alpha_with
 from tests.support.figures import Figures
+from tests.support.known_metrics import exported_metrics
 from tests.support.loopback import Process, addresses, answers, wait_until
 from tests.support.programs import objects, operator_configuration, program, run, write_rules
 

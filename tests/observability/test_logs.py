@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from components.observability.alerts.known_metrics import exported_metrics
 from components.observability.logs.loki_configuration import configuration_file
 from components.settings.loki import LokiObjectStoreSettings, LokiSettings
 from tests.observability.loki_keys import problems
 from tests.observability.loki_server import Loki, loki_of, running, write_configuration
 from tests.support.figures import Figures
+from tests.support.known_metrics import exported_metrics
 from tests.support.loopback import platform_settings
 from tests.support.programs import run
 

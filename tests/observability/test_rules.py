@@ -9,15 +9,15 @@ import pytest
 import yaml
 
 from components.observability.alerts.alert import runbook_page
-from components.observability.alerts.queries import metric_names
-from components.observability.alerts.rules import series_of
 from components.stack.loading import parse_platform
 from rendering.recorder import record
 from tests.observability.scenario import Scenario, Series
 from tests.observability.scenarios import KUBELET, SCENARIOS
 from tests.support.documents import ROOT, STACKS, alpha_with, platform_of
 from tests.support.figures import Figures
+from tests.support.known_metrics import series_of
 from tests.support.programs import objects, parsed, rules, run, write_rules
+from tests.support.promql import metric_names
 
 pytestmark = pytest.mark.data
 EXTERNAL = {"mode": "external", "external": {"monitorLabels": {"release": "stack"}}}
@@ -123,7 +123,7 @@ def test_a_wrong_expectation_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_query_parses_and_asks_for_known_metrics_only(stack: str, figures: Figures) -> None:
-    """By Prometheus' own parser, which also confirms the quick reading that the program does itself."""
+    """By Prometheus' own parser, which also confirms the quick reading of the tests without programs."""
     queries = [rule["expr"] for rule in rules(objects(stack))]
     answers = parsed(queries)
     assert [answer["error"] for answer in answers if "error" in answer] == []

@@ -5,11 +5,9 @@ from typing import Any
 
 from components.kubernetes.object import Manifest
 from components.observability.alerts.alert import Alert
-from components.observability.alerts.known_metrics import Metric, known_series
 from components.observability.alerts.logs import log_alerts
 from components.observability.alerts.monitoring import monitoring_alerts
 from components.observability.alerts.platform import platform_alerts
-from components.observability.alerts.queries import require_known
 from components.observability.alerts.slo import burn_alerts, recording_rules
 from components.observability.alerts.stores import store_alerts
 from components.observability.metrics.monitors import monitor_metadata
@@ -37,11 +35,7 @@ def alerts(platform: PlatformSettings, jobs: Iterable[str]) -> tuple[Alert, ...]
 
 
 def groups(platform: PlatformSettings, jobs: Iterable[str]) -> list[Group]:
-    """Every group of rules of a stack, checked.
-
-    Raises:
-        UnknownMetricError: A rule asks for what nobody exports.
-    """
+    """Every group of rules of a stack."""
     made: list[Group] = [
         {"name": "objectives", "rules": recording_rules(platform)},
         {"name": "budgets", "rules": [alert.as_rule() for alert in burn_alerts(platform)]},
@@ -50,22 +44,7 @@ def groups(platform: PlatformSettings, jobs: Iterable[str]) -> list[Group]:
         {"name": "logs", "rules": [alert.as_rule() for alert in log_alerts(platform)]},
         {"name": "monitoring", "rules": [alert.as_rule() for alert in monitoring_alerts(platform, jobs)]},
     ]
-    known = series_of(platform)
-    for group in made:
-        for rule in group["rules"]:
-            require_known(f"rule {rule.get('alert') or rule['record']}", rule["expr"], known)
     return [group for group in made if group["rules"]]
-
-
-def series_of(platform: PlatformSettings) -> frozenset[str]:
-    """Every series that a rule or a dashboard of a stack may ask for: what is exported and what is recorded."""
-    return known_series(tuple(recorded_metrics(platform)))
-
-
-def recorded_metrics(platform: PlatformSettings) -> Iterator[Metric]:
-    """What the recording rules of a stack make; dashboards may ask for it."""
-    for name in dict.fromkeys(str(rule["record"]) for rule in recording_rules(platform)):
-        yield Metric(name=name, type="recorded", exporter="rules", source="components/observability/alerts/slo.py")
 
 
 def rule_objects(platform: PlatformSettings, jobs: Iterable[str]) -> Iterator[Manifest]:

@@ -1,4 +1,4 @@
-"""Grafana's objects: closed, quiet, provisioned only; and dashboards that ask for nothing unknown."""
+"""Grafana's objects: closed, quiet, provisioned only."""
 
 import configparser
 import itertools
@@ -8,18 +8,15 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import pulumi
 import pytest
 
 from altlas.pictures.dashboard import block_diagram
-from components.observability.alerts.queries import UnknownMetricError
-from components.observability.dashboards import boards as dashboards
-from components.observability.dashboards import expressions
 from components.observability.dashboards.grafana import Shown, configuration_content
 from components.settings.grafana import GrafanaSettings
 from rendering.recorder import Recorder, record
 from tests.support.documents import ROOT, STACKS, alpha_settings, alpha_with, platform_of
 from tests.support.program import find, scraped_on
+from tests.support.promql import queries_of
 
 HOST = "grafana.alt-las.local"
 WITH_HOST = {"grafana.host": HOST, "ingress.tls": {"additional": [{"host": HOST, "secretName": "grafana-tls"}]}}
@@ -92,7 +89,7 @@ def test_datasources_and_dashboards_cannot_be_changed_in_grafana(programs: Mappi
     assert (provider["disableDeletion"], provider["allowUiUpdates"]) == (True, False)
     boards = [json.loads(text) for name, text in files.items() if name.endswith(".json")]
     assert {board["editable"] for board in boards} == {False}
-    used = {query.source for board in boards for query in dashboards.queries_of(board)}
+    used = {query.source for board in boards for query in queries_of(board)}
     assert used == {source["uid"] for source in sources}
 
 
@@ -117,23 +114,6 @@ def test_with_a_host_the_ingress_controller_reaches_it_by_tls_on_that_host_alone
     assert scraped == scraped_on(3000)
     ini = settings_of(objects)
     assert (ini["server"]["root_url"], ini["security"]["cookie_secure"]) == (f"https://{HOST}/", "true")
-
-
-def test_a_query_on_an_unknown_metric_is_refused_with_dashboard_panel_and_cure() -> None:
-    """Before Grafana is registered: an empty panel would tell nobody that its name is wrong."""
-    wrong = {"title": "Wrong", "panels": [{"title": "Rates", "targets": [
-        {"datasource": {"uid": "prometheus"}, "expr": "rate(http_requests_totl[5m])"}]}]}  # fmt: skip
-    with pytest.raises(UnknownMetricError) as caught:
-        dashboards.check_queries([wrong], frozenset({"up"}))
-    assert str(caught.value).startswith("dashboard 'Wrong', panel 'Rates': asks for http_requests_totl, which no")
-    assert "known_metrics.py" in str(caught.value)
-
-
-def test_the_program_ends_with_that_message_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A RunError is shown by Pulumi as it is."""
-    monkeypatch.setattr(expressions, "ERRORS", "service:slo_errorz:ratio_rate")
-    with pytest.raises(pulumi.RunError, match="asks for service:slo_errorz:ratio_rate1d"):
-        record("alpha", platform_of("alpha"))
 
 
 def test_dashboards_that_fit_no_config_map_are_refused() -> None:

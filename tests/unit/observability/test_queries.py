@@ -1,9 +1,16 @@
-"""Which metrics a query asks for, and the refusal of unknown ones."""
+"""No query of a stack asks for a metric that no exporter has."""
+
+from typing import Any
 
 import pytest
 
-from components.observability.alerts.known_metrics import exported_metrics, known_series
-from components.observability.alerts.queries import UnknownMetricError, metric_names, require_known
+from components.observability.dashboards import expressions
+from components.stack.loading import parse_platform
+from rendering.recorder import record
+from tests.policy.settings_variations import repeatable, variation
+from tests.support.documents import STACKS, alpha_settings, alpha_with, platform_of
+from tests.support.known_metrics import exported_metrics, series_of
+from tests.support.promql import dashboards_of, metric_names, unknown_metrics
 
 
 @pytest.mark.parametrize(
@@ -26,18 +33,35 @@ def test_names_of_metrics_are_told_from_functions_labels_and_durations(query: st
     assert metric_names(query) == names
 
 
-def test_a_query_on_an_unknown_metric_is_refused_with_its_place_and_a_cure() -> None:
-    """An empty panel tells nobody that its name is wrong."""
-    with pytest.raises(UnknownMetricError) as caught:
-        require_known("dashboard overview, panel 3", "rate(http_requests_totl[5m]) + up", known_series())
-    message = str(caught.value)
-    assert message.startswith("dashboard overview, panel 3: asks for http_requests_totl, which no exporter")
-    assert "components/observability/alerts/known_metrics.py" in message
+EXTERNAL = {"mode": "external", "external": {"monitorLabels": {"release": "stack"}}}
+DOCUMENTS = {
+    **{stack: platform_of(stack) for stack in STACKS},
+    "other monitoring": alpha_with({"prometheus": EXTERNAL, "alertmanager": None}),
+    **{f"variation {number}": variation(platform_of("beta"), repeatable(number)) for number in range(4)},
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_no_rule_and_no_dashboard_asks_for_an_unknown_metric(document: dict[str, Any]) -> None:
+    """An empty panel tells nobody that its name is wrong, and such an alert never fires."""
+    made = record("alpha", document).objects
+    assert unknown_metrics(made, series_of(parse_platform(document))) == []
+    assert dashboards_of(made)
+
+
+def test_an_unknown_metric_is_named_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: the rule, or the dashboard and the panel."""
+    monkeypatch.setattr(expressions, "ERRORS", "service:slo_errorz:ratio_rate")
+    document = platform_of("alpha")
+    made = record("alpha", document).objects
+    found = unknown_metrics(made, series_of(parse_platform(document)) - {"redis_up"})
+    assert any(each.startswith("rule RedisDown: redis_up") for each in found)
+    assert any(each.startswith("dashboard ") and ", panel " in each and "slo_errorz" in each for each in found)
 
 
 def test_a_histogram_is_asked_for_by_its_series_only() -> None:
     """There is no series of the bare name."""
-    known = known_series()
+    known = series_of(alpha_settings())
     assert {f"http_request_duration_ms_{suffix}" for suffix in ("bucket", "count", "sum")} <= known
     assert "http_request_duration_ms" not in known
 

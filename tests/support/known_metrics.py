@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-MetricType = Literal["counter", "gauge", "histogram", "summary", "info", "recorded"]
+from components.observability.alerts.slo import recording_rules
+from components.settings import PlatformSettings
+
+MetricType = Literal["counter", "gauge", "histogram", "summary", "info"]
 
 _SERIES_OF: Mapping[str, tuple[str, ...]] = {
     "histogram": ("_bucket", "_count", "_sum"),
@@ -22,7 +25,7 @@ class Metric:
 
     Attributes:
         name: Its name, without the suffixes of a histogram's series.
-        type: Its type; `recorded` for one that a recording rule makes.
+        type: Its type.
         exporter: Who exports it.
         source: Where its name was read.
     """
@@ -220,10 +223,7 @@ def exported_metrics() -> Iterator[Metric]:
             yield Metric(name=f"{prefix}{name}", type=kind, exporter=exporter, source=source)
 
 
-def known_series(recorded: Iterator[Metric] | tuple[Metric, ...] = ()) -> frozenset[str]:
-    """Names of all series that a query may ask for.
-
-    Args:
-        recorded: Metrics that recording rules make.
-    """
-    return frozenset(name for metric in (*exported_metrics(), *recorded) for name in metric.series)
+def series_of(platform: PlatformSettings) -> frozenset[str]:
+    """Names of all series that a rule or a dashboard of a stack may ask for: what is exported and what is recorded."""
+    recorded = dict.fromkeys(str(rule["record"]) for rule in recording_rules(platform))
+    return frozenset(recorded) | {name for metric in exported_metrics() for name in metric.series}
