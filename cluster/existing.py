@@ -1,4 +1,4 @@
-"""A cluster that somebody else runs, named by a kubeconfig: it is looked at, never started or stopped."""
+"""A cluster that is not run by this project, named by a kubeconfig: it is looked at, never started or stopped."""
 
 from __future__ import annotations
 

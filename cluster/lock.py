@@ -21,7 +21,7 @@ def exclusive_lock(path: Path, timeout_seconds: float, report: Callable[[str], N
     Args:
         path: the lock file; it is created, and holds the process identifier of the last holder.
         timeout_seconds: how long to wait for another holder.
-        report: told once when there is somebody to wait for.
+        report: told once when another command holds the lock.
 
     Raises:
         ClusterError: if the other holder does not finish in time.

@@ -66,7 +66,7 @@ def settle_ports(
         A port for each name; all different.
 
     Raises:
-        ClusterError: if a requested port is taken by somebody else.
+        ClusterError: if a requested port is taken by another program.
     """
     settled: dict[str, int] = {}
     reserved = {*kept.values(), *requested.values()}

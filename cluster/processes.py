@@ -172,7 +172,7 @@ def _linux_stat(pid: int) -> list[str] | None:
 
 
 def _linux_start(fields: list[str]) -> str:
-    # Ticks since the machine was started; a restart of the machine begins anew, hence its identifier.
+    # Ticks since the machine was started; a restart of the machine counts from zero, hence its identifier.
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot}/{fields[19]}"
 

@@ -246,7 +246,7 @@ class Simulator:
         if still_open:
             self._report(
                 f"All processes of this cluster have ended, yet a program listens on port {', '.join(still_open)}. "
-                "It belongs to somebody else; the next start chooses another port."
+                "It is not of this cluster; the next start chooses another port."
             )
 
     def _running(self, state: State) -> set[str]:

@@ -51,7 +51,7 @@ def choose_target(
 
     In this order: the target that was named; a kubeconfig that was named; k3d where a Docker engine answers;
     else the simulated cluster. The file ~/.kube/config is never taken unless it is named, because whatever it
-    points at today could be somebody's production.
+    points at today could be a production cluster.
 
     Args:
         environment: TARGET and KUBECONFIG are read from it.

@@ -52,7 +52,7 @@ def simulator(
 
 
 class Api:
-    """Requests of a test to a cluster; made anew for each because ports may change."""
+    """Requests of a test to a cluster; made for each test because ports may change."""
 
     def __init__(self, simulator: Simulator) -> None:
         """Prepare, without connecting."""

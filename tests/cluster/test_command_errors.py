@@ -114,7 +114,7 @@ def test_a_lock_is_free_again_after_its_use(tmp_path: Path) -> None:
 
 
 def test_a_lock_on_a_removed_file_does_not_count(tmp_path: Path) -> None:
-    """Whoever waited while the cluster was deleted must take the lock that all others see."""
+    """A command that waited while the cluster was deleted must take the lock that all others see."""
     path = tmp_path / "lock"
     with path.open("w") as stale:
         path.unlink()

@@ -51,7 +51,7 @@ def test_a_port_in_use_by_our_own_process_stays(taken: int) -> None:
     assert settle_ports(kept, {"api"}, NAMES, {}, pytest.fail) == kept
 
 
-def test_a_kept_port_that_somebody_else_took_is_replaced_and_reported(taken: int) -> None:
+def test_a_kept_port_that_another_program_took_is_replaced_and_reported(taken: int) -> None:
     """The cluster still starts, and the user learns why the address changed."""
     reports: list[str] = []
     settled = settle_ports({**_free_ports(), "api": taken}, (), NAMES, {}, reports.append)

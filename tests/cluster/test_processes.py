@@ -73,12 +73,12 @@ def test_a_process_that_ignores_the_polite_signal_is_killed_and_named(start: Sta
 
 
 def test_a_recycled_process_identifier_is_never_taken_for_ours(start: Start) -> None:
-    """After a restart of the machine, somebody else may have the recorded identifier: it is left alone."""
-    somebody = start()
-    ours = replace(somebody, started="earlier")
+    """After a restart of the machine, another process may have the recorded identifier: it is left alone."""
+    foreign = start()
+    ours = replace(foreign, started="earlier")
     assert not is_running(ours)
     assert stop_processes([ours], 1) == []
-    assert is_running(somebody)
+    assert is_running(foreign)
 
 
 def test_a_process_sees_nothing_of_the_users_environment(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_a_named_target_wins_over_everything(name: str, kubeconfig: Path) -> Non
 
 
 def test_a_named_kubeconfig_wins_over_docker(kubeconfig: Path) -> None:
-    """Whoever sets KUBECONFIG means that cluster."""
+    """A user who sets KUBECONFIG means that cluster."""
     target = choose_target({"KUBECONFIG": str(kubeconfig)}, _never_asked)
     assert (target.name, target.kubeconfig) == ("kubeconfig", kubeconfig)
     assert str(target) == f"Target kubeconfig: KUBECONFIG names {kubeconfig}."

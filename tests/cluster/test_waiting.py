@@ -63,7 +63,7 @@ def test_an_error_ends_the_wait(pauses: list[float]) -> None:
 
 
 def test_what_is_still_missing_is_reported_every_ten_seconds(pauses: list[float]) -> None:
-    """Whoever waits sees what for; a short wait says nothing."""
+    """A user sees what is waited for; a short wait says nothing."""
     answers = _answers(*range(25, 0, -1), 0)
     reports: list[tuple[float, int | None]] = []
     wait_for(

@@ -1,4 +1,4 @@
-"""The metrics that somebody exports: the one list against which rules and dashboards are checked.
+"""The metrics that exporters of a stack have: the one list against which rules and dashboards are checked.
 
 A name that stands here was read in the source or the documentation of its exporter; `source` says where. What no
 exporter of the stack has must not be added, or a rule or a panel would stay empty and nothing would say so.
