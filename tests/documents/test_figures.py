@@ -3,9 +3,12 @@
 import json
 import re
 
+import pytest
+
 from components.settings.platform import PlatformSettings
 from components.stack.loading import parse_platform
 from rendering.errors import ExitCode
+from rendering.recorder import record
 from tests.documents.pages import ROOT
 from tests.support.documents import STACKS, platform_of
 
@@ -64,6 +67,20 @@ def test_scanners_have_the_pinned_versions() -> None:
     named = re.findall(r"\b(checkov|kube-score|kubeconform|trivy|actionlint|zizmor|pip-audit) ([\d.]+)", text)
     assert len(named) == 7
     assert [each for each in named if not versions[each[0]].startswith(each[1])] == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_only_the_named_pods_have_a_token(stack: str) -> None:
+    """docs/observability.md names the workloads whose pods may ask the API server."""
+    having = set()
+    for each in record(stack, platform_of(stack)).objects:
+        spec = each.get("spec", {})
+        pod = spec.get("jobTemplate", {}).get("spec", spec).get("template", {}).get("spec", {})
+        if "containers" in pod and pod.get("automountServiceAccountToken") is not False:
+            having.add(each["metadata"]["name"])
+    text = (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"Of the pods of this program only (.+) have a token", text)
+    assert having == set(re.findall(r"`([\w-]+)`", sentence))
 
 
 def test_exit_codes_are_those_of_the_command() -> None:
