@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from cluster.control_plane import API_SERVER, PROGRAMS
 from cluster.errors import ClusterError
 from cluster.simulator import Simulator
 from cluster.trust import administrator_files
+from cluster.waiting import wait_for
 
 PROGRAMS_VARIABLE = "ALT_LAS_TEST_PROGRAMS"
 WAIT_SECONDS = 60
@@ -73,14 +73,14 @@ class Api:
 
     def eventually(self, path: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Return an object once something holds for it; fail if that takes too long."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        found = None
-        while time.monotonic() < deadline:
-            found = self.client.get(path)
-            if found is not None and holds(found):
-                return found
-            time.sleep(0.05)
-        pytest.fail(f"{path} is still: {found}")
+
+        def enough(answer: dict[str, Any] | None) -> bool:
+            return answer is not None and holds(answer)
+
+        found = wait_for(lambda: self.client.get(path), enough, seconds=WAIT_SECONDS, poll_seconds=0.05)
+        if found is None or not holds(found):
+            pytest.fail(f"{path} is still: {found}")
+        return found
 
     def namespace(self, name: str) -> str:
         """Make a namespace that enforces the restricted profile, and return its path once pods may be made in it."""

@@ -16,6 +16,7 @@ from backup.errors import BackupError
 from backup.postgres_server import PostgresServer
 from backup.recovery import earliest_moment, recovery_configuration
 from tests.support.figures import Figures
+from tests.support.loopback import wait_until
 from tests.support.postgres_servers import Postgres, own, running
 
 pytestmark = [pytest.mark.data, pytest.mark.usefixtures("postgres_clients")]
@@ -73,10 +74,7 @@ class Writer:
         """Write beside the block, at least one hundred rows before it begins."""
         thread = threading.Thread(target=self.write, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 60
-        while len(self.confirmed) < 100:
-            assert time.monotonic() < deadline, "the writer does not come forward"
-            time.sleep(0.01)
+        wait_until(lambda: len(self.confirmed) >= 100, "one hundred rows of the writer", 60)
         yield
         thread.join(60)
 
@@ -177,10 +175,7 @@ def test_recovery_stops_exactly_at_the_chosen_moment(folder: Path, figures: Figu
         base = Postgres(folder / "base")
         own_folder(base.folder)
         copy_of(server, base)
-        deadline = time.monotonic() + 20
-        while not list(archive.glob("*.backup")):
-            assert time.monotonic() < deadline, "the server does not archive the end of the base backup"
-            time.sleep(0.05)
+        wait_until(lambda: bool(list(archive.glob("*.backup"))), "the end of the base backup in the archive", 20)
         # The end of a base backup is known to the second.
         time.sleep(max(0.0, (earliest_moment(archive) - datetime.now(UTC)).total_seconds()))
         moments = []
@@ -253,7 +248,4 @@ def copy_of(server: Postgres, copy: Postgres) -> None:
 
 def wait_for(server: Postgres, question: str, answer: str) -> None:
     """Wait until a server gives an answer."""
-    deadline = time.monotonic() + 60
-    while server.admin.query("postgres", question) != answer:
-        assert time.monotonic() < deadline, question
-        time.sleep(0.05)
+    wait_until(lambda: server.admin.query("postgres", question) == answer, question, 60)

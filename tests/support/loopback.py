@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.stack.loading import read_platform
 from tests.support.documents import ROOT
@@ -74,13 +75,15 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 30) -> floa
     Raises:
         AssertionError: It does not hold in time; names it.
     """
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
+
+    def holds() -> bool:
         with suppress(OSError):
-            if true():
-                return time.monotonic() - began
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+            return true()
+        return False
+
+    began = time.monotonic()
+    assert wait_for(holds, seconds=seconds, poll_seconds=0.05), f"not within {seconds:.0f} s: {what}"
+    return time.monotonic() - began
 
 
 def answers(address: str, port: int) -> bool:
