@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.backups.build import build_backups
 from components.observability.build import build_logs_and_dashboards, telemetry_environment
 from components.observability.metrics.build import build_metrics
 from components.platform.admission import AdmissionArgs, PlatformAdmission
@@ -14,11 +15,10 @@ from components.platform.namespace import NamespaceArgs, PlatformNamespace
 from components.services import SERVICES, ServiceArgs, message_flows, service_ports
 from components.stack.configuration import load
 from components.stack.engine_tuning import drop_debug_messages
-from components.stores.stores import build_stores, declared_stores, store_environment
-from components.traffic.graph import service_graph
-from components.traffic.jobs import declared_jobs
-from components.traffic.observers import GRAFANA, GRAFANA_PORT, declared_observers
+from components.stores.stores import build_stores
+from components.traffic.observers import GRAFANA, GRAFANA_PORT
 from components.traffic.routes import RouteTable
+from components.traffic.stack_graph import stack_graph
 from components.workloads.component import Surroundings
 
 drop_debug_messages()
@@ -31,15 +31,14 @@ images = service_images(platform, root)
 namespace = PlatformNamespace(
     "namespace", NamespaceArgs(namespace=platform.namespace, labels=namespace_labels(platform.mesh))
 )
-parts = declared_stores(platform), declared_observers(platform), declared_jobs(platform)
-graph = service_graph(SERVICES, platform, *parts)
+graph = stack_graph(SERVICES, platform)
 surroundings = Surroundings.of(platform, namespace.resource, graph)
-build_stores(configuration, message_flows(SERVICES), graph, namespace.resource)
+stores = build_stores(configuration, surroundings, message_flows(SERVICES))
+build_backups(configuration, stores.backup_sources, surroundings)
 args = ServiceArgs(
     configuration=configuration,
-    graph=graph,
-    namespace=namespace.resource,
-    store_environment=store_environment(configuration),
+    surroundings=surroundings,
+    store_environment=stores.environment,
     images=images,
     further_environment=telemetry_environment(platform),
 )

@@ -8,7 +8,7 @@ import pulumi
 
 from components.settings import PlatformSettings, ServiceSettings
 from components.stack.configuration import StackConfiguration
-from components.traffic.graph import MessageFlow, ServiceGraph
+from components.traffic.graph import MessageFlow
 from components.workloads.component import Surroundings
 from components.workloads.workload import Workload, WorkloadArgs
 
@@ -21,8 +21,7 @@ class ServiceArgs:
 
     Attributes:
         configuration: The stack's settings and secrets.
-        graph: Who may call whom.
-        namespace: The namespace as a resource.
+        surroundings: The stack around the services.
         store_environment: How each service reaches the stores that the stack runs itself: secret variables by service.
             They win over what the stack file gives.
         images: Images of services whose digest the update itself learns, by service.
@@ -30,8 +29,7 @@ class ServiceArgs:
     """
 
     configuration: StackConfiguration
-    graph: ServiceGraph
-    namespace: pulumi.Resource
+    surroundings: Surroundings
     store_environment: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
     images: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     further_environment: Mapping[str, str] = field(default_factory=dict)
@@ -81,7 +79,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
                 component=self.component,
                 settings=settings,
                 autoscaling=platform.autoscaling,
-                surroundings=Surroundings.of(platform, args.namespace, args.graph),
+                surroundings=args.surroundings,
                 environment={**args.further_environment, **own},
                 secret_environment={
                     **args.configuration.secret_environment(name),

@@ -1,67 +1,61 @@
-"""The stores that a stack runs itself: which there are, how services reach them, and what they consist of."""
+"""Composition of the stores that a stack runs itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 
-from components.backups.component import build_backups
-from components.settings import PlatformSettings
 from components.stack.configuration import StackConfiguration
-from components.stores.nats import manifests as nats_manifests
-from components.stores.nats.component import Nats, nats_environment
-from components.stores.postgres.component import Postgres, postgres_environment, postgres_store
-from components.stores.postgres.write_ahead_log import WriteAheadLog
-from components.stores.redis import manifests as redis_manifests
-from components.stores.redis.component import Redis, redis_environment
-from components.traffic.graph import MessageFlow, ServiceGraph, Store
+from components.stores.nats.component import Nats, NatsArgs
+from components.stores.postgres.component import Postgres, PostgresArgs
+from components.stores.postgres.objects import WAL_STORE
+from components.stores.postgres.write_ahead_log import WriteAheadLog, WriteAheadLogArgs
+from components.stores.redis.component import Redis, RedisArgs
+from components.traffic.graph import MessageFlow
+from components.traffic.jobs import BackupSource
+from components.traffic.stores import NATS, POSTGRES_HOST, REDIS
+from components.workloads.component import Surroundings
 
 
-def declared_stores(platform: PlatformSettings) -> tuple[Store, ...]:
-    """The stores of a stack as the service graph sees them."""
-    return (
-        *([postgres_store()] if platform.postgres else ()),
-        *([redis_manifests.store(platform.redis)] if platform.redis else ()),
-        *([redis_manifests.servers_store()] if platform.redis and (platform.prometheus or platform.backup) else ()),
-        *([nats_manifests.store()] if platform.nats else ()),
-    )
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """The stores of a stack; None for each that the stack does not run itself."""
+
+    postgres: Postgres | None
+    redis: Redis | None
+    nats: Nats | None
+
+    @property
+    def environment(self) -> dict[str, dict[str, pulumi.Input[str]]]:
+        """Secret variables by which each service reaches its stores, by service."""
+        merged: dict[str, dict[str, pulumi.Input[str]]] = {}
+        for store in (self.postgres, self.redis, self.nats):
+            for service, variables in store.environment.items() if store else ():
+                merged.setdefault(service, {}).update(variables)
+        return merged
+
+    @property
+    def backup_sources(self) -> tuple[BackupSource, ...]:
+        """What each store tells its backups about itself."""
+        return tuple(store.backup_source for store in (self.postgres, self.redis, self.nats) if store)
 
 
-def store_environment(configuration: StackConfiguration) -> dict[str, dict[str, pulumi.Input[str]]]:
-    """How each service reaches the stores of the stack: secret environment variables by service."""
-    platform = configuration.platform
-    by_store: list[Mapping[str, Mapping[str, pulumi.Input[str]]]] = [
-        *([postgres_environment(configuration, platform.postgres)] if platform.postgres else ()),
-        *([redis_environment(configuration)] if platform.redis else ()),
-        *([nats_environment(configuration)] if platform.nats else ()),
-    ]
-    merged: dict[str, dict[str, pulumi.Input[str]]] = {}
-    for environment in by_store:
-        for service, variables in environment.items():
-            merged.setdefault(service, {}).update(variables)
-    return merged
-
-
-def build_stores(
-    configuration: StackConfiguration,
-    flows: Sequence[MessageFlow],
-    graph: ServiceGraph,
-    namespace: pulumi.Resource,
-) -> None:
+def build_stores(stack: StackConfiguration, surroundings: Surroundings, flows: Sequence[MessageFlow]) -> Stores:
     """Register the stores that the stack runs itself.
 
     Args:
-        configuration: The stack's settings and secrets.
+        stack: The stack's settings and secrets.
+        surroundings: The stack around the stores.
         flows: What the services send to and take from the message queue.
-        graph: Who may call whom.
-        namespace: The namespace as a resource.
     """
-    platform = configuration.platform
+    platform, backup = stack.platform, stack.platform.backup
+    postgres = redis = nats = None
     if platform.postgres:
-        Postgres(configuration, platform.postgres, graph, namespace)
-        if platform.backup and platform.backup.object_store:
-            WriteAheadLog(configuration, platform.backup, platform.backup.object_store, namespace)
+        postgres = Postgres(POSTGRES_HOST, PostgresArgs.of(stack, platform.postgres, surroundings))
+        if backup and backup.object_store:
+            WriteAheadLog(WAL_STORE, WriteAheadLogArgs.of(stack, backup, backup.object_store, surroundings))
     if platform.redis:
-        Redis(configuration, platform.redis, graph, namespace)
+        redis = Redis(REDIS, RedisArgs.of(stack, platform.redis, surroundings))
     if platform.nats:
-        Nats(configuration, platform.nats, flows, graph, namespace)
-    build_backups(configuration, graph, namespace)
+        nats = Nats(NATS, NatsArgs.of(stack, platform.nats, surroundings, flows))
+    return Stores(postgres=postgres, redis=redis, nats=nats)

@@ -1,10 +1,39 @@
-"""The pods of the dumps and drills as the service graph sees them. Policies and proof derive from it."""
+"""Backup and restore-test pods as the service graph sees them, and what a store tells them about itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
 
 from components.settings import PlatformSettings
 from components.traffic.graph import Job
-from components.traffic.observers import REDIS_SERVERS
+from components.traffic.stores import NATS, POSTGRES, REDIS, REDIS_SERVERS
+
+BACKUP_COMPONENT = "backup"
+"""Role of the backups in the platform, the value of `app.kubernetes.io/component`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupSource:
+    """What the backups of a store need to know about it.
+
+    Attributes:
+        name: Name of the store.
+        scratch_size: Temporary space of a backup or a restore test, as Kubernetes writes sizes.
+        storage_class: StorageClass of the volume, or None for the cluster's default.
+        environment: How backups reach the store, without secrets.
+        secrets: Secret variables of the backups.
+        restore_secrets: Secret variables that a restore needs beside them. They lie in the Secret; no CronJob has them.
+        parts: Databases or streams to back up; all when empty.
+    """
+
+    name: str
+    scratch_size: str
+    storage_class: str | None
+    environment: Mapping[str, str]
+    secrets: Mapping[str, pulumi.Input[str]]
+    restore_secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    parts: Sequence[str] = ()
 
 
 def dump_name(store: str) -> str:
@@ -21,7 +50,7 @@ def backed_up_stores(platform: PlatformSettings) -> tuple[str, ...]:
     """Stores of the stack that are dumped."""
     if platform.backup is None:
         return ()
-    stores = {"postgres": platform.postgres, "redis": platform.redis, "nats": platform.nats}
+    stores = {POSTGRES: platform.postgres, REDIS: platform.redis, NATS: platform.nats}
     return tuple(name for name, settings in stores.items() if settings is not None)
 
 
@@ -37,5 +66,5 @@ def _jobs(platform: PlatformSettings) -> Iterator[Job]:
     replicated = platform.redis is not None and platform.redis.is_replicated
     for store in backed_up_stores(platform):
         # A replica is dumped, and restores go to the primary behind the proxies.
-        behind = (REDIS_SERVERS,) if store == "redis" and replicated else ()
+        behind = (REDIS_SERVERS,) if store == REDIS and replicated else ()
         yield Job(name=dump_name(store), calls=(store, *behind), outside=outside)

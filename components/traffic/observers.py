@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from components.kubernetes.naming import selector_labels
 from components.settings import PlatformSettings
 from components.traffic.graph import HTTPS_PORT, Observer, Scrape
+from components.traffic.stores import NATS, POSTGRES, REDIS_SERVERS
 
 PROMETHEUS = "prometheus"
 EXTERNAL_PROMETHEUS = "external-prometheus"
@@ -14,8 +15,6 @@ ALERTMANAGER = "alertmanager"
 BLACKBOX = "blackbox-exporter"
 KUBE_STATE = "kube-state-metrics"
 BACKUP_METRICS = "backup-metrics"
-REDIS_SERVERS = "redis-servers"
-"""Redis's servers, where `redis` in the service graph means the proxies in front of them."""
 
 PROMETHEUS_SERVICE = "prometheus-operated"
 """The Service that Prometheus Operator makes in the namespace of every Prometheus."""
@@ -139,9 +138,9 @@ def _exporting(platform: PlatformSettings) -> dict[str, int]:
     return {
         **services,
         BLACKBOX: BLACKBOX_PORT,
-        **({"postgres": POSTGRES_METRICS_PORT} if platform.postgres else {}),
+        **({POSTGRES: POSTGRES_METRICS_PORT} if platform.postgres else {}),
         **({REDIS_SERVERS: REDIS_METRICS_PORT} if platform.redis else {}),
-        **({"nats": NATS_METRICS_PORT} if platform.nats else {}),
+        **({NATS: NATS_METRICS_PORT} if platform.nats else {}),
         **({BACKUP_METRICS: BACKUP_METRICS_PORT} if platform.backup else {}),
         **({LOKI: LOKI_PORT} if platform.loki else {}),
         **({ALLOY: ALLOY_PORT} if platform.alloy else {}),

@@ -1,9 +1,12 @@
 """Passwords in pods: as files where a program can read them, as variables where it cannot."""
 
+import functools
 import hashlib
 import hmac
 from collections.abc import Sequence
 from typing import Any
+
+import pulumi
 
 PASSWORDS_VOLUME = "passwords"
 PASSWORDS_FOLDER = "/etc/passwords"
@@ -18,6 +21,15 @@ for file in "$PASSWORDS_DIR"/*; do export "${file##*/}=$(cat "$file")"; done
 def derived_password(secret: str, user: str) -> str:
     """Password of a user that no service is, such as a server's own. Nobody can derive it from another user's."""
     return hmac.new(secret.encode(), user.encode(), hashlib.sha256).hexdigest()
+
+
+def password_output(secret: pulumi.Output[str], user: str) -> pulumi.Output[str]:
+    """Password of such a user, from a secret that is known only when the program runs."""
+    return secret.apply(functools.partial(_derived_for, user))
+
+
+def _derived_for(user: str, secret: str) -> str:
+    return derived_password(secret, user)
 
 
 def secret_value(secret: Any, key: str) -> dict[str, Any]:  # Any: the name is an output

@@ -5,10 +5,8 @@ from collections.abc import Iterator
 
 from components.services import SERVICES
 from components.settings import PlatformSettings
-from components.stores.stores import declared_stores
-from components.traffic.graph import ServiceGraph, service_graph
-from components.traffic.jobs import declared_jobs
-from components.traffic.observers import declared_observers
+from components.traffic.graph import ServiceGraph
+from components.traffic.stack_graph import stack_graph
 from policy.proof.endpoints import (
     API_SERVER,
     DATABASE_OPERATOR,
@@ -32,9 +30,7 @@ _REDIS_SERVERS = "StatefulSet/redis"
 
 def declaration_of(platform: PlatformSettings) -> Declaration:
     """What a stack declares: calls between services, entry from the ingress, DNS for all, the internet for some."""
-    graph = service_graph(
-        SERVICES, platform, declared_stores(platform), declared_observers(platform), declared_jobs(platform)
-    )
+    graph = stack_graph(SERVICES, platform)
     stores = (*_postgres_edges(platform), *_nats_edges(platform), *_redis_edges(platform))
     return Declaration(
         frozenset((*_edges(graph), *stores, *_uploads(graph), *monitoring_edges(platform, graph))),

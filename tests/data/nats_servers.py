@@ -20,7 +20,7 @@ from nats.js.errors import NoStreamResponseError
 from components.services import SERVICES, message_flows
 from components.settings import PlatformSettings
 from components.settings.nats import NatsSettings
-from components.stores.nats import configuration, manifests
+from components.stores.nats import configuration, objects
 from tests.support.loopback import Process, addresses, answers, fresh, platform_settings, program, wait_until
 
 PASSWORDS = {
@@ -28,7 +28,7 @@ PASSWORDS = {
     "runner-service-2": "second-runner-password-of-43-characters____",
     "archive-service": "archive-password-of-forty-three-characters_",
     "archive-service-2": "second-archive-password-of-43-characters___",
-    **manifests.internal_passwords("internal-secret-of-forty-three-characters__"),
+    **objects.internal_passwords("internal-secret-of-forty-three-characters__"),
 }
 
 
@@ -74,7 +74,7 @@ def write_files(folder: Path, platform: PlatformSettings, hosts: tuple[str, ...]
     (own / "nats.conf").write_text(configuration.server_configuration(nats, place))
     flows = message_flows(SERVICES)
     (own / "accounts.conf").write_text(configuration.accounts_file(nats, flows, PASSWORDS))
-    (own / "start.sh").write_text(manifests.START)
+    (own / "start.sh").write_text(objects.START)
     (own / "routes.conf").write_text(configuration.routes_file(hosts, PASSWORDS[configuration.CLUSTER_USER]))
     return own / "nats.conf"
 

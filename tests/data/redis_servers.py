@@ -11,14 +11,14 @@ from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from components.settings.redis import RedisSettings
-from components.stores.redis import configuration, manifests
+from components.stores.redis import configuration, objects
 from components.stores.redis.scripts import SCRIPTS
 from tests.data.debian import haproxy
 from tests.support.loopback import Process, addresses, fresh, platform_settings, program, wait_until
 
 INTERNAL = "internal-secret-of-43-characters___________"
 CALLER_PASSWORDS = ("api-gateway-password-of-43-characters______", "second-password-of-43-characters___________")
-PASSWORDS = {manifests.CALLER: CALLER_PASSWORDS[0], **manifests.internal_passwords(INTERNAL)}
+PASSWORDS = {objects.CALLER: CALLER_PASSWORDS[0], **objects.internal_passwords(INTERNAL)}
 
 ONCE = Retry(NoBackoff(), 0)
 AGAIN_FOR_20_SECONDS = Retry(ConstantBackoff(0.1), 200)
@@ -52,7 +52,7 @@ def connect(
 
 
 def client(
-    host: str, user: str = manifests.CALLER, retry: Retry = ONCE, *, seconds: float = SECONDS
+    host: str, user: str = objects.CALLER, retry: Retry = ONCE, *, seconds: float = SECONDS
 ) -> Any:  # Any: see connect()
     """A client of a server, or of the proxy in front of several, as one of the program's users."""
     return connect(host, configuration.PORT, user, PASSWORDS[user], retry, seconds=seconds)
@@ -153,13 +153,13 @@ def write_files(folder: Path, settings: RedisSettings, host: str) -> configurati
         "redis.conf": configuration.server_configuration(settings, place),
         "sentinel.conf": configuration.sentinel_configuration(place),
         "sentinel-primary.conf": configuration.sentinel_primary_configuration(settings),
-        **manifests.users_content(CALLER_PASSWORDS, INTERNAL),
+        **objects.users_content(CALLER_PASSWORDS, INTERNAL),
         **SCRIPTS,
     }
     for name, content in files.items():
         (own / name).write_text(content)
     passwords = fresh(folder / "passwords")
-    for name, content in manifests.secret_content(INTERNAL).items():
+    for name, content in objects.secret_content(INTERNAL).items():
         (passwords / name).write_text(content)
     return place
 

@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 import tools
-from components.stores.nats import configuration, manifests
+from components.stores.nats import configuration, objects
 from tests.data.nats_servers import (
     PASSWORDS,
     NatsServers,
@@ -34,6 +34,7 @@ from tests.data.nats_servers import (
 )
 from tests.support.figures import Figures
 from tests.support.loopback import STACKS, fresh, platform_settings, wait_until
+from tests.support.program import surroundings_without_engine
 
 pytestmark = pytest.mark.data
 
@@ -62,7 +63,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServers]:
 def test_the_server_accepts_every_generated_configuration(stack: str, tmp_path: Path, figures: Figures) -> None:
     """`nats-server -t` reads the very text that the pods get, and refuses it once a word is wrong."""
     platform = platform_settings(stack)
-    hosts = manifests.servers(platform).hosts(nats_of(platform).replicas)
+    hosts = objects.servers(surroundings_without_engine(platform)).hosts(nats_of(platform).replicas)
     file = write_files(tmp_path, platform, hosts, 0)
     done = check(file)
     assert done.returncode == 0, done.stderr
@@ -226,9 +227,9 @@ def apply_streams(servers: NatsServers, stack: str, folder: Path) -> subprocess.
     """Run the script of the Job as its pod would."""
     nats_command = tools.ensure(("nats",)).path("nats")
     passwords = fresh(folder / "passwords")
-    for name, content in manifests.streams_secret_content(PASSWORDS).items():
+    for name, content in objects.streams_secret_content(PASSWORDS).items():
         (passwords / name).write_text(content)
-    for name, content in manifests.streams_content(nats_of(platform_settings(stack))).items():
+    for name, content in objects.streams_content(nats_of(platform_settings(stack))).items():
         (folder / name).write_text(content)
     environment = {
         "PATH": f"{nats_command.parent}{os.pathsep}{os.environ['PATH']}",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from components.stores.redis import configuration, manifests
+from components.stores.redis import configuration, objects
 from tests.data.debian import haproxy
 from tests.data.redis_servers import (
     RedisServers,
@@ -26,6 +26,7 @@ from tests.data.redis_servers import (
 from tests.data.redis_writer import Writer
 from tests.support.figures import Figures
 from tests.support.loopback import STACKS, platform_settings, wait_until
+from tests.support.program import surroundings_without_engine
 
 pytestmark = pytest.mark.data
 
@@ -55,7 +56,9 @@ def test_haproxy_accepts_the_configuration_for_every_number_of_servers(stack: st
     assert platform.redis is not None
     replicas = max(platform.redis.replicas, 3)
     file = tmp_path / "haproxy.cfg"
-    file.write_text(configuration.proxy_configuration(manifests.servers(platform).hosts(replicas)))
+    file.write_text(
+        configuration.proxy_configuration(objects.servers(surroundings_without_engine(platform)).hosts(replicas))
+    )
     program, variables = haproxy()
     environment = {**os.environ, **variables, "REDIS_HEALTH_PASSWORD": "x"}
 

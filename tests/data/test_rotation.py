@@ -16,9 +16,9 @@ import redis
 
 from components.services import SERVICES, message_flows
 from components.stores.nats import configuration as nats_configuration
-from components.stores.nats import manifests as nats_manifests
-from components.stores.postgres import manifests as postgres_manifests
-from components.stores.redis import manifests as redis_manifests
+from components.stores.nats import objects as nats_objects
+from components.stores.postgres import objects as postgres_objects
+from components.stores.redis import objects as redis_objects
 from tests.data import nats_servers, redis_servers
 from tests.support import postgres_servers
 from tests.support.figures import Figures
@@ -104,11 +104,11 @@ def redis_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
     with redis_servers.running(folder, redis_servers.redis_of("alpha")) as servers:
 
         def connect(_: bool, password: str) -> None:
-            with redis_servers.connect(servers.entry, 6379, redis_manifests.CALLER, password) as client:
+            with redis_servers.connect(servers.entry, 6379, redis_objects.CALLER, password) as client:
                 client.set("rotation", "works")
 
         def change(first: str, second: str) -> None:
-            content = redis_manifests.users_content((first, second), redis_servers.INTERNAL)
+            content = redis_objects.users_content((first, second), redis_servers.INTERNAL)
             _swap(folder / "redis-0/etc/users.acl", content["users.acl"])
 
         yield persistent(connect), change
@@ -138,7 +138,7 @@ def nats_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
             users = {"runner-service": first, "runner-service-2": second}
             passwords = nats_servers.PASSWORDS | users
             settings = nats_servers.nats_of(platform)
-            content = nats_manifests.users_content(settings, message_flows(SERVICES), passwords)
+            content = nats_objects.users_content(settings, message_flows(SERVICES), passwords)
             _swap(folder / "nats-0/etc/accounts.conf", content["accounts.conf"])
 
         yield persistent(connect), change
@@ -150,7 +150,7 @@ def postgres_store(folder: Path) -> Iterator[tuple[Connect, Change]]:
     with postgres_servers.running(folder) as server:
 
         def connect(second: bool, password: str) -> None:
-            url = postgres_manifests.url("segmentation", password, second=second)
+            url = postgres_objects.url("segmentation", password, second=second)
             # This build of the server has no TLS.
             url = url.replace("@postgres-db:5432", f"@{server.host}:{server.port}").replace(
                 "sslmode=require", "sslmode=disable"

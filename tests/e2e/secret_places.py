@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from components.settings.secrets import SECRETS
-from components.stores.nats import manifests as nats_manifests
-from components.stores.redis import manifests as redis_manifests
+from components.stores.nats import objects as nats_objects
+from components.stores.redis import objects as redis_objects
 from tests.e2e.conftest import Project
 
 
@@ -18,7 +18,7 @@ def secret_values(project: Project) -> list[str]:
     values = json.loads(project.pulumi("config", "--stack", "alpha", "--json", "--show-secrets").out)
     generated = {secret.key: values[f"alt-las:{secret.key}"]["value"] for secret in SECRETS if secret.required}
     redis, nats = generated["redisInternalSecret"], generated["natsInternalSecret"]
-    derived = {*redis_manifests.internal_passwords(redis).values(), *nats_manifests.internal_passwords(nats).values()}
+    derived = {*redis_objects.internal_passwords(redis).values(), *nats_objects.internal_passwords(nats).values()}
     return [*generated.values(), *sorted(derived)]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.stores.postgres.manifests import HOME_DATABASE
+from components.stores.postgres.objects import HOME_DATABASE
 from tests.data.conftest import folder
 from tests.images.backup_image import WRITABLE, BackupImage, built
 from tests.images.bounds import backup_violations

@@ -24,7 +24,9 @@ from backup.postgres_server import PostgresServer
 from backup.repository import Backup, Repository
 from backup.store import Restored
 from cluster.processes import start_time
-from components.stores.postgres.manifests import HOME_DATABASE, host_based_authentication, roles
+from components.settings.platform import ROLLOUT_SURGE
+from components.settings.postgres import connections_needed
+from components.stores.postgres.objects import HOME_DATABASE, host_based_authentication, roles
 from tests.support.data_documents import postgres_platform
 from tests.support.loopback import addresses, wait_until
 
@@ -178,7 +180,8 @@ class Postgres:
         """What the operator makes of the Cluster's managed roles and of the Database objects."""
         platform = postgres_platform()
         assert platform.postgres is not None
-        for role in roles(platform.postgres, platform):
+        connections = connections_needed(platform.postgres, platform.most_pods(), ROLLOUT_SURGE)
+        for role in roles(platform.postgres, connections):
             makes = "CREATEDB" if role["createdb"] else "NOCREATEDB"
             group = f"IN ROLE {', '.join(role['inRoles'])}" if role["inRoles"] else ""
             self.admin.query(

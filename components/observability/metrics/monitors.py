@@ -15,9 +15,6 @@ from components.observability.metrics.exporters import CERTIFICATE_MODULE, HEALT
 from components.observability.metrics.prometheus import WEB_PORT
 from components.settings import PlatformSettings
 from components.settings.prometheus import PrometheusSettings
-from components.stores.nats import manifests as nats_manifests
-from components.stores.postgres import manifests as postgres_manifests
-from components.stores.redis import manifests as redis_manifests
 from components.traffic.observers import (
     ALERTMANAGER,
     ALLOY,
@@ -30,6 +27,7 @@ from components.traffic.observers import (
     METRICS_PORT_NAME,
     PROMETHEUS,
 )
+from components.traffic.stores import NATS, POSTGRES_HOST, REDIS, postgres_pod_labels
 from components.workloads import operated as objects
 
 CERTIFICATE = "ingress-certificate"
@@ -96,11 +94,11 @@ class _Monitors:
 
     def _stores(self) -> Iterator[Manifest]:
         if self.platform.postgres:
-            yield self._pods(postgres_manifests.HOST, METRICS_PORT_NAME, postgres_manifests.pod_labels())
+            yield self._pods(POSTGRES_HOST, METRICS_PORT_NAME, postgres_pod_labels())
         if self.platform.redis:
-            yield self._pods(redis_manifests.NAME, METRICS_PORT_NAME)
+            yield self._pods(REDIS, METRICS_PORT_NAME)
         if self.platform.nats:
-            yield self._pods(nats_manifests.NAME, METRICS_PORT_NAME)
+            yield self._pods(NATS, METRICS_PORT_NAME)
         if self.platform.backup:
             # It says which store each series is about.
             yield self._pods(BACKUP_METRICS, METRICS_PORT_NAME)

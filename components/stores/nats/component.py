@@ -2,15 +2,19 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import pulumi
 
 from components.settings.nats import NatsSettings
+from components.settings.prometheus import ExporterSettings
 from components.stack.configuration import Passwords, StackConfiguration
-from components.stores.nats import manifests
+from components.stores.nats import objects
 from components.stores.nats.configuration import PORT, user_of
-from components.traffic.graph import MessageFlow, ServiceGraph
-from components.workloads.component import StoreComponent
+from components.traffic.graph import MessageFlow
+from components.traffic.jobs import BackupSource
+from components.workloads.component import ObjectComponent, Surroundings
 
 PASSWORD_KEYS = {
     "runner-service": "natsRunnerPassword",
@@ -21,67 +25,109 @@ PASSWORD_KEYS = {
 INTERNAL_SECRET_KEY = "natsInternalSecret"  # noqa: S105  # the name of a configuration key
 
 
-def nats_environment(configuration: StackConfiguration) -> dict[str, Mapping[str, pulumi.Input[str]]]:
-    """How each service with a user reaches NATS: secret environment variables by service."""
-    return {
-        service: {"NATS_URL": _url(service, configuration.passwords(key))} for service, key in PASSWORD_KEYS.items()
+@dataclass(frozen=True, kw_only=True)
+class NatsArgs:
+    """Arguments of NATS.
+
+    Attributes:
+        surroundings: The stack around it.
+        settings: Settings of NATS.
+        flows: What the services publish and consume.
+        passwords: Passwords of each service that has a user, by service.
+        internal: Secret from which the passwords of all other users are derived.
+        exporter: Settings of the exporter beside each server, or None without monitoring.
+    """
+
+    surroundings: Surroundings
+    settings: NatsSettings
+    flows: Sequence[MessageFlow]
+    passwords: Mapping[str, Passwords]
+    internal: pulumi.Output[str]
+    exporter: ExporterSettings | None = None
+
+    @classmethod
+    def of(
+        cls,
+        stack: StackConfiguration,
+        settings: NatsSettings,
+        surroundings: Surroundings,
+        flows: Sequence[MessageFlow],
+    ) -> Self:
+        """Take from the configuration of a stack what its NATS needs."""
+        prometheus = stack.platform.prometheus
+        return cls(
+            surroundings=surroundings,
+            settings=settings,
+            flows=flows,
+            passwords={service: stack.passwords(key) for service, key in PASSWORD_KEYS.items()},
+            internal=stack.secrets[INTERNAL_SECRET_KEY],
+            exporter=prometheus.exporters.nats if prometheus else None,
+        )
+
+
+class Nats(ObjectComponent):
+    """Servers with their volumes, users, Services, NetworkPolicies, and the Job that makes the streams.
+
+    Owns what the servers are, who may do what in them, and how streams are set up. Does not own the messages.
+
+    Attributes:
+        url_of: Secret address for each service that has a user, by service.
+        environment: Secret variables by service.
+        backup_source: What backups need to know.
+    """
+
+    url_of: Mapping[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: NatsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:shared:Nats", name, args.surroundings, opts)
+        nats, surroundings = args.settings, args.surroundings
+        servers, internal = objects.servers(surroundings), args.internal.apply(objects.internal_passwords)
+        secret = internal.apply(lambda passwords: objects.secret_content(nats, servers, passwords))
+        secret_name = self._register(f"{name}-secrets", servers.secret(secret)).metadata["name"]
+        before = [
+            self._register(f"{name}-users", servers.secret(_users(args, internal), objects.USERS)),
+            self._register(name, servers.service_account()),
+            self._register(f"{name}-configuration", servers.config_map(objects.configuration_content(nats))),
+            self._register(name, objects.server_policy(nats, surroundings)),
+        ]
+        self._register(f"{name}-servers", servers.headless_service(objects.ports(nats)))
+        self._register(name, servers.disruption_budget())
+        client = self._register(name, servers.client_service({"client": PORT}))
+        stateful_set = objects.stateful_set(nats, servers, secret_name, args.exporter)
+        running = self._register(name, stateful_set, *before, data=True, awaited=True)
+        if nats.streams:
+            streams_secret = internal.apply(objects.streams_secret_content)
+            self._add_streams(f"{name}-streams", args, streams_secret, client, running)
+        self.url_of = {service: _url(service, passwords) for service, passwords in args.passwords.items()}
+        self.environment = {service: {"NATS_URL": url} for service, url in self.url_of.items()}
+        self.backup_source: BackupSource = objects.backup_source(nats, args.internal)
+        self.register_outputs({"url_of": self.url_of})
+
+    def _add_streams(
+        self, name: str, args: NatsArgs, secret: pulumi.Output[dict[str, str]], *after: pulumi.Resource
+    ) -> None:
+        nats, surroundings = args.settings, args.surroundings
+        job = objects.streams(surroundings)
+        secret_name = self._register(f"{name}-secrets", job.secret(secret)).metadata["name"]
+        before = [
+            self._register(name, job.service_account()),
+            self._register(f"{name}-configuration", job.config_map(objects.streams_content(nats))),
+            self._register(name, objects.streams_policy(surroundings)),
+        ]
+        self._register(name, objects.streams_job(nats, surroundings, secret_name), *before, *after, awaited=True)
+
+
+def _users(args: NatsArgs, internal: pulumi.Output[dict[str, str]]) -> pulumi.Output[dict[str, str]]:
+    services = {
+        user_of(service, second=bool(second)): password
+        for service, passwords in args.passwords.items()
+        for second, password in enumerate(passwords.both)
     }
+    return pulumi.Output.all(internal, services).apply(
+        lambda both: objects.users_content(args.settings, args.flows, {**both[0], **both[1]})
+    )
 
 
 def _url(service: str, passwords: Passwords) -> pulumi.Output[str]:
     user = user_of(service, second=passwords.second_in_use)
-    return passwords.in_use.apply(functools.partial(manifests.url, user))
-
-
-class Nats(StoreComponent):
-    """Servers with their volumes, users, Services, NetworkPolicies, and the Job that makes the streams.
-
-    Owns what the servers are, who may do what in them, and how streams are set up. Does not own the messages.
-    """
-
-    def __init__(
-        self,
-        configuration: StackConfiguration,
-        nats: NatsSettings,
-        flows: Sequence[MessageFlow],
-        graph: ServiceGraph,
-        namespace: pulumi.Resource,
-    ) -> None:
-        super().__init__("alt-las:shared:Nats", manifests.NAME, configuration.platform, namespace)
-        platform, servers = configuration.platform, manifests.servers(configuration.platform)
-        internal = configuration.secrets[INTERNAL_SECRET_KEY].apply(manifests.internal_passwords)
-        services = {
-            user_of(service, second=bool(second)): password
-            for service, key in PASSWORD_KEYS.items()
-            for second, password in enumerate(configuration.passwords(key).both)
-        }
-        users = pulumi.Output.all(internal, services).apply(
-            lambda both: manifests.users_content(nats, flows, {**both[0], **both[1]})
-        )
-        name = manifests.NAME
-        secret = internal.apply(lambda passwords: manifests.secret_content(nats, platform, passwords))
-        secret_name = self._register(f"{name}-secrets", servers.secret(secret)).metadata["name"]
-        before = [
-            self._register(manifests.USERS, servers.secret(users, manifests.USERS)),
-            self._register(name, servers.service_account()),
-            self._register(f"{name}-configuration", servers.config_map(manifests.configuration_content(nats))),
-            self._register(name, manifests.server_policy(nats, graph, platform)),
-        ]
-        self._register(servers.headless, servers.headless_service(manifests.ports(nats)))
-        self._register(name, servers.disruption_budget())
-        client = self._register(name, servers.client_service({"client": PORT}))
-        stateful_set = manifests.stateful_set(nats, platform, secret_name)
-        running = self._register(name, stateful_set, *before, data=True, awaited=True)
-        if nats.streams:
-            self._add_streams(nats, internal.apply(manifests.streams_secret_content), client, running)
-        self.register_outputs({})
-
-    def _add_streams(self, nats: NatsSettings, secret: pulumi.Output[dict[str, str]], *after: pulumi.Resource) -> None:
-        name, job = manifests.STREAMS, manifests.streams(self._platform)
-        secret_name = self._register(f"{name}-secrets", job.secret(secret)).metadata["name"]
-        before = [
-            self._register(name, job.service_account()),
-            self._register(f"{name}-configuration", job.config_map(manifests.streams_content(nats))),
-            self._register(name, manifests.streams_policy(self._platform)),
-        ]
-        self._register(name, manifests.streams_job(nats, self._platform, secret_name), *before, *after, awaited=True)
+    return passwords.in_use.apply(functools.partial(objects.url, user))

@@ -1,4 +1,4 @@
-"""What the NATS servers are told: pure functions of the settings. The very same texts are fed to real servers by tests.
+"""Configuration of the NATS servers: pure functions of the settings. Tests feed the very same texts to real servers.
 
 `nats.conf` goes to a ConfigMap and holds no password. `accounts.conf` and `routes.conf` hold them and go to a Secret;
 both lie beside `nats.conf`, which includes them.
@@ -16,8 +16,9 @@ import bcrypt
 from components.kubernetes.quantities import mebibytes
 from components.settings.nats import NatsSettings, StreamSettings
 from components.traffic.graph import MessageFlow
+from components.traffic.stores import NATS_PORT
 
-PORT = 4222
+PORT = NATS_PORT
 ROUTE_PORT = 6222
 MONITORING_PORT = 8222
 CLUSTER_USER = "cluster"
@@ -53,7 +54,7 @@ class NatsPlace:
 
 
 def server_configuration(settings: NatsSettings, place: NatsPlace) -> str:
-    """What every server is told. Its name comes from the environment variable SERVER_NAME.
+    """Configuration of every server. Its name comes from the environment variable SERVER_NAME.
 
     A single server and a cluster keep their streams in different directories of the volume: a server that finds
     streams which its cluster does not know deletes them (nats-server issue 5467), and so none must find any.

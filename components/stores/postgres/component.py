@@ -1,15 +1,18 @@
 """PostgreSQL of a stack, run by the operator CloudNativePG."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import pulumi
 
 from components.kubernetes.object import KubernetesObject, Manifest
-from components.settings.postgres import PostgresSettings
+from components.settings.platform import ROLLOUT_SURGE
+from components.settings.postgres import PostgresSettings, connections_needed
 from components.stack.configuration import Passwords, StackConfiguration
-from components.stores.postgres import manifests
-from components.traffic.graph import ServiceGraph, Store
-from components.workloads.component import StoreComponent
+from components.stores.postgres import objects
+from components.traffic.jobs import BackupSource
+from components.workloads.component import ObjectComponent, Surroundings
 
 PASSWORD_KEYS = {
     "segmentation-service": "postgresSegmentationPassword",
@@ -21,63 +24,94 @@ RESTORE_PASSWORD_KEY = "postgresRestorePassword"  # noqa: S105  # the name of a 
 BACKUP_PASSWORD_KEY = "postgresBackupPassword"  # noqa: S105  # the name of a configuration key
 
 
-def postgres_store() -> Store:
-    """PostgreSQL as the service graph sees it."""
-    return Store(name=manifests.STORE, port=manifests.PORT, pod_labels=manifests.pod_labels())
+@dataclass(frozen=True, kw_only=True)
+class PostgresArgs:
+    """Arguments of PostgreSQL.
+
+    Attributes:
+        surroundings: The stack around it.
+        settings: Settings of PostgreSQL.
+        passwords: Passwords of the roles of each service that has a database, by service.
+        backup_password: Password of the role that reads everything for the backups.
+        restore_password: Password of the role that restores.
+        connections: Connections that each service may have at its largest scale, by service.
+        archives_log: Whether the write-ahead log goes to an object store.
+    """
+
+    surroundings: Surroundings
+    settings: PostgresSettings
+    passwords: Mapping[str, Passwords]
+    backup_password: pulumi.Output[str]
+    restore_password: pulumi.Output[str]
+    connections: Mapping[str, int]
+    archives_log: bool = False
+
+    @classmethod
+    def of(cls, stack: StackConfiguration, settings: PostgresSettings, surroundings: Surroundings) -> Self:
+        """Take from the configuration of a stack what its PostgreSQL needs."""
+        platform = stack.platform
+        return cls(
+            surroundings=surroundings,
+            settings=settings,
+            passwords={service: stack.passwords(PASSWORD_KEYS[service]) for service in settings.databases.by_service()},
+            backup_password=stack.secrets[BACKUP_PASSWORD_KEY],
+            restore_password=stack.secrets[RESTORE_PASSWORD_KEY],
+            connections=connections_needed(settings, platform.most_pods(), ROLLOUT_SURGE),
+            archives_log=platform.backup is not None and platform.backup.object_store is not None,
+        )
 
 
-def postgres_environment(
-    configuration: StackConfiguration, postgres: PostgresSettings
-) -> dict[str, Mapping[str, pulumi.Input[str]]]:
-    """How each service with a database reaches it: secret environment variables by service."""
-    return {
-        service: _environment(database.name, configuration.passwords(PASSWORD_KEYS[service]))
-        for service, database in postgres.databases.by_service().items()
-    }
-
-
-def _environment(database: str, passwords: Passwords) -> Mapping[str, pulumi.Input[str]]:
-    return manifests.environment(database, passwords.in_use, second=passwords.second_in_use)
-
-
-class Postgres(StoreComponent):
+class Postgres(ObjectComponent):
     """The Cluster, a Database and a role Secret for each service, and the NetworkPolicy in front of them.
 
     Owns what the servers are and who may connect. Does not own the operator, the volumes that the operator makes, or
-    the dumps.
+    the backups.
+
+    Attributes:
+        url_of: Secret address for each service that has a database, by service.
+        environment: Secret variables by service.
+        backup_source: What backups need to know.
     """
 
-    def __init__(
-        self,
-        configuration: StackConfiguration,
-        postgres: PostgresSettings,
-        graph: ServiceGraph,
-        namespace: pulumi.Resource,
-    ) -> None:
-        super().__init__("alt-las:shared:Postgres", manifests.HOST, configuration.platform, namespace)
-        platform = configuration.platform
-        databases = postgres.databases.by_service()
-        connections = manifests.connections(postgres, platform)
-        passwords = {
-            manifests.BACKUP_ROLE: configuration.secrets[BACKUP_PASSWORD_KEY],
-            manifests.RESTORE_ROLE: configuration.secrets[RESTORE_PASSWORD_KEY],
-        }
-        for service, database in databases.items():
-            first, second = configuration.passwords(PASSWORD_KEYS[service]).both
-            passwords |= {
-                manifests.login_of(database.name, second=False): first,
-                manifests.login_of(database.name, second=True): second,
-            }
+    url_of: Mapping[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:shared:Postgres", name, args.surroundings, opts)
+        databases, pods = args.settings.databases.by_service(), objects.servers(args.surroundings)
         # Not guarded as data: a new password replaces the Secret, and the stack file holds what it is made of.
         before: list[pulumi.Resource] = [
-            self._register(manifests.role_secret_name(role), manifests.role_secret(role, password, platform))
-            for role, password in passwords.items()
+            self._register(f"{name}-{objects.object_suffix(role)}", objects.role_secret(role, password, pods))
+            for role, password in _passwords(args).items()
         ]
-        before.append(self._register(manifests.HOST, manifests.network_policy(graph, postgres, platform)))
-        cluster = self._keep(manifests.cluster(postgres, platform), *before)
+        before.append(self._register(name, objects.network_policy(args.settings, args.surroundings)))
+        cluster = self._keep(
+            objects.cluster(args.settings, args.surroundings, args.connections, archives_log=args.archives_log), *before
+        )
         for service, database in databases.items():
-            self._keep(manifests.database(database.name, platform, connections[service]), cluster)
-        self.register_outputs({})
+            self._keep(objects.database(database.name, pods, args.connections[service]), cluster)
+        self.environment = {
+            service: objects.environment(
+                database.name, args.passwords[service].in_use, second=args.passwords[service].second_in_use
+            )
+            for service, database in databases.items()
+        }
+        self.url_of = {
+            service: pulumi.Output.from_input(variables["DATABASE_URL"])
+            for service, variables in self.environment.items()
+        }
+        self.backup_source: BackupSource = objects.backup_source(
+            args.settings, args.backup_password, args.restore_password
+        )
+        self.register_outputs({"url_of": self.url_of})
 
     def _keep(self, manifest: Manifest, *after: pulumi.Resource) -> KubernetesObject:
         return self._register(str(manifest["metadata"]["name"]), manifest, *after, data=True)
+
+
+def _passwords(args: PostgresArgs) -> dict[str, pulumi.Output[str]]:
+    """Password of each role: two for each service, one for backups, one for restores."""
+    passwords = {objects.BACKUP_ROLE: args.backup_password, objects.RESTORE_ROLE: args.restore_password}
+    for service, database in args.settings.databases.by_service().items():
+        for second, password in enumerate(args.passwords[service].both):
+            passwords[objects.login_of(database.name, second=bool(second))] = password
+    return passwords

@@ -1,83 +1,91 @@
-"""What the write-ahead log of PostgreSQL needs beside the dumps: an object store, base backups, credentials."""
+"""Write-ahead log of PostgreSQL in an object store, with base backups, so that any moment can be restored."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 import pulumi
 
-from components.backups import manifests as backup_manifests
 from components.kubernetes.object import Manifest
 from components.settings.backup import BackupSettings, ObjectStoreSettings
-from components.settings.platform import PlatformSettings
 from components.settings.secrets import OBJECT_STORE_CREDENTIALS
 from components.stack.configuration import StackConfiguration
-from components.stores.postgres import manifests as postgres_objects
-from components.traffic.jobs import dump_name
-from components.workloads.component import StoreComponent
+from components.stores.postgres.objects import API_VERSION, WAL_PLUGIN, WAL_STORE
+from components.traffic.jobs import BACKUP_COMPONENT, dump_name
+from components.traffic.stores import POSTGRES, POSTGRES_HOST
+from components.workloads.component import ObjectComponent, Surroundings
 from components.workloads.pod_set import PodSet
 
-OBJECT_STORE_SECRET = "postgres-wal-credentials"  # noqa: S105  # the name of a Secret
 _CREDENTIALS = dict(zip(("ACCESS_KEY_ID", "ACCESS_SECRET_KEY"), OBJECT_STORE_CREDENTIALS, strict=True))
 
 
-class WriteAheadLog(StoreComponent):
-    """Where the operator's plugin keeps the log, and when it makes base backups. Does not own either's content."""
+@dataclass(frozen=True, kw_only=True)
+class WriteAheadLogArgs:
+    """Arguments of the write-ahead log.
 
-    def __init__(
-        self,
-        configuration: StackConfiguration,
+    Attributes:
+        surroundings: The stack around it.
+        settings: The object store.
+        schedule: When base backups are made, as five fields of cron.
+        retention_days: Age at which a base backup, and the log before it, may be deleted.
+        credentials: Credentials of the object store by key of their Secret.
+    """
+
+    surroundings: Surroundings
+    settings: ObjectStoreSettings
+    schedule: str
+    retention_days: int
+    credentials: Mapping[str, pulumi.Output[str]]
+
+    @classmethod
+    def of(
+        cls,
+        stack: StackConfiguration,
         backup: BackupSettings,
         settings: ObjectStoreSettings,
-        namespace: pulumi.Resource,
-    ) -> None:
-        platform, name = configuration.platform, postgres_objects.WAL_STORE
-        super().__init__("alt-las:shared:WriteAheadLog", name, platform, namespace)
-        content = pulumi.Output.all(**{name: configuration.secrets[key] for name, key in _CREDENTIALS.items()})
-        credentials = self._register(OBJECT_STORE_SECRET, credentials_secret(platform, content))
-        self._register(name, object_store(platform, backup, settings), credentials, data=True)
-        self._register(dump_name(postgres_objects.STORE), base_backups(platform, backup))
+        surroundings: Surroundings,
+    ) -> Self:
+        """Take from the configuration of a stack what its write-ahead log needs."""
+        return cls(
+            surroundings=surroundings,
+            settings=settings,
+            schedule=backup.postgres.schedule,
+            retention_days=backup.retention_days,
+            credentials={name: stack.secrets[key] for name, key in _CREDENTIALS.items()},
+        )
+
+
+class WriteAheadLog(ObjectComponent):
+    """Where the operator's plugin keeps the log, and when it makes base backups. Does not own either's content."""
+
+    def __init__(self, name: str, args: WriteAheadLogArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:shared:WriteAheadLog", name, args.surroundings, opts)
+        objects = PodSet.of(args.surroundings, dump_name(POSTGRES), BACKUP_COMPONENT)
+        # Its name is fixed, for the object store names it.
+        secret_name = f"{WAL_STORE}-credentials"
+        content = pulumi.Output.all(**args.credentials)
+        credentials = self._register(f"{name}-credentials", objects.secret(content, secret_name))
+        store = object_store(args, objects.metadata(WAL_STORE), secret_name)
+        self._register(name, store, credentials, data=True)
+        self._register(dump_name(POSTGRES), base_backups(args, objects.metadata()))
         self.register_outputs({})
 
 
-def _objects(platform: PlatformSettings) -> PodSet:
-    return backup_manifests.dump_objects(platform, postgres_objects.STORE)
-
-
-def credentials_secret(platform: PlatformSettings, content: pulumi.Input[Any]) -> Manifest:
-    """How the plugin logs in. Its name is fixed, for the object store names it."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": _objects(platform).metadata(OBJECT_STORE_SECRET),
-        "stringData": content,
-    }
-
-
-def connection() -> dict[str, str]:
-    """How the dumps reach the servers, but for the password."""
-    return {
-        "PGHOST": postgres_objects.HOST,
-        "PGPORT": str(postgres_objects.PORT),
-        "PGUSER": postgres_objects.BACKUP_ROLE,
-        "PGDATABASE": postgres_objects.HOME_DATABASE,
-        "PGSSLMODE": "require",
-    }
-
-
-def object_store(platform: PlatformSettings, backup: BackupSettings, settings: ObjectStoreSettings) -> Manifest:
+def object_store(args: WriteAheadLogArgs, metadata: Mapping[str, Any], secret: str) -> Manifest:
     """Where the operator's Barman Cloud plugin keeps base backups and the write-ahead log."""
     credentials = {
-        name: {"name": OBJECT_STORE_SECRET, "key": key}
+        name: {"name": secret, "key": key}
         for name, key in (("accessKeyId", "ACCESS_KEY_ID"), ("secretAccessKey", "ACCESS_SECRET_KEY"))
     }
     return {
         "apiVersion": "barmancloud.cnpg.io/v1",
         "kind": "ObjectStore",
-        "metadata": _objects(platform).metadata(postgres_objects.WAL_STORE),
+        "metadata": metadata,
         "spec": {
-            "retentionPolicy": f"{backup.retention_days}d",
+            "retentionPolicy": f"{args.retention_days}d",
             "configuration": {
-                "destinationPath": f"s3://{settings.bucket}/{settings.path}",
-                "endpointURL": settings.endpoint,
+                "destinationPath": f"s3://{args.settings.bucket}/{args.settings.path}",
+                "endpointURL": args.settings.endpoint,
                 "s3Credentials": credentials,
                 "wal": {"compression": "gzip", "encryption": "AES256"},
                 "data": {"compression": "gzip", "encryption": "AES256"},
@@ -86,17 +94,17 @@ def object_store(platform: PlatformSettings, backup: BackupSettings, settings: O
     }
 
 
-def base_backups(platform: PlatformSettings, backup: BackupSettings) -> Manifest:
-    """Base backups on the schedule of the dumps; the operator's schedules begin with seconds."""
+def base_backups(args: WriteAheadLogArgs, metadata: Mapping[str, Any]) -> Manifest:
+    """Base backups on the schedule of the other backups; the operator's schedules begin with seconds."""
     return {
-        "apiVersion": "postgresql.cnpg.io/v1",
+        "apiVersion": API_VERSION,
         "kind": "ScheduledBackup",
-        "metadata": _objects(platform).metadata(),
+        "metadata": metadata,
         "spec": {
-            "schedule": f"0 {backup.postgres.schedule}",
+            "schedule": f"0 {args.schedule}",
             "backupOwnerReference": "cluster",
-            "cluster": {"name": postgres_objects.HOST},
+            "cluster": {"name": POSTGRES_HOST},
             "method": "plugin",
-            "pluginConfiguration": {"name": postgres_objects.WAL_PLUGIN},
+            "pluginConfiguration": {"name": WAL_PLUGIN},
         },
     }

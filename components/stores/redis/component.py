@@ -1,68 +1,99 @@
 """Redis of a stack: one server, or several with failover, behind the same address."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import pulumi
 
+from components.settings.prometheus import ExporterSettings
 from components.settings.redis import RedisSettings
-from components.stack.configuration import StackConfiguration
-from components.stores.redis import manifests
-from components.stores.redis.configuration import PORT
-from components.traffic.graph import ServiceGraph
-from components.workloads.component import StoreComponent
+from components.stack.configuration import Passwords, StackConfiguration
+from components.stores.redis import objects
+from components.traffic.jobs import BackupSource
+from components.workloads.component import ObjectComponent, Surroundings
 
 CALLER_PASSWORD_KEY = "redisApiGatewayPassword"  # noqa: S105  # the name of a configuration key
 INTERNAL_SECRET_KEY = "redisInternalSecret"  # noqa: S105  # the name of a configuration key
 
 
-def redis_environment(configuration: StackConfiguration) -> dict[str, Mapping[str, pulumi.Input[str]]]:
-    """How api-gateway reaches Redis: secret environment variables by service."""
-    return {manifests.CALLER: {"REDIS_URL": configuration.passwords(CALLER_PASSWORD_KEY).in_use.apply(manifests.url)}}
+@dataclass(frozen=True, kw_only=True)
+class RedisArgs:
+    """Arguments of Redis.
 
-
-class Redis(StoreComponent):
-    """Servers with their volumes, sentinels and proxies, users, Services and NetworkPolicies.
-
-    Owns what the servers are and who may do what in them. Does not own what is in them, nor its dumps.
+    Attributes:
+        surroundings: The stack around it.
+        settings: Settings of Redis.
+        caller: Passwords of the service that has a user of its own.
+        internal: Secret from which the passwords of all other users are derived.
+        exporter: Settings of the exporter beside each server, or None without monitoring.
     """
 
-    def __init__(
-        self,
-        configuration: StackConfiguration,
-        redis: RedisSettings,
-        graph: ServiceGraph,
-        namespace: pulumi.Resource,
-    ) -> None:
-        super().__init__("alt-las:shared:Redis", manifests.NAME, configuration.platform, namespace)
-        platform, servers = configuration.platform, manifests.servers(configuration.platform)
-        internal = configuration.secrets[INTERNAL_SECRET_KEY]
-        callers = configuration.passwords(CALLER_PASSWORD_KEY).both
-        users = pulumi.Output.all(*callers, internal).apply(lambda all_: manifests.users_content(all_[:2], all_[2]))
-        name = manifests.NAME
-        secret = servers.secret(internal.apply(manifests.secret_content))
-        secret_name = self._register(f"{name}-secrets", secret).metadata["name"]
+    surroundings: Surroundings
+    settings: RedisSettings
+    caller: Passwords
+    internal: pulumi.Output[str]
+    exporter: ExporterSettings | None = None
+
+    @classmethod
+    def of(cls, stack: StackConfiguration, settings: RedisSettings, surroundings: Surroundings) -> Self:
+        """Take from the configuration of a stack what its Redis needs."""
+        prometheus = stack.platform.prometheus
+        return cls(
+            surroundings=surroundings,
+            settings=settings,
+            caller=stack.passwords(CALLER_PASSWORD_KEY),
+            internal=stack.secrets[INTERNAL_SECRET_KEY],
+            exporter=prometheus.exporters.redis if prometheus else None,
+        )
+
+
+class Redis(ObjectComponent):
+    """Servers with their volumes, sentinels and proxies, users, Services and NetworkPolicies.
+
+    Owns what the servers are and who may do what in them. Does not own what is in them, nor its backups.
+
+    Attributes:
+        url: Secret address for the service that has a user of its own.
+        environment: Secret variables by service.
+        backup_source: What backups need to know.
+    """
+
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RedisArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:shared:Redis", name, args.surroundings, opts)
+        redis, servers = args.settings, objects.servers(args.surroundings)
+        users = pulumi.Output.all(*args.caller.both, args.internal).apply(
+            lambda passwords: objects.users_content(passwords[:2], passwords[2])
+        )
+        secret = self._register(f"{name}-secrets", servers.secret(args.internal.apply(objects.secret_content)))
+        secret_name = secret.metadata["name"]
         before = [
-            self._register(manifests.USERS, servers.secret(users, manifests.USERS)),
+            self._register(f"{name}-users", servers.secret(users, objects.USERS)),
             self._register(name, servers.service_account()),
-            self._register(f"{name}-configuration", servers.config_map(manifests.configuration_content(redis))),
-            self._register(name, manifests.server_policy(redis, graph, platform)),
+            self._register(f"{name}-configuration", servers.config_map(objects.configuration_content(redis))),
+            self._register(name, objects.server_policy(redis, args.surroundings)),
         ]
-        self._register(servers.headless, servers.headless_service(manifests.ports(redis)))
+        self._register(f"{name}-servers", servers.headless_service(objects.ports(redis)))
         self._register(name, servers.disruption_budget())
-        entry = manifests.proxies(platform) if redis.is_replicated else servers
-        self._register(name, servers.client_service({"redis": PORT}, entry.selector))
-        stateful_set = manifests.stateful_set(redis, platform, secret_name)
+        entry = objects.proxies(args.surroundings) if redis.is_replicated else servers
+        self._register(name, servers.client_service({"redis": objects.PORT}, entry.selector))
+        stateful_set = objects.stateful_set(redis, args.surroundings, secret_name, args.exporter)
         self._register(name, stateful_set, *before, data=True, awaited=True)
         if redis.is_replicated:
-            self._add_proxies(redis, graph, secret_name)
-        self.register_outputs({})
+            self._add_proxies(f"{name}-proxy", args, secret_name)
+        self.url = args.caller.in_use.apply(objects.url)
+        self.environment = {objects.CALLER: {"REDIS_URL": self.url}}
+        self.backup_source: BackupSource = objects.backup_source(redis, servers, args.internal)
+        self.register_outputs({"url": self.url})
 
-    def _add_proxies(self, redis: RedisSettings, graph: ServiceGraph, secret: pulumi.Input[str]) -> None:
-        name, proxies = manifests.PROXY, manifests.proxies(self._platform)
+    def _add_proxies(self, name: str, args: RedisArgs, secret: pulumi.Input[str]) -> None:
+        surroundings = args.surroundings
+        proxies, content = objects.proxies(surroundings), objects.proxy_content(args.settings, surroundings)
         before = [
             self._register(name, proxies.service_account()),
-            self._register(f"{name}-configuration", proxies.config_map(manifests.proxy_content(redis, self._platform))),
-            self._register(name, manifests.proxy_policy(graph, self._platform)),
+            self._register(f"{name}-configuration", proxies.config_map(content)),
+            self._register(name, objects.proxy_policy(surroundings)),
         ]
         self._register(name, proxies.disruption_budget())
-        self._register(name, manifests.proxy_deployment(redis, self._platform, secret), *before, awaited=True)
+        self._register(name, objects.proxy_deployment(args.settings, surroundings, secret), *before, awaited=True)

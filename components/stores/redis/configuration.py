@@ -1,4 +1,4 @@
-"""What the Redis servers, the sentinels and the proxy are told: pure functions of the settings, without any password.
+"""Configuration of the Redis servers, the sentinels and the proxy: pure functions of the settings, without passwords.
 
 Passwords reach the programs from a mounted Secret: `users.acl` by name, the others by the start script (see
 `redis_scripts`). The very same texts are fed to real servers by the tests.
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from components.kubernetes.quantities import mebibytes
 from components.settings.redis import RedisSettings
+from components.traffic.stores import REDIS_PORT
 
-PORT = 6379
+PORT = REDIS_PORT
 SENTINEL_PORT = 26379
 PROXY_HEALTH_PORT = 8404
 PRIMARY = "platform"

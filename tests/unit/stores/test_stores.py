@@ -10,15 +10,15 @@ from components.services import SERVICES, message_flows
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform
 from components.stores.nats import configuration as nats_configuration
-from components.stores.nats import manifests as nats_manifests
+from components.stores.nats import objects as nats_objects
 from components.stores.redis import configuration as redis_configuration
-from components.stores.redis import manifests as redis_manifests
-from components.stores.stores import declared_stores
+from components.stores.redis import objects as redis_objects
 from components.traffic.graph import service_graph
+from components.traffic.stores import declared_stores
 from components.workloads.passwords import derived_password
 from rendering.recorder import Recorder
 from tests.support.documents import STACKS, platform_of
-from tests.support.program import find
+from tests.support.program import find, surroundings_without_engine
 
 PROXY = {"app.kubernetes.io/name": "redis-proxy", "app.kubernetes.io/part-of": "alt-las"}
 REDIS = {"app.kubernetes.io/name": "redis", "app.kubernetes.io/part-of": "alt-las"}
@@ -82,10 +82,10 @@ def test_the_address_of_redis_leads_to_what_the_graph_says(programs: Mapping[str
 
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("name", ["redis", "nats"])
-def test_servers_keep_their_volumes_and_stand_apart_where_they_vote(
+def test_servers_keep_their_volumes_and_stand_apart_where_they_elect_a_leader(
     programs: Mapping[str, Recorder], stack: str, name: str
 ) -> None:
-    """Two voters on one node would be lost together."""
+    """Two servers on one node would be lost together."""
     spec = find(programs[stack].objects, "StatefulSet", name)["spec"]
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     assert spec["podManagementPolicy"] == "Parallel"
@@ -105,20 +105,21 @@ def test_passwords_stand_in_secrets_only_and_there_as_hashes_where_the_server_ca
     platform = settings("beta")
     assert platform.nats is not None
     callers = ("of-the-gateway", "of-the-gateway-too")
-    acl = redis_manifests.users_content(callers, "internal")["users.acl"]
-    internal = redis_manifests.internal_passwords("internal")
+    acl = redis_objects.users_content(callers, "internal")["users.acl"]
+    internal = redis_objects.internal_passwords("internal")
     assert not [password for password in (*callers, *internal.values()) if password in acl]
-    passwords = nats_manifests.internal_passwords("internal") | NATS_USERS
-    accounts = nats_manifests.users_content(platform.nats, message_flows(SERVICES), passwords)["accounts.conf"]
+    passwords = nats_objects.internal_passwords("internal") | NATS_USERS
+    servers = nats_objects.servers(surroundings_without_engine(platform))
+    accounts = nats_objects.users_content(platform.nats, message_flows(SERVICES), passwords)["accounts.conf"]
     assert not [password for password in passwords.values() if f'"{password}"' in accounts]
-    routes = nats_manifests.secret_content(platform.nats, platform, passwords)["routes.conf"]
+    routes = nats_objects.secret_content(platform.nats, servers, passwords)["routes.conf"]
     assert passwords["cluster"] in routes, "each server presents it to the others"
 
 
 def test_every_user_has_a_password_of_its_own() -> None:
     """One that leaks opens one door."""
-    users = redis_manifests.internal_passwords("internal")
-    assert {*users, redis_manifests.CALLER} == redis_configuration.ACL_RULES.keys()
+    users = redis_objects.internal_passwords("internal")
+    assert {*users, redis_objects.CALLER} == redis_configuration.ACL_RULES.keys()
     assert len(set(users.values())) == len(users)
     assert derived_password("internal", "backup") != derived_password("other", "backup")
 
@@ -135,7 +136,9 @@ def test_the_job_has_another_name_for_another_declaration_only() -> None:
     def name(stack: str) -> str:
         platform = settings(stack)
         assert platform.nats is not None
-        return str(nats_manifests.streams_job(platform.nats, platform, "secret")["metadata"]["name"])
+        return str(
+            nats_objects.streams_job(platform.nats, surroundings_without_engine(platform), "secret")["metadata"]["name"]
+        )
 
     assert name("alpha") == name("alpha")
     assert name("alpha") != name("beta")

@@ -1,4 +1,4 @@
-"""The objects of NATS as manifests: servers, the Job that makes the streams, and who may connect."""
+"""Objects of NATS as manifests: servers, the Job that makes the streams, and who may connect."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,25 +8,29 @@ import pulumi
 
 from components.kubernetes import naming
 from components.kubernetes.object import Manifest
-from components.settings import PlatformSettings
+from components.kubernetes.quantities import mebibytes
 from components.settings.nats import NatsSettings
+from components.settings.prometheus import ExporterSettings
 from components.stores.exporters import nats_exporter
 from components.stores.nats import configuration
-from components.traffic.graph import MessageFlow, ServiceGraph, Store
+from components.traffic.graph import MessageFlow
+from components.traffic.jobs import BackupSource
 from components.traffic.network_policy import scrape_rules
+from components.traffic.stores import NATS
+from components.workloads.component import Surroundings
 from components.workloads.container import ContainerArgs, container
-from components.workloads.objects import DATA_VOLUME
+from components.workloads.objects import DATA_VOLUME, JobArgs, job
 from components.workloads.passwords import (
     PASSWORD_MOUNT,
     PASSWORDS_FOLDER,
     READ_PASSWORDS,
     derived_password,
+    password_output,
     password_volume,
 )
 from components.workloads.pod import PodArgs
-from components.workloads.pod_set import ClaimArgs, PodSet, pod_set
+from components.workloads.pod_set import ClaimArgs, PodSet
 
-NAME = "nats"
 STREAMS = "nats-streams"
 USERS = "nats-users"
 """Secret with the users. Its name stays when they change, so that running servers get them without a restart."""
@@ -84,24 +88,19 @@ done
 """
 
 
-def servers(platform: PlatformSettings) -> PodSet:
+def servers(surroundings: Surroundings) -> PodSet:
     """The servers, under the name that services know."""
-    return pod_set(platform, NAME, _COMPONENT)
+    return PodSet.of(surroundings, NATS, _COMPONENT)
 
 
-def streams(platform: PlatformSettings) -> PodSet:
+def streams(surroundings: Surroundings) -> PodSet:
     """The Job that makes the streams."""
-    return pod_set(platform, STREAMS, _COMPONENT)
-
-
-def store() -> Store:
-    """NATS as the service graph sees it."""
-    return Store(name=NAME, port=configuration.PORT, pod_labels=naming.selector_labels(NAME))
+    return PodSet.of(surroundings, STREAMS, _COMPONENT)
 
 
 def url(user: str, password: str) -> str:
     """How a user reaches NATS, the same with one server and with several."""
-    return f"nats://{user}:{password}@{NAME}:{configuration.PORT}"
+    return f"nats://{user}:{password}@{NATS}:{configuration.PORT}"
 
 
 def internal_passwords(internal: str) -> dict[str, str]:
@@ -110,28 +109,41 @@ def internal_passwords(internal: str) -> dict[str, str]:
 
 
 def users_content(nats: NatsSettings, flows: Sequence[MessageFlow], passwords: Mapping[str, str]) -> dict[str, str]:
-    """What the Secret of the users holds."""
+    """Content of the Secret of the users."""
     return {"accounts.conf": configuration.accounts_file(nats, flows, passwords)}
 
 
-def secret_content(nats: NatsSettings, platform: PlatformSettings, passwords: Mapping[str, str]) -> dict[str, str]:
-    """What the Secret of the servers holds: how several know each other."""
-    hosts = servers(platform).hosts(nats.replicas)
+def secret_content(nats: NatsSettings, pods: PodSet, passwords: Mapping[str, str]) -> dict[str, str]:
+    """Content of the Secret of the servers: how several know each other."""
+    hosts = pods.hosts(nats.replicas)
     return {"routes.conf": configuration.routes_file(hosts, passwords[configuration.CLUSTER_USER])}
 
 
 def streams_secret_content(passwords: Mapping[str, str]) -> dict[str, str]:
-    """What the Secret of the Job holds."""
+    """Content of the Secret of the Job."""
     return {_STREAMS_PASSWORD_KEY: passwords[configuration.STREAMS_USER]}
 
 
+def backup_source(nats: NatsSettings, internal: pulumi.Output[str]) -> BackupSource:
+    """How backups reach the servers."""
+    return BackupSource(
+        name=NATS,
+        # The snapshot of all streams, and the server of a restore test that restores them.
+        scratch_size=f"{int(2 * mebibytes(nats.storage_size))}Mi",
+        storage_class=nats.storage_class,
+        environment={"NATS_URL": f"nats://{NATS}:{configuration.PORT}"},
+        secrets={"NATS_PASSWORD": password_output(internal, configuration.BACKUP_USER)},
+        restore_secrets={"NATS_RESTORE_PASSWORD": password_output(internal, configuration.RESTORE_USER)},
+    )
+
+
 def configuration_content(nats: NatsSettings) -> dict[str, str]:
-    """What the ConfigMap of the servers holds."""
+    """Content of the ConfigMap of the servers."""
     return {"nats.conf": configuration.server_configuration(nats, _PLACE), "start.sh": START}
 
 
 def streams_content(nats: NatsSettings) -> dict[str, str]:
-    """What the ConfigMap of the Job holds: the script and a file for each stream."""
+    """Content of the ConfigMap of the Job: the script and a file for each stream."""
     files = {
         f"{stream.name}.json": json.dumps(configuration.stream_configuration(stream), indent=2)
         for stream in nats.streams
@@ -145,33 +157,34 @@ def ports(nats: NatsSettings) -> dict[str, int]:
     return own | ({"route": configuration.ROUTE_PORT} if nats.is_clustered else {})
 
 
-def server_policy(nats: NatsSettings, graph: ServiceGraph, platform: PlatformSettings) -> Manifest:
+def server_policy(nats: NatsSettings, surroundings: Surroundings) -> Manifest:
     """Callers and the Job reach the client port; servers reach each other's route port."""
-    objects = servers(platform)
-    callers = [graph.selector_of(caller) for caller in graph.callers_of(NAME)]
-    to_clients = ([*callers, *([streams(platform).selector] if nats.streams else [])], [configuration.PORT])
+    objects, graph = servers(surroundings), surroundings.graph
+    callers = [graph.selector_of(caller) for caller in graph.callers_of(NATS)]
+    to_clients = ([*callers, *([streams(surroundings).selector] if nats.streams else [])], [configuration.PORT])
     if not nats.is_clustered:
-        return objects.network_policy([to_clients], [], scrape_rules(NAME, graph))
+        return objects.network_policy([to_clients], [], scrape_rules(NATS, graph))
     route = [configuration.ROUTE_PORT]
     callers_and_servers = [to_clients, ([objects.selector], route)]
-    return objects.network_policy(callers_and_servers, [(objects.selector, route)], scrape_rules(NAME, graph))
+    return objects.network_policy(callers_and_servers, [(objects.selector, route)], scrape_rules(NATS, graph))
 
 
-def streams_policy(platform: PlatformSettings) -> Manifest:
+def streams_policy(surroundings: Surroundings) -> Manifest:
     """The Job reaches the servers, and nobody reaches the Job."""
-    return streams(platform).network_policy([], [(servers(platform).selector, [configuration.PORT])])
+    return streams(surroundings).network_policy([], [(servers(surroundings).selector, [configuration.PORT])])
 
 
-def stateful_set(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+def stateful_set(
+    nats: NatsSettings, objects: PodSet, secret: pulumi.Input[str], exporter: ExporterSettings | None
+) -> Manifest:
     """The servers."""
-    objects = servers(platform)
     config_map = objects.configuration_name(configuration_content(nats))
     # One directory, because a file can include only what lies beside it.
     sources = [{"configMap": {"name": config_map}}, *({"secret": {"name": name}} for name in (USERS, secret))]
     pod = PodArgs(
         version=nats.image.tag,
         user=_USER,
-        containers=[_server(nats), *nats_exporter(platform)],
+        containers=[_server(nats), *([nats_exporter(exporter)] if exporter else [])],
         volumes=[
             {"name": "configuration", "projected": {"sources": sources, "defaultMode": 0o440}},
             {"name": "run", "emptyDir": {"sizeLimit": "1Mi"}},
@@ -182,9 +195,9 @@ def stateful_set(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.
     return objects.stateful_set(nats.replicas, pod, ClaimArgs(size=nats.storage_size, storage_class=nats.storage_class))
 
 
-def streams_job(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+def streams_job(nats: NatsSettings, surroundings: Surroundings, secret: pulumi.Input[str]) -> Manifest:
     """Makes the streams once for each declaration: its name changes with them, for a Job cannot be changed."""
-    objects = streams(platform)
+    objects = streams(surroundings)
     content = streams_content(nats)
     pod = PodArgs(
         version=nats.tools_image.tag,
@@ -199,17 +212,8 @@ def streams_job(nats: NatsSettings, platform: PlatformSettings, secret: pulumi.I
         restart_policy="Never",
     )
     identity = {**content, "servers": str(nats.replicas), "image": nats.tools_image.reference}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": objects.metadata(naming.content_name(STREAMS, identity)),
-        "spec": {
-            "activeDeadlineSeconds": _JOB_SECONDS,
-            "backoffLimit": _JOB_RETRIES,
-            "ttlSecondsAfterFinished": _JOB_KEPT_SECONDS,
-            "template": objects.pod_template(pod),
-        },
-    }
+    args = JobArgs(deadline_seconds=_JOB_SECONDS, retries=_JOB_RETRIES, kept_seconds=_JOB_KEPT_SECONDS)
+    return job(objects.metadata(naming.content_name(STREAMS, identity)), args, objects.pod_template(pod))
 
 
 def _server(nats: NatsSettings) -> dict[str, Any]:
@@ -220,7 +224,7 @@ def _server(nats: NatsSettings) -> dict[str, Any]:
     leave = f"nats-server --signal ldm={_PLACE.run}/nats.pid; while kill -0 1 2>/dev/null; do sleep 1; done"
     return container(
         ContainerArgs(
-            name=NAME,
+            name=NATS,
             image=nats.image.reference,
             command=("/bin/sh", f"{_CONFIGURATION}/start.sh"),
             resources=nats.resources,
@@ -253,7 +257,7 @@ def _applier(nats: NatsSettings) -> dict[str, Any]:
             environment={
                 "CONFIGURATION": _CONFIGURATION,
                 "HOME": "/home/nats",
-                "NATS_URL": f"nats://{NAME}:{configuration.PORT}",
+                "NATS_URL": f"nats://{NATS}:{configuration.PORT}",
                 "NATS_USER": configuration.STREAMS_USER,
                 "PASSWORDS_DIR": PASSWORDS_FOLDER,
             },

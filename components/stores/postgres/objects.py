@@ -1,4 +1,4 @@
-"""The objects of PostgreSQL as manifests: the operator's Cluster and Databases, role Secrets, and who may connect."""
+"""Objects of PostgreSQL as manifests: the operator's Cluster and Databases, role Secrets, and who may connect."""
 
 import functools
 import urllib.parse
@@ -7,20 +7,23 @@ from typing import Any
 
 import pulumi
 
-from components.kubernetes import naming
 from components.kubernetes.object import Manifest
-from components.settings.platform import ROLLOUT_SURGE, PlatformSettings
-from components.settings.postgres import PostgresSettings, connections_needed
-from components.traffic.graph import ServiceGraph
-from components.traffic.network_policy import API_SERVER_PORTS, dns_rule, pods_elsewhere, scrape_rules
-from components.workloads.mesh_labels import opt_out_labels
-
-HOST = "postgres-db"
-"""Name of the cluster, and the DNS name under which services reach its primary."""
-
-PORT = 5432
-STORE = "postgres"
-"""Name of PostgreSQL in the service graph."""
+from components.settings.postgres import PostgresSettings
+from components.traffic.jobs import BackupSource
+from components.traffic.network_policy import (
+    API_SERVER_PORTS,
+    dns_rule,
+    own_pods,
+    pods_elsewhere,
+    scrape_rules,
+    tcp_ports,
+)
+from components.traffic.stores import POSTGRES, POSTGRES_HOST, POSTGRES_PORT, postgres_pod_labels
+from components.workloads.component import Surroundings
+from components.workloads.objects import network_policy as policy_object
+from components.workloads.objects import secret
+from components.workloads.operated import cluster_pods
+from components.workloads.pod_set import PodSet
 
 BACKUP_ROLE = "backup"
 RESTORE_ROLE = "restore"
@@ -29,6 +32,7 @@ RESTORE_ROLE = "restore"
 HOME_DATABASE = "platform"
 """Empty database that the operator makes first; the dumps ask there what other databases there are."""
 
+API_VERSION = "postgresql.cnpg.io/v1"
 WAL_PLUGIN = "barman-cloud.cloudnative-pg.io"
 WAL_STORE = "postgres-wal"
 """Name of the ObjectStore that takes the write-ahead log."""
@@ -36,22 +40,22 @@ WAL_STORE = "postgres-wal"
 _STATUS_PORT = 8000
 _BACKUP_CONNECTIONS = 3
 _RESTORE_CONNECTIONS = 3
-_POD_LABELS = {"cnpg.io/cluster": HOST}
+_RESERVED = _BACKUP_CONNECTIONS + _RESTORE_CONNECTIONS
 
 
-def pod_labels() -> dict[str, str]:
-    """Labels that the operator gives the servers' pods."""
-    return dict(_POD_LABELS)
+def servers(surroundings: Surroundings) -> PodSet:
+    """Name and labels of the objects of the servers, whose pods the operator makes."""
+    return PodSet.of(surroundings, POSTGRES_HOST, "database")
 
 
-def role_secret_name(role: str) -> str:
-    """Name of the Secret with a role's password."""
-    return f"{HOST}-{role.replace('_', '-')}"
+def object_suffix(name: str) -> str:
+    """Name of a role or a database as the name of an object may hold it."""
+    return name.replace("_", "-")
 
 
-def database_object_name(database: str) -> str:
-    """Name of the operator's object for a database."""
-    return f"{HOST}-{database.replace('_', '-')}"
+def object_name(name: str) -> str:
+    """Name of the Secret of a role, and of the operator's object for a database."""
+    return f"{POSTGRES_HOST}-{object_suffix(name)}"
 
 
 def login_of(role: str, *, second: bool) -> str:
@@ -76,21 +80,11 @@ def host_based_authentication(postgres: PostgresSettings) -> list[str]:
     ]
 
 
-def _metadata(name: str, platform: PlatformSettings) -> dict[str, Any]:
-    return {"name": name, "namespace": platform.namespace, "labels": naming.labels(HOST, "database")}
-
-
-def role_secret(role: str, password: pulumi.Input[str], platform: PlatformSettings) -> Manifest:
+def role_secret(role: str, password: pulumi.Input[str], pods: PodSet) -> Manifest:
     """User name and password of a role. The operator gives the role the new password when they change."""
-    metadata = _metadata(role_secret_name(role), platform)
+    metadata = pods.metadata(object_name(role))
     metadata["labels"] |= {"cnpg.io/reload": "true"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": metadata,
-        "type": "kubernetes.io/basic-auth",
-        "stringData": {"username": role, "password": password},
-    }
+    return secret(metadata, {"username": role, "password": password}, "kubernetes.io/basic-auth")
 
 
 def _role(name: str, limit: int, groups: tuple[str, ...] = (), *, makes_databases: bool = False) -> dict[str, Any]:
@@ -106,23 +100,21 @@ def _role(name: str, limit: int, groups: tuple[str, ...] = (), *, makes_database
         "inherit": True,
         "inRoles": list(groups),
         "connectionLimit": limit,
-        "passwordSecret": {"name": role_secret_name(name)},
+        "passwordSecret": {"name": object_name(name)},
     }
 
 
-def connections(postgres: PostgresSettings, platform: PlatformSettings) -> Mapping[str, int]:
-    """Connections that each service may have at its largest scale, by service."""
-    return connections_needed(postgres, platform.most_pods(), ROLLOUT_SURGE)
-
-
-def roles(postgres: PostgresSettings, platform: PlatformSettings) -> list[dict[str, Any]]:
+def roles(postgres: PostgresSettings, connections: Mapping[str, int]) -> list[dict[str, Any]]:
     """Two roles for each database, held to the connections of its service, one that reads all, and one that restores.
 
     The second works as the first, which owns the database: it is a member of it and takes its place on login.
+
+    Args:
+        postgres: Settings of PostgreSQL.
+        connections: Connections that each service may have at its largest scale, by service.
     """
-    needed = connections(postgres, platform)
     own = [
-        _role(login_of(database.name, second=second), needed[service], (database.name,) if second else ())
+        _role(login_of(database.name, second=second), connections[service], (database.name,) if second else ())
         for service, database in postgres.databases.by_service().items()
         for second in (False, True)
     ]
@@ -134,7 +126,9 @@ def roles(postgres: PostgresSettings, platform: PlatformSettings) -> list[dict[s
     ]
 
 
-def cluster(postgres: PostgresSettings, platform: PlatformSettings) -> Manifest:
+def cluster(
+    postgres: PostgresSettings, surroundings: Surroundings, connections: Mapping[str, int], *, archives_log: bool
+) -> Manifest:
     """The servers. Volumes, failover, disruption budgets and certificates are the operator's."""
     synchronous = {"method": "any", "number": 1, "dataDurability": "required", "failoverQuorum": True}
     configuration: dict[str, Any] = {
@@ -148,7 +142,7 @@ def cluster(postgres: PostgresSettings, platform: PlatformSettings) -> Manifest:
     spec = {
         "instances": postgres.instances,
         "imageName": postgres.image.reference,
-        "imagePullPolicy": platform.rollout.image_pull_policy,
+        "imagePullPolicy": surroundings.rollout.image_pull_policy,
         "enableSuperuserAccess": False,
         "enablePDB": True,
         "primaryUpdateStrategy": "unsupervised",
@@ -156,38 +150,26 @@ def cluster(postgres: PostgresSettings, platform: PlatformSettings) -> Manifest:
         "bootstrap": {"initdb": {"database": HOME_DATABASE, "owner": HOME_DATABASE, "dataChecksums": True}},
         "postgresql": configuration,
         "managed": {
-            "roles": roles(postgres, platform),
+            "roles": roles(postgres, connections),
             "services": {"disabledDefaultServices": ["r"], "additional": [_address()]},
         },
         "storage": storage,
-        "resources": {
-            "requests": postgres.resources.requests.model_dump(),
-            "limits": postgres.resources.limits.model_dump(),
-        },
-        "seccompProfile": {"type": "RuntimeDefault"},
-        "affinity": {
-            "enablePodAntiAffinity": True,
-            "podAntiAffinityType": "preferred",
-            "topologyKey": "kubernetes.io/hostname",
-        },
-        "topologySpreadConstraints": [_zone_spread()],
+        **cluster_pods(POSTGRES_HOST, postgres.resources, postgres_pod_labels(), surroundings.mesh_opt_out),
         "monitoring": {"disableDefaultQueries": False},
-        **_archiving(platform),
-        "inheritedMetadata": {"labels": naming.selector_labels(HOST) | opt_out_labels(platform)},
+        **(_ARCHIVING if archives_log else {}),
     }
-    return {
-        "apiVersion": "postgresql.cnpg.io/v1",
-        "kind": "Cluster",
-        "metadata": _metadata(HOST, platform),
-        "spec": spec,
-    }
+    return {"apiVersion": API_VERSION, "kind": "Cluster", "metadata": servers(surroundings).metadata(), "spec": spec}
 
 
-def _archiving(platform: PlatformSettings) -> dict[str, Any]:
-    if not (platform.backup and platform.backup.object_store):
-        return {}
-    parameters = {"barmanObjectName": WAL_STORE, "serverName": HOST}
-    return {"plugins": [{"name": WAL_PLUGIN, "isWALArchiver": True, "parameters": parameters}]}
+_ARCHIVING = {
+    "plugins": [
+        {
+            "name": WAL_PLUGIN,
+            "isWALArchiver": True,
+            "parameters": {"barmanObjectName": WAL_STORE, "serverName": POSTGRES_HOST},
+        }
+    ]
+}
 
 
 def _address() -> dict[str, Any]:
@@ -196,83 +178,87 @@ def _address() -> dict[str, Any]:
         "selectorType": "rw",
         "updateStrategy": "patch",
         "serviceTemplate": {
-            "metadata": {"name": HOST},
+            "metadata": {"name": POSTGRES_HOST},
             "spec": {"type": "ClusterIP"},
         },
     }
 
 
-def _zone_spread() -> dict[str, Any]:
-    return {
-        "maxSkew": 1,
-        "topologyKey": "topology.kubernetes.io/zone",
-        # A cluster without zones, or with one down, must still be able to run every server.
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": pod_labels()},
-    }
-
-
-def database(name: str, platform: PlatformSettings, limit: int) -> Manifest:
+def database(name: str, pods: PodSet, limit: int) -> Manifest:
     """A database that belongs to the role of the same name and stays when this object goes.
 
     Args:
         name: The database.
-        platform: The stack's settings.
+        pods: The servers.
         limit: Connections of its service, which both of its roles share while one takes the place of the other.
     """
     return {
-        "apiVersion": "postgresql.cnpg.io/v1",
+        "apiVersion": API_VERSION,
         "kind": "Database",
-        "metadata": _metadata(database_object_name(name), platform),
+        "metadata": pods.metadata(object_name(name)),
         "spec": {
             "name": name,
             "owner": name,
-            "connectionLimit": limit + _BACKUP_CONNECTIONS + _RESTORE_CONNECTIONS,
+            "connectionLimit": limit + _RESERVED,
             "ensure": "present",
-            "cluster": {"name": HOST},
+            "cluster": {"name": POSTGRES_HOST},
             "databaseReclaimPolicy": "retain",
             "schemas": [{"name": "public", "owner": name, "ensure": "present"}],
         },
     }
 
 
-def network_policy(graph: ServiceGraph, postgres: PostgresSettings, platform: PlatformSettings) -> Manifest:
+def network_policy(postgres: PostgresSettings, surroundings: Surroundings) -> Manifest:
     """Who may connect to the servers, and whom they call: each other, the API server and DNS."""
-    own = {"podSelector": {"matchLabels": pod_labels()}}
+    graph, own = surroundings.graph, own_pods(postgres_pod_labels())
     operator = pods_elsewhere(postgres.operator_namespace, {"app.kubernetes.io/name": "cloudnative-pg"})
-    callers = [{"podSelector": {"matchLabels": graph.selector_of(name)}} for name in graph.callers_of(STORE)]
-    api_server = [{"ipBlock": {"cidr": f"{address}/32"}} for address in platform.egress.api_server_addresses]
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": _metadata(HOST, platform),
-        "spec": {
-            "podSelector": {"matchLabels": pod_labels()},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [
-                {"from": callers, "ports": _tcp(PORT)},
-                {"from": [operator, own], "ports": _tcp(_STATUS_PORT, PORT)},
-                *scrape_rules(STORE, graph),
-            ],
-            "egress": [
-                {"to": [own], "ports": _tcp(PORT, _STATUS_PORT)},
-                # A server's instance manager keeps its state in the API server.
-                {"to": api_server, "ports": _tcp(*API_SERVER_PORTS)},
-                dns_rule(),
-            ],
-        },
+    callers = [own_pods(graph.selector_of(name)) for name in graph.callers_of(POSTGRES)]
+    api_server = [{"ipBlock": {"cidr": f"{address}/32"}} for address in graph.api_server_addresses]
+    spec = {
+        "podSelector": {"matchLabels": postgres_pod_labels()},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [
+            {"from": callers, "ports": tcp_ports(POSTGRES_PORT)},
+            {"from": [operator, own], "ports": tcp_ports(_STATUS_PORT, POSTGRES_PORT)},
+            *scrape_rules(POSTGRES, graph),
+        ],
+        "egress": [
+            {"to": [own], "ports": tcp_ports(POSTGRES_PORT, _STATUS_PORT)},
+            # A server's instance manager keeps its state in the API server.
+            {"to": api_server, "ports": tcp_ports(*API_SERVER_PORTS)},
+            dns_rule(),
+        ],
     }
+    return policy_object(servers(surroundings).metadata(), spec)
 
 
-def _tcp(*ports: int) -> list[dict[str, Any]]:
-    return [{"protocol": "TCP", "port": port} for port in ports]
+def backup_source(
+    postgres: PostgresSettings, backup_password: pulumi.Output[str], restore_password: pulumi.Output[str]
+) -> BackupSource:
+    """How backups reach the servers."""
+    return BackupSource(
+        name=POSTGRES,
+        # The server of a restore test lives there, so it must hold the largest database once more.
+        scratch_size=postgres.storage_size,
+        storage_class=postgres.storage_class,
+        environment={
+            "PGHOST": POSTGRES_HOST,
+            "PGPORT": str(POSTGRES_PORT),
+            "PGUSER": BACKUP_ROLE,
+            "PGDATABASE": HOME_DATABASE,
+            "PGSSLMODE": "require",
+        },
+        secrets={"PGPASSWORD": backup_password},
+        restore_secrets={"PG_RESTORE_PASSWORD": restore_password},
+        parts=[database.name for database in postgres.databases.by_service().values()],
+    )
 
 
 def url(database_name: str, password: str, *, second: bool) -> str:
     """How a service reaches its database; see `environment`."""
     options = f"&options={urllib.parse.quote(_works_as(database_name))}" if second else ""
     login = login_of(database_name, second=second)
-    return f"postgresql://{login}:{password}@{HOST}:{PORT}/{database_name}?sslmode=require{options}"
+    return f"postgresql://{login}:{password}@{POSTGRES_HOST}:{POSTGRES_PORT}/{database_name}?sslmode=require{options}"
 
 
 def _works_as(role: str) -> str:
@@ -292,8 +278,8 @@ def environment(
     return {
         **({"PGOPTIONS": _works_as(database_name)} if second else {}),
         "DATABASE_URL": pulumi.Output.from_input(password).apply(functools.partial(url, database_name, second=second)),
-        "DB_HOST": HOST,
-        "DB_PORT": str(PORT),
+        "DB_HOST": POSTGRES_HOST,
+        "DB_PORT": str(POSTGRES_PORT),
         "DB_NAME": database_name,
         "DB_USER": login_of(database_name, second=second),
         "DB_PASSWORD": password,

@@ -1,20 +1,21 @@
-"""The objects of Redis as manifests: servers with their sentinels, the proxy in front of them, and who may connect."""
+"""Objects of Redis as manifests: servers with their sentinels, the proxy in front of them, and who may connect."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 
-from components.kubernetes import naming
 from components.kubernetes.object import Manifest
-from components.settings import PlatformSettings
+from components.settings.prometheus import ExporterSettings
 from components.settings.redis import RedisSettings
 from components.stores.exporters import REDIS_EXPORTER_USER, REDIS_EXPORTER_VARIABLE, redis_exporter
 from components.stores.redis import configuration
 from components.stores.redis.scripts import SCRIPTS
-from components.traffic.graph import ServiceGraph, Store
+from components.traffic.graph import ServiceGraph
+from components.traffic.jobs import BackupSource
 from components.traffic.network_policy import scrape_rules
-from components.traffic.observers import REDIS_SERVERS
+from components.traffic.stores import REDIS, REDIS_PROXY, REDIS_SERVERS
+from components.workloads.component import Surroundings
 from components.workloads.container import ContainerArgs, container
 from components.workloads.objects import DATA_VOLUME
 from components.workloads.passwords import (
@@ -22,13 +23,13 @@ from components.workloads.passwords import (
     PASSWORDS_FOLDER,
     READ_PASSWORDS,
     derived_password,
+    password_output,
     password_volume,
 )
 from components.workloads.pod import PodArgs
-from components.workloads.pod_set import ClaimArgs, PodSet, pod_set
+from components.workloads.pod_set import ClaimArgs, PodSet
 
-NAME = "redis"
-PROXY = "redis-proxy"
+PORT = configuration.PORT
 CALLER = "api-gateway"
 """The service that has a user of its own."""
 
@@ -39,7 +40,7 @@ _PROXY_USER = 10003
 _GRACE_SECONDS = 60
 _PROXY_GRACE_SECONDS = 30
 _PLACE = configuration.RedisPlace()
-_SERVER_PORTS = {"redis": configuration.PORT}
+_SERVER_PORTS = {"redis": PORT}
 _SENTINEL_PORTS = {"sentinel": configuration.SENTINEL_PORT}
 USERS = "redis-users"
 """Secret with the users. Its name stays when they change, so that running servers get them without a restart."""
@@ -53,30 +54,19 @@ _PASSWORD_VARIABLES = {
 }
 
 
-def servers(platform: PlatformSettings) -> PodSet:
+def servers(surroundings: Surroundings) -> PodSet:
     """The servers, under the name that services know."""
-    return pod_set(platform, NAME, _COMPONENT)
+    return PodSet.of(surroundings, REDIS, _COMPONENT)
 
 
-def proxies(platform: PlatformSettings) -> PodSet:
+def proxies(surroundings: Surroundings) -> PodSet:
     """The proxies in front of several servers."""
-    return pod_set(platform, PROXY, _COMPONENT)
-
-
-def store(redis: RedisSettings) -> Store:
-    """Redis as the service graph sees it: callers reach the proxies where there are any."""
-    labels = naming.selector_labels(PROXY if redis.is_replicated else NAME)
-    return Store(name=NAME, port=configuration.PORT, pod_labels=labels)
-
-
-def servers_store() -> Store:
-    """The servers as monitoring and the dumps see them, behind the proxies or not."""
-    return Store(name=REDIS_SERVERS, port=configuration.PORT, pod_labels=naming.selector_labels(NAME))
+    return PodSet.of(surroundings, REDIS_PROXY, _COMPONENT)
 
 
 def url(password: str) -> str:
     """How api-gateway reaches Redis, the same with one server and with several."""
-    return f"redis://{CALLER}:{password}@{NAME}:{configuration.PORT}"
+    return f"redis://{CALLER}:{password}@{REDIS}:{PORT}"
 
 
 def internal_passwords(internal: str) -> dict[str, str]:
@@ -85,7 +75,7 @@ def internal_passwords(internal: str) -> dict[str, str]:
 
 
 def users_content(caller: Sequence[str], internal: str) -> dict[str, str]:
-    """What the Secret of the users holds.
+    """Content of the Secret of the users.
 
     Args:
         caller: Both passwords of the service's user.
@@ -96,13 +86,27 @@ def users_content(caller: Sequence[str], internal: str) -> dict[str, str]:
 
 
 def secret_content(internal: str) -> dict[str, str]:
-    """What the Secret of the servers and the proxies holds."""
+    """Content of the Secret of the servers and the proxies."""
     users = internal_passwords(internal)
     return {variable: users[user] for variable, user in _PASSWORD_VARIABLES.items()}
 
 
+def backup_source(redis: RedisSettings, pods: PodSet, internal: pulumi.Output[str]) -> BackupSource:
+    """How backups reach the servers: a replica is dumped, and restores go to the address of the primary."""
+    hosts = pods.hosts(redis.replicas) if redis.is_replicated else (REDIS,)
+    return BackupSource(
+        name=REDIS,
+        # A dump is smaller than the memory that it comes from, and the volume holds that twice.
+        scratch_size=redis.storage_size,
+        storage_class=redis.storage_class,
+        environment={"REDIS_HOST": REDIS, "REDIS_HOSTS": " ".join(hosts), "REDIS_PORT": str(PORT)},
+        secrets={"REDIS_PASSWORD": password_output(internal, "backup")},
+        restore_secrets={"REDIS_RESTORE_PASSWORD": password_output(internal, "restore")},
+    )
+
+
 def configuration_content(redis: RedisSettings) -> dict[str, str]:
-    """What the ConfigMap of the servers holds: configuration and scripts."""
+    """Content of the ConfigMap of the servers: configuration and scripts."""
     content = {"redis.conf": configuration.server_configuration(redis, _PLACE), **SCRIPTS}
     if redis.is_replicated:
         content |= {
@@ -112,9 +116,9 @@ def configuration_content(redis: RedisSettings) -> dict[str, str]:
     return content
 
 
-def proxy_content(redis: RedisSettings, platform: PlatformSettings) -> dict[str, str]:
-    """What the ConfigMap of the proxies holds."""
-    hosts = servers(platform).hosts(redis.replicas)
+def proxy_content(redis: RedisSettings, surroundings: Surroundings) -> dict[str, str]:
+    """Content of the ConfigMap of the proxies."""
+    hosts = servers(surroundings).hosts(redis.replicas)
     return {"haproxy.cfg": configuration.proxy_configuration(hosts)}
 
 
@@ -123,37 +127,37 @@ def ports(redis: RedisSettings) -> dict[str, int]:
     return _SERVER_PORTS | (_SENTINEL_PORTS if redis.is_replicated else {})
 
 
-def server_policy(redis: RedisSettings, graph: ServiceGraph, platform: PlatformSettings) -> Manifest:
+def server_policy(redis: RedisSettings, surroundings: Surroundings) -> Manifest:
     """A single server talks to its callers only; several talk to each other and to the proxies."""
-    objects = servers(platform)
+    objects, graph = servers(surroundings), surroundings.graph
+    scrapes = scrape_rules(REDIS_SERVERS, graph)
     if not redis.is_replicated:
-        return objects.network_policy([(_callers(graph), [configuration.PORT])], [], scrape_rules(REDIS_SERVERS, graph))
+        return objects.network_policy([(_callers(graph), [PORT])], [], scrapes)
     own = sorted(ports(redis).values())
-    proxy = proxies(platform).selector
-    return objects.network_policy(
-        [([proxy, *_callers(graph, REDIS_SERVERS)], [configuration.PORT]), ([objects.selector], own)],
-        [(objects.selector, own)],
-        scrape_rules(REDIS_SERVERS, graph),
-    )
+    to_primary = ([proxies(surroundings).selector, *_callers(graph, REDIS_SERVERS)], [PORT])
+    return objects.network_policy([to_primary, ([objects.selector], own)], [(objects.selector, own)], scrapes)
 
 
-def proxy_policy(graph: ServiceGraph, platform: PlatformSettings) -> Manifest:
+def proxy_policy(surroundings: Surroundings) -> Manifest:
     """Callers in, servers out."""
-    to_servers = (servers(platform).selector, [configuration.PORT])
-    return proxies(platform).network_policy([(_callers(graph), [configuration.PORT])], [to_servers])
+    to_servers = (servers(surroundings).selector, [PORT])
+    return proxies(surroundings).network_policy([(_callers(surroundings.graph), [PORT])], [to_servers])
 
 
-def _callers(graph: ServiceGraph, called: str = NAME) -> list[Mapping[str, str]]:
+def _callers(graph: ServiceGraph, called: str = REDIS) -> list[Mapping[str, str]]:
     return [graph.selector_of(caller) for caller in graph.callers_of(called)]
 
 
-def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+def stateful_set(
+    redis: RedisSettings, surroundings: Surroundings, secret: pulumi.Input[str], exporter: ExporterSettings | None
+) -> Manifest:
     """The servers, each with a sentinel beside it where there are several."""
-    objects = servers(platform)
-    containers = [_server(redis, platform)]
+    objects = servers(surroundings)
+    containers = [_server(redis, surroundings)]
     if redis.is_replicated:
-        containers.append(_sentinel(redis, platform))
-    containers += redis_exporter(platform, secret)
+        containers.append(_sentinel(redis, surroundings))
+    if exporter:
+        containers.append(redis_exporter(exporter, secret))
     config_map = objects.configuration_name(configuration_content(redis))
     volumes = [
         {"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}},
@@ -176,10 +180,10 @@ def stateful_set(redis: RedisSettings, platform: PlatformSettings, secret: pulum
     )
 
 
-def proxy_deployment(redis: RedisSettings, platform: PlatformSettings, secret: pulumi.Input[str]) -> Manifest:
+def proxy_deployment(redis: RedisSettings, surroundings: Surroundings, secret: pulumi.Input[str]) -> Manifest:
     """The proxies. They keep nothing, so any number of them may run anywhere."""
-    objects = proxies(platform)
-    config_map = objects.configuration_name(proxy_content(redis, platform))
+    objects = proxies(surroundings)
+    config_map = objects.configuration_name(proxy_content(redis, surroundings))
     pod = PodArgs(
         version=redis.proxy.image.tag,
         user=_PROXY_USER,
@@ -193,13 +197,13 @@ def proxy_deployment(redis: RedisSettings, platform: PlatformSettings, secret: p
     return objects.deployment(redis.proxy.replicas, pod)
 
 
-def _environment(redis: RedisSettings, platform: PlatformSettings) -> dict[str, Any]:
-    """What the scripts ask for. SELF stands after POD_NAME, from which the kubelet makes it."""
-    objects = servers(platform)
+def _environment(redis: RedisSettings, surroundings: Surroundings) -> dict[str, Any]:
+    """Variables of the scripts. SELF stands after POD_NAME, from which the kubelet makes it."""
+    objects = servers(surroundings)
     hosts = objects.hosts(redis.replicas)
     return {
         "POD_NAME": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-        "SELF": f"$(POD_NAME).{objects.headless}.{platform.namespace}.svc",
+        "SELF": f"$(POD_NAME).{objects.headless}.{surroundings.namespace}.svc",
         "FIRST": hosts[0],
         "PEERS": " ".join(hosts) if redis.is_replicated else "",
         "QUORUM": str(redis.quorum),
@@ -214,16 +218,16 @@ def _script(name: str) -> list[str]:
     return ["/bin/sh", f"{_PLACE.configuration}/{name}"]
 
 
-def _server(redis: RedisSettings, platform: PlatformSettings) -> dict[str, Any]:
+def _server(redis: RedisSettings, surroundings: Surroundings) -> dict[str, Any]:
     ready = {"exec": {"command": _script("is-ready.sh")}, "periodSeconds": 5, "timeoutSeconds": 3}
     return container(
         ContainerArgs(
-            name=NAME,
+            name=REDIS,
             image=redis.image.reference,
             command=_script("start-server.sh"),
             resources=redis.resources,
             ports=_SERVER_PORTS,
-            environment=_environment(redis, platform),
+            environment=_environment(redis, surroundings),
             mounts={
                 _PLACE.data: DATA_VOLUME,
                 _PLACE.configuration: "configuration:ro",
@@ -241,7 +245,7 @@ def _server(redis: RedisSettings, platform: PlatformSettings) -> dict[str, Any]:
     )
 
 
-def _sentinel(redis: RedisSettings, platform: PlatformSettings) -> dict[str, Any]:
+def _sentinel(redis: RedisSettings, surroundings: Surroundings) -> dict[str, Any]:
     often = {"periodSeconds": 5, "timeoutSeconds": 3}
     is_open = {"tcpSocket": {"port": "sentinel"}, **often}
     return container(
@@ -251,7 +255,7 @@ def _sentinel(redis: RedisSettings, platform: PlatformSettings) -> dict[str, Any
             command=_script("start-sentinel.sh"),
             resources=redis.sentinel.resources,
             ports=_SENTINEL_PORTS,
-            environment=_environment(redis, platform),
+            environment=_environment(redis, surroundings),
             mounts={_PLACE.data: DATA_VOLUME, _PLACE.configuration: "configuration:ro", **PASSWORD_MOUNT},
             further={
                 "startupProbe": {**is_open, "failureThreshold": 24},
@@ -274,7 +278,7 @@ def _proxy(redis: RedisSettings) -> dict[str, Any]:
 
     return container(
         ContainerArgs(
-            name=PROXY,
+            name=REDIS_PROXY,
             image=redis.proxy.image.reference,
             command=("/bin/sh", "-c", f"{READ_PASSWORDS}exec haproxy -W -db -f {_PLACE.configuration}/haproxy.cfg"),
             resources=redis.proxy.resources,

@@ -1,0 +1,48 @@
+"""Stores as the service graph sees them, and the facts about them that others rely on: names, ports and labels."""
+
+from collections.abc import Iterator
+
+from components.kubernetes.naming import selector_labels
+from components.settings import PlatformSettings
+from components.settings.redis import RedisSettings
+from components.traffic.graph import Store
+
+POSTGRES = "postgres"
+POSTGRES_HOST = "postgres-db"
+"""Name of the Cluster, and the DNS name under which services reach its primary."""
+
+POSTGRES_PORT = 5432
+REDIS, REDIS_PORT = "redis", 6379
+REDIS_PROXY = "redis-proxy"
+REDIS_SERVERS = "redis-servers"
+"""Redis's servers, where `redis` in the service graph means the proxies in front of them."""
+
+NATS, NATS_PORT = "nats", 4222
+
+
+def postgres_pod_labels() -> dict[str, str]:
+    """Labels that the operator gives the pods of the PostgreSQL servers."""
+    return {"cnpg.io/cluster": POSTGRES_HOST}
+
+
+def declared_stores(platform: PlatformSettings) -> tuple[Store, ...]:
+    """The stores that a stack runs itself."""
+    return tuple(_stores(platform))
+
+
+def _stores(platform: PlatformSettings) -> Iterator[Store]:
+    if platform.postgres:
+        yield Store(name=POSTGRES, port=POSTGRES_PORT, pod_labels=postgres_pod_labels())
+    if platform.redis:
+        yield _redis(platform.redis)
+        if platform.prometheus or platform.backup:
+            # Monitoring and the backups reach the servers, behind the proxies or not.
+            yield Store(name=REDIS_SERVERS, port=REDIS_PORT, pod_labels=selector_labels(REDIS))
+    if platform.nats:
+        yield Store(name=NATS, port=NATS_PORT, pod_labels=selector_labels(NATS))
+
+
+def _redis(settings: RedisSettings) -> Store:
+    # Callers reach the proxies where there are any.
+    labels = selector_labels(REDIS_PROXY if settings.is_replicated else REDIS)
+    return Store(name=REDIS, port=REDIS_PORT, pod_labels=labels)
