@@ -9,6 +9,7 @@ import pulumi
 from components.kubernetes.naming import PLATFORM
 from components.kubernetes.object import KubernetesObject
 from components.traffic.network_policy import deny_all
+from components.workloads.objects import network_policy
 
 POD_SECURITY_VERSION = "v1.35"
 """Kubernetes minor whose Pod Security Standards are enforced: the one that the tests run against."""
@@ -61,12 +62,7 @@ class PlatformNamespace(pulumi.ComponentResource):
         )
         KubernetesObject(
             f"{name}-deny-all",
-            {
-                "apiVersion": "networking.k8s.io/v1",
-                "kind": "NetworkPolicy",
-                "metadata": {"name": "deny-all", "namespace": args.namespace, "labels": labels},
-                "spec": deny_all(),
-            },
+            network_policy({"name": "deny-all", "namespace": args.namespace, "labels": labels}, deny_all()),
             pulumi.ResourceOptions(parent=self, depends_on=[self.resource]),
         )
         self.name = pulumi.Output.from_input(args.namespace)

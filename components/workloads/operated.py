@@ -83,7 +83,7 @@ def pods(
     image: ImageSettings,
     further: Mapping[str, str] | None = None,
     *,
-    token: bool | None = None,
+    token: bool,
 ) -> dict[str, Any]:
     """Fields of Prometheus and Alertmanager for their pods: image, user, labels, spread and token.
 
@@ -96,7 +96,7 @@ def pods(
         "imagePullPolicy": "IfNotPresent",
         "version": image.tag,
         "serviceAccountName": name,
-        **({} if token is None else token_of(used=token)),
+        **token_of(used=token),
         "enableServiceLinks": False,
         "securityContext": pod_security_context(SERVER_USER),
         "podMetadata": {"labels": labels},

@@ -31,7 +31,6 @@ from components.workloads.pod_set import PodSet, pod_set
 
 NAME = ALLOY
 _COMPONENT = "logs"
-_RBAC = "rbac.authorization.k8s.io"
 _USER = 10001
 _GRACE_SECONDS = 60
 _CONFIGURATION = "/etc/alloy"
@@ -64,8 +63,7 @@ class Alloy(StoreComponent):
         content = configuration_content(platform, pulumi.get_stack())
         before = [
             self._register(NAME, objects.service_account()),
-            self._register(NAME, role(platform)),
-            self._register(NAME, role_binding(platform)),
+            *(self._register(NAME, each) for each in objects.reader_role(_RULES)),
             self._register(f"{NAME}-configuration", objects.config_map(content)),
             self._register(NAME, objects.declared_policy(graph, IngressController.of(platform.ingress))),
         ]
@@ -97,22 +95,8 @@ def configuration_content(platform: PlatformSettings, stack: str) -> dict[str, s
     return {_FILE: configuration.configuration_file(pipeline(platform, platform.loki, platform.alloy, stack))}
 
 
-def role(platform: PlatformSettings) -> Manifest:
-    """Read pods and their logs, in this namespace, and nothing else."""
-    rule = {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch"]}
-    metadata = collectors(platform).metadata()
-    return {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": [rule]}
-
-
-def role_binding(platform: PlatformSettings) -> Manifest:
-    """Gives the role to Alloy's ServiceAccount."""
-    return {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "RoleBinding",
-        "metadata": collectors(platform).metadata(),
-        "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": NAME},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": platform.namespace}],
-    }
+_RULES = [{"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch"]}]
+"""Read pods and their logs, in this namespace, and nothing else."""
 
 
 def deployment(alloy: AlloySettings, platform: PlatformSettings, content: Mapping[str, str]) -> Manifest:

@@ -16,6 +16,7 @@ from components.workloads import operated as objects
 from components.workloads.component import StoreComponent
 from components.workloads.container import resources
 from components.workloads.mesh_labels import opt_out_labels
+from components.workloads.pod_set import pod_set
 
 _COMPONENT = "alerting"
 _CONFIGURATION_KEY = "alertmanager.yaml"
@@ -97,9 +98,7 @@ def secret(platform: PlatformSettings, content: pulumi.Input[str]) -> Manifest:
 
     It has no name of ours: Pulumi chooses a new one when the content changes.
     """
-    named = objects.metadata(ALERTMANAGER, _COMPONENT, platform)
-    metadata = {key: value for key, value in named.items() if key != "name"}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {_CONFIGURATION_KEY: content}}
+    return pod_set(platform, ALERTMANAGER, _COMPONENT).secret({_CONFIGURATION_KEY: content})
 
 
 def alertmanager(
@@ -108,13 +107,12 @@ def alertmanager(
     """The servers. StatefulSet and the headless Service `alertmanager-operated` are the operator's."""
     assert platform.prometheus is not None, "settings refuse the one without the other"
     spec = {
-        **objects.pods(ALERTMANAGER, _COMPONENT, settings.image, opt_out_labels(platform)),
+        **objects.pods(ALERTMANAGER, _COMPONENT, settings.image, opt_out_labels(platform), token=False),
         "replicas": settings.replicas,
         "retention": f"{settings.retention_hours}h",
         "configSecret": secret_name,
         # Nobody makes AlertmanagerConfigs here; the empty strategy would otherwise add matchers to ours.
         "alertmanagerConfigMatcherStrategy": {"type": "None"},
-        "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "resources": resources(settings.resources),
         **objects.storage(settings.storage_size, settings.storage_class, ALERTMANAGER),

@@ -35,7 +35,7 @@ def role_rules() -> list[dict[str, Any]]:
 def prometheus(settings: PrometheusSettings, platform: PlatformSettings, stack: str) -> Manifest:
     """The servers. StatefulSet, configuration and the headless Service `prometheus-operated` are the operator's."""
     spec = {
-        **objects.pods(PROMETHEUS, _COMPONENT, settings.image),
+        **objects.pods(PROMETHEUS, _COMPONENT, settings.image, token=True),
         "replicas": settings.replicas,
         "retention": f"{settings.retention_days}d",
         # The volume is never full: what its share cannot hold goes before its age.
@@ -44,7 +44,6 @@ def prometheus(settings: PrometheusSettings, platform: PlatformSettings, stack: 
         "scrapeInterval": f"{settings.scrape_interval_seconds}s",
         "evaluationInterval": f"{settings.scrape_interval_seconds}s",
         "externalLabels": {"stack": stack},
-        "automountServiceAccountToken": True,
         "serviceDiscoveryRole": "EndpointSlice",
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "resources": resources(settings.resources),

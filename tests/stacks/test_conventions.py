@@ -1,4 +1,4 @@
-"""Rules of the code that no linter knows: who imports whom, where phases may be named, and which tests run."""
+"""Conventions that no linter knows: where phases may be named, what the command knows, and which tests run."""
 
 import ast
 import re
@@ -10,14 +10,6 @@ import pytest
 from tests.support.documents import ROOT
 
 COMPONENTS = sorted((ROOT / "components").rglob("*.py"))
-LAYERS = (
-    {"kubernetes"},
-    {"settings"},
-    {"stack", "traffic"},
-    {"workloads"},
-    {"services", "stores", "backups", "observability", "platform"},
-)
-"""Packages of `components`; each may import from the layers before its own, and from itself."""
 PHASE = re.compile(r"\b(alpha|beta)\b|(?<![a-z])(?<!v\d)(alpha|beta)(?![a-z])", re.IGNORECASE)
 
 
@@ -43,40 +35,12 @@ def part_of_components(dotted: str) -> str:
     return dotted.split(".")[1]
 
 
-def layer_of(part: str) -> int:
-    """Number of the layer that holds a module or package."""
-    (number,) = (index for index, layer in enumerate(LAYERS) if part in layer)
-    return number
-
-
 def outer_imports(path: Path, forbidden: set[str]) -> list[str]:
     """Imports of a file from forbidden top-level packages."""
     return [name for name in imports(tree(path)) if name.split(".")[0] in forbidden]
 
 
 ADDONS_PROGRAM = ROOT / "cluster" / "addons" / "__main__.py"
-
-
-@pytest.mark.parametrize("path", COMPONENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_components_import_in_one_direction(path: Path) -> None:
-    """Naming and settings below, workload above them, then services and what they share, what watches them on top."""
-    own = path.relative_to(ROOT / "components").parts[0].removesuffix(".py")
-    for name in imports(tree(path)):
-        if name.split(".")[0] == "components" and own != "__init__":
-            other = part_of_components(name)
-            assert other == own or layer_of(other) <= layer_of(own), f"{own} imports {name}"
-
-
-def test_every_part_of_components_has_a_layer() -> None:
-    """A new module has to be given its place."""
-    parts = {path.relative_to(ROOT / "components").parts[0].removesuffix(".py") for path in COMPONENTS}
-    assert parts - {"__init__"} == set().union(*LAYERS)
-
-
-@pytest.mark.parametrize("path", [ROOT / "__main__.py", *COMPONENTS], ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_program_knows_nothing_of_what_happens_around_it(path: Path) -> None:
-    """`pulumi up` works without the command, the clusters and the tools."""
-    assert outer_imports(path, {"altlas", "rendering", "cluster", "tools", "policy", "tests", "benchmarks"}) == []
 
 
 @pytest.mark.parametrize("package", ["altlas", "cluster", "tools"])
