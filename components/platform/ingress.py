@@ -1,9 +1,13 @@
 """Public entry point: what the ingress controller reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import pulumi
 
+from components.settings import PlatformSettings
+from components.traffic.observers import GRAFANA, GRAFANA_PORT
 from components.traffic.routes import RouteTable
 from components.workloads.component import ObjectComponent, Surroundings
 
@@ -19,6 +23,19 @@ class IngressArgs:
 
     surroundings: Surroundings
     routes: RouteTable
+
+    @classmethod
+    def of(cls, platform: PlatformSettings, surroundings: Surroundings, service_ports: Mapping[str, int]) -> Self:
+        """Take from the settings of a stack what its entry point needs.
+
+        Args:
+            platform: The settings.
+            surroundings: The stack around it.
+            service_ports: Port under which each service is reached inside the namespace, by name.
+        """
+        ports = {**service_ports, GRAFANA: GRAFANA_PORT}
+        routes = RouteTable(settings=platform.entry, namespace=platform.namespace, service_ports=ports)
+        return cls(surroundings=surroundings, routes=routes)
 
 
 class PlatformIngress(ObjectComponent):

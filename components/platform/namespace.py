@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import pulumi
 
 from components.kubernetes.naming import PLATFORM
 from components.kubernetes.object import KubernetesObject
+from components.platform.mesh import namespace_labels
+from components.settings import PlatformSettings
 from components.traffic.network_policy import deny_all
 from components.workloads.objects import network_policy
 
@@ -26,6 +28,11 @@ class NamespaceArgs:
 
     namespace: str
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, platform: PlatformSettings) -> Self:
+        """Take from the settings of a stack what its namespace needs."""
+        return cls(namespace=platform.namespace, labels=namespace_labels(platform.mesh))
 
 
 class PlatformNamespace(pulumi.ComponentResource):

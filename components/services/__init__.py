@@ -7,7 +7,7 @@ from components.services.api_gateway import ApiGateway
 from components.services.archive_service import ArchiveService
 from components.services.runner_service import RunnerService
 from components.services.segmentation_service import SegmentationService
-from components.services.service import Service, ServiceArgs, message_flows, service_ports
+from components.services.service import Service, ServiceArgs, message_flows, service_args, service_ports
 
 SERVICES: tuple[type[Service[Any]], ...] = (
     ApiGateway,
@@ -28,5 +28,6 @@ __all__ = [
     "Service",
     "ServiceArgs",
     "message_flows",
+    "service_args",
     "service_ports",
 ]

@@ -1,7 +1,6 @@
 """ai-orchestrator: runs and calls models."""
 
-from components.services.service import Service, service_url
-from components.settings import PlatformSettings
+from components.services.service import Service, ServiceArgs
 from components.settings.services import AiOrchestratorSettings
 
 
@@ -14,19 +13,19 @@ class AiOrchestrator(Service[AiOrchestratorSettings]):
     writable_paths = ("/app/logs", "/app/cache", "/app/models", "/tmp")  # noqa: S108  # mount paths
 
     @classmethod
-    def environment(cls, settings: AiOrchestratorSettings, platform: PlatformSettings) -> dict[str, str]:
+    def environment(cls, args: ServiceArgs[AiOrchestratorSettings]) -> dict[str, str]:
         """Where its models and its cache are, and the services that its code knows."""
         return {
             "PYTHONUNBUFFERED": "1",
-            "PORT": str(settings.port),
-            "LOG_LEVEL": settings.log_level.upper(),
-            "DEBUG": "true" if settings.log_level == "debug" else "false",
+            "PORT": str(args.settings.port),
+            "LOG_LEVEL": args.settings.log_level.upper(),
+            "DEBUG": "true" if args.settings.log_level == "debug" else "false",
             "MODEL_DIR": "/app/models",
             # The code reads the first name, the documentation has the second.
             "CACHE_DIR": "/app/cache",
             "MODEL_CACHE_DIR": "/app/cache",
-            "CACHE_SIZE_LIMIT": str(settings.cache_size_limit_mebibytes),
-            "USE_GPU": "true" if settings.gpu_enabled else "false",
-            "RUNNER_SERVICE_URL": service_url("runner-service", platform),
-            "SEGMENTATION_SERVICE_URL": service_url("segmentation-service", platform),
+            "CACHE_SIZE_LIMIT": str(args.settings.cache_size_limit_mebibytes),
+            "USE_GPU": "true" if args.settings.gpu_enabled else "false",
+            "RUNNER_SERVICE_URL": args.addresses["runner-service"],
+            "SEGMENTATION_SERVICE_URL": args.addresses["segmentation-service"],
         }

@@ -1,7 +1,6 @@
 """api-gateway: the only service that is reached from outside. Checks tokens and passes requests on."""
 
-from components.services.service import Service, service_url
-from components.settings import PlatformSettings
+from components.services.service import Service, ServiceArgs
 from components.settings.services import ApiGatewaySettings
 
 
@@ -16,15 +15,15 @@ class ApiGateway(Service[ApiGatewaySettings]):
     writable_paths = ("/app/logs", "/tmp")  # noqa: S108  # mount paths inside the container
 
     @classmethod
-    def environment(cls, settings: ApiGatewaySettings, platform: PlatformSettings) -> dict[str, str]:
+    def environment(cls, args: ServiceArgs[ApiGatewaySettings]) -> dict[str, str]:
         """Addresses of the services it calls, and where browsers may call it from."""
         return {
             "NODE_ENV": "production",
-            "PORT": str(settings.port),
-            "LOG_LEVEL": settings.log_level,
-            "CORS_ORIGIN": f"https://{platform.ingress.host}",
-            "SEGMENTATION_SERVICE_URL": service_url("segmentation-service", platform),
-            "RUNNER_SERVICE_URL": service_url("runner-service", platform),
-            "ARCHIVE_SERVICE_URL": service_url("archive-service", platform),
-            "AI_ORCHESTRATOR_URL": service_url("ai-orchestrator", platform),
+            "PORT": str(args.settings.port),
+            "LOG_LEVEL": args.settings.log_level,
+            "CORS_ORIGIN": f"https://{args.public_host}",
+            "SEGMENTATION_SERVICE_URL": args.addresses["segmentation-service"],
+            "RUNNER_SERVICE_URL": args.addresses["runner-service"],
+            "ARCHIVE_SERVICE_URL": args.addresses["archive-service"],
+            "AI_ORCHESTRATOR_URL": args.addresses["ai-orchestrator"],
         }

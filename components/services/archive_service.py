@@ -1,7 +1,6 @@
 """archive-service: keeps results."""
 
-from components.services.service import Service
-from components.settings import PlatformSettings
+from components.services.service import Service, ServiceArgs
 from components.settings.services import ArchiveServiceSettings
 
 
@@ -15,6 +14,6 @@ class ArchiveService(Service[ArchiveServiceSettings]):
     writable_paths = ("/app/logs", "/tmp")  # noqa: S108  # mount paths inside the container
 
     @classmethod
-    def environment(cls, settings: ArchiveServiceSettings, platform: PlatformSettings) -> dict[str, str]:  # noqa: ARG003  # the same shape for every service
+    def environment(cls, args: ServiceArgs[ArchiveServiceSettings]) -> dict[str, str]:
         """Where it listens. NODE_ENV is documented for it although it is not a Node.js program."""
-        return {"NODE_ENV": "production", "PORT": str(settings.port)}
+        return {"NODE_ENV": "production", "PORT": str(args.settings.port)}

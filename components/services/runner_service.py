@@ -1,7 +1,6 @@
 """runner-service: runs tasks and asks the AI orchestrator."""
 
-from components.services.service import Service, service_url
-from components.settings import PlatformSettings
+from components.services.service import Service, ServiceArgs
 from components.settings.services import RunnerServiceSettings
 
 
@@ -16,18 +15,18 @@ class RunnerService(Service[RunnerServiceSettings]):
     writable_paths = ("/data/alt", "/data/last", "/data/artifacts", "/tmp")  # noqa: S108  # mount paths
 
     @classmethod
-    def environment(cls, settings: RunnerServiceSettings, platform: PlatformSettings) -> dict[str, str]:
+    def environment(cls, args: ServiceArgs[RunnerServiceSettings]) -> dict[str, str]:
         """Where it listens, whom it asks and where its files are."""
-        ai_orchestrator = service_url("ai-orchestrator", platform)
+        ai_orchestrator = args.addresses["ai-orchestrator"]
         return {
-            "RUST_LOG": settings.log_level,
-            "BIND_ADDRESS": f"0.0.0.0:{settings.port}",
+            "RUST_LOG": args.settings.log_level,
+            "BIND_ADDRESS": f"0.0.0.0:{args.settings.port}",
             # The code reads the first name, the documentation has the second.
             "AI_SERVICE_URL": ai_orchestrator,
             "RUNNER_AI_SERVICE_URL": ai_orchestrator,
-            "AI_TIMEOUT_SECONDS": str(settings.ai_timeout_seconds),
-            "MAX_CONCURRENT_TASKS": str(settings.max_concurrent_tasks),
-            "MAX_CONCURRENT_AI_TASKS": str(settings.max_concurrent_ai_tasks),
+            "AI_TIMEOUT_SECONDS": str(args.settings.ai_timeout_seconds),
+            "MAX_CONCURRENT_TASKS": str(args.settings.max_concurrent_tasks),
+            "MAX_CONCURRENT_AI_TASKS": str(args.settings.max_concurrent_ai_tasks),
             "ALT_FILES_DIR": "/data/alt",
             "LAST_FILES_DIR": "/data/last",
             "ARTIFACTS_DIR": "/data/artifacts",

@@ -1,7 +1,6 @@
 """segmentation-service: splits commands into tasks."""
 
-from components.services.service import Service, service_url
-from components.settings import PlatformSettings
+from components.services.service import Service, ServiceArgs
 from components.settings.services import SegmentationServiceSettings
 
 
@@ -17,17 +16,17 @@ class SegmentationService(Service[SegmentationServiceSettings]):
     writable_paths = ("/app/run", "/app/logs", "/tmp")  # noqa: S108  # mount paths inside the container
 
     @classmethod
-    def environment(cls, settings: SegmentationServiceSettings, platform: PlatformSettings) -> dict[str, str]:
+    def environment(cls, args: ServiceArgs[SegmentationServiceSettings]) -> dict[str, str]:
         """Whom it asks and when it frees memory."""
         return {
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": "/app",
-            "PORT": str(settings.port),
-            "AI_ORCHESTRATOR_URL": service_url("ai-orchestrator", platform),
+            "PORT": str(args.settings.port),
+            "AI_ORCHESTRATOR_URL": args.addresses["ai-orchestrator"],
             "NLTK_DATA": "/app/nltk_data",
-            "DISABLE_SPACY": "false" if settings.spacy_enabled else "true",
-            "MEMORY_THRESHOLD_MB": str(settings.memory_threshold_mebibytes),
-            "HIGH_MEMORY_THRESHOLD_MB": str(settings.high_memory_threshold_mebibytes),
-            "GC_INTERVAL": str(settings.garbage_collection_interval_seconds),
-            "MAX_CACHE_SIZE": str(settings.max_cache_size),
+            "DISABLE_SPACY": "false" if args.settings.spacy_enabled else "true",
+            "MEMORY_THRESHOLD_MB": str(args.settings.memory_threshold_mebibytes),
+            "HIGH_MEMORY_THRESHOLD_MB": str(args.settings.high_memory_threshold_mebibytes),
+            "GC_INTERVAL": str(args.settings.garbage_collection_interval_seconds),
+            "MAX_CACHE_SIZE": str(args.settings.max_cache_size),
         }

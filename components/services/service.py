@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import pulumi
 
 from components.settings import PlatformSettings, ServiceSettings
+from components.settings.workload import AutoscalingSettings
 from components.stack.configuration import StackConfiguration
 from components.traffic.graph import MessageFlow
 from components.workloads.component import Surroundings
@@ -16,23 +17,28 @@ SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceArgs:
-    """What every service needs from the program.
+class ServiceArgs(Generic[SettingsType]):
+    """One service of a stack.
 
     Attributes:
-        configuration: The stack's settings and secrets.
-        surroundings: The stack around the services.
-        store_environment: How each service reaches the stores that the stack runs itself: secret variables by service.
-            They win over what the stack file gives.
-        images: Images of services whose digest the update itself learns, by service.
-        further_environment: Plain variables that every service gets.
+        surroundings: The stack around it.
+        settings: Its own settings.
+        autoscaling: Targets and speed of its autoscaler, where it has one.
+        addresses: Address of each service inside the namespace, by name.
+        public_host: Host under which the platform is reached from outside.
+        secret_environment: Environment variables whose values are secret.
+        telemetry_endpoint: Address that takes what its OpenTelemetry SDK sends, or None.
+        image: Image whose digest the update itself learns; None for the one of the settings.
     """
 
-    configuration: StackConfiguration
     surroundings: Surroundings
-    store_environment: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
-    images: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    further_environment: Mapping[str, str] = field(default_factory=dict)
+    settings: SettingsType
+    autoscaling: AutoscalingSettings
+    addresses: Mapping[str, str]
+    public_host: str
+    secret_environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    telemetry_endpoint: str | None = None
+    image: pulumi.Input[str] | None = None
 
 
 class Service(pulumi.ComponentResource, Generic[SettingsType]):
@@ -67,28 +73,22 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
 
     url: pulumi.Output[str]
 
-    def __init__(self, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        name = self.service_name
+    def __init__(self, name: str, args: ServiceArgs[SettingsType], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"alt-las:services:{type(self).__name__}", name, None, opts)
-        platform = args.configuration.platform
-        settings = platform.services.by_name()[name]
-        own = self.environment(settings, platform)  # type: ignore[arg-type]  # same name, same type
+        telemetry = {"OTEL_EXPORTER_OTLP_ENDPOINT": args.telemetry_endpoint} if args.telemetry_endpoint else {}
         workload = Workload(
             name,
             WorkloadArgs(
                 component=self.component,
-                settings=settings,
-                autoscaling=platform.autoscaling,
+                settings=args.settings,
+                autoscaling=args.autoscaling,
                 surroundings=args.surroundings,
-                environment={**args.further_environment, **own},
-                secret_environment={
-                    **args.configuration.secret_environment(name),
-                    **args.store_environment.get(name, {}),
-                },
+                environment={**telemetry, **self.environment(args)},
+                secret_environment=args.secret_environment,
                 writable_paths=self.writable_paths,
                 working_directory=self.working_directory,
-                service_port=self.service_port or settings.port,
-                image=args.images.get(name),
+                service_port=self.service_port or args.settings.port,
+                image=args.image,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -96,14 +96,9 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
         self.register_outputs({"url": self.url})
 
     @classmethod
-    def environment(cls, settings: SettingsType, platform: PlatformSettings) -> Mapping[str, str]:
+    def environment(cls, args: ServiceArgs[SettingsType]) -> Mapping[str, str]:
         """Plain environment variables: every name that is documented and every name that the code reads."""
         raise NotImplementedError
-
-
-def service_url(name: str, platform: PlatformSettings) -> str:
-    """Address of a service inside the namespace. Only for services whose Service port is the container's own."""
-    return f"http://{name}:{platform.services.by_name()[name].port}"
 
 
 def message_flows(services: Iterable[type[Service[Any]]]) -> tuple[MessageFlow, ...]:
@@ -119,3 +114,40 @@ def service_ports(services: Iterable[type[Service[Any]]], platform: PlatformSett
     """Port under which each service is reached inside the namespace, by name."""
     settings = platform.services.by_name()
     return {each.service_name: each.service_port or settings[each.service_name].port for each in services}
+
+
+def service_args(
+    services: Iterable[type[Service[Any]]],
+    stack: StackConfiguration,
+    surroundings: Surroundings,
+    *,
+    stores: Mapping[str, Mapping[str, pulumi.Input[str]]],
+    images: Mapping[str, pulumi.Input[str]],
+    telemetry_endpoint: str | None,
+) -> dict[str, ServiceArgs[Any]]:
+    """Take from the configuration of a stack what each of its services needs, by name.
+
+    Args:
+        services: The services.
+        stack: The configuration.
+        surroundings: The stack around them.
+        stores: Secret variables by which each service reaches the stack's own stores. They win over those of the stack
+            file.
+        images: Images whose digest the update itself learns, by service.
+        telemetry_endpoint: Address that takes what OpenTelemetry SDKs send, or None.
+    """
+    platform = stack.platform
+    settings, ports = platform.services.by_name(), service_ports(services, platform)
+    return {
+        name: ServiceArgs(
+            surroundings=surroundings,
+            settings=settings[name],
+            autoscaling=platform.autoscaling,
+            addresses={service: f"http://{service}:{port}" for service, port in ports.items()},
+            public_host=platform.ingress.host,
+            secret_environment={**stack.secret_environment(name), **stores.get(name, {})},
+            telemetry_endpoint=telemetry_endpoint,
+            image=images.get(name),
+        )
+        for name in ports
+    }

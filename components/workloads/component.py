@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import pulumi
 
@@ -76,6 +76,11 @@ class ObjectComponent(pulumi.ComponentResource):
             opts = pulumi.ResourceOptions.merge(opts, earlier)
         super().__init__(type_token, name, None, opts)
         self._surroundings = surroundings
+
+    @classmethod
+    def optional(cls, name: str, args: Any, opts: pulumi.ResourceOptions | None = None) -> Self | None:
+        """The component, or None where a stack does without it: then its arguments are None."""
+        return None if args is None else cls(name, args, opts)  # type: ignore[arg-type]  # a subclass takes a name, its arguments and options
 
     def _register(
         self, name: str, manifest: Manifest, *after: pulumi.Resource, data: bool = False, awaited: bool = False

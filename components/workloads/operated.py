@@ -7,17 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.kubernetes import naming
-from components.kubernetes.object import Manifest
-from components.settings import PlatformSettings
 from components.settings.image import ImageSettings
 from components.settings.workload import QuantitySettings, ResourceSettings
-from components.traffic.graph import ServiceGraph
-from components.traffic.network_policy import IngressController
 from components.workloads.container import container_security_context, resources
 from components.workloads.objects import DATA_VOLUME, RETAIN_CLAIMS, claim_spec
 from components.workloads.pod import HOST, SECCOMP_PROFILE, ZONE, pod_security_context, spread
 from components.workloads.pod import token as token_of
-from components.workloads.pod_set import PodSet
 
 API_VERSION = "monitoring.coreos.com/v1"
 SERVER_USER = 65534
@@ -28,31 +23,6 @@ _RELOADER = ResourceSettings(
 )
 SELECTOR = {"matchLabels": {"app.kubernetes.io/part-of": naming.PLATFORM}}
 """Selects the objects of this program, in the namespace of the object that selects."""
-
-
-def _set(name: str, component: str, platform: PlatformSettings) -> PodSet:
-    return PodSet(name=name, component=component, namespace=platform.namespace)
-
-
-def metadata(name: str, component: str, platform: PlatformSettings) -> dict[str, Any]:
-    """Metadata of an object of monitoring."""
-    return _set(name, component, platform).metadata()
-
-
-def network_policy(name: str, component: str, platform: PlatformSettings, graph: ServiceGraph) -> dict[str, Any]:
-    """Who may reach the pods of an observer, and whom they may reach."""
-    controller = IngressController.of(platform.ingress)
-    return dict(_set(name, component, platform).declared_policy(graph, controller))
-
-
-def service_account(name: str, component: str, platform: PlatformSettings) -> Manifest:
-    """Identity of pods, without a token unless the pods ask for it."""
-    return _set(name, component, platform).service_account()
-
-
-def reader_role(name: str, component: str, platform: PlatformSettings, rules: list[dict[str, Any]]) -> list[Manifest]:
-    """A Role of the namespace, and its binding to the ServiceAccount of the same name."""
-    return _set(name, component, platform).reader_role(rules)
 
 
 def storage(size: str, storage_class: str | None, name: str) -> dict[str, Any]:

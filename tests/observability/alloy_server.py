@@ -84,7 +84,7 @@ def on_loopback(text: str, address: str, loki: str, kubeconfig: Path) -> str:
     place = json.dumps(str(kubeconfig))
     client = f"\n  client {{\n    kubeconfig_file = {place}\n  }}\n"
     replaced = {
-        f"{loki_objects.url()}/": f"http://{loki}/",
+        f"{loki_objects.URL}/": f"http://{loki}/",
         f"0.0.0.0:{OTLP_GRPC_PORT}": f"{address}:{OTLP_GRPC_PORT}",
         f"0.0.0.0:{OTLP_HTTP_PORT}": f"{address}:{OTLP_HTTP_PORT}",
         f"http://{PROMETHEUS_SERVICE}:{PROMETHEUS_PORT}/": f"http://{address}:{PROMETHEUS_PORT}/",

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from components.services import SERVICES
+from components.services import SERVICES, service_args
+from components.stack.configuration import StackConfiguration
 from tests.support.documents import alpha_settings
+from tests.support.program import surroundings_without_engine
 
 TELEMETRY = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://alloy:4318"}
 """What every service of a stack with Alloy gets on top of its own."""
@@ -19,4 +21,12 @@ def environment_of(service: str, changes: Mapping[str, object] | None = None) ->
     paths = {f"services.{service}{key}" if key[0] == "." else key: value for key, value in (changes or {}).items()}
     platform = alpha_settings(paths)
     (component,) = (each for each in SERVICES if each.service_name == service)
-    return dict(component.environment(platform.services.by_name()[service], platform))
+    args = service_args(
+        SERVICES,
+        StackConfiguration(platform=platform, secrets={}),
+        surroundings_without_engine(platform),
+        stores={},
+        images={},
+        telemetry_endpoint=None,
+    )
+    return dict(component.environment(args[service]))

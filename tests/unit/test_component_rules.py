@@ -3,6 +3,7 @@
 import inspect
 from collections import Counter
 from collections.abc import Mapping
+from typing import ClassVar, get_origin
 
 import pulumi
 import pytest
@@ -14,8 +15,8 @@ from components.observability.dashboards.grafana import Grafana
 from components.observability.logs.alloy import Alloy
 from components.observability.logs.loki import Loki
 from components.observability.metrics.alertmanager import Alertmanager
-from components.observability.metrics.build import Monitoring
 from components.observability.metrics.exporters import BlackboxExporter, KubeStateMetrics
+from components.observability.metrics.monitoring import Monitoring
 from components.observability.metrics.prometheus import Prometheus
 from components.platform.admission import PlatformAdmission
 from components.platform.ingress import PlatformIngress
@@ -147,8 +148,14 @@ def test_every_object_waits_for_the_namespace(program: Program) -> None:
 
 
 def annotated_outputs(component: type[pulumi.ComponentResource]) -> set[str]:
-    """Names of the attributes that a component class, or a base of it, declares as outputs."""
+    """Names of the public attributes that a component class, or a base of it here, declares, but for resources."""
     found: dict[str, object] = {}
     for base in component.__mro__:
-        found |= inspect.get_annotations(base)
-    return {name for name, annotation in found.items() if "Output" in str(annotation)}
+        if base.__module__.startswith("components."):
+            found |= inspect.get_annotations(base)
+    return {name for name, annotation in found.items() if not name.startswith("_") and _is_output(annotation)}
+
+
+def _is_output(annotation: object) -> bool:
+    is_resource = isinstance(annotation, type) and issubclass(annotation, pulumi.Resource)
+    return get_origin(annotation) is not ClassVar and not is_resource

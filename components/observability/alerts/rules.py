@@ -12,7 +12,7 @@ from components.observability.alerts.slo import burn_alerts, recording_rules
 from components.observability.alerts.stores import store_alerts
 from components.observability.metrics.monitors import monitor_metadata
 from components.settings import PlatformSettings
-from components.workloads import operated as objects
+from components.workloads.operated import API_VERSION
 
 Group = dict[str, Any]
 """A group of rules, as Prometheus reads it."""
@@ -54,7 +54,7 @@ def rule_objects(platform: PlatformSettings, jobs: Iterable[str]) -> Iterator[Ma
         return
     for group in groups(platform, jobs):
         yield {
-            "apiVersion": objects.API_VERSION,
+            "apiVersion": API_VERSION,
             "kind": "PrometheusRule",
             "metadata": monitor_metadata(str(group["name"]), settings, platform),
             "spec": {"groups": [group]},

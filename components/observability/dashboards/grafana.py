@@ -1,25 +1,26 @@
-"""Grafana of a stack: one pod that shows what Prometheus and Loki keep, all of it provisioned."""
+"""Grafana of a stack: one pod with provisioned datasources and dashboards."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pulumi
 
 from components.kubernetes.naming import HTTP_PORT_NAME
 from components.kubernetes.object import Manifest
 from components.observability.dashboards import grafana_configuration as configuration
+from components.observability.logs.loki import Loki
+from components.observability.metrics.prometheus import Prometheus, url_in
 from components.settings import PlatformSettings
 from components.settings.grafana import GrafanaSettings
 from components.stack.configuration import StackConfiguration
 from components.traffic.graph import ServiceGraph
-from components.traffic.network_policy import IngressController
 from components.traffic.observers import GRAFANA, GRAFANA_PORT
-from components.workloads.component import StoreComponent
+from components.workloads.component import ObjectComponent, Surroundings
 from components.workloads.container import ContainerArgs, container
 from components.workloads.pod import PodArgs
-from components.workloads.pod_set import PodSet, pod_set
+from components.workloads.pod_set import PodSet
 
 NAME = GRAFANA
 PASSWORD_KEY = "grafanaAdminPassword"  # noqa: S105  # the name of a configuration key
@@ -48,44 +49,90 @@ class Shown:
     dashboards: Mapping[str, Mapping[str, Any]]
 
 
-class Grafana(StoreComponent):
+@dataclass(frozen=True, kw_only=True)
+class GrafanaArgs:
+    """Grafana of a stack.
+
+    Attributes:
+        surroundings: The stack around it.
+        settings: Its image, resources and host.
+        shown: Datasources and dashboards.
+        password: Password of its administrator.
+        secret_key: Encrypts what it keeps of its datasources.
+    """
+
+    surroundings: Surroundings
+    settings: GrafanaSettings
+    shown: Shown
+    password: pulumi.Output[str]
+    secret_key: pulumi.Output[str]
+
+    @classmethod
+    def of(
+        cls, stack: StackConfiguration, surroundings: Surroundings, prometheus: Prometheus | None, loki: Loki | None
+    ) -> Self | None:
+        """Take from the configuration of a stack what its Grafana needs; None where there is none.
+
+        Args:
+            stack: The configuration.
+            surroundings: The stack around it.
+            prometheus: The stack's own Prometheus; None where the settings name one in another namespace.
+            loki: The stack's Loki, where it has one.
+        """
+        platform = stack.platform
+        if platform.grafana is None or platform.prometheus is None:
+            return None
+        external = platform.prometheus.external
+        url = prometheus.url if prometheus else url_in(external.namespace if external else None)
+        metrics = configuration.prometheus_source(url, platform.prometheus.scrape_interval_seconds)
+        sources = (metrics, *([configuration.loki_source(loki.url)] if loki else ()))
+        return cls(
+            surroundings=surroundings,
+            settings=platform.grafana,
+            shown=Shown(sources, stack_dashboards(platform, surroundings.graph, pulumi.get_stack())),
+            password=stack.secrets[PASSWORD_KEY],
+            secret_key=stack.secrets[SECRET_KEY],
+        )
+
+
+class Grafana(ObjectComponent):
     """The pod with its settings, datasources, dashboards, password, Service and NetworkPolicy.
 
     Owns what is shown. Does not own the data, nor the accounts that people make in it: those go with the pod.
+
+    Attributes:
+        url: Address inside the namespace.
     """
 
-    def __init__(
-        self,
-        stack: StackConfiguration,
-        grafana: GrafanaSettings,
-        graph: ServiceGraph,
-        namespace: pulumi.Resource,
-        shown: Shown,
-    ) -> None:
-        super().__init__("alt-las:observability:Grafana", NAME, stack.platform, namespace)
-        platform, objects = stack.platform, pods(stack.platform)
-        content = configuration_content(grafana, shown)
+    url: str
+
+    def __init__(self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:observability:Grafana", name, args.surroundings, opts)
+        pods = PodSet.of(args.surroundings, NAME, _COMPONENT, in_mesh=True)
+        content = configuration_content(args.settings, args.shown)
         keys = pulumi.Output.all(
-            **{
-                configuration.PASSWORD_FILE: stack.secrets[PASSWORD_KEY],
-                configuration.KEY_FILE: stack.secrets[SECRET_KEY],
-            }
+            **{configuration.PASSWORD_FILE: args.password, configuration.KEY_FILE: args.secret_key}
         )
-        secret = self._register(f"{NAME}-secrets", objects.secret(keys)).metadata["name"]
+        secret = self._register(f"{name}-secrets", pods.secret(keys)).metadata["name"]
         before = [
-            self._register(NAME, objects.service_account()),
-            self._register(f"{NAME}-configuration", objects.config_map(content)),
-            self._register(NAME, objects.declared_policy(graph, IngressController.of(platform.ingress))),
+            self._register(name, pods.service_account()),
+            self._register(f"{name}-configuration", pods.config_map(content)),
+            self._register(name, pods.declared_policy(args.surroundings.graph, args.surroundings.controller)),
         ]
-        self._register(NAME, objects.disruption_budget())
-        self._register(NAME, objects.client_service(_PORTS))
-        self._register(NAME, deployment(grafana, platform, content, secret), *before, awaited=True)
-        self.register_outputs({})
+        self._register(name, pods.disruption_budget())
+        self._register(name, pods.client_service(_PORTS))
+        self._register(name, deployment(args.settings, pods, content, secret), *before, awaited=True)
+        self.url = f"http://{NAME}:{GRAFANA_PORT}"
+        self.register_outputs({"url": self.url})
 
 
-def pods(platform: PlatformSettings) -> PodSet:
-    """Names and labels of the pod's objects."""
-    return pod_set(platform, NAME, _COMPONENT, in_mesh=True)
+def stack_dashboards(platform: PlatformSettings, graph: ServiceGraph, stack: str) -> Mapping[str, Mapping[str, Any]]:
+    """Dashboards of a stack by their identifier."""
+    # Half a hundred modules that a stack without Grafana does not need.
+    from components.observability.dashboards.boards import dashboards  # noqa: PLC0415
+    from components.observability.dashboards.view import view_of  # noqa: PLC0415
+
+    return dashboards(view_of(platform, graph, stack))
 
 
 def configuration_content(grafana: GrafanaSettings, shown: Shown) -> dict[str, str]:
@@ -112,11 +159,10 @@ def configuration_content(grafana: GrafanaSettings, shown: Shown) -> dict[str, s
 
 
 def deployment(
-    grafana: GrafanaSettings, platform: PlatformSettings, content: Mapping[str, str], secret: pulumi.Input[str]
+    grafana: GrafanaSettings, pods: PodSet, content: Mapping[str, str], secret: pulumi.Input[str]
 ) -> Manifest:
     """One pod without a volume: two would each have accounts and sessions of their own."""
-    objects = pods(platform)
-    config_map = objects.configuration_name(content)
+    config_map = pods.configuration_name(content)
     parts = {
         "settings": [_MAIN],
         "datasources": [_DATASOURCES],
@@ -135,7 +181,7 @@ def deployment(
         ],
         grace_period_seconds=_GRACE_SECONDS,
     )
-    return objects.deployment(1, pod)
+    return pods.deployment(1, pod)
 
 
 def _volume(name: str, config_map: str, keys: Sequence[str]) -> dict[str, Any]:

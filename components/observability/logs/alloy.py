@@ -1,33 +1,24 @@
-"""Alloy of a stack: one pod that reads the logs of all others through the API server, and takes what they send."""
+"""Alloy of a stack: one pod that reads the logs of all others through the API server, and receives OTLP."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import pulumi
 
 from components.kubernetes.naming import HTTP_PORT_NAME
 from components.kubernetes.object import Manifest
 from components.observability.logs import alloy_configuration as configuration
-from components.observability.logs import loki as loki_objects
+from components.observability.logs.loki import Loki
+from components.observability.metrics.prometheus import Prometheus
 from components.settings import PlatformSettings
 from components.settings.alloy import AlloySettings
 from components.settings.loki import LokiSettings
-from components.stack.configuration import StackConfiguration
-from components.traffic.graph import ServiceGraph
-from components.traffic.network_policy import IngressController
-from components.traffic.observers import (
-    ALLOY,
-    ALLOY_PORT,
-    OTLP_GRPC_PORT,
-    OTLP_HTTP_PORT,
-    PROMETHEUS_PORT,
-    PROMETHEUS_SERVICE,
-    takes_metrics,
-)
-from components.workloads.component import StoreComponent
+from components.traffic.observers import ALLOY, ALLOY_PORT, OTLP_GRPC_PORT, OTLP_HTTP_PORT
+from components.workloads.component import ObjectComponent, Surroundings
 from components.workloads.container import ContainerArgs, container
 from components.workloads.pod import PodArgs
-from components.workloads.pod_set import PodSet, pod_set
+from components.workloads.pod_set import PodSet
 
 NAME = ALLOY
 _COMPONENT = "logs"
@@ -39,81 +30,99 @@ _FILE = "config.alloy"
 _PORTS = {"otlp-http": OTLP_HTTP_PORT, "otlp-grpc": OTLP_GRPC_PORT}
 
 
-def environment() -> dict[str, str]:
-    """How a program with an OpenTelemetry SDK finds Alloy: the SDK's own variable."""
-    return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{NAME}:{OTLP_HTTP_PORT}"}
+_RULES = [{"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch"]}]
+"""Read pods and their logs, in the stack's namespace, and nothing else."""
 
 
-def collectors(platform: PlatformSettings) -> PodSet:
-    """Names and labels of the pod's objects."""
-    return pod_set(platform, NAME, _COMPONENT, in_mesh=True)
+@dataclass(frozen=True, kw_only=True)
+class AlloyArgs:
+    """Alloy of a stack.
 
-
-class Alloy(StoreComponent):
-    """The pod with its configuration, its rights to read logs, its Service and NetworkPolicy.
-
-    Owns what is read and where it goes. Does not own what becomes of it there.
+    Attributes:
+        surroundings: The stack around it.
+        settings: Its image and resources.
+        loki: Labels and limits of the streams that Loki takes.
+        loki_url: Address of Loki.
+        prometheus_url: Address of the Prometheus that takes the metrics which services send, or None.
     """
 
-    def __init__(
-        self, stack: StackConfiguration, alloy: AlloySettings, graph: ServiceGraph, namespace: pulumi.Resource
-    ) -> None:
-        super().__init__("alt-las:observability:Alloy", NAME, stack.platform, namespace)
-        platform, objects = stack.platform, collectors(stack.platform)
-        content = configuration_content(platform, pulumi.get_stack())
+    surroundings: Surroundings
+    settings: AlloySettings
+    loki: LokiSettings
+    loki_url: str
+    prometheus_url: str | None
+
+    @classmethod
+    def of(
+        cls, platform: PlatformSettings, surroundings: Surroundings, loki: Loki | None, prometheus: Prometheus | None
+    ) -> Self | None:
+        """Take from the settings of a stack what its Alloy needs; None where there is none."""
+        if platform.alloy is None or platform.loki is None or loki is None:
+            return None
+        return cls(
+            surroundings=surroundings,
+            settings=platform.alloy,
+            loki=platform.loki,
+            loki_url=loki.url,
+            prometheus_url=prometheus.url if prometheus else None,
+        )
+
+
+class Alloy(ObjectComponent):
+    """The pod with its configuration, its rights to read logs, its Service and NetworkPolicy.
+
+    Owns what is read and where it goes. Does not own the servers that keep it.
+
+    Attributes:
+        otlp_endpoint: Address at which services send telemetry by OTLP over HTTP.
+    """
+
+    otlp_endpoint: str
+
+    def __init__(self, name: str, args: AlloyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:observability:Alloy", name, args.surroundings, opts)
+        pods = PodSet.of(args.surroundings, NAME, _COMPONENT, in_mesh=True)
+        content = {_FILE: configuration.configuration_file(pipeline(args, pulumi.get_stack()))}
         before = [
-            self._register(NAME, objects.service_account()),
-            *(self._register(NAME, each) for each in objects.reader_role(_RULES)),
-            self._register(f"{NAME}-configuration", objects.config_map(content)),
-            self._register(NAME, objects.declared_policy(graph, IngressController.of(platform.ingress))),
+            self._register(name, pods.service_account()),
+            *(self._register(name, each) for each in pods.reader_role(_RULES)),
+            self._register(f"{name}-configuration", pods.config_map(content)),
+            self._register(name, pods.declared_policy(args.surroundings.graph, args.surroundings.controller)),
         ]
-        self._register(NAME, objects.disruption_budget())
-        self._register(NAME, objects.client_service(_PORTS))
-        self._register(NAME, deployment(alloy, platform, content), *before, awaited=True)
-        self.register_outputs({})
+        self._register(name, pods.disruption_budget())
+        self._register(name, pods.client_service(_PORTS))
+        self._register(name, deployment(args.settings, pods, content), *before, awaited=True)
+        self.otlp_endpoint = f"http://{NAME}:{OTLP_HTTP_PORT}"
+        self.register_outputs({"otlp_endpoint": self.otlp_endpoint})
 
 
-def pipeline(
-    platform: PlatformSettings, loki: LokiSettings, alloy: AlloySettings, stack: str
-) -> configuration.Pipeline:
-    """What the settings make of Alloy."""
+def pipeline(args: AlloyArgs, stack: str) -> configuration.Pipeline:
+    """What Alloy reads, how it labels that, and where it sends it."""
     return configuration.Pipeline(
-        namespace=platform.namespace,
+        namespace=args.surroundings.namespace,
         phase=stack,
-        labels=loki.stream_labels,
-        loki=loki_objects.url(),
-        memory_mebibytes=alloy.resources.limits.memory_mebibytes,
-        max_streams=loki.limits.max_streams,
-        remote_write=f"http://{PROMETHEUS_SERVICE}:{PROMETHEUS_PORT}/api/v1/write" if takes_metrics(platform) else None,
+        labels=args.loki.stream_labels,
+        loki=args.loki_url,
+        memory_mebibytes=args.settings.resources.limits.memory_mebibytes,
+        max_streams=args.loki.limits.max_streams,
+        remote_write=f"{args.prometheus_url}/api/v1/write" if args.prometheus_url else None,
     )
 
 
-def configuration_content(platform: PlatformSettings, stack: str) -> dict[str, str]:
-    """What the ConfigMap holds; nothing without Loki, which the settings do not allow."""
-    if platform.alloy is None or platform.loki is None:
-        return {}
-    return {_FILE: configuration.configuration_file(pipeline(platform, platform.loki, platform.alloy, stack))}
-
-
-_RULES = [{"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch"]}]
-"""Read pods and their logs, in this namespace, and nothing else."""
-
-
-def deployment(alloy: AlloySettings, platform: PlatformSettings, content: Mapping[str, str]) -> Manifest:
+def deployment(alloy: AlloySettings, pods: PodSet, content: Mapping[str, str]) -> Manifest:
     """One pod; two for the time of a rollout, of whose equal lines Loki keeps one."""
-    objects = collectors(platform)
     pod = PodArgs(
         version=alloy.image.tag,
         user=_USER,
         containers=[_collector(alloy)],
         volumes=[
-            {"name": "configuration", "configMap": {"name": objects.configuration_name(content)}},
+            {"name": "configuration", "configMap": {"name": pods.configuration_name(content)}},
             {"name": "data", "emptyDir": {"sizeLimit": alloy.scratch_size}},
         ],
         grace_period_seconds=_GRACE_SECONDS,
         token=True,
     )
-    return objects.deployment(1, pod)
+    return pods.deployment(1, pod)
 
 
 def _collector(alloy: AlloySettings) -> dict[str, Any]:

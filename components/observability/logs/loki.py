@@ -1,29 +1,30 @@
-"""Loki of a stack: one server with a volume, reached by who sends logs and by who shows them."""
+"""Loki of a stack: one server with a volume, reached by Alloy and Grafana."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import pulumi
 
 from components.kubernetes.naming import HTTP_PORT_NAME
 from components.kubernetes.object import Manifest
 from components.observability.logs import loki_configuration as configuration
-from components.settings import PlatformSettings
 from components.settings.loki import LokiSettings
 from components.stack.configuration import StackConfiguration
-from components.traffic.graph import ServiceGraph
-from components.traffic.network_policy import IngressController
 from components.traffic.observers import LOKI, LOKI_PORT
-from components.workloads.component import StoreComponent
+from components.workloads.component import ObjectComponent, Surroundings
 from components.workloads.container import ContainerArgs, container
 from components.workloads.objects import DATA_VOLUME
 from components.workloads.passwords import secret_value
 from components.workloads.pod import PodArgs
-from components.workloads.pod_set import ClaimArgs, PodSet, pod_set
+from components.workloads.pod_set import ClaimArgs, PodSet
 
 NAME = LOKI
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "lokiS3AccessKeyId", "AWS_SECRET_ACCESS_KEY": "lokiS3SecretAccessKey"}
 """Secret of the stack behind each variable in which the S3 client looks for its keys."""
+
+URL = f"http://{NAME}:{LOKI_PORT}"
+"""Address inside the namespace."""
 
 _COMPONENT = "logs"
 _USER = 10001
@@ -34,41 +35,61 @@ _FILE = "config.yaml"
 _PORTS = {HTTP_PORT_NAME: LOKI_PORT}
 
 
-def url() -> str:
-    """Address inside the namespace."""
-    return f"http://{NAME}:{LOKI_PORT}"
+@dataclass(frozen=True, kw_only=True)
+class LokiArgs:
+    """Loki of a stack.
 
-
-def servers(platform: PlatformSettings) -> PodSet:
-    """Names and labels of the server's objects."""
-    return pod_set(platform, NAME, _COMPONENT)
-
-
-class Loki(StoreComponent):
-    """The server with its volume, configuration, Services and NetworkPolicy.
-
-    Owns how long logs are kept and who reaches them. Does not own the logs, nor who sends them.
+    Attributes:
+        surroundings: The stack around it.
+        settings: Retention, limits and the server.
+        credentials: Keys of the bucket by the variable in which the S3 client looks for them; empty without a bucket.
     """
 
-    def __init__(
-        self, stack: StackConfiguration, loki: LokiSettings, graph: ServiceGraph, namespace: pulumi.Resource
-    ) -> None:
-        super().__init__("alt-las:observability:Loki", NAME, stack.platform, namespace)
-        platform, objects = stack.platform, servers(stack.platform)
+    surroundings: Surroundings
+    settings: LokiSettings
+    credentials: Mapping[str, pulumi.Output[str]]
+
+    @classmethod
+    def of(cls, stack: StackConfiguration, surroundings: Surroundings) -> Self | None:
+        """Take from the configuration of a stack what its Loki needs; None where there is none."""
+        settings = stack.platform.loki
+        if settings is None:
+            return None
+        keys = S3_KEYS if settings.object_store else {}
+        credentials = {variable: stack.secrets[key] for variable, key in keys.items()}
+        return cls(surroundings=surroundings, settings=settings, credentials=credentials)
+
+
+class Loki(ObjectComponent):
+    """The server with its volume, configuration, Services and NetworkPolicy.
+
+    Owns retention and who reaches the server. Does not own the logs, nor who sends them.
+
+    Attributes:
+        url: Address inside the namespace.
+    """
+
+    url: str
+
+    def __init__(self, name: str, args: LokiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:observability:Loki", name, args.surroundings, opts)
+        pods = PodSet.of(args.surroundings, NAME, _COMPONENT)
         secret: pulumi.Input[str] | None = None
-        if loki.object_store:
-            keys = pulumi.Output.all(**{name: stack.secrets[key] for name, key in S3_KEYS.items()})
-            secret = self._register(f"{NAME}-secrets", objects.secret(keys)).metadata["name"]
+        if args.credentials:
+            secret = self._register(f"{name}-secrets", pods.secret(pulumi.Output.all(**args.credentials))).metadata[
+                "name"
+            ]
         before = [
-            self._register(NAME, objects.service_account()),
-            self._register(f"{NAME}-configuration", objects.config_map(configuration_content(loki))),
-            self._register(NAME, objects.declared_policy(graph, IngressController.of(platform.ingress))),
+            self._register(name, pods.service_account()),
+            self._register(f"{name}-configuration", pods.config_map(configuration_content(args.settings))),
+            self._register(name, pods.declared_policy(args.surroundings.graph, args.surroundings.controller)),
         ]
-        self._register(objects.headless, objects.headless_service(_PORTS))
-        self._register(NAME, objects.disruption_budget())
-        self._register(NAME, objects.client_service(_PORTS))
-        self._register(NAME, stateful_set(loki, platform, secret), *before, data=True, awaited=True)
-        self.register_outputs({})
+        self._register(f"{name}-servers", pods.headless_service(_PORTS))
+        self._register(name, pods.disruption_budget())
+        self._register(name, pods.client_service(_PORTS))
+        self._register(name, stateful_set(args.settings, pods, secret), *before, data=True, awaited=True)
+        self.url = URL
+        self.register_outputs({"url": self.url})
 
 
 def configuration_content(loki: LokiSettings) -> dict[str, str]:
@@ -76,10 +97,9 @@ def configuration_content(loki: LokiSettings) -> dict[str, str]:
     return {_FILE: configuration.configuration_file(loki)}
 
 
-def stateful_set(loki: LokiSettings, platform: PlatformSettings, secret: pulumi.Input[str] | None) -> Manifest:
+def stateful_set(loki: LokiSettings, pods: PodSet, secret: pulumi.Input[str] | None) -> Manifest:
     """One server; its volume stays when it goes."""
-    objects = servers(platform)
-    config_map = objects.configuration_name(configuration_content(loki))
+    config_map = pods.configuration_name(configuration_content(loki))
     pod = PodArgs(
         version=loki.image.tag,
         user=_USER,
@@ -94,7 +114,7 @@ def stateful_set(loki: LokiSettings, platform: PlatformSettings, secret: pulumi.
         size=loki.storage_size,
         storage_class=loki.storage_class,
     )
-    return objects.stateful_set(1, pod, claim)
+    return pods.stateful_set(1, pod, claim)
 
 
 def _server(loki: LokiSettings, secret: pulumi.Input[str] | None) -> dict[str, Any]:

@@ -1,27 +1,56 @@
-"""Alertmanager of a stack, run by Prometheus Operator: who is told about what, and that nobody else is."""
+"""Alertmanager of a stack, run by Prometheus Operator: alert receivers and routes."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import pulumi
 
 from components.kubernetes.object import Manifest
-from components.settings import PlatformSettings
 from components.settings.alertmanager import NOBODY, SMTPS_PORT, AlertmanagerSettings, ReceiverSettings
+from components.settings.image import ImageSettings
 from components.stack.configuration import StackConfiguration
-from components.traffic.graph import ServiceGraph
 from components.traffic.observers import ALERTMANAGER, ALERTMANAGER_GOSSIP_PORT
 from components.workloads import operated as objects
-from components.workloads.component import StoreComponent
+from components.workloads.component import ObjectComponent, Surroundings
 from components.workloads.container import resources
-from components.workloads.mesh_labels import opt_out_labels
-from components.workloads.pod_set import pod_set
+from components.workloads.pod_set import PodSet
 
 _COMPONENT = "alerting"
 _CONFIGURATION_KEY = "alertmanager.yaml"
 _GRACE_SECONDS = 60
 _HEARTBEAT_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertmanagerArgs:
+    """Alertmanager of a stack.
+
+    Attributes:
+        surroundings: The stack around it.
+        settings: Receivers, routes and servers.
+        reloader_image: Image of the operator's helper containers.
+        secrets: Secrets of the receivers by configuration key; those of `needed_secrets`.
+    """
+
+    surroundings: Surroundings
+    settings: AlertmanagerSettings
+    reloader_image: ImageSettings
+    secrets: Mapping[str, pulumi.Output[str]]
+
+    @classmethod
+    def of(cls, stack: StackConfiguration, surroundings: Surroundings) -> Self | None:
+        """Take from the configuration of a stack what its Alertmanager needs; None where there is none."""
+        settings, metrics = stack.platform.alertmanager, stack.platform.prometheus
+        if settings is None or metrics is None:
+            return None
+        return cls(
+            surroundings=surroundings,
+            settings=settings,
+            reloader_image=metrics.reloader_image,
+            secrets={key: stack.secrets[key] for key in needed_secrets(settings)},
+        )
 
 
 def needed_secrets(settings: AlertmanagerSettings) -> dict[str, str]:
@@ -93,21 +122,11 @@ def _receiver(settings: ReceiverSettings, secrets: Mapping[str, str]) -> dict[st
     }
 
 
-def secret(platform: PlatformSettings, content: pulumi.Input[str]) -> Manifest:
-    """The configuration. It is a Secret as a whole, because Alertmanager takes addresses and passwords in it only.
-
-    It has no name of ours: Pulumi chooses a new one when the content changes.
-    """
-    return pod_set(platform, ALERTMANAGER, _COMPONENT).secret({_CONFIGURATION_KEY: content})
-
-
-def alertmanager(
-    settings: AlertmanagerSettings, platform: PlatformSettings, secret_name: pulumi.Input[str]
-) -> Manifest:
+def alertmanager(args: AlertmanagerArgs, pods: PodSet, secret_name: pulumi.Input[str]) -> Manifest:
     """The servers. StatefulSet and the headless Service `alertmanager-operated` are the operator's."""
-    assert platform.prometheus is not None, "settings refuse the one without the other"
+    settings = args.settings
     spec = {
-        **objects.pods(ALERTMANAGER, _COMPONENT, settings.image, opt_out_labels(platform), token=False),
+        **objects.pods(ALERTMANAGER, _COMPONENT, settings.image, pods.pod_labels, token=False),
         "replicas": settings.replicas,
         "retention": f"{settings.retention_hours}h",
         "configSecret": secret_name,
@@ -116,16 +135,16 @@ def alertmanager(
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "resources": resources(settings.resources),
         **objects.storage(settings.storage_size, settings.storage_class, ALERTMANAGER),
-        **objects.reloaders(platform.prometheus.reloader_image),
+        **objects.reloaders(args.reloader_image),
     }
-    metadata = objects.metadata(ALERTMANAGER, _COMPONENT, platform)
-    return {"apiVersion": objects.API_VERSION, "kind": "Alertmanager", "metadata": metadata, "spec": spec}
+    return {"apiVersion": objects.API_VERSION, "kind": "Alertmanager", "metadata": pods.metadata(), "spec": spec}
 
 
-def network_policy(settings: AlertmanagerSettings, platform: PlatformSettings, graph: ServiceGraph) -> Manifest:
+def network_policy(args: AlertmanagerArgs, pods: PodSet) -> Manifest:
     """Prometheus in, receivers out, and the servers among each other where there are several."""
-    policy = objects.network_policy(ALERTMANAGER, _COMPONENT, platform, graph)
-    if settings.replicas > 1:
+    graph = args.surroundings.graph
+    policy = dict(pods.declared_policy(graph, args.surroundings.controller))
+    if args.settings.replicas > 1:
         own = {"podSelector": {"matchLabels": graph.selector_of(ALERTMANAGER)}}
         ports = [{"protocol": protocol, "port": ALERTMANAGER_GOSSIP_PORT} for protocol in ("TCP", "UDP")]
         policy["spec"]["ingress"].append({"from": [own], "ports": ports})
@@ -133,27 +152,27 @@ def network_policy(settings: AlertmanagerSettings, platform: PlatformSettings, g
     return policy
 
 
-class Alertmanager(StoreComponent):
+class Alertmanager(ObjectComponent):
     """The object Alertmanager, its configuration, its ServiceAccount and its NetworkPolicy.
 
-    Owns who is told about what. Does not own the alerts, nor whoever is told.
+    Owns receivers and routes. Does not own the alerts, nor the receiving systems.
+
+    Attributes:
+        service: Name of the Service at which Prometheus finds the servers; the operator makes it.
     """
 
-    def __init__(
-        self,
-        configuration_of_stack: StackConfiguration,
-        settings: AlertmanagerSettings,
-        graph: ServiceGraph,
-        namespace: pulumi.Resource,
-    ) -> None:
-        platform = configuration_of_stack.platform
-        super().__init__("alt-las:observability:Alertmanager", ALERTMANAGER, platform, namespace)
-        secrets = {key: configuration_of_stack.secrets[key] for key in needed_secrets(settings)}
-        content = pulumi.Output.all(**secrets).apply(lambda values: configuration(settings, values))
-        made = self._register(f"{ALERTMANAGER}-configuration", secret(platform, pulumi.Output.secret(content)))
+    service: str
+
+    def __init__(self, name: str, args: AlertmanagerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:observability:Alertmanager", name, args.surroundings, opts)
+        pods = PodSet.of(args.surroundings, ALERTMANAGER, _COMPONENT)
+        content = pulumi.Output.all(**args.secrets).apply(lambda values: configuration(args.settings, values))
+        # A Secret as a whole, because Alertmanager takes addresses and passwords only inside its configuration.
+        made = self._register(f"{name}-configuration", pods.secret({_CONFIGURATION_KEY: pulumi.Output.secret(content)}))
         before = [
-            self._register(ALERTMANAGER, objects.service_account(ALERTMANAGER, _COMPONENT, platform)),
-            self._register(ALERTMANAGER, network_policy(settings, platform, graph)),
+            self._register(name, pods.service_account()),
+            self._register(name, network_policy(args, pods)),
         ]
-        self._register(ALERTMANAGER, alertmanager(settings, platform, made.metadata["name"]), *before)
-        self.register_outputs({})
+        self._register(name, alertmanager(args, pods, made.metadata["name"]), *before)
+        self.service = f"{ALERTMANAGER}-operated"
+        self.register_outputs({"service": self.service})

@@ -1,20 +1,19 @@
-"""The exporters with pods of their own: one probes health paths and certificates, one exports the state of objects."""
+"""Exporters with pods of their own: one probes health paths and certificates, one exports the state of objects."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import pulumi
 
 from components.kubernetes.object import Manifest
 from components.settings import PlatformSettings
 from components.settings.prometheus import ExporterSettings
-from components.traffic.graph import ServiceGraph
 from components.traffic.observers import BLACKBOX, BLACKBOX_PORT, KUBE_STATE, KUBE_STATE_PORT, METRICS_PORT_NAME
-from components.workloads import operated as objects
-from components.workloads.component import StoreComponent
+from components.workloads.component import ObjectComponent, Surroundings
 from components.workloads.exporter import ExporterArgs, exporter_pod
-from components.workloads.mesh_labels import opt_out_labels
+from components.workloads.operated import SERVER_USER
 from components.workloads.pod_set import PodSet
 
 HEALTH_MODULE = "health"
@@ -34,27 +33,54 @@ _WATCHED: Mapping[str, tuple[str, ...]] = {
 """What kube-state-metrics may list, by API group. Never Secrets."""
 
 
-def blackbox_objects(platform: PlatformSettings) -> PodSet:
-    """The prober's pods, which enter the mesh where there is one: they call services."""
-    return PodSet(name=BLACKBOX, component=_COMPONENT, namespace=platform.namespace, rollout=platform.rollout)
+@dataclass(frozen=True, kw_only=True)
+class BlackboxArgs:
+    """The prober of a stack.
+
+    Attributes:
+        surroundings: The stack around it.
+        exporter: Its image and resources.
+        host: Host whose certificate it looks at.
+    """
+
+    surroundings: Surroundings
+    exporter: ExporterSettings
+    host: str
+
+    @classmethod
+    def of(cls, platform: PlatformSettings, surroundings: Surroundings) -> Self | None:
+        """Take from the settings of a stack what its prober needs; None without metrics."""
+        if platform.prometheus is None:
+            return None
+        exporter = platform.prometheus.exporters.blackbox
+        return cls(surroundings=surroundings, exporter=exporter, host=platform.ingress.host)
 
 
-def kube_state_objects(platform: PlatformSettings) -> PodSet:
-    """The pod that exports the state of the stack's objects."""
-    return PodSet(
-        name=KUBE_STATE,
-        component=_COMPONENT,
-        namespace=platform.namespace,
-        rollout=platform.rollout,
-        pod_labels=opt_out_labels(platform),
-    )
+@dataclass(frozen=True, kw_only=True)
+class KubeStateArgs:
+    """The exporter of the state of a stack's objects.
+
+    Attributes:
+        surroundings: The stack around it.
+        exporter: Its image and resources.
+    """
+
+    surroundings: Surroundings
+    exporter: ExporterSettings
+
+    @classmethod
+    def of(cls, platform: PlatformSettings, surroundings: Surroundings) -> Self | None:
+        """Take from the settings of a stack what the exporter needs; None without a Prometheus of the stack's own."""
+        if platform.prometheus is None or not platform.prometheus.is_managed:
+            return None
+        return cls(surroundings=surroundings, exporter=platform.prometheus.exporters.kube_state)
 
 
-def blackbox_content(platform: PlatformSettings) -> dict[str, str]:
+def blackbox_content(host: str) -> dict[str, str]:
     """What the prober may do: ask for a health path, and look at the certificate that is shown for the host."""
     http = {"method": "GET", "valid_status_codes": [200], "follow_redirects": False, "preferred_ip_protocol": "ip4"}
-    # It looks at certificates of every maker: an expired or unknown one must be seen, not refused.
-    tls = {"server_name": platform.ingress.host, "insecure_skip_verify": True}
+    # Certificates of every issuer: an expired or unknown one must be seen, not refused.
+    tls = {"server_name": host, "insecure_skip_verify": True}
     modules = {
         HEALTH_MODULE: {"prober": "http", "timeout": _PROBE_TIMEOUT, "http": http},
         CERTIFICATE_MODULE: {
@@ -74,83 +100,86 @@ def kube_state_rules() -> list[dict[str, Any]]:
     ]
 
 
-def blackbox_deployment(exporter: ExporterSettings, platform: PlatformSettings) -> Manifest:
-    """The prober: pods that are alike. It keeps nothing."""
-    made = blackbox_objects(platform)
-    settings = {"name": made.configuration_name(blackbox_content(platform)), "defaultMode": 0o444}
+def blackbox_deployment(args: BlackboxArgs, pods: PodSet, content: Mapping[str, str]) -> Manifest:
+    """The prober: equal pods that keep nothing."""
+    settings = {"name": pods.configuration_name(content), "defaultMode": 0o444}
     pod = exporter_pod(
         ExporterArgs(
             name=BLACKBOX,
-            image=exporter.image,
-            user=objects.SERVER_USER,
+            image=args.exporter.image,
+            user=SERVER_USER,
             command=("/bin/blackbox_exporter", f"--config.file={_CONFIGURATION}/blackbox.yml"),
-            resources=exporter.resources,
+            resources=args.exporter.resources,
             port=BLACKBOX_PORT,
             health_path="/-/healthy",
             mounts={_CONFIGURATION: "configuration:ro"},
             volumes=[{"name": "configuration", "configMap": settings}],
         )
     )
-    return made.deployment(_PROBERS, pod)
+    return pods.deployment(_PROBERS, pod)
 
 
-def kube_state_deployment(exporter: ExporterSettings, platform: PlatformSettings) -> Manifest:
-    """One pod alone, because it counts once. It may list, in its own namespace only."""
+def kube_state_deployment(args: KubeStateArgs, pods: PodSet) -> Manifest:
+    """One pod alone, because every object counts once. It may list, in its own namespace only."""
     watched = ",".join(sorted(resource for resources in _WATCHED.values() for resource in resources))
     pod = exporter_pod(
         ExporterArgs(
             name=KUBE_STATE,
-            image=exporter.image,
-            user=objects.SERVER_USER,
+            image=args.exporter.image,
+            user=SERVER_USER,
             command=(
                 "/kube-state-metrics",
                 f"--port={KUBE_STATE_PORT}",
-                f"--namespaces={platform.namespace}",
+                f"--namespaces={pods.namespace}",
                 f"--resources={watched}",
             ),
-            resources=exporter.resources,
+            resources=args.exporter.resources,
             port=KUBE_STATE_PORT,
             health_path="/healthz",
             token=True,
         )
     )
-    return kube_state_objects(platform).deployment(1, pod, alone=True)
+    return pods.deployment(1, pod, alone=True)
 
 
-class BlackboxExporter(StoreComponent):
-    """The prober with its configuration, its Service and its NetworkPolicy. Does not own what is probed."""
+class BlackboxExporter(ObjectComponent):
+    """The prober with its configuration, its Service and its NetworkPolicy. Does not own what is probed.
 
-    def __init__(
-        self, platform: PlatformSettings, exporter: ExporterSettings, graph: ServiceGraph, namespace: pulumi.Resource
-    ) -> None:
-        super().__init__("alt-las:observability:BlackboxExporter", BLACKBOX, platform, namespace)
-        made = blackbox_objects(platform)
+    Attributes:
+        address: Host and port at which Prometheus asks it to probe something.
+    """
+
+    address: str
+
+    def __init__(self, name: str, args: BlackboxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:observability:BlackboxExporter", name, args.surroundings, opts)
+        # It calls services, so its pods are in the mesh where there is one.
+        pods = PodSet.of(args.surroundings, BLACKBOX, _COMPONENT, in_mesh=True)
+        content = blackbox_content(args.host)
         before = [
-            self._register(BLACKBOX, made.service_account()),
-            self._register(f"{BLACKBOX}-configuration", made.config_map(blackbox_content(platform))),
-            self._register(BLACKBOX, objects.network_policy(made.name, _COMPONENT, platform, graph)),
+            self._register(name, pods.service_account()),
+            self._register(f"{name}-configuration", pods.config_map(content)),
+            self._register(name, pods.declared_policy(args.surroundings.graph, args.surroundings.controller)),
         ]
-        self._register(BLACKBOX, made.client_service({METRICS_PORT_NAME: BLACKBOX_PORT}))
-        self._register(BLACKBOX, made.disruption_budget())
-        self._register(BLACKBOX, blackbox_deployment(exporter, platform), *before, awaited=True)
-        self.register_outputs({})
+        self._register(name, pods.client_service({METRICS_PORT_NAME: BLACKBOX_PORT}))
+        self._register(name, pods.disruption_budget())
+        self._register(name, blackbox_deployment(args, pods, content), *before, awaited=True)
+        self.address = f"{BLACKBOX}.{pods.namespace}.svc:{BLACKBOX_PORT}"
+        self.register_outputs({"address": self.address})
 
 
-class KubeStateMetrics(StoreComponent):
+class KubeStateMetrics(ObjectComponent):
     """The state of the namespace's objects as metrics, with a Role that lists these and nothing else."""
 
-    def __init__(
-        self, platform: PlatformSettings, exporter: ExporterSettings, graph: ServiceGraph, namespace: pulumi.Resource
-    ) -> None:
-        super().__init__("alt-las:observability:KubeStateMetrics", KUBE_STATE, platform, namespace)
-        made = kube_state_objects(platform)
-        roles = objects.reader_role(KUBE_STATE, _COMPONENT, platform, kube_state_rules())
+    def __init__(self, name: str, args: KubeStateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:observability:KubeStateMetrics", name, args.surroundings, opts)
+        pods = PodSet.of(args.surroundings, KUBE_STATE, _COMPONENT)
         before = [
-            self._register(KUBE_STATE, made.service_account()),
-            *(self._register(KUBE_STATE, each) for each in roles),
-            self._register(KUBE_STATE, objects.network_policy(made.name, _COMPONENT, platform, graph)),
+            self._register(name, pods.service_account()),
+            *(self._register(name, each) for each in pods.reader_role(kube_state_rules())),
+            self._register(name, pods.declared_policy(args.surroundings.graph, args.surroundings.controller)),
         ]
-        self._register(KUBE_STATE, made.client_service({METRICS_PORT_NAME: KUBE_STATE_PORT}))
-        self._register(KUBE_STATE, made.disruption_budget())
-        self._register(KUBE_STATE, kube_state_deployment(exporter, platform), *before, awaited=True)
+        self._register(name, pods.client_service({METRICS_PORT_NAME: KUBE_STATE_PORT}))
+        self._register(name, pods.disruption_budget())
+        self._register(name, kube_state_deployment(args, pods), *before, awaited=True)
         self.register_outputs({})

@@ -1,4 +1,4 @@
-"""Who is scraped or probed, and how. Every series carries the label `service`.
+"""Monitors: what is scraped or probed, and how. Every series carries the label `service`.
 
 A monitor for each service, store and program of monitoring that exports metrics, a probe of the health path of each
 service, and one of the certificate that is shown for the stack's host.
@@ -20,7 +20,6 @@ from components.traffic.observers import (
     ALLOY,
     BACKUP_METRICS,
     BLACKBOX,
-    BLACKBOX_PORT,
     GRAFANA,
     KUBE_STATE,
     LOKI,
@@ -28,7 +27,7 @@ from components.traffic.observers import (
     PROMETHEUS,
 )
 from components.traffic.stores import NATS, POSTGRES_HOST, REDIS, postgres_pod_labels
-from components.workloads import operated as objects
+from components.workloads.operated import API_VERSION
 
 CERTIFICATE = "ingress-certificate"
 """Job and service label of the certificate's probe."""
@@ -39,16 +38,17 @@ _LONGEST_PROBE_SECONDS = 10
 _PROBES_IN_AN_INTERVAL = 3
 
 
-def monitors(platform: PlatformSettings, service_ports: Mapping[str, int]) -> tuple[Manifest, ...]:
+def monitors(platform: PlatformSettings, service_ports: Mapping[str, int], prober: str) -> tuple[Manifest, ...]:
     """All monitors of a stack; none without Prometheus.
 
     Args:
         platform: The stack's settings.
         service_ports: Port under which each service is reached inside the namespace, by name.
+        prober: Host and port of the blackbox exporter.
     """
     if platform.prometheus is None:
         return ()
-    return tuple(_Monitors(platform, platform.prometheus, service_ports).all())
+    return tuple(_Monitors(platform, platform.prometheus, service_ports, prober).all())
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class _Monitors:
     platform: PlatformSettings
     settings: PrometheusSettings
     service_ports: Mapping[str, int]
+    prober: str
 
     def all(self) -> Iterator[Manifest]:
         """Every monitor, services first."""
@@ -127,7 +128,7 @@ class _Monitors:
             "interval": self._interval,
             "scrapeTimeout": f"{seconds}s",
             "module": module,
-            "prober": {"url": f"{BLACKBOX}.{self.platform.namespace}.svc:{BLACKBOX_PORT}", "path": "/probe"},
+            "prober": {"url": self.prober, "path": "/probe"},
             "targets": {"staticConfig": {"static": [target], "labels": {"service": name}}},
         }
         return self._monitor("Probe", name, spec)
@@ -152,9 +153,7 @@ class _Monitors:
         # In the mode managed the object Prometheus says it for all monitors.
         return {} if self.settings.is_managed else {"podTargetLabels": list(self.settings.pod_target_labels)}
 
-    def _monitor(
-        self, kind: str, name: str, spec: Mapping[str, Any], api_version: str = objects.API_VERSION
-    ) -> Manifest:
+    def _monitor(self, kind: str, name: str, spec: Mapping[str, Any], api_version: str = API_VERSION) -> Manifest:
         metadata = monitor_metadata(name, self.settings, self.platform)
         limited = {**spec, "sampleLimit": self.settings.sample_limit}
         return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": limited}
@@ -167,7 +166,6 @@ def jobs(monitors_of_stack: Iterable[Manifest]) -> tuple[str, ...]:
 
 def monitor_metadata(name: str, settings: PrometheusSettings, platform: PlatformSettings) -> dict[str, Any]:
     """Metadata of a monitor or of rules, with the labels by which a Prometheus that is not ours selects them."""
-    metadata = objects.metadata(name, _COMPONENT, platform)
-    if settings.external:
-        metadata["labels"] = {**settings.external.monitor_labels, **metadata["labels"]}
-    return metadata
+    selected_by = settings.external.monitor_labels if settings.external else {}
+    labels = {**selected_by, **naming.labels(name, _COMPONENT)}
+    return {"name": name, "namespace": platform.namespace, "labels": labels}

@@ -1,18 +1,20 @@
-"""Prometheus of a stack, run by Prometheus Operator: as much as it keeps, for as long, and with few rights."""
+"""Prometheus of a stack, run by Prometheus Operator: retention, limits, and read access to its own namespace."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import pulumi
 
 from components.kubernetes.object import Manifest
+from components.observability.metrics.alertmanager import Alertmanager
 from components.settings import PlatformSettings
 from components.settings.prometheus import PrometheusSettings
-from components.traffic.graph import ServiceGraph
 from components.traffic.network_policy import pods_elsewhere
-from components.traffic.observers import ALERTMANAGER, PROMETHEUS
+from components.traffic.observers import PROMETHEUS, PROMETHEUS_PORT, PROMETHEUS_SERVICE
 from components.workloads import operated as objects
-from components.workloads.component import StoreComponent
+from components.workloads.component import ObjectComponent, Surroundings
 from components.workloads.container import resources
+from components.workloads.pod_set import PodSet
 
 _COMPONENT = "metrics"
 _LABELS_OF_A_SERIES = 60
@@ -24,6 +26,43 @@ WEB_PORT = "web"
 """Name of the port of the servers that the operator makes."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PrometheusArgs:
+    """Prometheus of a stack.
+
+    Attributes:
+        surroundings: The stack around it.
+        settings: What it keeps, scrapes and may use.
+        alertmanager: Service of the Alertmanager that it sends alerts to, or None.
+        takes_metrics: Whether it accepts metrics that services send through Alloy.
+    """
+
+    surroundings: Surroundings
+    settings: PrometheusSettings
+    alertmanager: str | None
+    takes_metrics: bool
+
+    @classmethod
+    def of(
+        cls, platform: PlatformSettings, surroundings: Surroundings, alertmanager: Alertmanager | None
+    ) -> Self | None:
+        """Take from the settings of a stack what its Prometheus needs; None where it has none of its own."""
+        if platform.prometheus is None or not platform.prometheus.is_managed:
+            return None
+        return cls(
+            surroundings=surroundings,
+            settings=platform.prometheus,
+            alertmanager=alertmanager.service if alertmanager else None,
+            takes_metrics=platform.alloy is not None,
+        )
+
+
+def url_in(namespace: str | None = None) -> str:
+    """Address of the Prometheus of a namespace; without one, of the stack's own namespace."""
+    host = f"{PROMETHEUS_SERVICE}.{namespace}" if namespace else PROMETHEUS_SERVICE
+    return f"http://{host}:{PROMETHEUS_PORT}"
+
+
 def role_rules() -> list[dict[str, Any]]:
     """What finding targets takes: to read Services, pods and endpoints of the namespace. No Secrets."""
     return [
@@ -32,8 +71,9 @@ def role_rules() -> list[dict[str, Any]]:
     ]
 
 
-def prometheus(settings: PrometheusSettings, platform: PlatformSettings, stack: str) -> Manifest:
+def prometheus(args: PrometheusArgs, pods: PodSet, stack: str) -> Manifest:
     """The servers. StatefulSet, configuration and the headless Service `prometheus-operated` are the operator's."""
+    settings = args.settings
     spec = {
         **objects.pods(PROMETHEUS, _COMPONENT, settings.image, token=True),
         "replicas": settings.replicas,
@@ -53,11 +93,10 @@ def prometheus(settings: PrometheusSettings, platform: PlatformSettings, stack: 
         **_limits(settings),
         "podTargetLabels": list(settings.pod_target_labels),
         # Alloy passes on what services send; nobody else is let in for that.
-        "enableRemoteWriteReceiver": platform.alloy is not None,
-        **_alerting(platform),
+        "enableRemoteWriteReceiver": args.takes_metrics,
+        **_alerting(args),
     }
-    metadata = objects.metadata(PROMETHEUS, _COMPONENT, platform)
-    return {"apiVersion": objects.API_VERSION, "kind": "Prometheus", "metadata": metadata, "spec": spec}
+    return {"apiVersion": objects.API_VERSION, "kind": "Prometheus", "metadata": pods.metadata(), "spec": spec}
 
 
 def _selectors() -> dict[str, Any]:
@@ -80,38 +119,41 @@ def _limits(settings: PrometheusSettings) -> dict[str, Any]:
     }
 
 
-def _alerting(platform: PlatformSettings) -> dict[str, Any]:
-    if platform.alertmanager is None:
+def _alerting(args: PrometheusArgs) -> dict[str, Any]:
+    if args.alertmanager is None:
         return {}
-    own = {"name": f"{ALERTMANAGER}-operated", "namespace": platform.namespace, "port": WEB_PORT, "apiVersion": "v2"}
+    namespace = args.surroundings.namespace
+    own = {"name": args.alertmanager, "namespace": namespace, "port": WEB_PORT, "apiVersion": "v2"}
     return {"alerting": {"alertmanagers": [own]}}
 
 
-def network_policy(settings: PrometheusSettings, platform: PlatformSettings, graph: ServiceGraph) -> Manifest:
+def network_policy(args: PrometheusArgs, pods: PodSet) -> Manifest:
     """Who may ask the servers, and whom they scrape."""
-    policy = objects.network_policy(PROMETHEUS, _COMPONENT, platform, graph)
-    for job in settings.existing_jobs:
+    policy = dict(pods.declared_policy(args.surroundings.graph, args.surroundings.controller))
+    for job in args.settings.existing_jobs:
         peer = pods_elsewhere(job.namespace, job.pod_labels)
         policy["spec"]["egress"].append({"to": [peer], "ports": [{"protocol": "TCP", "port": job.port}]})
     return policy
 
 
-class Prometheus(StoreComponent):
+class Prometheus(ObjectComponent):
     """The object Prometheus, its ServiceAccount with a Role of the namespace, and its NetworkPolicy.
 
     Owns what the servers keep and may do. Does not own the operator, what is scraped, nor the volumes that the operator
     makes.
+
+    Attributes:
+        url: Address inside the namespace.
     """
 
-    def __init__(
-        self, platform: PlatformSettings, settings: PrometheusSettings, graph: ServiceGraph, namespace: pulumi.Resource
-    ) -> None:
-        super().__init__("alt-las:observability:Prometheus", PROMETHEUS, platform, namespace)
-        account = self._register(PROMETHEUS, objects.service_account(PROMETHEUS, _COMPONENT, platform))
-        rights = [
-            self._register(PROMETHEUS, each, account)
-            for each in objects.reader_role(PROMETHEUS, _COMPONENT, platform, role_rules())
-        ]
-        policy = self._register(PROMETHEUS, network_policy(settings, platform, graph))
-        self._register(PROMETHEUS, prometheus(settings, platform, pulumi.get_stack()), *rights, policy)
-        self.register_outputs({})
+    url: str
+
+    def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:observability:Prometheus", name, args.surroundings, opts)
+        pods = PodSet.of(args.surroundings, PROMETHEUS, _COMPONENT, in_mesh=True)
+        account = self._register(name, pods.service_account())
+        rights = [self._register(name, each, account) for each in pods.reader_role(role_rules())]
+        policy = self._register(name, network_policy(args, pods))
+        self._register(name, prometheus(args, pods, pulumi.get_stack()), *rights, policy)
+        self.url = url_in()
+        self.register_outputs({"url": self.url})

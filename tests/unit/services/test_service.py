@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from components.kubernetes.naming import is_dns_label
-from components.services import SERVICES, Service
-from components.services.service import service_url
+from components.services import SERVICES, Service, ServiceArgs
 from components.settings.services import ApiGatewaySettings
 from components.traffic.graph import Call, ServiceGraphError, Store, service_graph
 from components.workloads.workload import WorkloadArgs, service_pod
 from tests.support.documents import alpha_settings
+from tests.support.environment import environment_of
 from tests.support.program import surroundings_without_engine
 
 DECLARED = {
@@ -77,15 +77,22 @@ def test_a_service_that_declares_an_unknown_callee_is_refused() -> None:
 
 def test_an_address_is_made_of_name_and_port() -> None:
     """Inside the namespace the name alone is enough."""
-    platform = alpha_settings({"services.archive-service.port": 9001})
-    assert service_url("archive-service", platform) == "http://archive-service:9001"
+    environment = environment_of("api-gateway", {"services.archive-service.port": 9001})
+    assert environment["ARCHIVE_SERVICE_URL"] == "http://archive-service:9001"
 
 
 def test_a_service_must_say_what_its_environment_is() -> None:
     """There is no default that could be forgotten."""
     platform = alpha_settings()
+    args = ServiceArgs(
+        surroundings=surroundings_without_engine(platform),
+        settings=platform.services.archive_service,
+        autoscaling=platform.autoscaling,
+        addresses={},
+        public_host="",
+    )
     with pytest.raises(NotImplementedError):
-        Service.environment(platform.services.archive_service, platform)
+        Service.environment(args)
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: str(service.service_name))

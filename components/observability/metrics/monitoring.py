@@ -1,0 +1,60 @@
+"""Monitoring of a stack: monitors, probes, recording rules and alerts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import pulumi
+
+from components.kubernetes.object import Manifest
+from components.observability.alerts.rules import rule_objects
+from components.observability.metrics.exporters import BlackboxExporter
+from components.observability.metrics.monitors import jobs, monitors
+from components.settings import PlatformSettings
+from components.workloads.component import ObjectComponent, Surroundings
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringArgs:
+    """What is watched in a stack.
+
+    Attributes:
+        surroundings: The stack around it.
+        monitors: What is scraped and probed.
+        rules: What is recorded, and what is an alert.
+    """
+
+    surroundings: Surroundings
+    monitors: Sequence[Manifest]
+    rules: Sequence[Manifest]
+
+    @classmethod
+    def of(
+        cls,
+        platform: PlatformSettings,
+        surroundings: Surroundings,
+        service_ports: Mapping[str, int],
+        prober: BlackboxExporter | None,
+    ) -> Self | None:
+        """Take from the settings of a stack what is to be watched; None without metrics.
+
+        Args:
+            platform: The settings.
+            surroundings: The stack around it.
+            service_ports: Port under which each service is reached inside the namespace, by name.
+            prober: Probes health paths and the certificate.
+        """
+        if prober is None:
+            return None
+        made = monitors(platform, service_ports, prober.address)
+        return cls(surroundings=surroundings, monitors=made, rules=tuple(rule_objects(platform, jobs(made))))
+
+
+class Monitoring(ObjectComponent):
+    """Monitors, probes and rules. Owns what is scraped, promised and an alert; not who scrapes."""
+
+    def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("alt-las:observability:Monitoring", name, args.surroundings, opts)
+        for manifest in (*args.monitors, *args.rules):
+            self._register(f"{name}-{manifest['metadata']['name']}", manifest)
+        self.register_outputs({})
