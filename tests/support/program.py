@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
+from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]  # it has no stubs
 from pulumi.runtime import config as pulumi_config
 from pulumi.runtime.mocks import MockMonitor, set_mocks, test
 
@@ -29,12 +30,14 @@ class Program:
     Attributes:
         recorder: The registrations, as the project's own recorder keeps them.
         requests: The registrations as they were sent: type, name, parent, dependencies, timeouts.
-        outputs: Registered outputs by URN of the component.
+        outputs: Registered outputs by URN of the component; empty texts for those that are secret or no text.
+        sent_outputs: The same as they were sent, with the mark of secrets.
     """
 
     recorder: Recorder = field(default_factory=Recorder)
     requests: list[Any] = field(default_factory=list)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    sent_outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def request(self, type_token: str, name: str) -> Any:
         """The only request that registers this type and name."""
@@ -60,6 +63,7 @@ class _Monitor(MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802  # the name in the protocol
         outputs = {key: value.string_value for key, value in request.outputs.fields.items()}
         self._program.outputs[request.urn] = outputs
+        self._program.sent_outputs[request.urn] = MessageToDict(request.outputs)
         engine: Any = super()
         return engine.RegisterResourceOutputs(request)
 
