@@ -24,8 +24,8 @@ opts = pulumi.ResourceOptions()
 
 namespace = platform.PlatformNamespace("namespace", platform.NamespaceArgs.of(settings), opts)
 around = Surroundings.of(settings, namespace.resource, stack_graph(SERVICES, settings))
-stores = build_stores(stack, around, message_flows(SERVICES))
-build_backups(stack, stores.backup_sources, around)
+stores = build_stores(stack, around, message_flows(SERVICES), opts)
+build_backups(stack, around, stores.backup_sources, opts)
 
 alertmanager = watch.Alertmanager.optional("alertmanager", watch.AlertmanagerArgs.of(stack, around), opts)
 prometheus = watch.Prometheus.optional("prometheus", watch.PrometheusArgs.of(settings, around, alertmanager), opts)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import pulumi
+
 from components.backups.component import StoreBackup, StoreBackupArgs
 from components.backups.metrics import BackupMetrics, BackupMetricsArgs
 from components.stack.configuration import StackConfiguration
@@ -10,18 +12,20 @@ from components.traffic.observers import BACKUP_METRICS
 from components.workloads.component import Surroundings
 
 
-def build_backups(stack: StackConfiguration, sources: Iterable[BackupSource], surroundings: Surroundings) -> None:
+def build_backups(
+    stack: StackConfiguration,
+    surroundings: Surroundings,
+    sources: Iterable[BackupSource],
+    opts: pulumi.ResourceOptions | None = None,
+) -> None:
     """Register the backups; nothing where the settings of the stack say `backup: null`.
 
     Args:
         stack: The stack's settings and secrets.
-        sources: What each store tells about itself.
         surroundings: The stack around the backups.
+        sources: What each store tells about itself.
+        opts: Options of every component.
     """
-    settings = stack.platform.backup
-    if settings is None:
-        return
     for source in sources:
-        StoreBackup(dump_name(source.name), StoreBackupArgs.of(stack, settings, source, surroundings))
-    if BACKUP_METRICS in surroundings.graph.observers:
-        BackupMetrics(BACKUP_METRICS, BackupMetricsArgs(surroundings=surroundings, settings=settings))
+        StoreBackup.optional(dump_name(source.name), StoreBackupArgs.of(stack, surroundings, source), opts)
+    BackupMetrics.optional(BACKUP_METRICS, BackupMetricsArgs.of(stack, surroundings), opts)

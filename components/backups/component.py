@@ -37,10 +37,11 @@ class StoreBackupArgs:
     credentials: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, stack: StackConfiguration, settings: BackupSettings, source: BackupSource, surroundings: Surroundings
-    ) -> Self:
-        """Take from the configuration of a stack what the backups of a store need."""
+    def of(cls, stack: StackConfiguration, surroundings: Surroundings, source: BackupSource) -> Self | None:
+        """The arguments in a stack; None where it makes no backups."""
+        settings = stack.platform.backup
+        if settings is None:
+            return None
         keys = CREDENTIAL_KEYS if settings.object_store else {}
         return cls(
             surroundings=surroundings,

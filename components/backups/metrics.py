@@ -1,13 +1,14 @@
 """Backup and restore-test results as metrics: a small exporter that asks the API server about the Jobs."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pulumi
 
 from components.kubernetes.object import Manifest
 from components.settings.backup import BackupSettings
 from components.settings.workload import QuantitySettings, ResourceSettings
+from components.stack.configuration import StackConfiguration
 from components.traffic.jobs import BACKUP_COMPONENT
 from components.traffic.observers import BACKUP_METRICS, BACKUP_METRICS_PORT, METRICS_PORT_NAME
 from components.workloads.component import ObjectComponent, Surroundings
@@ -33,6 +34,14 @@ class BackupMetricsArgs:
 
     surroundings: Surroundings
     settings: BackupSettings
+
+    @classmethod
+    def of(cls, stack: StackConfiguration, surroundings: Surroundings) -> Self | None:
+        """The arguments in a stack; None without backups, and where nobody would read the metrics."""
+        settings = stack.platform.backup
+        if settings is None or BACKUP_METRICS not in surroundings.graph.observers:
+            return None
+        return cls(surroundings=surroundings, settings=settings)
 
 
 class BackupMetrics(ObjectComponent):

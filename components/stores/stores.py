@@ -40,22 +40,22 @@ class Stores:
         return tuple(store.backup_source for store in (self.postgres, self.redis, self.nats) if store)
 
 
-def build_stores(stack: StackConfiguration, surroundings: Surroundings, flows: Sequence[MessageFlow]) -> Stores:
+def build_stores(
+    stack: StackConfiguration,
+    surroundings: Surroundings,
+    flows: Sequence[MessageFlow],
+    opts: pulumi.ResourceOptions | None = None,
+) -> Stores:
     """Register the stores that the stack runs itself.
 
     Args:
         stack: The stack's settings and secrets.
         surroundings: The stack around the stores.
         flows: What the services send to and take from the message queue.
+        opts: Options of every component.
     """
-    platform, backup = stack.platform, stack.platform.backup
-    postgres = redis = nats = None
-    if platform.postgres:
-        postgres = Postgres(POSTGRES_HOST, PostgresArgs.of(stack, platform.postgres, surroundings))
-        if backup and backup.object_store:
-            WriteAheadLog(WAL_STORE, WriteAheadLogArgs.of(stack, backup, backup.object_store, surroundings))
-    if platform.redis:
-        redis = Redis(REDIS, RedisArgs.of(stack, platform.redis, surroundings))
-    if platform.nats:
-        nats = Nats(NATS, NatsArgs.of(stack, platform.nats, surroundings, flows))
+    postgres = Postgres.optional(POSTGRES_HOST, PostgresArgs.of(stack, surroundings), opts)
+    WriteAheadLog.optional(WAL_STORE, WriteAheadLogArgs.of(stack, surroundings), opts)
+    redis = Redis.optional(REDIS, RedisArgs.of(stack, surroundings), opts)
+    nats = Nats.optional(NATS, NatsArgs.of(stack, surroundings, flows), opts)
     return Stores(postgres=postgres, redis=redis, nats=nats)

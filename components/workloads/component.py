@@ -11,7 +11,6 @@ from components.settings import PlatformSettings
 from components.settings.platform import RolloutSettings
 from components.traffic.graph import ServiceGraph
 from components.traffic.network_policy import IngressController
-from components.workloads.mesh_labels import opt_out_labels
 from components.workloads.stateful import stateful_options
 
 
@@ -47,7 +46,7 @@ class Surroundings:
             controller=IngressController.of(platform.ingress),
             rollout=platform.rollout,
             released_objects=platform.tombstones,
-            mesh_opt_out=opt_out_labels(platform),
+            mesh_opt_out={"istio.io/dataplane-mode": "none"} if platform.mesh.is_on else {},
         )
 
 
@@ -103,20 +102,3 @@ class ObjectComponent(pulumi.ComponentResource):
         if data:
             options = stateful_options(name, self._surroundings.released_objects, options)
         return KubernetesObject(name, manifest, options)
-
-
-class StoreComponent(ObjectComponent):
-    """The earlier constructor, for components whose arguments are not in one object yet."""
-
-    def __init__(
-        self,
-        type_token: str,
-        name: str,
-        platform: PlatformSettings,
-        namespace: pulumi.Resource,
-        *,
-        formerly: str | None = None,
-    ) -> None:
-        nobody = ServiceGraph(ports={}, calls=frozenset())
-        super().__init__(type_token, name, Surroundings.of(platform, namespace, nobody), formerly=formerly)
-        self._platform = platform

@@ -8,13 +8,11 @@ import pulumi
 
 from components.kubernetes import naming
 from components.kubernetes.object import Manifest
-from components.settings import PlatformSettings
 from components.settings.platform import RolloutSettings
 from components.traffic.graph import ServiceGraph
 from components.traffic.network_policy import IngressController, peers_policy, service_policy
 from components.workloads import objects
 from components.workloads.component import Surroundings
-from components.workloads.mesh_labels import opt_out_labels
 from components.workloads.pod import PodArgs, pod_template
 
 
@@ -156,14 +154,3 @@ class PodSet:
         volumes = objects.volume_claim(volume, claim.size, claim.storage_class)
         template = self.pod_template(pod)
         return objects.stateful_set(self.metadata(), self.headless, volumes, template, self.rollout, replicas=replicas)
-
-
-def pod_set(platform: PlatformSettings, name: str, component: str, *, in_mesh: bool = False) -> PodSet:
-    """The set of a name in a stack, from the settings of the stack."""
-    return PodSet(
-        name=name,
-        component=component,
-        namespace=platform.namespace,
-        rollout=platform.rollout,
-        pod_labels={} if in_mesh else opt_out_labels(platform),
-    )

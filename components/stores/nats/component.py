@@ -46,14 +46,11 @@ class NatsArgs:
     exporter: ExporterSettings | None = None
 
     @classmethod
-    def of(
-        cls,
-        stack: StackConfiguration,
-        settings: NatsSettings,
-        surroundings: Surroundings,
-        flows: Sequence[MessageFlow],
-    ) -> Self:
-        """Take from the configuration of a stack what its NATS needs."""
+    def of(cls, stack: StackConfiguration, surroundings: Surroundings, flows: Sequence[MessageFlow]) -> Self | None:
+        """The arguments in a stack; None where it runs no NATS itself."""
+        settings = stack.platform.nats
+        if settings is None:
+            return None
         prometheus = stack.platform.prometheus
         return cls(
             surroundings=surroundings,

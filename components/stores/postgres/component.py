@@ -47,8 +47,11 @@ class PostgresArgs:
     archives_log: bool = False
 
     @classmethod
-    def of(cls, stack: StackConfiguration, settings: PostgresSettings, surroundings: Surroundings) -> Self:
-        """Take from the configuration of a stack what its PostgreSQL needs."""
+    def of(cls, stack: StackConfiguration, surroundings: Surroundings) -> Self | None:
+        """The arguments in a stack; None where it runs no PostgreSQL itself."""
+        settings = stack.platform.postgres
+        if settings is None:
+            return None
         platform = stack.platform
         return cls(
             surroundings=surroundings,

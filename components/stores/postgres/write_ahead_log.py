@@ -7,7 +7,7 @@ from typing import Any, Self
 import pulumi
 
 from components.kubernetes.object import Manifest
-from components.settings.backup import BackupSettings, ObjectStoreSettings
+from components.settings.backup import ObjectStoreSettings
 from components.settings.secrets import OBJECT_STORE_CREDENTIALS
 from components.stack.configuration import StackConfiguration
 from components.stores.postgres.objects import API_VERSION, WAL_PLUGIN, WAL_STORE
@@ -38,17 +38,14 @@ class WriteAheadLogArgs:
     credentials: Mapping[str, pulumi.Output[str]]
 
     @classmethod
-    def of(
-        cls,
-        stack: StackConfiguration,
-        backup: BackupSettings,
-        settings: ObjectStoreSettings,
-        surroundings: Surroundings,
-    ) -> Self:
-        """Take from the configuration of a stack what its write-ahead log needs."""
+    def of(cls, stack: StackConfiguration, surroundings: Surroundings) -> Self | None:
+        """The arguments in a stack; None where it runs no PostgreSQL itself or has no object store."""
+        backup = stack.platform.backup
+        if stack.platform.postgres is None or backup is None or backup.object_store is None:
+            return None
         return cls(
             surroundings=surroundings,
-            settings=settings,
+            settings=backup.object_store,
             schedule=backup.postgres.schedule,
             retention_days=backup.retention_days,
             credentials={name: stack.secrets[key] for name, key in _CREDENTIALS.items()},

@@ -35,8 +35,11 @@ class RedisArgs:
     exporter: ExporterSettings | None = None
 
     @classmethod
-    def of(cls, stack: StackConfiguration, settings: RedisSettings, surroundings: Surroundings) -> Self:
-        """Take from the configuration of a stack what its Redis needs."""
+    def of(cls, stack: StackConfiguration, surroundings: Surroundings) -> Self | None:
+        """The arguments in a stack; None where it runs no Redis itself."""
+        settings = stack.platform.redis
+        if settings is None:
+            return None
         prometheus = stack.platform.prometheus
         return cls(
             surroundings=surroundings,

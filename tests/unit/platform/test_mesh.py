@@ -10,10 +10,9 @@ from components.kubernetes.object import Manifest
 from components.platform.mesh import MeshArgs, PlatformMesh, mesh_manifests, namespace_labels
 from components.settings import PlatformSettings
 from components.traffic.graph import ServiceGraph
-from components.workloads.mesh_labels import opt_out_labels
 from rendering.recorder import Recorder, record
 from tests.support.documents import STACKS, alpha_settings, platform_of
-from tests.support.program import build, surroundings
+from tests.support.program import build, surroundings, surroundings_without_engine
 
 ON = {"mesh.mode": "ambient"}
 CALLERS = {
@@ -184,7 +183,7 @@ def test_off_leaves_nothing_of_it(programs: Mapping[str, Recorder]) -> None:
     """Neither an object nor a label nor a port."""
     platform = alpha_settings()
     assert mesh_manifests(args_of(platform)) == {}
-    assert (namespace_labels(platform.mesh), opt_out_labels(platform)) == ({}, {})
+    assert (namespace_labels(platform.mesh), surroundings_without_engine(platform).mesh_opt_out) == ({}, {})
     text = str(programs["alpha"].objects)
     assert "istio" not in text
     assert "15008" not in text
@@ -194,7 +193,7 @@ def test_a_mesh_enrols_the_namespace_and_lets_stores_stay_outside() -> None:
     """By the label that Istio's node agent reads."""
     platform = alpha_settings(ON)
     assert namespace_labels(platform.mesh) == {"istio.io/dataplane-mode": "ambient"}
-    assert opt_out_labels(platform) == {"istio.io/dataplane-mode": "none"}
+    assert surroundings_without_engine(platform).mesh_opt_out == {"istio.io/dataplane-mode": "none"}
 
 
 def test_the_component_registers_seven_objects_below_itself() -> None:
