@@ -24,7 +24,7 @@ EXPORT := $(UV) export --quiet --frozen --no-header --no-annotate --no-emit-proj
 
 .DEFAULT_GOAL := help
 .PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-observability test-images
-.PHONY: prove matrix regressions scan benchmark images install tools format schema schemas lock clean
+.PHONY: prove matrix regressions scan benchmark images install tools format schema component-pages schemas lock clean
 
 help: ## List what make can do
 	@awk '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{split($$0, part, /:.*## /); printf "  make %-20s%s\n", part[1], part[2]}' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ format: $(INSTALLED) ## Format the code
 
 schema: $(INSTALLED) ## Write the JSON Schema of the stack files
 	@$(ALTLAS) stack schema > docs/stack.schema.json
+
+component-pages: $(INSTALLED) ## Write docs/components from the component classes
+	@$(BIN)/python -m tests.documents.component_pages
 
 schemas: $(INSTALLED) ## Write the schemas that `make check` validates all objects against (policy/schemas/kinds.json)
 	@$(BIN)/python -m policy.schemas

@@ -38,6 +38,8 @@ class NamespaceArgs:
 class PlatformNamespace(pulumi.ComponentResource):
     """A namespace that admits only restricted pods and in which no traffic flows unless a policy allows it.
 
+    Owns the namespace and its default-deny policy. Does not own the policies that allow traffic.
+
     Attributes:
         resource: The namespace, for others to wait for.
         name: Its name in the cluster.

@@ -5,7 +5,10 @@ from components.settings.services import AiOrchestratorSettings
 
 
 class AiOrchestrator(Service[AiOrchestratorSettings]):
-    """Runs and calls models (Python). The only service that may reach the internet. Owns no model files."""
+    """Runs and calls models (Python); the only service that may reach the internet.
+
+    Owns its workload. Does not own model files.
+    """
 
     service_name = "ai-orchestrator"
     component = "ai"

@@ -5,7 +5,7 @@ from components.settings.services import ApiGatewaySettings
 
 
 class ApiGateway(Service[ApiGatewaySettings]):
-    """The way in (Node.js). Owns its workload; does not own the ingress in front of it or the Redis behind it."""
+    """Public entry point (Node.js). Owns its workload; does not own the ingress in front of it, nor Redis."""
 
     service_name = "api-gateway"
     component = "gateway"

@@ -5,7 +5,10 @@ from components.settings.services import RunnerServiceSettings
 
 
 class RunnerService(Service[RunnerServiceSettings]):
-    """Runs tasks (Rust). Its files live and die with the pod: the platform has no volume that services share yet."""
+    """Runs tasks (Rust). Its files are lost with the pod: services share no volume.
+
+    Owns its workload. Does not own the queue to which it publishes.
+    """
 
     service_name = "runner-service"
     component = "runner"

@@ -169,7 +169,10 @@ class BlackboxExporter(ObjectComponent):
 
 
 class KubeStateMetrics(ObjectComponent):
-    """The state of the namespace's objects as metrics, with a Role that lists these and nothing else."""
+    """kube-state-metrics: the state of the namespace's objects as metrics.
+
+    Owns its pod and a Role that lists these kinds and nothing else. Does not own the monitor that scrapes it.
+    """
 
     def __init__(self, name: str, args: KubeStateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("alt-las:observability:KubeStateMetrics", name, args.surroundings, opts)

@@ -51,7 +51,7 @@ class MonitoringArgs:
 
 
 class Monitoring(ObjectComponent):
-    """Monitors, probes and rules. Owns what is scraped, promised and an alert; not who scrapes."""
+    """Monitors, probes and rules. Owns targets, objectives and alerts. Does not own the Prometheus that reads them."""
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("alt-las:observability:Monitoring", name, args.surroundings, opts)
