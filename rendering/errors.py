@@ -1,4 +1,4 @@
-"""What a command can end with: one exception and one exit code for each kind of failure."""
+"""Failures of a command: one exception, and one exit code for each kind."""
 
 from enum import IntEnum
 
@@ -6,8 +6,7 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     """Exit codes of `altlas`.
 
-    A script can tell them apart: 1 asks to look at the cluster, 2 to correct the input, 3 and 4 to mend the machine,
-    5 to wait.
+    1: look at the cluster. 2: correct the input. 3 and 4: repair the machine or the connection. 5: wait.
     """
 
     OK = 0
@@ -19,7 +18,7 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """A command cannot go on; the message holds cause and cure."""
+    """End of a command; the message holds cause and cure."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)

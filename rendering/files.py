@@ -1,4 +1,4 @@
-"""Writes the program's Kubernetes objects as YAML, one file per object, without a cluster and without an engine."""
+"""Kubernetes objects of the program as YAML files, one per object, without a cluster and without an engine."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -14,11 +14,11 @@ _MARK = ".altlas-render"
 
 
 class RenderError(Exception):
-    """The folder to render into is not ours to replace."""
+    """The output folder holds other files than a rendering."""
 
 
 def as_yaml(manifest: Mapping[str, Any]) -> str:
-    """One object as YAML: apiVersion, kind and metadata first, all else sorted, the same bytes each time."""
+    """One object as YAML, deterministic: apiVersion, kind and metadata first, other keys sorted."""
     ordered = {key: manifest[key] for key in _FIRST_KEYS if key in manifest}
     ordered |= {key: manifest[key] for key in sorted(manifest) if key not in ordered}
     text: str = yaml.safe_dump(ordered, sort_keys=False, default_flow_style=False, width=120, allow_unicode=True)
@@ -36,7 +36,7 @@ def render(objects: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
 
     Raises:
         RenderError: The folder holds something else than an earlier rendering.
-        CommandError: It cannot be made.
+        CommandError: It cannot be created.
     """
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MARK).exists())):
         raise RenderError(f"{folder} holds something else than an earlier rendering; name an empty or new folder")

@@ -1,4 +1,4 @@
-"""Folders that a command fills because somebody named them."""
+"""Output folders of commands."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from rendering.errors import CommandError, ExitCode
 
 
 def make_folder(folder: Path) -> None:
-    """Make sure that a folder is there.
+    """Create a folder where it is missing.
 
     Raises:
-        CommandError: Something else has its name, or it cannot be made; nothing was written.
+        CommandError: It is not a folder, or cannot be created; nothing was written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

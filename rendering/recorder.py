@@ -1,4 +1,4 @@
-"""Runs the Pulumi program without an engine or a cluster and records what it registers."""
+"""The Pulumi program without an engine or a cluster: runs it and records its registrations."""
 
 import asyncio
 import json
@@ -40,21 +40,21 @@ class Registration:
 
 
 class Recorder(Mocks):
-    """Stands in for the engine: keeps every registration and answers with what was put in."""
+    """Mock of the engine: records every registration and returns its inputs as outputs."""
 
     def __init__(self) -> None:
         self.registrations: list[Registration] = []
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        """Record a resource. An object without a name gets its logical one, where Pulumi would choose."""
+        """Record a resource. An object without a name gets its logical name, where Pulumi would generate one."""
         inputs = _plain(args.inputs)
         if args.typ.startswith("kubernetes:"):
             inputs["metadata"] = {"name": args.name} | dict(inputs.get("metadata", {}))
         self.registrations.append(Registration(args.typ, args.name, inputs))
-        return f"{args.name}-id", inputs | _learned(args.typ, inputs)
+        return f"{args.name}-id", inputs | _known_after_apply(args.typ, inputs)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        """Answer for the registry, which nobody asks here, with a placeholder.
+        """Return a placeholder instead of a lookup in the registry.
 
         Raises:
             NotImplementedError: The program calls something else.
@@ -72,11 +72,11 @@ class Recorder(Mocks):
 def record(
     stack: str, platform: PlatformSettings | object, secrets: Mapping[str, str] | None = None, root: Path = ROOT
 ) -> Recorder:
-    """Run `__main__.py` for a stack and record what it registers.
+    """Run `__main__.py` for a stack and record its registrations.
 
     Args:
         stack: Name of the stack.
-        platform: Settings that were read, or what stands below `alt-las:platform` in a stack file.
+        platform: Settings, or the value of `alt-las:platform` in a stack file.
         secrets: Secret values by configuration key; a placeholder for each that a stack may need when left out.
         root: Folder of the program.
 
@@ -98,7 +98,7 @@ def record(
         to_its_end: Callable[[Callable[[], None]], Callable[[], None]] = test
         to_its_end(lambda: run_program(root))()
 
-    _apart(run)
+    _in_own_thread(run)
     return recorder
 
 
@@ -107,11 +107,11 @@ def run_program(root: Path) -> None:
     runpy.run_path(str(root / "__main__.py"))
 
 
-def _apart(job: Callable[[], None]) -> None:
-    """Do a job of the Pulumi SDK in a thread with a loop of its own, so that it leaves no setting and no loop behind.
+def _in_own_thread(job: Callable[[], None]) -> None:
+    """Run a function of the Pulumi SDK in a thread with an event loop of its own, so that no global state is left.
 
-    There the SDK, which takes the whole call stack down with each resource, finds a short one; and with one thread to
-    ask the engine's stand-in, the order of its answers is that of the questions.
+    The SDK records the call stack of each resource, which is short there; one executor thread keeps the order of the
+    mock's answers.
     """
 
     def in_thread() -> None:
@@ -123,8 +123,8 @@ def _apart(job: Callable[[], None]) -> None:
         thread.submit(in_thread).result()
 
 
-def _learned(token: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What only a Docker engine or a registry could say of a resource, as placeholders."""
+def _known_after_apply(token: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Placeholders for outputs that only a Docker engine or a registry knows."""
     if token == _PUSHED_IMAGE:
         return _digest_of(inputs)
     return {"imageId": f"<image {inputs['name']}>"} if token == _BUILT_IMAGE else {}
@@ -135,7 +135,7 @@ def _digest_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:  # Any: the tree of a manifest
-    """Undo what the wire does to values: whole numbers become floats, secrets are wrapped."""
+    """Undo the encoding of values on the wire: whole numbers as floats, wrapped secrets."""
     if isinstance(value, dict):
         if _SIGNATURE in value:
             return _plain(value["value"])

@@ -1,6 +1,6 @@
-"""CustomResourceDefinitions of addons on a cluster: looked at, applied in one go, and deleted.
+"""CustomResourceDefinitions (CRDs) of addons on a cluster: list, apply, delete.
 
-They are not registered with Pulumi: it takes three times as long and would delete them with its stack (docs/adr).
+They are not registered with Pulumi: that takes three times as long and would delete them with its stack (docs/adr).
 """
 
 import json
@@ -14,10 +14,10 @@ from cluster.addons import PART_OF, RECORD_NAME, RECORD_NAMESPACE
 from cluster.waiting import wait_for
 from rendering.errors import CommandError
 
-_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _FIELD_MANAGER = "--field-manager=alt-las-addons"
 _BUSY_SERVER = "--request-timeout=60s"
-"""An API server works out its whole schema anew for every definition, and answers late meanwhile."""
+"""The API server rebuilds its OpenAPI schema for every CRD, and answers slowly during that time."""
 
 _ESTABLISHED_SECONDS = 60
 _POLL_SECONDS = 0.2
@@ -25,13 +25,13 @@ _PARALLEL_APPLIES = 4
 
 
 @dataclass(frozen=True)
-class Definition:
-    """One CustomResourceDefinition on the cluster.
+class Crd:
+    """One CRD on the cluster.
 
     Attributes:
         name: Such as `clusters.postgresql.cnpg.io`, which also names its kind of resources to kubectl.
-        annotations: As on the object.
-        is_ours: Whether it was installed from here.
+        annotations: Annotations of the object.
+        is_ours: Whether it carries the label of this project.
         established: Whether the API server serves it.
     """
 
@@ -43,7 +43,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class AddonCluster:
-    """What a cluster has of addons; owns the definitions that carry our label."""
+    """Addons of a cluster; owns the CRDs with the label of this project."""
 
     kubectl: Kubectl
 
@@ -52,41 +52,41 @@ class AddonCluster:
         return self.kubectl.text("get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}")
 
     def record(self) -> dict[str, str]:
-        """What the cluster remembers to be installed; empty if nothing."""
+        """Record of the installed addons on the cluster; empty without one."""
         options = ("--namespace", RECORD_NAMESPACE, "--ignore-not-found", "--output=jsonpath={.data}")
         try:
             data: dict[str, str] = json.loads(self.kubectl.text("get", "configmap", RECORD_NAME, *options) or "{}")
         except CommandError as error:
-            message = f"{error}\nWhoever may not see what the cluster has works without addons: altlas up --no-addons"
+            message = f"{error}\nWithout the right to read it, work without addons: altlas up --no-addons"
             raise CommandError(message, error.code) from None
         return data
 
-    def definitions(self) -> tuple[Definition, ...]:
-        """All CustomResourceDefinitions, whoever installed them."""
-        items = json.loads(self.kubectl.text("get", "--raw", _DEFINITIONS))["items"]
-        return tuple(map(_definition, items))
+    def crds(self) -> tuple[Crd, ...]:
+        """All CRDs of the cluster."""
+        items = json.loads(self.kubectl.text("get", "--raw", _CRDS))["items"]
+        return tuple(map(_crd, items))
 
-    def apply(self, definitions: Mapping[str, Sequence[Mapping[str, Any]]], force: Collection[str]) -> None:
-        """Create or update definitions, by addon, and wait until the API server serves them all.
+    def apply(self, crds: Mapping[str, Sequence[Mapping[str, Any]]], force: Collection[str]) -> None:
+        """Create or update CRDs, and wait until the API server serves them all.
 
         Args:
-            definitions: The definitions of each addon.
-            force: Addons whose fields are taken from other owners.
+            crds: The CRDs of each addon.
+            force: Addons whose fields are taken over from other field managers.
 
         Raises:
-            CommandError: The API server refuses, or another owner's fields differ, or they are not served in time.
+            CommandError: The API server refuses, or another field manager owns a field, or they are not served in time.
         """
         with ThreadPoolExecutor(_PARALLEL_APPLIES) as pool:
-            done = [pool.submit(self._apply, items, force=name in force) for name, items in definitions.items()]
+            done = [pool.submit(self._apply, items, force=name in force) for name, items in crds.items()]
         for each in done:
             each.result()
-        self._wait({item["metadata"]["name"] for items in definitions.values() for item in items})
+        self._wait({item["metadata"]["name"] for items in crds.values() for item in items})
 
-    def custom_resources(self, definitions: Sequence[Definition]) -> tuple[str, ...]:
-        """Every custom resource of these definitions, as `namespace resource/name`."""
-        if not definitions:
+    def custom_resources(self, crds: Sequence[Crd]) -> tuple[str, ...]:
+        """Every custom resource of these CRDs, as `namespace resource/name`."""
+        if not crds:
             return ()
-        kinds = ",".join(each.name for each in definitions)
+        kinds = ",".join(each.name for each in crds)
         template = (
             "--template={{range .items}}{{with .metadata.namespace}}{{.}} {{end}}{{.kind}}/{{.metadata.name}}"
             '{{"\\n"}}{{end}}'
@@ -94,26 +94,26 @@ class AddonCluster:
         printed = self.kubectl.text("get", kinds, "--all-namespaces", "--output=go-template", template)
         return tuple(printed.splitlines())
 
-    def delete(self, definitions: Sequence[Definition]) -> None:
-        """Delete definitions, and with them every custom resource."""
-        if definitions:
-            names = [each.name for each in definitions]
+    def delete(self, crds: Sequence[Crd]) -> None:
+        """Delete CRDs, and with them every custom resource."""
+        if crds:
+            names = [each.name for each in crds]
             self.kubectl.text("delete", "customresourcedefinitions", *names, "--ignore-not-found", "--timeout=120s")
 
-    def _apply(self, definitions: Sequence[Mapping[str, Any]], *, force: bool) -> None:
-        if not definitions:
+    def _apply(self, crds: Sequence[Mapping[str, Any]], *, force: bool) -> None:
+        if not crds:
             return
-        document = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(definitions)})
+        document = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(crds)})
         options = ("--force-conflicts",) if force else ()
         try:
             command = ("apply", "--server-side", _FIELD_MANAGER, _BUSY_SERVER, *options, "--filename=-")
             self.kubectl.text(*command, stdin=document)
         except CommandError as error:
-            raise CommandError(f"the definitions of an addon are not completely installed: {error}") from None
+            raise CommandError(f"the CRDs of an addon are not completely installed: {error}") from None
 
     def _wait(self, names: set[str]) -> None:
         def missing() -> set[str]:
-            return names - {each.name for each in when_answered(self.definitions) if each.established}
+            return names - {each.name for each in when_answered(self.crds) if each.established}
 
         left = wait_for(missing, lambda some: not some, seconds=_ESTABLISHED_SECONDS, poll_seconds=_POLL_SECONDS)
         if left:
@@ -121,10 +121,10 @@ class AddonCluster:
             raise CommandError(f"after {_ESTABLISHED_SECONDS} seconds the API server does not serve {listed}")
 
 
-def _definition(item: Mapping[str, Any]) -> Definition:
+def _crd(item: Mapping[str, Any]) -> Crd:
     metadata = item["metadata"]
     conditions = item.get("status", {}).get("conditions") or ()
-    return Definition(
+    return Crd(
         name=metadata["name"],
         annotations=metadata.get("annotations", {}),
         is_ours=metadata.get("labels", {}).get("app.kubernetes.io/part-of") == PART_OF,

@@ -1,6 +1,6 @@
-"""Operators and CustomResourceDefinitions of a cluster: installed once, skipped while they are the pinned ones.
+"""Operators and CRDs of a cluster: install, upgrade, adopt, remove; skipped while the pinned ones are installed.
 
-Owns the order of an installation and of a removal, and what is refused. What is installed is said by cluster.addons.
+Owns the order of an installation and of a removal, and its refusals. Does not own the objects (cluster.addons).
 """
 
 import json
@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from altlas.addons.definitions import AddonCluster, Definition
+from altlas.addons.definitions import AddonCluster, Crd
 from altlas.session.console import Report
 from altlas.session.session import Session
 from cluster.addons import (
@@ -39,11 +39,11 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person decides about addons of a cluster.
+    """Choices about addons of a cluster.
 
     Attributes:
         external: Left to the cluster: not installed from here.
-        adopt: Taken over from whoever installed them.
+        adopt: Taken over although others installed them.
         optional: Optional ones that are installed too, and kept up to date from then on.
     """
 
@@ -62,12 +62,12 @@ class Addons:
         *,
         manifest: AddonManifest | None = None,
     ) -> None:
-        """Prepare, without asking the cluster.
+        """Prepare, without a request to the cluster.
 
         Args:
             session: The checkout, its cluster and the engine.
             report: Prints progress.
-            manifest: What is pinned, if not what cluster/addons pins.
+            manifest: Pinned addons, if not those of cluster/addons.
         """
         self._manifest = manifest or load_manifest()
         self._webhooks = session.target.runs_containers
@@ -78,18 +78,18 @@ class Addons:
 
     @cached_property
     def _stack(self) -> str:
-        # A cluster that is made anew is another one, also under its old name.
+        # A recreated cluster is another one, also under its old name.
         return f"cluster-{self._cluster.identity()[:8]}"
 
     def ensure(self, choices: Choices = Choices(), *, ask: bool = True) -> bool:
-        """Install what the cluster lacks of the pinned addons; returns whether anything had to be done.
+        """Install the pinned addons that the cluster lacks; return whether anything changed.
 
         Args:
-            choices: What to leave alone, take over or add; what was left alone or added before stays so.
+            choices: Addons to leave alone, adopt or add; earlier choices stay.
             ask: Whether Pulumi asks before it changes a cluster that is not simulated.
 
         Raises:
-            CommandError: A newer version is there, an addon cannot be given up or taken over or lacks what it requires
+            CommandError: A newer version is installed, an addon cannot be adopted or left alone or lacks requirements
                 (nothing was changed), or the installation failed.
             ToolsUnavailableError: The files of an addon cannot be had; nothing was changed.
         """
@@ -98,21 +98,21 @@ class Addons:
         self._check(record, choices)
         remembered = {name for name, entry in record.items() if entry == EXTERNAL} & self._manifest.addons.keys()
         external = (remembered | choices.external) - choices.adopt
-        # Whichever is there already was asked for once, and is kept.
+        # An installed optional addon was chosen once, and is kept.
         asked_for = record.keys() | choices.optional | choices.adopt
         optional = {name for name, addon in self._manifest.addons.items() if addon.optional and name in asked_for}
         wanted = record_of(self._manifest, external, webhooks=self._webhooks, optional=optional)
         if not choices.adopt and record == wanted:
-            self._tell_external(external)
+            self._report_external(external)
             return False
         objects = self._objects([name for name in wanted if name not in external])
-        existing = {each.name: each for each in self._cluster.definitions()}
+        existing = {each.name: each for each in self._cluster.crds()}
         foreign = self._foreign(objects, existing, choices.adopt)
         own = {n: each for n, each in objects.items() if n not in foreign}
         self._check_requirements(own, existing)
         self._install(own, choices.adopt)
         self._update({*external, *foreign}, optional, ask=ask)
-        self._tell_external(external)
+        self._report_external(external)
         return True
 
     def states(self) -> dict[str, tuple[str, AddonState]]:
@@ -125,13 +125,13 @@ class Addons:
         }
 
     def remove(self, *, ask: bool = True) -> bool:
-        """Remove the operators and definitions that were installed from here; returns whether there were any.
+        """Remove the operators and CRDs that were installed from here; return whether there were any.
 
         Raises:
-            CommandError: Custom resources exist, which would be deleted with their definitions; or this checkout did
-                not install them. Nothing was changed.
+            CommandError: Custom resources exist, which would be deleted with their CRDs; or this checkout did not
+                install them. Nothing was changed.
         """
-        own = [each for each in self._cluster.definitions() if each.is_ours]
+        own = [each for each in self._cluster.crds() if each.is_ours]
         record = self._cluster.record()
         if not own and not record:
             return False
@@ -169,7 +169,7 @@ class Addons:
         for name in sorted(choices.external):
             if record.get(name, EXTERNAL) != EXTERNAL:
                 raise CommandError(
-                    f"{name} was installed from here and its operator may have data in its care; remove the addons "
+                    f"{name} was installed from here and its operator may manage data; remove the addons "
                     "first: altlas addons remove. Nothing was changed"
                 )
 
@@ -181,9 +181,9 @@ class Addons:
         }
 
     def _foreign(
-        self, objects: Mapping[str, AddonObjects], existing: Mapping[str, Definition], adopt: Collection[str]
+        self, objects: Mapping[str, AddonObjects], existing: Mapping[str, Crd], adopt: Collection[str]
     ) -> set[str]:
-        """Addons whose definitions somebody else brought and that are not to be taken over; names them."""
+        """Addons whose CRDs were installed by others and that are not to be adopted; reports them."""
         left = set()
         for name, content in objects.items():
             wanted = [each["metadata"]["name"] for each in content.definitions]
@@ -191,13 +191,13 @@ class Addons:
             if others and name in adopt:
                 self._check_adoption(name, others)
             elif others:
-                self._report(self._left_alone(name, others))
+                self._report(self._not_changed(name, others))
                 left.add(name)
         return left
 
     def _check_requirements(self, objects: Mapping[str, AddonObjects], existing: Collection[str]) -> None:
         if not self._webhooks:
-            # A simulated operator needs nothing of anybody.
+            # A simulated operator has no requirements.
             return
         brought = {each["metadata"]["name"] for content in objects.values() for each in content.definitions}
         for addon in map(self._manifest.addons.__getitem__, objects):
@@ -208,7 +208,7 @@ class Addons:
                     "install what brings it first. Nothing was changed"
                 )
 
-    def _check_adoption(self, name: str, others: Sequence[Definition]) -> None:
+    def _check_adoption(self, name: str, others: Sequence[Crd]) -> None:
         addon = self._manifest.addons[name]
         version = _version(others, addon.version_annotation)
         if is_newer(version, addon.version):
@@ -217,22 +217,22 @@ class Addons:
                 "replaced by an older one. Nothing was changed"
             )
 
-    def _left_alone(self, name: str, others: Sequence[Definition]) -> str:
+    def _not_changed(self, name: str, others: Sequence[Crd]) -> str:
         addon = self._manifest.addons[name]
         version = _version(others, addon.version_annotation) or "of an unknown version"
         return (
             f"{addon.title} {version} is on the cluster already and was not installed from here "
-            f"({others[0].name}{f' and {len(others) - 1} more' if others[1:] else ''}); it is left alone. "
+            f"({others[0].name}{f' and {len(others) - 1} more' if others[1:] else ''}); it is not changed. "
             f"To take it over at {addon.version}: altlas addons install --adopt {name}"
         )
 
     def _install(self, objects: Mapping[str, AddonObjects], adopt: Collection[str]) -> None:
-        definitions = {name: each.definitions for name, each in objects.items()}
-        count = sum(map(len, definitions.values()))
-        self._report(f"Installing {', '.join(objects) or 'no addon'}: {count} definitions, then their operators ...")
+        crds = {name: each.definitions for name, each in objects.items()}
+        count = sum(map(len, crds.values()))
+        self._report(f"Installing {', '.join(objects) or 'no addon'}: {count} CRDs, then their operators ...")
         if not self._webhooks:
             self._report(SIMULATED)
-        self._cluster.apply(definitions, adopt)
+        self._cluster.apply(crds, adopt)
 
     def _update(self, external: Collection[str], optional: Collection[str], *, ask: bool) -> None:
         self._settings.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -245,17 +245,17 @@ class Addons:
 
     def _answers(self, *, ask: bool) -> tuple[str, ...]:
         if not self._webhooks:
-            # The simulated cluster holds nothing that a preview could protect.
+            # The simulated cluster holds no data that a preview could protect.
             return ("--yes", "--skip-preview")
         return () if ask else ("--yes",)
 
-    def _tell_external(self, external: Collection[str]) -> None:
+    def _report_external(self, external: Collection[str]) -> None:
         if external:
             self._report(f"Left to the cluster: {', '.join(sorted(external))}.")
 
 
-def _version(definitions: Sequence[Definition], annotation: str | None) -> str:
-    versions = {each.annotations.get(annotation, "") for each in definitions} if annotation else {""}
+def _version(crds: Sequence[Crd], annotation: str | None) -> str:
+    versions = {each.annotations.get(annotation, "") for each in crds} if annotation else {""}
     return max(versions, key=lambda version: (is_newer(version, "0"), version)).removeprefix("v")
 
 
@@ -263,6 +263,6 @@ def _still_used(resources: Sequence[str]) -> str:
     shown = "".join(f"\n  {each}" for each in resources[:_SHOWN])
     more = f"\n  and {len(resources) - _SHOWN} more" if resources[_SHOWN:] else ""
     return (
-        "custom resources of these addons exist and would be deleted with their definitions, and what they stand for "
+        "custom resources of these addons exist and would be deleted with their CRDs, and their servers "
         f"(databases!) with them:{shown}{more}\nDelete them first, or let the addons stay. Nothing was changed"
     )

@@ -1,7 +1,7 @@
-"""A second Redis or NATS beside the live one, with one server and an empty volume, for a restore to fill.
+"""A second Redis or NATS as the target of a restore, with one server and an empty volume.
 
-Made from what the program itself would deploy for one server. It has the live users, so that whoever may look at the
-live data may look at the copy, but no service knows its address.
+Derived from the objects that the program would deploy for one server. It has the live users and passwords, but no
+service knows its address.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _PORTS = {"redis": 6379, "nats": 4222}
 
 
 def single_server(document: Mapping[str, Any], store: str) -> dict[str, Any]:
-    """The settings of a stack with one server of a store and no stream that one server cannot hold."""
+    """Settings of a stack with one server of a store, and streams with one replica."""
     settings: dict[str, Any] = {**document[store], "replicas": 1}
     if "streams" in settings:
         settings["streams"] = [{**stream, "replicas": 1} for stream in settings["streams"]]
@@ -26,10 +26,10 @@ def single_server(document: Mapping[str, Any], store: str) -> dict[str, Any]:
 def copied_objects(
     objects: Iterable[Mapping[str, Any]], store: str, into: str, secrets: Mapping[str, str]
 ) -> list[Manifest]:
-    """The objects of the copy, in the order in which they are made.
+    """The objects of the copy, in the order of their creation.
 
     Args:
-        objects: What the program would deploy with one server of the store.
+        objects: Objects of the program with one server of the store.
         store: The store.
         into: Name of the copy.
         secrets: Names of the live Secrets by the names that the program's objects have for them.
@@ -40,7 +40,7 @@ def copied_objects(
 
 
 def secret_names(stateful_set: Mapping[str, Any]) -> list[str]:
-    """Names of the Secrets that a StatefulSet's pods use, in the order in which they are named first."""
+    """Names of the Secrets that a StatefulSet's pods use, in the order of their first use."""
     found: dict[str, None] = {}
     for key, value in _leaves(stateful_set["spec"]["template"]["spec"]):
         if key[-2:] in (("secretKeyRef", "name"), ("secret", "secretName"), ("secret", "name")):
@@ -90,7 +90,7 @@ def _renamed(manifest: Mapping[str, Any], store: str, into: str, secrets: Mappin
 
 
 def _policies(metadata: Mapping[str, Any], store: str, into: str) -> Sequence[Manifest]:
-    """The pods of the store's dumps reach the copy, which reaches nobody."""
+    """The backup pods of the store may connect to the copy; the copy connects to nothing."""
     ports = [{"protocol": "TCP", "port": _PORTS[store]}]
     copied, dumps = ({"matchLabels": {_NAME_LABEL: name}} for name in (into, f"{store}-backup"))
     inward: Manifest = {

@@ -1,7 +1,7 @@
-"""Jobs that restore, list or drill: made of the CronJobs of the dumps as they are deployed, one at a time per store.
+"""Jobs that restore, list, fetch or test backups, derived from the deployed CronJobs: one at a time per store.
 
-The Job's name is the lock: the API server lets nobody make a second one. What is restored is decided by the program in
-the Job (`python -m backup`), which alone sees the backups: a list kept anywhere else would be lost with the cluster.
+The Job's name is the lock: the API server accepts no second one. The program in the Job (`python -m backup`) chooses
+the backup, because only its pod mounts them.
 """
 
 import copy
@@ -19,21 +19,21 @@ _POLL_SECONDS = 0.5
 _LOG_LINES, _ALL_LINES = 20, -1
 _KEPT_SECONDS = 7 * 24 * 3600
 _ACTION = "alt-las.io/backup-action"
-"""Label by which monitoring knows dumps and drills, see `backup.exporter`."""
+"""Label by which monitoring recognises backups and restore tests, see `backup.exporter`."""
 
 Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a Job is to do.
+    """Task of a Job.
 
     Attributes:
-        action: restore, list or drill; with the store the name of the Job.
+        action: restore, list, fetch or drill; with the store the name of the Job.
         store: The store.
         arguments: Command line after the store.
-        environment: Plain variables beside those of the CronJob.
-        secrets: Keys in the Secret of the CronJob by the variable that each becomes.
+        environment: Plain variables in addition to those of the CronJob.
+        secrets: Keys in the Secret of the CronJob, by variable.
     """
 
     action: str
@@ -49,12 +49,12 @@ class Task:
 
     @property
     def cron_job(self) -> str:
-        """Name of the CronJob that it is made of: a drill has its own, the rest is done by the pods of the dumps."""
+        """Name of the CronJob that the Job is derived from: restore tests have their own."""
         return f"{self.store}-backup-drill" if self.action == "drill" else f"{self.store}-backup"
 
 
 def remove_jobs(kubectl: Kubectl, namespace: str) -> None:
-    """Remove the Jobs of all tasks, whose pods hold the volumes of the dumps also when they have ended.
+    """Remove the Jobs of all tasks; their pods keep the backup volumes bound even when they have ended.
 
     Raises:
         CommandError: The cluster does not answer or refuses.
@@ -64,7 +64,7 @@ def remove_jobs(kubectl: Kubectl, namespace: str) -> None:
 
 
 def job_of(cron_job: Mapping[str, Any], task: Task) -> Manifest:
-    """The Job of a task: image, volume, identity, key and limits are those of the CronJob."""
+    """The Job of a task, with image, volumes, ServiceAccount, key and limits of the CronJob."""
     template = copy.deepcopy(cron_job["spec"]["jobTemplate"])
     spec = template["spec"] | {"backoffLimit": 0, "ttlSecondsAfterFinished": _KEPT_SECONDS}
     (container,) = spec["template"]["spec"]["containers"]
@@ -80,7 +80,7 @@ def job_of(cron_job: Mapping[str, Any], task: Task) -> Manifest:
 
 
 def _labels(given: Mapping[str, str], task: Task) -> dict[str, str]:
-    """Those of the dumps without their action: else a list that ended well would count as a good dump."""
+    """Labels without the action of the CronJob: otherwise a successful list would count as a backup."""
     return {name: value for name, value in given.items() if name != _ACTION or value == task.action}
 
 
@@ -90,7 +90,7 @@ def _environment(given: Sequence[Mapping[str, Any]], task: Task) -> list[Mapping
 
 
 def _volumes(given: Sequence[Mapping[str, Any]], task: Task) -> list[Mapping[str, Any]]:
-    """The volumes with the passwords of the task among those of the dumps, in files named like the variables."""
+    """Volumes of the CronJob with the passwords of the task, in files named like the variables."""
     new = [{"key": key, "path": name} for name, key in (task.secrets or {}).items()]
     taken = {each["path"] for each in new}
 
@@ -105,13 +105,13 @@ def _volumes(given: Sequence[Mapping[str, Any]], task: Task) -> list[Mapping[str
 
 @dataclass(frozen=True)
 class Jobs:
-    """Runs Jobs in the namespace of a stack and tells how they ended.
+    """Runs Jobs in the namespace of a stack.
 
     Attributes:
-        kubectl: Reaches the cluster.
+        kubectl: Access to the cluster.
         stack: Name of the stack.
         namespace: Its namespace.
-        report: Tells the person at the terminal what happens.
+        report: Prints progress.
     """
 
     kubectl: Kubectl
@@ -120,10 +120,10 @@ class Jobs:
     report: Callable[[str], None]
 
     def deployed(self, task: Task) -> Mapping[str, Any]:
-        """The CronJob that a task's Job is made of.
+        """The CronJob that a task's Job is derived from.
 
         Raises:
-            CommandError: It is not there.
+            CommandError: It does not exist.
         """
         found = self._get("cronjob", task.cron_job)
         if found is None:
@@ -136,30 +136,30 @@ class Jobs:
         return found
 
     def run(self, task: Task, prepare: Callable[[], None] | None = None) -> str:
-        """Make the Job, wait until it ends, and return what it has printed.
+        """Create the Job, wait until it ends, and return its log.
 
         Args:
-            task: What the Job is to do.
-            prepare: What must be done before it begins, while the Job is there already and keeps others away.
+            task: The task.
+            prepare: Called while the Job is suspended and already holds the lock.
 
         Raises:
-            CommandError: Another one is at work, or the Job failed; holds what it said.
+            CommandError: Another such Job is running, or the Job failed; holds its last log lines.
         """
         manifest = job_of(self.deployed(task), task)
-        self._make_way(task)
+        self._delete_ended(task)
         manifest["spec"]["suspend"] = prepare is not None
         if not self.kubectl.create(manifest):
             raise _busy(task, self.namespace)
-        self.report(f"Made the Job {task.job} in {self.namespace}.")
+        self.report(f"Created the Job {task.job} in {self.namespace}.")
         if prepare:
             self._prepared(task, prepare)
         try:
             good = self._wait(task, manifest["spec"]["activeDeadlineSeconds"])
         except KeyboardInterrupt:
-            self.report(f"The Job {task.job} goes on without this command; {self._ways(task)}")
+            self.report(f"The Job {task.job} continues without this command; {self._ways(task)}")
             raise
         if not good:
-            said = self._log(task, _LOG_LINES) or "no log of its pod is there"
+            said = self._log(task, _LOG_LINES) or "its pod has no log"
             raise CommandError(f"the Job {task.job} failed: {said}")
         return self._log(task, _ALL_LINES)
 
@@ -172,14 +172,14 @@ class Jobs:
             raise
         self.kubectl.text("patch", *job, "--type=merge", "--patch", '{"spec": {"suspend": false}}')
 
-    def _make_way(self, task: Task) -> None:
-        """Remove the Job of before, if it has ended."""
+    def _delete_ended(self, task: Task) -> None:
+        """Delete the previous Job, if it has ended."""
         before = self._get("job", task.job)
         if before is None:
             return
         if _ended(before) is None:
             raise _busy(task, self.namespace)
-        # By its UID: of two that see it ended, the later one must not remove what the earlier one has made since.
+        # By UID: of two commands that see it ended, the later one must not delete the new Job of the earlier one.
         path = f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{task.job}"
         options = {
             **{"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"},
@@ -213,7 +213,7 @@ class Jobs:
         try:
             return when_answered(lambda: self._get("job", task.job))
         except CommandError as error:
-            raise CommandError(f"{error}. The Job {task.job} may be at work: {self._ways(task)}", error.code) from None
+            raise CommandError(f"{error}. The Job {task.job} may be running: {self._ways(task)}", error.code) from None
 
     def _ways(self, task: Task) -> str:
         job = f"job {task.job} --namespace {self.namespace}"
@@ -224,7 +224,7 @@ class Jobs:
         try:
             return self.kubectl.text(*arguments).strip()
         except CommandError:
-            # The Job has ended either way; its log is only what it has to say.
+            # The Job has ended either way.
             return ""
 
     def _get(self, kind: str, name: str) -> Mapping[str, Any] | None:
@@ -236,7 +236,7 @@ class Jobs:
 
 
 def _ended(job: Mapping[str, Any]) -> bool | None:
-    """Whether a Job has ended well; None while it works."""
+    """Whether a Job has succeeded; None while it runs."""
     for condition in job.get("status", {}).get("conditions", ()):
         if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
             return bool(condition["type"] == "Complete")
@@ -245,7 +245,7 @@ def _ended(job: Mapping[str, Any]) -> bool | None:
 
 def _busy(task: Task, namespace: str) -> CommandError:
     return CommandError(
-        f"another {task.action} of {task.store} is at work: the Job {task.job} in {namespace}. Wait until it ends; if "
+        f"another {task.action} of {task.store} is running: the Job {task.job} in {namespace}. Wait until it ends; if "
         f"it hangs, look at it and remove it with `kubectl delete job {task.job} --namespace {namespace}`. Nothing was "
         "changed",
         ExitCode.BUSY,

@@ -1,7 +1,7 @@
-"""A second PostgreSQL beside the live one, recovered to a moment from the write-ahead log.
+"""Point-in-time recovery (PITR) of PostgreSQL into a second Cluster.
 
-Made from what the program itself would deploy. Never touches the live Cluster: services move to the new one by a
-change of settings, and the old one stays until a tombstone names it.
+Derived from the objects that the program would deploy. Never touches the live Cluster: services move to the new one by
+a change of settings, and the old one stays until its name is in `tombstones`.
 """
 
 import copy
@@ -12,7 +12,7 @@ from typing import Any
 from rendering.errors import CommandError, ExitCode
 
 OBJECT_STORE = "objectstores.barmancloud.cnpg.io"
-"""Kind of the object in which the plugin notes from when on it can recover."""
+"""Kind of the object in whose status the plugin writes its recovery window."""
 
 _ORIGIN = "origin"
 
@@ -20,22 +20,22 @@ Manifest = dict[str, Any]
 
 
 def check_window(object_store: Mapping[str, Any], server: str, moment: datetime) -> None:
-    """Make sure that the log reaches back to a moment, where the plugin has noted how far it does.
+    """Check that a time lies in the recovery window, where the plugin has written one.
 
     Args:
         object_store: The ObjectStore as the cluster has it.
         server: Name of the server in it.
-        moment: Moment to recover to.
+        moment: Time to recover to.
 
     Raises:
-        CommandError: The first base backup is younger.
+        CommandError: It lies before the window.
     """
     windows = object_store.get("status", {}).get("serverRecoveryWindow", {})
     first = windows.get(server, {}).get("firstRecoverabilityPoint")
     if first and moment < datetime.fromisoformat(first).astimezone(UTC):
         raise CommandError(
-            f"--at {moment.isoformat()} lies before the first moment that the write-ahead log leads to, {first}; name "
-            "a later one, or restore an earlier dump with --backup. Nothing was changed",
+            f"--at {moment.isoformat()} lies before the recovery window, which begins at {first}; name "
+            "a later time, or restore an earlier dump with --backup. Nothing was changed",
             ExitCode.BAD_INPUT,
         )
 
@@ -44,9 +44,9 @@ def recovered_cluster(objects: Iterable[Mapping[str, Any]], into: str, moment: d
     """The objects of the second PostgreSQL.
 
     Args:
-        objects: What the program would deploy.
+        objects: Objects of the program.
         into: Name of the new Cluster.
-        moment: Moment to recover to.
+        moment: Time to recover to.
 
     Raises:
         CommandError: The name is that of the live Cluster.
@@ -63,7 +63,7 @@ def recovered_cluster(objects: Iterable[Mapping[str, Any]], into: str, moment: d
     cluster = copy.deepcopy(dict(live))
     (archiver,) = cluster["spec"].pop("plugins")
     cluster["metadata"]["name"] = into
-    # The copy must not write into the log that it is made from, and must not take over the address of the live one.
+    # The copy must not archive into the live WAL archive, and must not take over the address of the live Cluster.
     cluster["spec"]["managed"].pop("services")
     cluster["spec"]["instances"] = 1
     cluster["spec"]["postgresql"].pop("synchronous", None)

@@ -16,17 +16,17 @@ _BACKUP = re.compile(r"\d{8}T\d{6}Z")
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreRequest:
-    """What is to be restored, and where to.
+    """A restore: source and target.
 
     Attributes:
         store: Name of the store.
         stack: Name of the stack.
         backup: Id of a backup, or None.
         at: Moment to go back to, or None; exactly one of the two is given.
-        into: Name of the copy, or None where live data is replaced.
+        into: Name of the copy, None where live data is replaced.
         only: Databases or streams to restore; all when empty.
         replace: Whether live data is replaced.
-        confirmed: The stack's name, as it was typed to confirm that.
+        confirmed: The stack's name, typed to confirm the replacement.
     """
 
     store: str
@@ -39,19 +39,19 @@ class RestoreRequest:
     confirmed: str | None = None
 
     def uses_the_log(self, platform: PlatformSettings) -> bool:
-        """Whether the write-ahead log brings PostgreSQL back to the very moment; else the newest dump before it does.
+        """Whether PostgreSQL is recovered to a point in time (PITR); otherwise the newest dump before it is restored.
 
-        It always makes a Cluster of its own, so it never replaces anything.
+        PITR always creates a new Cluster and never replaces one.
         """
         log = platform.backup is not None and platform.backup.object_store is not None
         return self.store == "postgres" and self.at is not None and log and not self.replace
 
 
 def parse_moment(text: str, now: datetime) -> datetime:
-    """Read a moment of the past with its time zone.
+    """Parse a time of the past with its time zone.
 
     Raises:
-        CommandError: The text is none, names no time zone, or lies in the future.
+        CommandError: It is not a time, has no time zone, or lies in the future.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -60,15 +60,15 @@ def parse_moment(text: str, now: datetime) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise _refused(f"--at {text!r} is not a time with its zone; write one such as 2026-01-31T12:00:00+00:00")
     if moment > now:
-        raise _refused(f"--at {text} lies in the future; name a moment of the past")
+        raise _refused(f"--at {text} lies in the future; name a time of the past")
     return moment.astimezone(UTC)
 
 
 def check_store(store: str, platform: PlatformSettings) -> None:
-    """Make sure that the stack runs a store and has backups of it.
+    """Check that the stack runs a store and has backups of it.
 
     Raises:
-        CommandError: The store is unknown, or the stack has none of it, or no backups.
+        CommandError: The store is unknown, or the stack does not run it, or has no backups.
     """
     if store not in STORES:
         raise _refused(f"{store!r} is not a store; known: {', '.join(STORES)}")
@@ -78,10 +78,10 @@ def check_store(store: str, platform: PlatformSettings) -> None:
 
 
 def check_fetch(store: str, backup: str | None, stack: str, platform: PlatformSettings) -> tuple[str, ...]:
-    """Make sure that there is a bucket to fetch a backup from, and return what the program in the Job is told.
+    """Check that the stack has a bucket to fetch a backup from, and return the arguments of the Job.
 
     Raises:
-        CommandError: The store is unknown, the stack has no bucket, or the id is none.
+        CommandError: The store is unknown, the stack has no bucket, or the id is not one of a backup.
     """
     check_store(store, platform)
     if platform.backup is None or platform.backup.object_store is None:
@@ -101,10 +101,10 @@ def _check_id(backup: str, store: str, stack: str) -> None:
 
 
 def check_request(request: RestoreRequest, platform: PlatformSettings) -> None:
-    """Make sure that a request makes sense, before the cluster is asked.
+    """Check a request without a look at the cluster.
 
     Raises:
-        CommandError: It does not; says what would. Nothing was changed.
+        CommandError: The request is not valid; holds the cure. Nothing was changed.
     """
     check_store(request.store, platform)
     if (request.backup is None) == (request.at is None):
@@ -127,7 +127,7 @@ def _check_replacement(request: RestoreRequest) -> None:
         typed = "it was not typed" if request.confirmed is None else f"{request.confirmed!r} was typed"
         raise _refused(
             f"--replace changes live data of the stack {request.stack}: confirm it with --confirm {request.stack}; "
-            f"{typed}. To look first, restore beside it with --into NAME"
+            f"{typed}. To look first, restore into a copy with --into NAME"
         )
 
 
@@ -142,8 +142,8 @@ def _check_copy(request: RestoreRequest, platform: PlatformSettings) -> None:
     live = live_names(request.store, platform)
     if request.into in live:
         raise _refused(
-            f"--into {request.into} is live, and live data is never restored over; choose another name and look at the "
-            f"copy, or use --replace with --confirm {request.stack}"
+            f"--into {request.into} is live, and a restore never overwrites live data; choose another name and "
+            f"look at the copy, or use --replace with --confirm {request.stack}"
         )
     dump = request.store == "postgres" and not request.uses_the_log(platform)
     pattern, letters = (_DATABASE_NAME, "'_'") if dump else (_OBJECT_NAME, "'-'")
@@ -164,14 +164,14 @@ def databases(platform: PlatformSettings) -> frozenset[str]:
 
 
 def live_names(store: str, platform: PlatformSettings) -> frozenset[str]:
-    """Names that live data or its address has."""
+    """Names of live data and of its addresses."""
     services: Mapping[str, object] = platform.services.by_name()
     own = {"redis", "redis-proxy", "nats", "postgres-db", "platform", "postgres"}
     return frozenset({*own, *services}) | (databases(platform) if store == "postgres" else frozenset())
 
 
 def program_arguments(request: RestoreRequest) -> tuple[str, ...]:
-    """What the program in the Job is told after the store's name (see `python -m backup`)."""
+    """Arguments of the program in the Job after the store's name (see `python -m backup`)."""
     which = ("--backup", request.backup) if request.backup else ("--at", request.at.isoformat() if request.at else "")
     into = ("--into", request.into) if request.into else ()
     parts = tuple(word for part in request.only for word in ("--only", part))

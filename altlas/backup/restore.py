@@ -1,4 +1,4 @@
-"""From a request to a restored copy: a Cluster from the write-ahead log, or a Job that restores a backup."""
+"""Restores: a PostgreSQL Cluster recovered to a point in time (PITR), or a Job that restores a backup."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from rendering.errors import CommandError, ExitCode
 from rendering.recorder import record
 
 _RESTORING = {
-    # The role of the dumps may read only; `backup.postgres` names what it needs.
+    # The role of the backups is read-only; `backup.postgres` names the rights of this one.
     "postgres": Task(
         "restore", "postgres", environment={"PGUSER": "restore"}, secrets={"PGPASSWORD": "PG_RESTORE_PASSWORD"}
     ),
     "redis": Task("restore", "redis", secrets={"REDIS_RESTORE_PASSWORD": "REDIS_RESTORE_PASSWORD"}),
     "nats": Task("restore", "nats", secrets={"NATS_RESTORE_PASSWORD": "NATS_RESTORE_PASSWORD"}),
 }
-"""What a restore needs beside what the dumps have."""
+"""Variables and passwords of a restore in addition to those of the backups."""
 
 _COPY_KINDS = "statefulset,service,serviceaccount,networkpolicy"
 _ALL_COPY_KINDS = f"{_COPY_KINDS},configmap,persistentvolumeclaim"
@@ -31,7 +31,7 @@ _POLL_SECONDS = 0.5
 
 
 def removal(namespace: str, copy: str) -> str:
-    """The command that removes a copy of Redis or NATS with its data."""
+    """Command that removes a copy of Redis or NATS with its data."""
     return f"kubectl delete {_ALL_COPY_KINDS} --namespace {namespace} --selector app.kubernetes.io/name={copy}"
 
 
@@ -52,10 +52,10 @@ class Restoring:
     jobs: Jobs
 
     def restore(self, request: RestoreRequest) -> str:
-        """Do what was asked for and return what there is to say about it.
+        """Restore, and return the log of the Job or a summary.
 
         Raises:
-            CommandError: It cannot be done; live data is untouched.
+            CommandError: The restore is not possible; live data is untouched.
         """
         requests.check_request(request, self.platform)
         if request.uses_the_log(self.platform):
@@ -73,8 +73,8 @@ class Restoring:
         return done
 
     def _recover(self, request: RestoreRequest) -> str:
-        assert request.at is not None, "only a moment uses the log"
-        assert request.into is not None, "the log makes a copy"
+        assert request.at is not None, "PITR has a time"
+        assert request.into is not None, "PITR creates a copy"
         objects = record(self.stack, self.platform).objects
         manifests = restore_cluster.recovered_cluster(objects, request.into, request.at)
         (live,) = (each["metadata"]["name"] for each in objects if each["kind"] == "Cluster")
@@ -84,7 +84,7 @@ class Restoring:
         for manifest in manifests:
             self.session.kubectl.create(manifest)
         return (
-            f"Made the Cluster {request.into}, which the operator recovers to {request.at.isoformat()}; look at it "
+            f"Created the Cluster {request.into}, which the operator recovers to {request.at.isoformat()}; look at it "
             "before services use it. What the operator does is not proven here."
         )
 
@@ -95,8 +95,8 @@ class Restoring:
         ).split()  # fmt: skip
         if found:
             raise CommandError(
-                f"--into {name} is there already: {', '.join(found)}. Choose another name, or remove it (a copy of "
-                f"before: `{removal(self.platform.namespace, name)}`). Nothing was changed",
+                f"--into {name} exists already: {', '.join(found)}. Choose another name, or remove it (an earlier "
+                f"copy: `{removal(self.platform.namespace, name)}`). Nothing was changed",
                 ExitCode.BAD_INPUT,
             )
 

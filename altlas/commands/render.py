@@ -11,7 +11,7 @@ from altlas.compose.compose import compose as compose_files
 from altlas.pictures.pages import write_pages
 from altlas.session.console import report, workspace
 from altlas.update.deployer_role import deployer_manifests
-from altlas.update.preflight import needed_definitions
+from altlas.update.preflight import needed_crds
 from components.stack.loading import read_platform
 from components.stack.schema import stack_file_schema
 from rendering.errors import CommandError, ExitCode
@@ -52,8 +52,8 @@ def deployer_role(
     """Print the least RBAC that an update of a stack needs, for an administrator to apply."""
     platform = read_platform(workspace().stack_file(stack))
     objects = record(stack, platform).objects
-    definitions = {name for names, _ in needed_definitions(platform).values() for name in names}
-    manifests = deployer_manifests(stack, platform.namespace, objects, definitions, user)
+    crds = {name for names, _ in needed_crds(platform).values() for name in names}
+    manifests = deployer_manifests(stack, platform.namespace, objects, crds, user)
     typer.echo("---\n".join(as_yaml(manifest) for manifest in manifests), nl=False)
 
 

@@ -106,7 +106,7 @@ def _loki(platform: PlatformSettings) -> dict[str, Any]:
         "volumes": [f"loki-data:{_LOKI_DATA}"],
         "tmpfs": [_SCRATCH],
         "deploy": stores.limited(platform.loki.resources.limits),
-        # Whoever ships logs sends them here: Docker's plugin for Loki, or a program that speaks OTLP.
+        # Log shippers send here: Docker's plugin for Loki, or an OTLP client.
         "ports": [f"127.0.0.1:{_LOKI_PORT}:{_LOKI_PORT}"],
         "networks": [NETWORK, "outside"],
     }

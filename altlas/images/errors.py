@@ -1,4 +1,4 @@
-"""What an image is refused for."""
+"""Refusals of images."""
 
 from rendering.errors import CommandError, ExitCode
 

@@ -1,4 +1,4 @@
-"""Reads the reports of the scanners and decides whether an image may be released."""
+"""Reports of the image scanners, and the decision whether an image may be released."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,14 +15,14 @@ from components.settings.base import Settings
 from components.stack.problems import reasons
 
 REFUSED = ("critical", "high")
-"""Severities that keep an image from being released, unless an exception names the finding."""
+"""Severities that block a release, unless an exception names the finding."""
 
 SEVERITIES = ("critical", "high", "medium", "low", "negligible", "unknown")
 
 
 @dataclass(frozen=True)
 class Vulnerability:
-    """A known weakness of a package in an image."""
+    """A known vulnerability of a package in an image."""
 
     identifier: str
     package: str
@@ -30,11 +30,11 @@ class Vulnerability:
 
 
 class FindingException(Settings):
-    """Leave to release an image in spite of a finding, for a reason and for a time."""
+    """Permission to release an image in spite of a finding, with a reason and a last day."""
 
     identifier: str = Field(description="Name of the finding, such as CVE-2026-1234.", min_length=1)
     reason: str = Field(description="Why the finding does no harm here.", min_length=10)
-    until: str = Field(description="Last day of the leave, as YYYY-MM-DD.", pattern=r"^\d{4}-\d{2}-\d{2}$")
+    until: str = Field(description="Last day of the exception, as YYYY-MM-DD.", pattern=r"^\d{4}-\d{2}-\d{2}$")
 
 
 class _ExceptionFile(Settings):
@@ -45,7 +45,7 @@ def read_exceptions(file: Path) -> tuple[FindingException, ...]:
     """Read the exceptions; none where the file is missing.
 
     Raises:
-        ImageRefusedError: The file is not one of exceptions, each with a reason and a last day.
+        ImageRefusedError: The file is not a list of exceptions, each with a reason and a last day.
     """
     if not file.exists():
         return ()
@@ -81,18 +81,18 @@ def read_report(file: Path) -> tuple[str, tuple[Vulnerability, ...]]:
 def check_findings(
     scanner: str, findings: Iterable[Vulnerability], exceptions: Iterable[FindingException], today: date
 ) -> dict[str, int]:
-    """Refuse what is too severe, and count the findings by severity.
+    """Count the findings by severity, and refuse those that block a release.
 
     Raises:
-        ImageRefusedError: Names the finding, or the exception that has expired.
+        ImageRefusedError: A finding blocks the release, or its exception has expired; names it.
     """
-    leave = {exception.identifier: exception for exception in exceptions}
+    excepted = {exception.identifier: exception for exception in exceptions}
     counts = dict.fromkeys(SEVERITIES, 0)
     for finding in findings:
         counts[finding.severity if finding.severity in counts else "unknown"] += 1
         if finding.severity not in REFUSED:
             continue
-        exception = leave.get(finding.identifier)
+        exception = excepted.get(finding.identifier)
         what = f"{scanner} finds {finding.identifier} ({finding.severity}) in {finding.package}"
         if exception is None:
             raise ImageRefusedError(
@@ -100,7 +100,7 @@ def check_findings(
             )
         if date.fromisoformat(exception.until) < today:
             raise ImageRefusedError(
-                f"{what}, and its exception expired on {exception.until}; update the package or decide anew"
+                f"{what}, and its exception expired on {exception.until}; update the package, or renew the exception"
             )
     return {severity: count for severity, count in counts.items() if count}
 

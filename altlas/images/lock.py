@@ -1,4 +1,4 @@
-"""Keeps the lock of the images: reads it for the commands, and replaces it whole or not at all."""
+"""File of the image lock: atomic writes, and its errors as ends of a command."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _HEADER = "# Written by `altlas images lock`. The checksum covers all that follo
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """Turn what is wrong with a lock or a build into the end of a command."""
+    """Turn errors of the lock or a build into the end of a command."""
     try:
         yield
     except (ImageLockError, BuildInputError) as error:
@@ -24,7 +24,7 @@ def refused() -> Iterator[None]:
 
 
 def write_lock(file: Path, lock: ImageLock) -> None:
-    """Replace a lock at once or not at all."""
+    """Replace the lock file atomically."""
     document = as_document(lock)
     text = _HEADER + yaml.safe_dump({"checksum": checksum_of(document), **document}, sort_keys=False, width=120)
     draft = file.with_name(f".{file.name}.{os.getpid()}")

@@ -1,4 +1,4 @@
-"""Puts a built image into the lock, checks the lock, and takes its digests into a stack file."""
+"""Image lock: add a built image, verify, and pin its digests in a stack file."""
 
 import hashlib
 import json
@@ -26,16 +26,16 @@ _SCANNERS = ("trivy", "grype")
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """An image that wants into the lock.
+    """Candidate for the image lock.
 
     Attributes:
         service: Name of the service.
         repository: Repository without tag.
         tag: Tag of the release.
-        digest: What the build says its digest is.
+        digest: Digest that the build reported.
         revision: Commit of the source.
         built_at: Time of the build in UTC.
-        sbom: File that lists what is in the image, below `root`.
+        sbom: SBOM file, below `root`.
         reports: Reports of the scanners.
         root: The project's root.
     """
@@ -52,10 +52,10 @@ class Candidate:
 
 
 def check_usable(image: str, purpose: str) -> None:
-    """Make sure that an image, as repository and tag, may be deployed at all: not `latest`, none of the retired.
+    """Check that an image, as repository and tag, may be deployed: not `latest`, not retired.
 
     Raises:
-        ImageRefusedError: It may not; says what it cannot be used for.
+        ImageRefusedError: It may not.
     """
     repository, _, tag = image.rpartition(":")
     try:
@@ -66,14 +66,14 @@ def check_usable(image: str, purpose: str) -> None:
 
 
 def check_prefix(text: str, option: str) -> None:
-    """Make sure that what an option says can stand before the name of an image.
+    """Check that the value of an option is a repository prefix.
 
     Raises:
-        ImageRefusedError: It cannot.
+        ImageRefusedError: It is not.
     """
     if not is_repository(f"{text}/image"):
         raise ImageRefusedError(
-            f"{option} {text!r} is no prefix of repositories; write it in lower case without tag, such as "
+            f"{option} {text!r} is not a repository prefix; write it in lower case without tag, such as "
             "registry.example.com/team"
         )
 
@@ -105,24 +105,24 @@ def lock_image(
 
 
 def check_digest(image: LockedImage, resolve: Resolver) -> None:
-    """Make sure that the registry has the locked digest under the tag.
+    """Check that the registry has the locked digest under the tag.
 
     Raises:
-        ImageRefusedError: It has another, or cannot be asked.
+        ImageRefusedError: It has another, or cannot be reached.
     """
     found = resolve(image.repository, image.tag)
     if found != image.digest:
         raise ImageRefusedError(
             f"{image.repository}:{image.tag} is {found} in the registry, not {image.digest}; lock what was built, or "
-            "build anew under a tag of its own"
+            "build again under a new tag"
         )
 
 
 def read_sbom(file: Path, root: Path) -> LockedSbom:
-    """Read the list of what is in an image.
+    """Read an SBOM.
 
     Raises:
-        ImageRefusedError: The list is missing, empty, or in no known format.
+        ImageRefusedError: It is missing, empty, or in no known format.
     """
     try:
         content = file.read_bytes()
@@ -147,15 +147,15 @@ def read_sbom(file: Path, root: Path) -> LockedSbom:
 
 
 def verify(lock: ImageLock, root: Path, resolve: Resolver | None) -> None:
-    """Make sure that what the lock says is still so.
+    """Check the SBOMs and digests of the lock.
 
     Args:
         lock: The lock.
         root: The project's root.
-        resolve: Asks the registry; None checks only what is here.
+        resolve: Digest of a tag in its registry; None checks local files only.
 
     Raises:
-        ImageRefusedError: Names what differs.
+        ImageRefusedError: One differs; names it.
     """
     for service, image in lock.images.items():
         if read_sbom(root / image.sbom.file, root) != image.sbom:
@@ -165,7 +165,7 @@ def verify(lock: ImageLock, root: Path, resolve: Resolver | None) -> None:
 
 
 def check_stack(lock: ImageLock, platform: PlatformSettings, stack: str) -> None:
-    """Make sure that a stack deploys what is locked.
+    """Check that a stack deploys the locked images.
 
     Raises:
         ImageRefusedError: A service deploys another image than the lock has.

@@ -38,7 +38,7 @@ class Build:
         registry: Repository prefix.
         out: Folder for what the commands write.
         root: The project's root.
-        key: Private key to sign with; None signs as whoever the surroundings say (keyless, with a transparency log).
+        key: Private key to sign with; None signs keyless, with the identity of the CI job and a transparency log.
     """
 
     source: SourceBuildSettings
@@ -153,7 +153,7 @@ class Step:
         if shutil.which(self.command[0]) is None:
             raise CommandError(
                 f"{self.command[0]} is not installed, so this step ({self.what}) is not done and the release is not "
-                f"made; {_cure(self.command[0])} and start anew",
+                f"made; {_cure(self.command[0])} and start again",
                 ExitCode.NO_TOOLS,
             )
         if subprocess.run(self.command, cwd=root, check=False, env=os.environ).returncode:

@@ -1,4 +1,4 @@
-"""Asks a registry which digest a tag has. Owns no credentials: it asks without any, or not at all."""
+"""Digest of a tag in its registry. Uses no credentials, only anonymous tokens."""
 
 import json
 import re
@@ -25,10 +25,10 @@ _DEFAULT_REGISTRY = "registry-1.docker.io"
 
 
 def digest_of_tag(repository: str, tag: str) -> str:
-    """Ask the registry of a repository for the digest of a tag.
+    """Digest of a tag, from the registry of its repository.
 
     Raises:
-        ImageRefusedError: The registry cannot be reached, has no such tag, or does not say its digest.
+        ImageRefusedError: The registry cannot be reached, has no such tag, or does not return its digest.
     """
     host, path = _place(repository)
     scheme = "http" if host.startswith(("127.0.0.1:", "localhost:")) else "https"
@@ -39,10 +39,10 @@ def digest_of_tag(repository: str, tag: str) -> str:
         raise ImageRefusedError(f"the registry {host} answers {error.code} for {repository}:{tag}") from None
     except OSError as error:
         raise ImageRefusedError(
-            f"the registry {host} cannot be reached, so nobody knows the digest of {repository}:{tag}: {error}"
+            f"the registry {host} cannot be reached for the digest of {repository}:{tag}: {error}"
         ) from None
     if not digest:
-        raise ImageRefusedError(f"the registry {host} does not say which digest {repository}:{tag} has")
+        raise ImageRefusedError(f"the registry {host} returns no digest of {repository}:{tag}")
     return digest
 
 
@@ -55,7 +55,7 @@ def _place(repository: str) -> tuple[str, str]:
 
 def _digest(url: str, token: str | None) -> str | None:
     headers = {"Accept": ", ".join(_MEDIA_TYPES)} | ({"Authorization": f"Bearer {token}"} if token else {})
-    # The scheme is one of ours.
+    # The scheme is http or https.
     request = urllib.request.Request(url, headers=headers, method="HEAD")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
@@ -72,7 +72,7 @@ def _anonymous_token(challenge: str) -> str:
     parts = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
     realm = parts.pop("realm", "")
     if not realm.startswith("https://"):
-        raise OSError(f"the registry asks for a token from {realm or 'nowhere'}")
+        raise OSError(f"the registry wants a token from {realm or 'an unnamed realm'}")
     with urllib.request.urlopen(f"{realm}?{urlencode(parts)}", timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
         document: dict[str, Any] = json.load(answer)
     return str(document.get("token") or document.get("access_token") or "")

@@ -1,4 +1,4 @@
-"""Takes an image out of use: an archive record, and the commands that its registry's owner runs."""
+"""Retirement of an image: a record, and the commands that the owner of its registry runs."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _HEADER = "# Written by `altlas images retire`: images that are out of use, and 
 
 @dataclass(frozen=True, kw_only=True)
 class Retirement:
-    """One image that is out of use.
+    """One retired image.
 
     Attributes:
         image: Repository and tag.
@@ -34,11 +34,11 @@ class Retirement:
     retired_at: str
 
     def as_document(self) -> dict[str, str]:
-        """The record as the archive has it."""
+        """The entry of the record file."""
         return {"image": self.image, "replacedBy": self.replaced_by, "retiredAt": self.retired_at}
 
     def commands(self, archive: str) -> tuple[str, ...]:
-        """What the registry's owner runs: keep a copy under its digest, compare it, then remove the tag.
+        """Commands for the owner of the registry: copy the image, compare digests, remove the tag.
 
         Args:
             archive: Repository prefix that keeps retired images.
@@ -53,11 +53,11 @@ class Retirement:
 
 
 def retirement(image: str, replaced_by: str | None, lock: ImageLock | None, now: str) -> Retirement:
-    """Decide on taking an image out of use.
+    """The retirement of an image.
 
     Args:
         image: Repository and tag.
-        replaced_by: What is used in its place; for the five images of the alpha phase it is known.
+        replaced_by: Its replacement; known for the five images of the alpha phase.
         lock: The lock; an image in it is in use.
         now: Time in UTC.
 
@@ -66,12 +66,12 @@ def retirement(image: str, replaced_by: str | None, lock: ImageLock | None, now:
     """
     repository, _, tag = image.rpartition(":")
     if not is_repository(repository) or not _TAG.fullmatch(tag):
-        raise ImageRefusedError(f"{image!r} is no image; write REPOSITORY:TAG")
+        raise ImageRefusedError(f"{image!r} is not an image; write REPOSITORY:TAG")
     replacement = replaced_by or RETIRED_IMAGES.get(image)
     if replacement is None:
-        raise ImageRefusedError(f"nothing is known to replace {image}; name it with --replaced-by REPOSITORY:TAG")
+        raise ImageRefusedError(f"the replacement of {image} is not known; name it with --replaced-by REPOSITORY:TAG")
     if not all(replacement.rpartition(":")[::2]):
-        raise ImageRefusedError(f"{replacement!r} is no image; write REPOSITORY:TAG")
+        raise ImageRefusedError(f"{replacement!r} is not an image; write REPOSITORY:TAG")
     if replacement == image:
         raise ImageRefusedError(f"{image} cannot replace itself; name another image with --replaced-by")
     check_usable(replacement, "replace an image")
@@ -82,7 +82,7 @@ def retirement(image: str, replaced_by: str | None, lock: ImageLock | None, now:
 
 
 def record(file: Path, new: Retirement) -> None:
-    """Add a retirement to the archive, at once or not at all.
+    """Add a retirement to the record file, atomically.
 
     Raises:
         ImageRefusedError: The image is in the archive already, or the archive cannot be read.

@@ -1,1 +1,1 @@
-"""What every command stands on: checkout, programs, cluster, engine."""
+"""Foundations of every command: checkout, programs, cluster, engine, output. Imports nothing else of `altlas`."""

@@ -1,4 +1,4 @@
-"""Runs the Pulumi CLI for a stack, in an environment that `altlas.session.environment` made."""
+"""Pulumi CLI for a stack, in the environment that `altlas.session.environment` makes."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class Engine:
 
     Attributes:
         root: Folder of Pulumi.yaml.
-        variables: What `altlas.session.environment.environment` gave.
+        variables: Result of `altlas.session.environment.environment`.
         project: Name in Pulumi.yaml.
     """
 
@@ -39,8 +39,7 @@ class Engine:
     def run(self, *arguments: str) -> int:
         """Run a command in the foreground and return its exit code.
 
-        On a terminal Pulumi draws its own display. Elsewhere only what has ended is printed: a log needs no line for
-        each state that an object passes on its way.
+        On a terminal Pulumi draws its own display. Elsewhere lines about steps in progress are left out of the log.
         """
         command = ["pulumi", *arguments]
         if sys.stdout.isatty():
@@ -54,14 +53,14 @@ class Engine:
         return process.returncode
 
     def capture(self, *arguments: str, text: str | None = None) -> str:
-        """Run a command and return what it prints.
+        """Run a command and return its standard output.
 
         Args:
             arguments: The command line after `pulumi`.
-            text: Standard input; secrets go this way, because command lines can be seen by others.
+            text: Standard input; secrets go this way, because other users can see command lines.
 
         Raises:
-            CommandError: The command failed; holds what it said.
+            CommandError: The command failed; holds its output.
         """
         done = self._quietly(arguments, text)
         if done.returncode:
@@ -69,10 +68,10 @@ class Engine:
         return done.stdout
 
     def preview(self, stack: str) -> Mapping[str, Any]:
-        """What an update would do, also where the engine refuses it: then its diagnostics say why.
+        """Plan of an update, also where the engine refuses it: its diagnostics hold the reason.
 
         Raises:
-            CommandError: The engine printed no plan; holds what it said.
+            CommandError: The engine printed no plan; holds its output.
         """
         arguments = self.arguments("preview", stack, ("--json",))
         done = self._quietly(arguments, None)
@@ -98,14 +97,14 @@ class Engine:
         """Tell whether the backend knows the stack."""
         backend = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
         if backend.scheme == "file":
-            # Asking the CLI costs most of a second in which it reads every stack.
+            # The CLI would read every stack, which takes most of a second.
             folder = Path(unquote(backend.path)) / ".pulumi" / "stacks" / self.project
             return any((folder / f"{stack}.json{suffix}").exists() for suffix in ("", ".gz"))
         listed = json.loads(self.capture("stack", "ls", "--json"))
         return any(entry["name"].rpartition("/")[2] == stack for entry in listed)
 
     def create_stack(self, stack: str) -> None:
-        """Make the stack in the backend. Pulumi writes how its secrets are encrypted into the stack file."""
+        """Create the stack in the backend. Pulumi writes the encryption salt of its secrets into the stack file."""
         self.capture("stack", "init", stack, "--no-select")
 
     def exported_state(self, stack: str) -> Mapping[str, Any]:

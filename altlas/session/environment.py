@@ -1,4 +1,4 @@
-"""The environment in which `pulumi` and `kubectl` find the pinned programs, the state and the cluster."""
+"""Environment variables by which `pulumi` and `kubectl` find the pinned programs, the state and the cluster."""
 
 import os
 import secrets
@@ -17,19 +17,15 @@ _API_REQUEST_BURST = 400
 _PARALLEL_OPERATIONS = 32
 _HEAP_GROWTH_PERCENT = 400
 _WHY_NO_LOGS = """\
-Where this file stands, Pulumi would write everything that each command does to a log, which took a third of the time
-of a preview. `pulumi -v=9 --logtostderr` says the same when it is asked for. To have the logs, put a folder in this
-file's place.
+This file keeps Pulumi from logging every step of each command to a folder of this name, which took a third of the
+time of a preview. `pulumi -v=9 --logtostderr` prints the same. To get the logs, replace this file by a folder.
 """
 
 
 def environment(
     workspace: Workspace, toolbox: Toolbox, target: Target, kubeconfig: Path, outside: Mapping[str, str]
 ) -> dict[str, str]:
-    """Variables to set on top of `outside`, which win over it only where the project must decide.
-
-    A backend, a passphrase or a Pulumi home that the user has chosen is kept.
-    """
+    """Variables to set in addition to `outside`; a backend, a passphrase or a Pulumi home of the user's own is kept."""
     local = "PULUMI_BACKEND_URL" not in outside
     variables = {
         "PATH": os.pathsep.join(
@@ -39,10 +35,10 @@ def environment(
         "KUBECONFIG": str(kubeconfig),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        # The provider's own limits are made for shared clusters; a whole stack would wait behind them.
+        # The provider's default limits would slow down a whole stack.
         "PULUMI_K8S_CLIENT_QPS": outside.get("PULUMI_K8S_CLIENT_QPS", str(_API_REQUESTS_PER_SECOND)),
         "PULUMI_K8S_CLIENT_BURST": outside.get("PULUMI_K8S_CLIENT_BURST", str(_API_REQUEST_BURST)),
-        # The CLI writes the whole state with every step; with Go's default a fifth of its work was collecting garbage.
+        # The CLI writes the whole state with every step; with Go's default a fifth of its time was garbage collection.
         "GOGC": outside.get("GOGC", str(_HEAP_GROWTH_PERCENT)),
         "PULUMI_PARALLEL": outside.get("PULUMI_PARALLEL", str(_PARALLEL_OPERATIONS)),
     }
@@ -65,7 +61,7 @@ def as_shell(variables: Mapping[str, str]) -> str:
 
 
 def _without_logs(home: Path) -> None:
-    """Stand in the way of Pulumi's own logs, which no setting turns off. A folder of logs that is there is kept."""
+    """Block Pulumi's own logs, which no setting turns off. An existing folder of logs is kept."""
     with suppress(FileExistsError):
         (home / "logs").touch(mode=0o600, exist_ok=False)
         (home / "logs").write_text(_WHY_NO_LOGS, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Reads from a cluster, and writes to it, by the pinned kubectl."""
+"""Access to a cluster by the pinned kubectl."""
 
 import json
 import subprocess
@@ -20,11 +20,11 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Kubectl:
-    """Reads from a cluster by the pinned kubectl.
+    """The pinned kubectl with a kubeconfig.
 
     Attributes:
         program: The kubectl to run.
-        kubeconfig: Which cluster.
+        kubeconfig: The cluster.
     """
 
     program: Path
@@ -47,16 +47,16 @@ class Kubectl:
         Raises:
             CommandError: The cluster does not answer or refuses.
         """
-        # A list of one name is answered by an object, a list of none that exists by nothing.
+        # kubectl prints an object instead of a list for one name, and nothing where none exists.
         document = json.loads(self._get(kind, kind, *names, "--ignore-not-found") or '{"items": []}')
         found: list[dict[str, Any]] = document.get("items", [document])
         return found
 
     def text(self, *arguments: str, stdin: str | None = None) -> str:
-        """What a kubectl command prints.
+        """Standard output of a kubectl command.
 
         Raises:
-            CommandError: The command failed; holds what it said.
+            CommandError: The command failed; holds its message.
         """
         command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
@@ -65,7 +65,7 @@ class Kubectl:
         return done.stdout
 
     def create(self, manifest: Mapping[str, Any]) -> bool:
-        """Make an object; False where there is one of its name, which stays as it is.
+        """Create an object; False where one of its name exists, which is not changed.
 
         Raises:
             CommandError: The cluster does not answer or refuses.
@@ -87,7 +87,7 @@ class Kubectl:
 
 
 def when_answered(read: Callable[[], Answer]) -> Answer:
-    """What a read gives; a cluster that is away for a moment is asked again, for what is waited for goes on there.
+    """Result of a read, repeated for two minutes while the cluster is not reachable.
 
     Raises:
         CommandError: The cluster has refused, or has not answered for two minutes.
@@ -101,7 +101,7 @@ def when_answered(read: Callable[[], Answer]) -> Answer:
 
 
 def _said(stderr: str) -> str:
-    """What kubectl said, each line once, and what to do where nobody answers."""
+    """Message of kubectl, each line once, with the cure where the cluster is not reachable."""
     text = "\n".join(dict.fromkeys(stderr.strip().splitlines()))
-    away = "the cluster does not run or is another one: `altlas up` starts a simulated one, KUBECONFIG names yours"
-    return f"{text}\n{away}" if "connection to the server" in text.lower() else text
+    cure = "the cluster does not run or is another one: `altlas up` starts a simulated one, KUBECONFIG names yours"
+    return f"{text}\n{cure}" if "connection to the server" in text.lower() else text

@@ -1,6 +1,6 @@
-"""One run of a command: the checkout, its programs, the chosen cluster and the engine.
+"""Session of a command: checkout, programs, chosen cluster and engine.
 
-Owns the choice of the cluster and the way from a choice to a Session. Does not own what a command then does.
+Owns the choice of the cluster. Does not own what a command does with it.
 """
 
 import os
@@ -22,12 +22,12 @@ DEPLOYING_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kuber
 
 @dataclass(frozen=True)
 class Session:
-    """A checkout with its programs and its cluster at hand.
+    """A checkout with its programs and its cluster.
 
     Attributes:
         workspace: The checkout.
         target: The chosen cluster.
-        kubectl: Reads from the cluster.
+        kubectl: Access to the cluster.
         engine: Runs Pulumi against it.
     """
 
@@ -41,11 +41,11 @@ def choose_target(workspace: Workspace, target: str | None = None) -> cluster.Ta
     """Choose the cluster to work on.
 
     Raises:
-        CommandError: What was named is unknown or not there.
+        CommandError: The named target is unknown or not available.
     """
     outside = dict(os.environ)
     if outside.get("KUBECONFIG") == str(workspace.kubeconfig("sim")):
-        # Set by `altlas env`: it is our own cluster, not one that the user brought.
+        # Set by `altlas env`: it is this command's own cluster, not one of the user.
         del outside["KUBECONFIG"]
     return cluster.choose_target(outside, lambda: docker_answers(outside), target=target)
 
@@ -58,13 +58,13 @@ def open_cluster(workspace: Workspace, target: cluster.Target, report: Report) -
 
 
 def start_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
-    """Provide the programs, start the cluster, and make the environment for Pulumi."""
+    """A session with a running cluster: programs, cluster and environment for Pulumi."""
     opened, toolbox = open_cluster(workspace, target, report)
     return _session(workspace, target, toolbox, opened.up())
 
 
 def engine_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:
-    """The same without starting the cluster: enough for what only touches the stack's configuration."""
+    """A session without starting the cluster."""
     _, toolbox = open_cluster(workspace, target, report)
     return _session(workspace, target, toolbox, target.kubeconfig or workspace.kubeconfig(target.name))
 

@@ -1,4 +1,4 @@
-"""Creates the secrets that a stack needs and no person must know, in its encrypted configuration."""
+"""Generated secrets of a stack, in the encrypted configuration of its stack file: create, rotate, reset."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from components.stack.problems import PROJECT, SettingsError
 from components.stack.required_secrets import missing_supplied
 from rendering.errors import CommandError, ExitCode
 
-_TOKENS = "tokens that were signed before are refused, because the gateway knows one key at a time; users log in anew"
+_TOKENS = "tokens that were signed before are refused, because the gateway knows one key at a time; users log in again"
 _SERVERS = (
     "the servers themselves were restarted: a single one was away for some seconds, and of several each one until it "
     "and the others knew the new passwords"
@@ -26,10 +26,10 @@ ROTATION_WARNINGS = {
     "apiGatewayJwtRefreshSecret": _TOKENS,
     "redisInternalSecret": _SERVERS,
     "natsInternalSecret": _SERVERS,
-    "postgresBackupPassword": "a dump that ran meanwhile may have failed; the next one has the new password",
-    "backupEncryptionKey": "earlier dumps still need the earlier key; keep a copy of it as long as you keep them",
+    "postgresBackupPassword": "a backup that ran in the meantime may have failed; the next one has the new password",
+    "backupEncryptionKey": "earlier backups still need the earlier key; keep a copy of it as long as you keep them",
 }
-"""What a person must know about the rotation of the secrets that no server knows two of."""
+"""Consequences of rotating secrets of which a server accepts only one value at a time."""
 
 
 def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
@@ -43,12 +43,12 @@ def missing_secrets(stack_file: Path) -> tuple[SecretSetting, ...]:
 
 
 def check_supplied(stack_file: Path, stack: str, platform: PlatformSettings) -> None:
-    """Make sure that a stack file holds what only a person can supply, before anything is started.
+    """Check that a stack file holds the secrets that cannot be generated, before anything is started.
 
-    A file that takes values from an environment of Pulumi may have them there, so the program alone can tell.
+    A file with a Pulumi `environment` may get them from there, so only the program can check it.
 
     Raises:
-        SettingsError: Names each that is missing, with the command that sets it.
+        SettingsError: Secrets are missing; names each with the command that sets it.
     """
     document = read_stack_document(stack_file)
     configuration = _configuration(document)
@@ -58,9 +58,9 @@ def check_supplied(stack_file: Path, stack: str, platform: PlatformSettings) -> 
 
 
 def check_not_reverted(stack_file: Path, stack: str) -> None:
-    """Make sure that the file of a stack that runs still holds its secrets, before new ones take their place.
+    """Check that the file of a running stack still holds its secrets, before new ones are generated.
 
-    Generated secrets live in the stack file only; a file that was checked out anew has lost them.
+    Generated secrets live in the stack file only; `git checkout` of the file loses them.
 
     Raises:
         CommandError: The file holds no generated secret and nothing that could decrypt one.
@@ -69,15 +69,15 @@ def check_not_reverted(stack_file: Path, stack: str) -> None:
     required = [secret for secret in SECRETS if secret.required]
     if missing_secrets(stack_file) == tuple(required) and not {"encryptionsalt", "encryptedkey"} & document.keys():
         raise CommandError(
-            f"{stack_file.name} has lost the secrets of the running stack {stack}; was it checked out anew? Put the "
-            "file back as the last update left it, or, to give every store and service a new secret, run "
+            f"{stack_file.name} has lost the secrets of the running stack {stack}; was it reverted by git? Restore "
+            "the file as the last update left it, or, to give every store and service a new secret, run "
             f"`altlas secrets init --stack {stack}` and try again",
             ExitCode.BAD_INPUT,
         )
 
 
 def check_rotation(keys: Sequence[str]) -> None:
-    """Make sure that secrets can be generated anew.
+    """Check that secrets can be rotated.
 
     Raises:
         CommandError: One is unknown, or only a person can supply it.
@@ -87,21 +87,21 @@ def check_rotation(keys: Sequence[str]) -> None:
     for key in keys:
         if key not in generated:
             supplied = any(secret.key == key and not secret.required for secret in SECRETS)
-            why = "is supplied by a person; set it with `pulumi config set --secret`" if supplied else "is unknown"
+            why = "is not generated; set it with `pulumi config set --secret`" if supplied else "is unknown"
             raise CommandError(
                 f"{key!r} cannot be rotated: it {why}. Generated are: {', '.join(generated)}", ExitCode.BAD_INPUT
             )
 
 
 def rotate_secrets(engine: Engine, stack: str, keys: Sequence[str]) -> None:
-    """Generate secrets anew. Values go to Pulumi by standard input and are shown nowhere."""
+    """Generate new values of secrets. They go to Pulumi by standard input and are printed nowhere."""
     for secret in SECRETS:
         if secret.key in keys:
             _generate(engine, stack, secret)
 
 
 def create_missing_secrets(engine: Engine, stack: str, stack_file: Path) -> tuple[str, ...]:
-    """Generate what is missing and return the keys. Values go to Pulumi by standard input and are shown nowhere."""
+    """Generate missing secrets and return their keys. Values go to Pulumi by standard input and are printed nowhere."""
     created = []
     for secret in missing_secrets(stack_file):
         created.append(_generate(engine, stack, secret))
@@ -109,7 +109,7 @@ def create_missing_secrets(engine: Engine, stack: str, stack_file: Path) -> tupl
 
 
 def check_passphrase(workspace: Workspace, stack_file: Path, outside: Mapping[str, str]) -> None:
-    """Make sure that the stack file's secrets can be decrypted here, before anything is started.
+    """Check that the stack file's secrets can be decrypted here, before anything is started.
 
     A checkout that lost its `.altlas` folder lost its passphrase with it.
 
@@ -122,7 +122,7 @@ def check_passphrase(workspace: Workspace, stack_file: Path, outside: Mapping[st
     if own_backend and not given and "encryptionsalt" in document and not workspace.passphrase_file.exists():
         raise CommandError(
             f"{stack_file.name} is encrypted with a passphrase that is not on this machine. Give it with "
-            "PULUMI_CONFIG_PASSPHRASE_FILE=<file>, or start anew with `altlas secrets reset --stack "
+            "PULUMI_CONFIG_PASSPHRASE_FILE=<file>, or start over with `altlas secrets reset "
             f"{stack_file.name.split('.')[1]}`, which removes the encrypted values from the file",
             ExitCode.BAD_INPUT,
         )
@@ -138,25 +138,25 @@ def reset_secrets(stack_file: Path) -> tuple[str, ...]:
     """
     document = read_stack_document(stack_file)
     encrypted = [key for key, value in _configuration(document).items() if _is_encrypted(value)]
-    doomed = [*encrypted, *(["encryptionsalt"] if "encryptionsalt" in document else [])]
+    removed_keys = [*encrypted, *(["encryptionsalt"] if "encryptionsalt" in document else [])]
     kept: list[str] = []
     removing_below: int | None = None
     for line in stack_file.read_text(encoding="utf-8").splitlines(keepends=True):
         indentation = len(line) - len(line.lstrip())
         if removing_below is not None and line.strip() and indentation > removing_below:
             continue
-        removing_below = indentation if any(line.strip().startswith(f"{key}:") for key in doomed) else None
+        removing_below = indentation if any(line.strip().startswith(f"{key}:") for key in removed_keys) else None
         if removing_below is None:
             kept.append(line)
     text = "".join(kept)
-    if not _is_without(text, document, doomed):
+    if not _is_without(text, document, removed_keys):
         raise CommandError(
             f"{stack_file.name} holds its encrypted values in another form than Pulumi writes; remove by hand: "
-            f"{', '.join(doomed)}",
+            f"{', '.join(removed_keys)}",
             ExitCode.BAD_INPUT,
         )
     stack_file.write_text(text, encoding="utf-8")
-    return tuple(doomed)
+    return tuple(removed_keys)
 
 
 def _generate(engine: Engine, stack: str, secret: SecretSetting) -> str:
@@ -165,16 +165,16 @@ def _generate(engine: Engine, stack: str, secret: SecretSetting) -> str:
     return key
 
 
-def _is_without(text: str, document: Mapping[str, Any], doomed: Sequence[str]) -> bool:
+def _is_without(text: str, document: Mapping[str, Any], removed_keys: Sequence[str]) -> bool:
     def rest(whole: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        others = {key: value for key, value in whole.items() if key not in (*doomed, "config")}
-        return others, {key: value for key, value in _configuration(whole).items() if key not in doomed}
+        others = {key: value for key, value in whole.items() if key not in (*removed_keys, "config")}
+        return others, {key: value for key, value in _configuration(whole).items() if key not in removed_keys}
 
     try:
         left = yaml.load(text, yaml.CSafeLoader) or {}
     except yaml.YAMLError:
         return False
-    return rest(left) == rest(document) and not {*left, *_configuration(left)} & {*doomed}
+    return rest(left) == rest(document) and not {*left, *_configuration(left)} & {*removed_keys}
 
 
 def _configuration(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a checkout keeps what it makes: everything lies below `.altlas/`, which git ignores."""
+"""Paths of a checkout: all state lies below `.altlas/`, which git ignores. Owns the lock of changing commands."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ class Workspace:
 
     @property
     def private(self) -> Path:
-        """Folder of everything that is made at run time, readable by its owner only."""
+        """Folder of all run-time state, readable by its owner only."""
         return self.root / ".altlas"
 
     @property
@@ -44,11 +44,11 @@ class Workspace:
         return self.private / "pulumi"
 
     def kubeconfig(self, target: str) -> Path:
-        """Where a cluster that we start ourselves has its kubeconfig."""
+        """Kubeconfig of a cluster that this command starts."""
         return self.private / target / "kubeconfig"
 
     def create(self) -> None:
-        """Make the folders that the local backend needs."""
+        """Create the folders of the local backend."""
         for folder in (self.private, self.state, self.pulumi_home):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -67,10 +67,10 @@ class Workspace:
 
     @contextmanager
     def only_one(self, action: str) -> Iterator[None]:
-        """Let one command at a time change anything in this checkout.
+        """Hold the lock of this checkout, so that one command at a time changes anything.
 
         Raises:
-            CommandError: Another command is at work; names it and its process.
+            CommandError: Another command holds the lock; names it and its process.
         """
         self.create()
         descriptor = os.open(self.private / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -78,14 +78,15 @@ class Workspace:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another command"
+                holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "process unknown"
                 raise CommandError(
-                    f"{holder} is at work in this checkout; wait until it ends, then try again. Nothing was changed",
+                    f"another altlas command holds the lock: {holder}; wait until it ends, then try again. "
+                    "Nothing was changed",
                     ExitCode.BUSY,
                 ) from None
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"altlas {action} (process {os.getpid()})".encode(), 0)
             yield
         finally:
-            # The kernel lets go of the lock with the descriptor, also when this process is killed.
+            # The kernel releases the lock with the descriptor, also when this process is killed.
             os.close(descriptor)

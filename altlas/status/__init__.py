@@ -1,1 +1,1 @@
-"""What runs, and why something does not."""
+"""State of a running stack: workloads, custom resources, monitoring, and reasons of pods that are not ready."""

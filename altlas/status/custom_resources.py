@@ -1,4 +1,4 @@
-"""The servers that operators make of custom resources: how many there are to be, and how many are called ready."""
+"""Desired and ready servers of custom resources, as their operators report them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,13 +14,13 @@ _COUNTS = {
     "Prometheus": ("replicas", "availableReplicas", "image"),
     "Alertmanager": ("replicas", "availableReplicas", "image"),
 }
-"""Where each kind has its wanted and its ready servers and their image."""
+"""Fields of each kind: desired servers in `spec`, ready servers in `status`, image in `spec`."""
 
 _UNKNOWN_KIND = "the server doesn't have a resource type"
 
 
 def operated_statuses(kubectl: Kubectl, platform: PlatformSettings, target: Target) -> tuple[WorkloadStatus, ...]:
-    """The custom resources of a stack's settings that stand for servers.
+    """Status of the custom resources that a stack's settings ask for.
 
     Args:
         kubectl: The cluster.
@@ -39,7 +39,7 @@ def _found(kubectl: Kubectl, namespace: str, kinds: str) -> Sequence[Mapping[str
         return kubectl.items(kinds, namespace) if kinds else ()
     except CommandError as error:
         if _UNKNOWN_KIND in str(error):
-            # The stack was never brought up here, so there is nothing to count.
+            # The stack was never deployed here, so there is nothing to count.
             return ()
         raise
 
@@ -62,7 +62,7 @@ def _status(resource: Mapping[str, Any], *, operated: bool) -> WorkloadStatus:
         image=specification.get(image, "-"),
         ready=status.get(ready, 0),
         wanted=specification.get(wanted, 1),
-        # An operator says of each server whether it is as it should be, not of which release it is.
+        # Operators report ready servers, not their release.
         updated=status.get(ready, 0),
         nodes=(),
         operated=operated,

@@ -1,4 +1,4 @@
-"""What runs where, and when a rollout fails: which pod, for which reason, after which event."""
+"""State of rollouts: workloads with their ready pods, and why a pod is not ready."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ class WorkloadStatus:
     Attributes:
         name: Its name.
         image: Image of its first container.
-        ready: Pods that are ready, of any release.
-        wanted: Pods that there should be.
+        ready: Ready pods, of any release.
+        wanted: Desired number of pods.
         updated: Pods of the newest release.
         nodes: Nodes on which its pods run.
-        observed: Whether Kubernetes has seen the newest release at all; before that, all numbers are of the old one.
-        stalled: Whether Kubernetes has given the rollout up.
+        observed: Whether the controller has seen the newest release; before that, all numbers are of the earlier one.
+        stalled: Whether the rollout exceeded its progress deadline.
         kind: Kind of the object.
-        operated: Whether somebody makes its servers at all; a simulated operator does not.
-        older: Pods of earlier releases that are not taken away yet.
+        operated: Whether its servers exist; a simulated operator makes none.
+        older: Pods of earlier releases that still exist.
     """
 
     name: str
@@ -43,7 +43,7 @@ class WorkloadStatus:
     def is_ready(self) -> bool:
         """Whether the newest release is rolled out and all its pods are ready.
 
-        Ready pods are counted whatever their release, so those of the newest are all ready only when no other is left.
+        Ready pods are counted across releases, so the newest is ready only when no pod of another is left.
         """
         return self.observed and self.wanted > 0 and not self.older and min(self.ready, self.updated) >= self.wanted
 
@@ -55,7 +55,7 @@ class PodProblem:
     Attributes:
         service: Service the pod belongs to.
         pod: Name of the pod.
-        reason: What its container waits for or died of, with the message.
+        reason: Reason and message of its waiting or terminated container.
         event: Reason and message of the newest warning about it, or None without one.
     """
 
@@ -70,14 +70,14 @@ class PodProblem:
 
 
 def workload_statuses(kubectl: Kubectl, namespace: str) -> tuple[WorkloadStatus, ...]:
-    """The platform's Deployments and then its StatefulSets in a namespace, each by name."""
+    """Deployments and then StatefulSets of the platform in a namespace, each by name."""
     objects = kubectl.items("deployments,statefulsets,pods", namespace, f"--selector={_SELECTOR}")
     pods = [each for each in objects if each["kind"] == "Pod"]
     return tuple(_status(each, pods) for each in objects if each["kind"] != "Pod")
 
 
 def pod_problems(kubectl: Kubectl, namespace: str) -> tuple[PodProblem, ...]:
-    """Every pod of the platform that is not ready and is not ending, with reason and newest warning."""
+    """Pods of the platform that are neither ready nor terminating, with reason and newest warning."""
     events = kubectl.items("events", namespace, "--field-selector=type=Warning")
     problems = []
     for pod in kubectl.items("pods", namespace, f"--selector={_SELECTOR}"):

@@ -1,7 +1,7 @@
-"""Whether the cluster at hand is the one on which a stack runs, asked before anything is written to it.
+"""Check that the chosen cluster is the one on which a stack runs, before anything is written to it.
 
-A stack's state knows the UID of the namespace that it made, and no other cluster has one of that UID. So nothing is to
-be bound, kept or shared beside the state (docs/adr/0018). Plain `pulumi` does not ask.
+A stack's state holds the UID of its namespace, which no other cluster has, so no other record is needed
+(docs/adr/0018). Plain `pulumi` does not check.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ _NAMESPACE = "kubernetes:core/v1:Namespace"
 
 
 def state_on_its_cluster(engine: Engine, kubectl: Kubectl, stack: str) -> Mapping[str, Any]:
-    """The state of a stack, for whoever is about to write to its cluster.
+    """State of a stack, after the check of its cluster.
 
     Raises:
-        CommandError: The cluster at hand is another one. Nothing was changed.
+        CommandError: The chosen cluster is another one. Nothing was changed.
     """
     state = engine.exported_state(stack)
     check_cluster_identity(kubectl, stack, state)
@@ -26,10 +26,10 @@ def state_on_its_cluster(engine: Engine, kubectl: Kubectl, stack: str) -> Mappin
 
 
 def check_cluster_identity(kubectl: Kubectl, stack: str, state: Mapping[str, Any]) -> None:
-    """Make sure that a stack's namespace is the one that an update of the stack has made.
+    """Check that the namespace on the cluster is the one that the stack created.
 
     Args:
-        kubectl: The cluster at hand.
+        kubectl: The chosen cluster.
         stack: Name of the stack.
         state: What `Engine.exported_state` returned; a stack that has no namespace may go to any cluster.
 

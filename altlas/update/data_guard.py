@@ -1,4 +1,4 @@
-"""Asks the guards before an update or a removal, and refuses with what they found."""
+"""Refuses an update or a removal that would lose data."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from rendering.recorder import record
 
 
 def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: Mapping[str, Any]) -> None:
-    """Make sure that neither the settings nor the engine's own plan takes data that is deployed.
+    """Check that neither the settings nor the engine's plan deletes deployed data.
 
     Args:
         engine: Pulumi.
@@ -23,8 +23,8 @@ def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: 
 
     Raises:
         SettingsError: The policy in force does not allow an image. Nothing was changed.
-        CommandError: It would; names every object and what to do instead. Or there is no plan; holds what the engine
-            said. Nothing was changed.
+        CommandError: Data would be lost; names every object and the alternative. Or the update cannot be planned; holds
+            the engine's message. Nothing was changed.
     """
     deployed = guards.deployed_data(state)
     if not deployed:
@@ -39,7 +39,7 @@ def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: 
 
 
 def _changes(stack: str, platform: PlatformSettings, deployed: Iterable[guards.Deployed]) -> tuple[guards.Danger, ...]:
-    """What the settings alone would do, which costs nothing to know and is named with the way to do it."""
+    """Losses that follow from the settings alone, found without the engine."""
     registrations = record(stack, platform).registrations
     program = {(each.type, each.name): each.inputs for each in registrations}
     return guards.dangers(deployed, program, platform.tombstones)
@@ -52,15 +52,15 @@ def _refuse(found: tuple[guards.Danger, ...]) -> None:
 
 
 def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) -> bool:
-    """Make sure that a stack is not removed together with its data by mistake.
+    """Check that the removal of a stack with data is confirmed.
 
     Args:
         state: What `Engine.exported_state` returned.
         stack: The stack to remove.
-        given_up: What was typed to confirm that the data goes, too.
+        given_up: Name that was typed to confirm the loss of the data.
 
     Returns:
-        Whether there is data that goes, so that its protection must be taken off.
+        Whether data will be deleted, so that its protection must be removed first.
 
     Raises:
         CommandError: There is data, and its loss was not confirmed. Nothing was changed.
@@ -74,7 +74,7 @@ def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) ->
     held = [each.title for each in guards.deployed_data(state).values()]
     if held and given_up is None:
         raise CommandError(
-            f"the stack {stack} holds data that cannot be made again: {', '.join(held)}. Nothing was changed. Make a "
+            f"the stack {stack} holds data that cannot be recreated: {', '.join(held)}. Nothing was changed. Make a "
             f"backup, then remove it with its data by `altlas destroy --stack {stack} --with-data {stack}`; to give up "
             "single objects, name them in alt-las:platform.tombstones and deploy",
             ExitCode.BAD_INPUT,
@@ -83,6 +83,6 @@ def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) ->
 
 
 def release_protection(engine: Engine, stack: str, state: Mapping[str, Any]) -> None:
-    """Let the next destroy take the data: neither protected nor kept."""
+    """Remove protection and retention from the state, so that the next destroy deletes the data."""
     released = guards.without_protection(state)
     engine.capture("stack", "import", "--stack", stack, text=json.dumps(released))

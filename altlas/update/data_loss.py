@@ -1,7 +1,7 @@
-"""Keeps data safe from an update: compares what is deployed with what the program says now, before anything is written.
+"""Data losses of an update: the deployed objects compared with the program's, before anything is written.
 
-Pure functions over Pulumi's state and the program's objects. Plain `pulumi` is stopped by `protect`, which the same
-objects carry; this names the cause earlier, and catches what Kubernetes or the operator would only refuse half-way.
+Pure functions over Pulumi's state and the program's objects. `protect` on the same objects stops plain `pulumi`; this
+names the cause earlier, and finds changes that Kubernetes or an operator would refuse in the middle of an update.
 """
 
 import copy
@@ -12,10 +12,10 @@ from typing import Any
 from components.settings.postgres import major_version, volume_mebibytes
 
 STATEFUL_KINDS = frozenset({"Cluster", "Database", "ObjectStore", "PersistentVolumeClaim", "StatefulSet"})
-"""Kinds that hold data or lead to it. Others are known by their protection."""
+"""Kinds that hold or manage data. Other objects with data are recognised by their protection."""
 
-MEASURING_KINDS = frozenset({"Prometheus", "Alertmanager"})
-"""Kinds whose volumes stay whatever becomes of the object: the operator makes them."""
+METRICS_KINDS = frozenset({"Prometheus", "Alertmanager"})
+"""Kinds whose volumes outlive the object, because the operator creates them."""
 
 _IMMUTABLE = {
     "StatefulSet": ("serviceName", "volumeClaimTemplates", "selector", "podManagementPolicy"),
@@ -27,15 +27,15 @@ _OPERATED_SIZE = "storage.volumeClaimTemplate.spec.resources.requests.storage"
 _SIZES = {
     "PersistentVolumeClaim": "resources.requests.storage",
     "Cluster": "storage.size",
-    **dict.fromkeys(MEASURING_KINDS, _OPERATED_SIZE),
+    **dict.fromkeys(METRICS_KINDS, _OPERATED_SIZE),
 }
 _TEMPLATES = "volumeClaimTemplates"
 _TEMPLATE_SIZE = "spec.resources.requests.storage"
 _LOSING = ("delete", "replace", "create-replacement", "discard")
-"""Beginnings of the operations of a plan that take an object away."""
+"""Prefixes of the operations of a plan that delete an object."""
 
 _NEW_OBJECT = (
-    "it cannot be changed in place: make a new one beside it under another name, restore a backup into it, let the "
+    "it cannot be changed in place: create a second one under another name, restore a backup into it, let the "
     "services use it, then name the old one in tombstones"
 )
 
@@ -79,7 +79,7 @@ class Danger:
     Attributes:
         title: Kind and name of the object.
         path: Field of the object, empty where it is the whole.
-        problem: What would happen, and what to do instead.
+        problem: Consequence, and the alternative.
     """
 
     title: str
@@ -98,7 +98,7 @@ def deployed_data(state: Mapping[str, Any]) -> dict[str, Deployed]:
 
 def deployed_measuring(state: Mapping[str, Any]) -> tuple[Deployed, ...]:
     """Objects whose volumes hold measurements, in what `pulumi stack export` prints."""
-    return tuple(each for each in _deployed_objects(state).values() if each.kind in MEASURING_KINDS)
+    return tuple(each for each in _deployed_objects(state).values() if each.kind in METRICS_KINDS)
 
 
 def _deployed_objects(state: Mapping[str, Any]) -> dict[str, Deployed]:
@@ -117,7 +117,7 @@ def dangers(
     program: Mapping[tuple[str, str], Mapping[str, Any]],
     tombstones: Iterable[str],
 ) -> tuple[Danger, ...]:
-    """What an update from `deployed` to `program` would do to data.
+    """Data losses of an update from `deployed` to `program`.
 
     Args:
         deployed: Objects with data as they are.
@@ -129,7 +129,7 @@ def dangers(
     for old in deployed:
         new = program.get((old.type, old.logical_name))
         if new is None:
-            found += _removal(old, given_up) if old.kind not in MEASURING_KINDS else ()
+            found += _removal(old, given_up) if old.kind not in METRICS_KINDS else ()
         elif old.name not in given_up:
             found += _changes(old, new)
     return tuple(found)
@@ -143,7 +143,7 @@ def planned_losses(
     The engine leaves out steps after the first that it refuses, so its refusals count as well.
 
     Args:
-        plan: What was printed.
+        plan: The printed plan.
         deployed: Objects with data as they are, by URN.
         tombstones: Names of objects whose data the stack gives up.
     """
@@ -163,7 +163,7 @@ def planned_losses(
 
 
 def plan_errors(plan: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Why the engine could not finish a plan."""
+    """Errors that kept the engine from finishing a plan."""
     return tuple(each for each in plan.get("diagnostics") or () if each.get("severity") == "error")
 
 

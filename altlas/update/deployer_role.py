@@ -1,7 +1,7 @@
-"""The rights that an update of a stack needs, and no more: made from the very objects that the stack registers.
+"""Least RBAC that an update of a stack needs, derived from the objects that the stack registers.
 
-An administrator applies them once, with the namespace. `pulumi destroy` removes the namespace and with it the rights
-in it, so the administrator applies them again before the next life of the stack.
+An administrator applies it once, with the namespace. `pulumi destroy` deletes the namespace and the Role in it, so the
+administrator applies it again before the stack is deployed again.
 """
 
 import re
@@ -13,7 +13,7 @@ from altlas.status.monitoring import SERVICE
 Manifest = dict[str, Any]
 
 _CHANGE = ("create", "delete", "get", "list", "patch", "watch")
-"""Pulumi writes by server-side apply, which is a patch; the API server asks for `create` besides where it makes one."""
+"""Pulumi writes by server-side apply, a patch; the API server also requires `create` where the object is new."""
 
 _WATCH = ("list", "watch")
 _RBAC = "rbac.authorization.k8s.io"
@@ -23,7 +23,7 @@ _WATCHED = (
     ("", "pods"),
     ("apps", "replicasets"),
 )
-"""What an update and `altlas status` read to tell how a rollout goes, by API group."""
+"""Kinds that an update and `altlas status` read to follow a rollout, by API group."""
 
 
 def plural(kind: str) -> str:
@@ -35,7 +35,7 @@ def plural(kind: str) -> str:
 
 
 def deployer_manifests(
-    stack: str, namespace: str, objects: Sequence[Mapping[str, Any]], definitions: Iterable[str], user: str
+    stack: str, namespace: str, objects: Sequence[Mapping[str, Any]], crds: Iterable[str], user: str
 ) -> list[Manifest]:
     """Namespace, roles and bindings for the deployer of a stack.
 
@@ -43,7 +43,7 @@ def deployer_manifests(
         stack: Name of the stack.
         namespace: Its namespace.
         objects: Everything that its program registers.
-        definitions: CustomResourceDefinitions that are looked for before an update.
+        crds: CustomResourceDefinitions that are checked before an update.
         user: Name of the user, as the API server knows it.
     """
     name = f"alt-las-{stack.lower().replace('_', '-')}-deployer"
@@ -51,7 +51,7 @@ def deployer_manifests(
     inside = [each for each in objects if "namespace" in each["metadata"]]
     outside = [each for each in objects if "namespace" not in each["metadata"]]
     everywhere = [*(rule for each in outside for rule in _cluster_rules(each)), *_passed_on(outside)]
-    if needed := sorted(definitions):
+    if needed := sorted(crds):
         everywhere.append(_rule("apiextensions.k8s.io", ["customresourcedefinitions"], ("get",), needed))
     metadata = {"name": name, "labels": own["metadata"]["labels"]}
     local = {**metadata, "namespace": namespace}
@@ -70,19 +70,19 @@ def _local_rules(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:
         groups.setdefault(_group(each), set()).add(plural(each["kind"]))
     rules = [_rule(group, sorted(kinds), _CHANGE) for group, kinds in sorted(groups.items())]
     watched = [(group, kind) for group, kind in _WATCHED if kind not in groups.get(group, ())]
-    return [*rules, *(_rule(group, [kind], _WATCH) for group, kind in watched), *_asking(groups)]
+    return [*rules, *(_rule(group, [kind], _WATCH) for group, kind in watched), *_querying(groups)]
 
 
-def _asking(groups: Mapping[str, Collection[str]]) -> list[Manifest]:
-    """The right to ask the stack's own Prometheus, as `altlas status` does."""
+def _querying(groups: Mapping[str, Collection[str]]) -> list[Manifest]:
+    """Access to the stack's own Prometheus, for `altlas status`."""
     asked = "prometheuses" in groups.get("monitoring.coreos.com", ())
     return [_rule("", ["services/proxy"], ("get",), [SERVICE])] if asked else []
 
 
 def _passed_on(objects: Iterable[Mapping[str, Any]]) -> list[Manifest]:
-    """Rights that the stack's own roles give: the API server lets nobody give away more than they have.
+    """Rights that the stack's own roles grant, because the API server prevents privilege escalation.
 
-    And to bind these roles, by name: otherwise a preview, in which they are not there yet, could not try a binding.
+    And `bind` on these roles by name: in a preview they do not exist yet, so a binding could not be validated.
     """
     own = [each for each in objects if each["kind"] in ("Role", "ClusterRole")]
     given = [rule for each in own for rule in each["rules"]]

@@ -1,4 +1,4 @@
-"""Asks the cluster, before anything is written to it, whether it can take what a stack wants of it."""
+"""Checks of the cluster before an update: CustomResourceDefinitions, and the owner of the namespace."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,8 +19,8 @@ _ISTIO = ("authorizationpolicies.security.istio.io", "peerauthentications.securi
 _INSTALL = "altlas addons install"
 
 
-def needed_definitions(platform: PlatformSettings) -> dict[str, tuple[Sequence[str], str]]:
-    """CustomResourceDefinitions that settings need, by the setting's path: their names, and what to do without."""
+def needed_crds(platform: PlatformSettings) -> dict[str, tuple[Sequence[str], str]]:
+    """CRDs that settings need, by the setting's path: their names, and the cure where they are missing."""
     needed: dict[str, tuple[Sequence[str], str]] = {}
     if platform.ingress.api == "gateway":
         needed["ingress.api"] = (_GATEWAY, f"install the Gateway API ({_INSTALL}), or write `api: ingress`")
@@ -36,9 +36,9 @@ def needed_definitions(platform: PlatformSettings) -> dict[str, tuple[Sequence[s
         needed["backup.objectStore"] = (_WAL, cure)
     if platform.prometheus is not None:
         kinds = sorted(_monitoring_kinds(platform, platform.prometheus))
-        definitions = tuple(f"{kind}.monitoring.coreos.com" for kind in kinds)
+        crds = tuple(f"{kind}.monitoring.coreos.com" for kind in kinds)
         cure = f"install Prometheus Operator ({_INSTALL}), or write `prometheus: null`"
-        needed["prometheus.mode"] = (definitions, cure)
+        needed["prometheus.mode"] = (crds, cure)
     return needed
 
 
@@ -55,25 +55,25 @@ def _monitoring_kinds(platform: PlatformSettings, prometheus: PrometheusSettings
 
 
 def check_cluster(kubectl: Kubectl, stack: str, platform: PlatformSettings) -> None:
-    """Look for the CustomResourceDefinitions that the stack needs, and for somebody else's namespace.
+    """Check that the cluster has the CRDs that the stack needs, and that no other stack owns its namespace.
 
     Raises:
-        SettingsError: The cluster cannot take the stack; nothing was changed.
+        SettingsError: It does not, or one does; nothing was changed.
         CommandError: The cluster does not answer or refuses.
     """
-    problems = (*_missing_definitions(kubectl, platform), *_foreign_namespace(kubectl, stack, platform.namespace))
+    problems = (*_missing_crds(kubectl, platform), *_foreign_namespace(kubectl, stack, platform.namespace))
     if problems:
         raise SettingsError(problems)
 
 
-def _missing_definitions(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Problem]:
-    needed = needed_definitions(platform)
-    names = [name for definitions, _ in needed.values() for name in definitions]
+def _missing_crds(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Problem]:
+    needed = needed_crds(platform)
+    names = [name for crds, _ in needed.values() for name in crds]
     if not names:
         return
     existing = {each["metadata"]["name"] for each in kubectl.named("customresourcedefinitions", *names)}
-    for path, (definitions, cure) in needed.items():
-        missing = [name for name in definitions if name not in existing]
+    for path, (crds, cure) in needed.items():
+        missing = [name for name in crds if name not in existing]
         if missing:
             message = f"needs what the cluster does not have: {', '.join(missing)}; {cure}"
             yield Problem(f"{PLATFORM_KEY}.{path}", message)
@@ -87,5 +87,5 @@ def _foreign_namespace(kubectl: Kubectl, stack: str, namespace: str) -> Iterator
             yield Problem(
                 f"{PLATFORM_KEY}.namespace",
                 f"is {namespace}, which is on the cluster already and {belongs}; choose another name, or hand it over "
-                f"with all that is in it: kubectl label --overwrite namespace {namespace} {STACK_LABEL}={stack}",
+                f"with everything in it: kubectl label --overwrite namespace {namespace} {STACK_LABEL}={stack}",
             )

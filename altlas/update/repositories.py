@@ -1,7 +1,7 @@
-"""Asks the policy that is in force whether it lets the images of the next update in.
+"""Check that the deployed admission policy allows the images of the next update.
 
-The policy knows the repositories of the last update until the next one has changed it, and it judges the preview of
-that one, too. So a repository is allowed in one update and used in the next.
+The policy holds the repositories of the last update until the next one ends, and it also validates the preview. So a
+repository is allowed in one update and used in the next.
 """
 
 import re
@@ -17,7 +17,7 @@ _PATTERN = re.compile(r"image\.matches\(r'(.+?)'\)")
 
 
 def check_repositories(state: Mapping[str, Any], stack: str, platform: PlatformSettings) -> None:
-    """Make sure that the stack's policy, as it was deployed, allows all images of the settings.
+    """Check that the stack's deployed policy allows all images of the settings.
 
     Args:
         state: What `Engine.exported_state` returned.
@@ -25,15 +25,15 @@ def check_repositories(state: Mapping[str, Any], stack: str, platform: PlatformS
         platform: The settings of the next update.
 
     Raises:
-        SettingsError: It does not; names the repositories. Nothing was changed.
+        SettingsError: Repositories are not allowed; names them. Nothing was changed.
     """
     for pattern in _allowed(state):
         unknown = sorted({image.repository for _, image in platform.images() if not pattern.search(image.reference)})
         if unknown:
             both = ", ".join((*platform.admission.additional_repositories, *unknown))
             message = (
-                f"lacks {', '.join(unknown)} in the stack as it is deployed, and its policy judges images until this "
-                f"update has ended; put the change aside, write [{both}] here, run `altlas up --stack {stack}`, and "
+                f"lacks {', '.join(unknown)} in the deployed stack, and its policy validates images until this "
+                f"update has ended; undo the change, write [{both}] here, run `altlas up --stack {stack}`, and "
                 "only then make the change"
             )
             raise SettingsError((Problem(f"{PLATFORM_KEY}.admission.additionalRepositories", message),))

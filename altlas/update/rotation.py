@@ -1,8 +1,8 @@
-"""Gives the users of the stores new passwords while everything works: `altlas secrets rotate`.
+"""Rotation of store passwords without failed logins: `altlas secrets rotate`.
 
-A store accepts two passwords of each service at any time, and pods are given one of them. A rotation gives the pods the
-other one, waits until the last pod with the old one is gone, and only then makes the old one useless. It keeps how far
-it is in the stack file, so that the same command ends what was interrupted. Nothing here shows or returns a password.
+A store accepts two passwords of each service at any time, and pods use one of them. A rotation gives the pods the
+other one, waits until the last pod with the old one has ended, and then replaces the old one. It records its progress
+in the stack file, so that the same command finishes an interrupted rotation. Nothing here prints or returns a password.
 """
 
 import os
@@ -25,8 +25,8 @@ from components.stack.problems import PROJECT
 from rendering.errors import CommandError, ExitCode
 
 FOLLOW_SECONDS = 150
-"""Age of a Secret at which every server has read it: the kubelet looks once a minute at what it mounts (its
-syncFrequency) and may be as late again by its cache; the servers look every five seconds."""
+"""Age of a Secret, in seconds, at which every server has read it: the kubelet updates mounts once a minute
+(syncFrequency) plus the delay of its cache; the servers read every five seconds."""
 
 _STORES = ("redis", "nats", "postgres-db")
 """The stores, as their Secrets are labelled."""
@@ -36,16 +36,16 @@ _POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class RotationRequest:
-    """A rotation that somebody asks for.
+    """A requested rotation.
 
     Attributes:
         workspace: The checkout.
         stack: Name of the stack.
-        target: Cluster to work on, None for the one that is chosen without a word.
+        target: Cluster to work on, None for the default.
         keys: Secrets to rotate.
         pulumi_options: Options of the updates, such as `--yes`.
-        with_addons: Whether the updates look after the cluster's addons.
-        report: Tells the person at the terminal what happens.
+        with_addons: Whether the updates install the cluster's addons.
+        report: Prints progress.
     """
 
     workspace: Workspace
@@ -65,11 +65,11 @@ class RotationRequest:
 
 
 def rotate(request: RotationRequest) -> None:
-    """Give the users of some secrets new ones, and roll exactly the pods that use them.
+    """Rotate secrets, and restart exactly the pods that use them.
 
     Raises:
         CommandError: A secret cannot be rotated, or another rotation is not finished; nothing was changed. Or an
-            update failed: both passwords are valid, and the same command goes on from there.
+            update failed: both passwords are valid, and the same command continues.
     """
     stack_file = request.workspace.stack_file(request.stack)
     platform = read_platform(stack_file)
@@ -80,17 +80,17 @@ def rotate(request: RotationRequest) -> None:
     session = engine_session(request.workspace, target, request.report)
     if not session.engine.stack_exists(request.stack):
         raise CommandError(
-            f"the stack {request.stack} is not deployed, so nobody uses its secrets yet; bring it up with "
+            f"the stack {request.stack} is not deployed, so its secrets are not in use yet; bring it up with "
             f"`altlas up --stack {request.stack}`",
             ExitCode.BAD_INPUT,
         )
     state_on_its_cluster(session.engine, session.kubectl, request.stack)
     if not begun:
         if stack_secrets.missing_secrets(stack_file):
-            # A stack of an earlier release has no second passwords; the servers must know them first.
+            # A stack of an earlier release has no second passwords; the servers must read them first.
             session = request.up()
         if target.name != "sim":
-            _wait_until_servers_know(session, platform, request.report)
+            _wait_until_servers_have_read(session, platform, request.report)
         _begin(session, request)
     session = request.up()
     _wait_until_old_pods_are_gone(session, platform)
@@ -99,10 +99,10 @@ def rotate(request: RotationRequest) -> None:
 
 
 def unfinished(configuration: Mapping[str, str], keys: Sequence[str]) -> bool:
-    """Tell whether the rotation of just these secrets has begun before and is not finished.
+    """Whether a rotation of the same secrets has begun and is not finished.
 
     Raises:
-        CommandError: That of other secrets is not finished; nothing was changed.
+        CommandError: A rotation of other secrets is not finished; nothing was changed.
     """
     waiting = noted(configuration.get(f"{PROJECT}:{ROTATING}"))
     if waiting and set(waiting) != set(keys):
@@ -116,13 +116,13 @@ def unfinished(configuration: Mapping[str, str], keys: Sequence[str]) -> bool:
 
 
 def changed_use(second_in_use: Sequence[str], keys: Sequence[str]) -> tuple[str, ...]:
-    """Doubled secrets whose second password is in use, after some of them changed to their other one."""
+    """Doubled secrets whose second password is in use after a rotation of some of them."""
     doubled = {secret.key for secret in SECRETS if secret.is_doubled}
     return tuple(sorted(set(second_in_use) ^ (doubled & set(keys))))
 
 
 def out_of_use(second_in_use: Sequence[str], keys: Sequence[str]) -> tuple[str, ...]:
-    """Configuration keys of the passwords that no pod is given, of those doubled secrets."""
+    """Configuration keys of the passwords of doubled secrets that no pod uses."""
     doubled = [secret for secret in SECRETS if secret.is_doubled and secret.key in keys]
     return tuple(secret.key if secret.key in second_in_use else secret.second_key for secret in doubled)
 
@@ -139,20 +139,22 @@ def _begin(session: Session, request: RotationRequest) -> None:
     used = changed_use(noted(_configuration(request).get(f"{PROJECT}:{SECOND_IN_USE}")), request.keys)
     notes = {SECOND_IN_USE: used, ROTATING: request.keys}
     plain = [word for key, value in notes.items() for word in ("--plaintext", f"{PROJECT}:{key}={' '.join(value)}")]
-    # In one step: a rotation that is noted without being begun would make the password in use useless.
+    # In one step: a recorded rotation that has not begun would replace the password in use.
     session.engine.capture("config", "set-all", "--stack", request.stack, *plain)
-    request.report(f"The pods that use {', '.join(request.keys)} are rolled to what the servers know already.")
+    request.report(
+        f"Restarting the pods that use {', '.join(request.keys)}, with the values that the servers accept already."
+    )
 
 
 def _finish(session: Session, request: RotationRequest) -> None:
     used = noted(_configuration(request).get(f"{PROJECT}:{SECOND_IN_USE}"))
     stack_secrets.rotate_secrets(session.engine, request.stack, out_of_use(used, request.keys))
     session.engine.capture("config", "rm", f"{PROJECT}:{ROTATING}", "--stack", request.stack)
-    request.report("No pod has what was in use before; the servers forget it.")
+    request.report("No pod uses the old values; the servers drop them.")
 
 
-def _wait_until_servers_know(session: Session, platform: PlatformSettings, report: Report) -> None:
-    """Wait until the servers have surely read the passwords that no pod is given yet."""
+def _wait_until_servers_have_read(session: Session, platform: PlatformSettings, report: Report) -> None:
+    """Wait until the servers have read the passwords that no pod uses yet."""
     names = ",".join(_STORES)
     made = session.kubectl.text(
         "get", "secrets", "--namespace", platform.namespace, f"--selector=app.kubernetes.io/name in ({names})",
@@ -165,7 +167,7 @@ def _wait_until_servers_know(session: Session, platform: PlatformSettings, repor
 
 
 def seconds_to_wait(made: Sequence[str], now: datetime) -> float:
-    """How long until the youngest of some Secrets has been read by every server.
+    """Seconds until every server has read the youngest of some Secrets.
 
     Args:
         made: When each was made, as Kubernetes writes it.
@@ -176,7 +178,7 @@ def seconds_to_wait(made: Sequence[str], now: datetime) -> float:
 
 
 def _wait_until_old_pods_are_gone(session: Session, platform: PlatformSettings) -> None:
-    """A pod that is ending may still connect anew; it must not be refused either."""
+    """A terminating pod may still open a connection with the old password, which must not fail."""
     services = ",".join(platform.services.by_name())
 
     def ending() -> list[str]:

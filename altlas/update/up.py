@@ -1,4 +1,4 @@
-"""From a checkout to a running stack: cluster, stack, secrets, update, and a look at what came of it."""
+"""Update of a stack: cluster, addons, secrets, guards, `pulumi up`, and the wait until all services are ready."""
 
 import os
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ def up(
     prepare_stack(session, stack, report)
     preflight.check_cluster(session.kubectl, stack, platform)
     data_guard.check_update(session.engine, stack, platform, state)
-    # The simulated cluster holds nothing that a preview could protect.
+    # The simulated cluster holds no data that a preview could protect.
     options = ("--yes", "--skip-preview") if target.name == "sim" else ()
     if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):
         raise CommandError(failure(session, platform))
@@ -105,7 +105,7 @@ def wait_until_ready(session: Session, platform: PlatformSettings, report: Repor
 
 
 def failure(session: Session, platform: PlatformSettings) -> str:
-    """Why the platform is not as it should be, and what still serves."""
+    """Reasons of a failed update, and the pods that still serve."""
     try:
         problems = rollout.pod_problems(session.kubectl, platform.namespace)
         statuses = rollout.workload_statuses(session.kubectl, platform.namespace)

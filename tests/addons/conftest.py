@@ -76,7 +76,7 @@ class Memory:
         stacks: Stacks that the backend knows.
         changes: Every command that changes something, in order.
         reports: What was told.
-    refusal: What the API server says to whoever reads the record; None if it answers.
+        refusal: Error of the API server on reads of the record; None without one.
     """
 
     record: dict[str, str] = field(default_factory=dict)

@@ -66,7 +66,7 @@ def definitions(project: Project) -> list[dict[str, Any]]:
     return items
 
 
-def test_definitions_of_somebody_else_are_left_alone(project: Project) -> None:
+def test_crds_of_others_are_not_changed(project: Project) -> None:
     """An addon that the cluster has already is named, and its definition stays as it is; the others are installed."""
     theirs = {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -172,7 +172,7 @@ def test_up_goes_on_with_addons_in_place_and_destroy_does_not_touch_them(project
     """Addons belong to the cluster, not to a phase."""
     done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
-    assert "definitions, then their operators" not in done.error
+    assert "CRDs, then their operators" not in done.error
     assert project.altlas("destroy", "--stack", "alpha", "--with-data", "alpha").code == 0
     assert len(definitions(project)) == DEFINITIONS
     assert project.kubectl("get", "clusters.postgresql.cnpg.io", "trial").code == 0

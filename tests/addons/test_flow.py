@@ -57,13 +57,13 @@ def test_a_newer_version_is_refused_before_anything_is_written(addons_of: Make, 
     assert addons_of().states() == {"boats": ("2.0.0", AddonState.NEWER)}
 
 
-def test_definitions_of_somebody_else_are_left_alone_and_named(addons_of: Make, memory: Memory) -> None:
+def test_crds_of_others_are_not_changed_and_named(addons_of: Make, memory: Memory) -> None:
     """The message says how to take them over; the record keeps that they are left alone."""
     memory.definition(ours=False, version="v1.2.0")
     assert addons_of().ensure()
     assert memory.changes == [UP.format('["boats"]')]
     assert memory.reports[0] == (
-        "Boats 1.2.0 is on the cluster already and was not installed from here (boats.example.org); it is left alone. "
+        "Boats 1.2.0 is on the cluster already and was not installed from here (boats.example.org); it is not changed. "
         "To take it over at 1.2.3: altlas addons install --adopt boats"
     )
 
@@ -77,7 +77,7 @@ def test_what_was_left_alone_stays_so_and_is_told_each_time(addons_of: Make, mem
     assert addons_of().states() == {"boats": ("", AddonState.EXTERNAL)}
 
 
-def test_what_somebody_else_installed_is_taken_over_on_request(addons_of: Make, memory: Memory) -> None:
+def test_an_addon_of_others_is_adopted_on_request(addons_of: Make, memory: Memory) -> None:
     """Its fields change their owner, which the API server else refuses."""
     memory.record = {"boats": "external"}
     memory.definition(ours=False, version="v1.2.0")
@@ -85,7 +85,7 @@ def test_what_somebody_else_installed_is_taken_over_on_request(addons_of: Make, 
     assert memory.changes == [APPLY.replace("--filename", "--force-conflicts --filename"), UP.format("[]")]
 
 
-def test_a_newer_version_of_somebody_else_is_not_taken_over(addons_of: Make, memory: Memory) -> None:
+def test_a_newer_version_of_others_is_not_adopted(addons_of: Make, memory: Memory) -> None:
     """Definitions that lose a version lose data."""
     memory.definition(ours=False, version="v1.10.0")
     with pytest.raises(CommandError, match=r"boats 1\.10\.0 is on the cluster, 1\.2\.3 is pinned here"):
@@ -101,7 +101,7 @@ def test_what_is_ours_cannot_be_given_up_while_it_is_installed(addons_of: Make, 
     assert memory.changes == []
 
 
-def test_whoever_may_not_read_the_record_is_told_how_to_work_without(addons_of: Make, memory: Memory) -> None:
+def test_without_the_right_to_read_the_record_the_cure_is_named(addons_of: Make, memory: Memory) -> None:
     """A deployer of a stack need not be the administrator of the cluster."""
     memory.refusal = "configmaps is forbidden"
     with pytest.raises(CommandError, match=r"is forbidden[\s\S]*altlas up --no-addons") as caught:
@@ -127,7 +127,7 @@ def test_removal_is_refused_while_a_custom_resource_exists(addons_of: Make, memo
     """The message names it and says what would be lost."""
     memory.record, memory.stacks, memory.resources = pinned(), ["cluster-01234567"], ["harbour Boat/one"]
     memory.definition(ours=True)
-    with pytest.raises(CommandError, match=r"would be deleted with their definitions[\s\S]*harbour Boat/one"):
+    with pytest.raises(CommandError, match=r"would be deleted with their CRDs[\s\S]*harbour Boat/one"):
         addons_of().remove()
     assert memory.changes == []
 
@@ -154,7 +154,7 @@ def test_removal_from_a_checkout_that_did_not_install_is_refused(addons_of: Make
 
 
 def test_there_is_nothing_to_remove_from_an_empty_cluster(addons_of: Make, memory: Memory) -> None:
-    """Also where somebody else's definitions are."""
+    """Also where CRDs of others exist."""
     memory.definition(ours=False)
     assert not addons_of().remove()
     assert memory.changes == []

@@ -45,7 +45,7 @@ def test_the_operator_is_moved_to_its_own_restricted_namespace(tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", ["definitions", "operator"])
 def test_every_object_says_that_it_is_ours_and_keeps_its_own_labels(tmp_path: Path, kind: str) -> None:
-    """By this label a later run tells our objects from somebody else's."""
+    """The label marks objects of this project."""
     for each in getattr(boats(tmp_path, webhooks=True), kind):
         assert each["metadata"]["labels"]["app.kubernetes.io/part-of"] == PART_OF
         if each["kind"] == "ServiceAccount":

@@ -1,4 +1,4 @@
-"""Addons that are installed only where somebody asks for them, on a cluster that answers from memory."""
+"""Optional addons, on a cluster that answers from memory."""
 
 import base64
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def test_an_optional_addon_is_not_installed_of_itself(addons_of: Make, memory: M
     assert addons_of(optional=True).states() == {"boats": ("", AddonState.OPTIONAL)}
 
 
-def test_it_is_installed_where_somebody_asks_for_it(addons_of: Make, memory: Memory) -> None:
-    """Definitions, then the operator; the stack is told that it was asked for."""
+def test_it_is_installed_with_an_option(addons_of: Make, memory: Memory) -> None:
+    """CRDs, then the operator; the stack's settings record the choice."""
     assert addons_of(optional=True).ensure(ASKED_FOR)
     assert memory.changes[0].startswith("kubectl apply")
     assert '--config=alt-las-addons:optional=["boats"]' in memory.changes[1]

@@ -14,7 +14,7 @@ ALLOWED = {"create", "delete", "get", "list", "patch", "watch"}
 
 def manifests(programs: Mapping[str, Recorder], stack: str, *definitions: str) -> list[dict[str, Any]]:
     """What an administrator applies for a stack."""
-    return deployer_manifests(stack, platform_of(stack)["namespace"], programs[stack].objects, definitions, "somebody")
+    return deployer_manifests(stack, platform_of(stack)["namespace"], programs[stack].objects, definitions, "deployer")
 
 
 def role(found: list[dict[str, Any]], kind: str) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_rights_that_the_stack_itself_gives_come_with_the_rest(programs: Mapping
         version | {"kind": "Role", "metadata": {"name": "a", "namespace": "alt-las"}, "rules": [rules["pods/log"]]},
         version | {"kind": "ClusterRole", "metadata": {"name": "alpha-a"}, "rules": [rules["nodes/metrics"]]},
     ]
-    found = deployer_manifests("alpha", "alt-las", [*programs["alpha"].objects, *given], (), "somebody")
+    found = deployer_manifests("alpha", "alt-las", [*programs["alpha"].objects, *given], (), "deployer")
     inside, everywhere = (role(found, kind)["rules"] for kind in ("Role", "ClusterRole"))
     assert rules["pods/log"] in inside
     assert rules["pods/log"] not in everywhere
@@ -113,4 +113,4 @@ def test_names_carry_the_stack_and_both_bindings_name_the_user(programs: Mapping
     found = manifests(programs, "beta")
     assert [each["metadata"]["name"] for each in found] == ["alt-las-beta", *["alt-las-beta-deployer"] * 4]
     for kind in ("RoleBinding", "ClusterRoleBinding"):
-        assert [subject["name"] for subject in role(found, kind)["subjects"]] == ["somebody"]
+        assert [subject["name"] for subject in role(found, kind)["subjects"]] == ["deployer"]

@@ -72,7 +72,7 @@ def test_pulumi_keeps_no_logs_in_the_home_that_is_the_project_s(tmp_path: Path) 
     """A file stands where the folder would be; it says why and how to have them."""
     variables(tmp_path, {})
     logs = tmp_path / ".altlas" / "pulumi" / "logs"
-    assert "To have the logs" in logs.read_text()
+    assert "To get the logs" in logs.read_text()
     with pytest.raises(NotADirectoryError):
         (logs / "update.log").touch()
 

@@ -9,7 +9,7 @@ import pytest
 
 from altlas.session.kubectl import Kubectl
 from altlas.update.deployer_role import plural
-from altlas.update.preflight import check_cluster, needed_definitions
+from altlas.update.preflight import check_cluster, needed_crds
 from components.stack.loading import parse_platform
 from components.stack.problems import PLATFORM_KEY, SettingsError
 from rendering.recorder import record
@@ -101,14 +101,14 @@ def test_definitions_that_are_there_are_not_missed(kubectl: Kubectl) -> None:
     ("labels", "whose"),
     [({}, "was not made by this stack"), ({"app.kubernetes.io/instance": "beta"}, "belongs to the stack beta")],
 )
-def test_somebody_else_s_namespace_is_refused_with_the_way_to_take_it_over(
+def test_the_namespace_of_another_stack_is_refused_with_the_command_that_takes_it_over(
     kubectl: Kubectl, labels: dict[str, str], whose: str
 ) -> None:
     """The stack would own it, and delete it one day."""
     put(kubectl, "namespace", {"metadata": {"name": "alt-las", "labels": labels}})
     assert problems(kubectl, NO_DATABASE) == [
         f"namespace: is alt-las, which is on the cluster already and {whose}; choose another name, or hand it over "
-        "with all that is in it: kubectl label --overwrite namespace alt-las app.kubernetes.io/instance=alpha"
+        "with everything in it: kubectl label --overwrite namespace alt-las app.kubernetes.io/instance=alpha"
     ]
 
 
@@ -133,7 +133,7 @@ def custom_kinds(document: dict[str, Any]) -> set[str]:
 )
 def test_every_custom_resource_that_is_rendered_is_looked_for(document: dict[str, Any], fewest: int) -> None:
     """A kind that is forgotten here fails in the middle of an update; one too many refuses a cluster for nothing."""
-    needed = needed_definitions(parse_platform(document)).values()
+    needed = needed_crds(parse_platform(document)).values()
     looked_for = {name for names, _ in needed for name in names}
     assert custom_kinds(document) == looked_for
     assert len(looked_for) >= fewest

@@ -99,8 +99,8 @@ def request(store: str = "postgres", **changes: Any) -> RestoreRequest:
             "--only archive is a part of a dump, but --at recovers the whole Cluster from its",
         ),
         (request(into="Copy_1"), "--into 'Copy_1' cannot name an object; use lower-case letters, digits and '-'"),
-        (request(into="postgres-db"), "--into postgres-db is live, and live data is never restored over"),
-        (request("redis", into="redis"), "--into redis is live, and live data is never restored over"),
+        (request(into="postgres-db"), "--into postgres-db is live, and a restore never overwrites live data"),
+        (request("redis", into="redis"), "--into redis is live, and a restore never overwrites live data"),
         (request("nats", into="archive-service"), "--into archive-service is live"),
         (request(replace=True), "--into makes a copy and --replace changes live data; choose one of them"),
         (
@@ -194,7 +194,7 @@ def test_a_moment_before_the_log_begins_is_refused_with_the_first_one() -> None:
     """Where the plugin has not noted it yet, the operator will say so."""
     window = {"firstRecoverabilityPoint": "2026-05-31T12:30:16Z"}
     store = {"status": {"serverRecoveryWindow": {"postgres-db": window}}}
-    with pytest.raises(CommandError, match="leads to, 2026-05-31T12:30:16Z; name a later one") as error:
+    with pytest.raises(CommandError, match="begins at 2026-05-31T12:30:16Z; name a later time") as error:
         check_window(store, "postgres-db", MOMENT)
     assert error.value.code == ExitCode.BAD_INPUT
     check_window({"status": {"serverRecoveryWindow": {"postgres-db": {}}}}, "postgres-db", MOMENT)

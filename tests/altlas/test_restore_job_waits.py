@@ -28,7 +28,7 @@ def test_a_job_that_never_ends_is_not_waited_for_for_ever(
 ) -> None:
     """As long as its own deadline."""
     hurry(monkeypatch, 1000)
-    with pytest.raises(CommandError, match="failed: no log of its pod is there"):
+    with pytest.raises(CommandError, match="failed: its pod has no log"):
         Cluster(cron_job, ends=None).jobs().run(RESTORE)
 
 
@@ -88,13 +88,13 @@ def test_a_cluster_that_stays_away_ends_the_wait_and_the_job_is_named(
     cluster = Away(cron_job)
     cluster.__dict__["away"] = 1000
     with pytest.raises(
-        CommandError, match=r"refused\. The Job postgres-restore-now may be at work: look at it"
+        CommandError, match=r"refused\. The Job postgres-restore-now may be running: look at it"
     ) as error:
         cluster.jobs().run(RESTORE)
     assert error.value.code == ExitCode.NO_CLUSTER
 
 
-def test_whoever_stops_waiting_is_told_that_the_job_goes_on(
+def test_an_interrupted_wait_says_that_the_job_continues(
     cron_job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C ends the command, not the restore."""

@@ -88,7 +88,7 @@ def test_two_restores_at_once_are_refused(cron_job: dict[str, Any], suspended: b
     """Also while the first is only being prepared; it goes on untouched."""
     running = job() | {"spec": {"suspend": suspended}}
     cluster = Cluster(cron_job, running, ends=None)
-    with pytest.raises(CommandError, match="another restore of postgres is at work: the Job postgres-restore") as error:
+    with pytest.raises(CommandError, match="another restore of postgres is running: the Job postgres-restore") as error:
         cluster.jobs().run(RESTORE)
     assert error.value.code == ExitCode.BUSY
     assert cluster.calls == []
@@ -99,8 +99,8 @@ def test_of_two_that_begin_at_the_same_moment_the_api_server_lets_one(
 ) -> None:
     """Both have seen that there is no Job; only one can make it."""
     cluster = Cluster(cron_job, job(), ends=None)
-    monkeypatch.setattr(Jobs, "_make_way", lambda *_: None)
-    with pytest.raises(CommandError, match="another restore of postgres is at work") as error:
+    monkeypatch.setattr(Jobs, "_delete_ended", lambda *_: None)
+    with pytest.raises(CommandError, match="another restore of postgres is running") as error:
         cluster.jobs().run(RESTORE)
     assert error.value.code == ExitCode.BUSY
     assert cluster.calls == ["create"]
@@ -109,13 +109,13 @@ def test_of_two_that_begin_at_the_same_moment_the_api_server_lets_one(
 def test_of_two_that_see_the_last_one_ended_the_later_one_removes_nothing(
     cron_job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other has put its own Job in that place meanwhile, and it is at work."""
+    """Another command has created its own Job in the meantime, and it is running."""
     cluster = Cluster(cron_job, {**job(), "metadata": {"name": RESTORE.job, "uid": "of the other"}}, ends=None)
     seen = Jobs._get
     monkeypatch.setattr(
         Jobs, "_get", lambda jobs, kind, name: job("Complete") if kind == "job" else seen(jobs, kind, name)
     )
-    with pytest.raises(CommandError, match="another restore of postgres is at work") as error:
+    with pytest.raises(CommandError, match="another restore of postgres is running") as error:
         cluster.jobs().run(RESTORE)
     assert error.value.code == ExitCode.BUSY
     assert cluster.__dict__["objects"]["job", RESTORE.job]["metadata"]["uid"] == "of the other"
@@ -123,7 +123,7 @@ def test_of_two_that_see_the_last_one_ended_the_later_one_removes_nothing(
 
 @pytest.mark.parametrize(("action", "counts"), [("list", False), ("restore", False), ("drill", True)])
 def test_monitoring_takes_no_list_and_no_restore_for_a_dump(action: str, counts: bool) -> None:
-    """Else whoever looks for a backup would make its age zero; a drill by hand is one."""
+    """Otherwise a list of backups would reset their age; a restore test started by hand counts."""
     task = Task(action, "redis")
     made = job_of(cron_job_of(task.cron_job), task)
     # The exporter asks for objects that have both labels.

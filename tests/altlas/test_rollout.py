@@ -188,7 +188,7 @@ def test_a_cluster_that_does_not_answer_is_named_with_its_words(cluster: Cluster
 
 
 def test_a_cluster_that_does_not_run_is_told_once_with_what_to_do(tmp_path: Path) -> None:
-    """It is said anew for each kind that was asked for."""
+    """The API client repeats its message for each kind in the request."""
     said = "The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?"
     program = tmp_path / "kubectl"
     program.write_text(f"#!/bin/sh\necho '{said}' >&2\necho '{said}' >&2\nexit 1\n")
@@ -211,7 +211,7 @@ def test_a_cluster_that_is_away_for_a_moment_is_asked_again(monkeypatch: pytest.
 
 @pytest.mark.parametrize("word", ["Forbidden", "Unauthorized", "NotFound"])
 def test_a_refusal_is_not_asked_again(word: str) -> None:
-    """It stays one however long somebody waits."""
+    """Waiting does not help."""
     answers = iter([CommandError(f"Error from server ({word}): no"), None])
     with pytest.raises(CommandError, match=word):
         when_answered(lambda: next_of(answers))

@@ -68,7 +68,7 @@ def test_notes_are_keys_between_spaces() -> None:
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("openaiApiKey", "'openaiApiKey' cannot be rotated: it is supplied by a person"),
+        ("openaiApiKey", "'openaiApiKey' cannot be rotated: it is not generated"),
         ("natsRunnerPasswordSecond", "'natsRunnerPasswordSecond' cannot be rotated: it is unknown"),
     ],
 )

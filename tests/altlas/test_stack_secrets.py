@@ -1,4 +1,4 @@
-"""Secrets in stack files: which are missing, whether they can be read here, and how to start anew."""
+"""Secrets in stack files: which are missing, whether they can be read here, and how to start over."""
 
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def _written(path: Path, document: dict[str, Any]) -> Path:
 
 
 def test_a_file_that_lost_the_secrets_of_a_running_stack_is_refused(stack_file: Path) -> None:
-    """Whether it was checked out anew shows in the salt, so that a release may still bring a new secret."""
+    """A reverted file has no salt, so that a release may still bring a new secret."""
     check_not_reverted(stack_file, "alpha")
     stack_file.write_text(PLAIN + "encryptionsalt: v1:salt:==\n")
     check_not_reverted(stack_file, "alpha")
@@ -159,7 +159,7 @@ def test_an_encrypted_file_without_its_passphrase_is_refused_with_both_cures(sta
     assert caught.value.code == ExitCode.BAD_INPUT
     assert str(caught.value) == (
         "Pulumi.alpha.yaml is encrypted with a passphrase that is not on this machine. Give it with "
-        "PULUMI_CONFIG_PASSPHRASE_FILE=<file>, or start anew with `altlas secrets reset --stack alpha`, which removes "
+        "PULUMI_CONFIG_PASSPHRASE_FILE=<file>, or start over with `altlas secrets reset alpha`, which removes "
         "the encrypted values from the file"
     )
 
@@ -202,7 +202,7 @@ def test_a_rotation_makes_new_values_for_what_is_named_and_nothing_else(monkeypa
 
 @pytest.mark.parametrize(
     ("key", "why"),
-    [("openaiApiKey", "is supplied by a person; set it with `pulumi config set --secret`"), ("nobody", "is unknown")],
+    [("openaiApiKey", "is not generated; set it with `pulumi config set --secret`"), ("nobody", "is unknown")],
 )
 def test_only_generated_secrets_can_be_rotated(key: str, why: str) -> None:
     """With what is wrong and which there are."""

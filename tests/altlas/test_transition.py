@@ -165,7 +165,7 @@ def test_an_anchor_outside_of_the_block_is_refused() -> None:
 
 
 def with_ingress(stack: str, **settings: Any) -> str:
-    """A stack file that says more about the way in."""
+    """A stack file with more settings of the ingress."""
     document = platform_of(stack)
     document["ingress"] |= settings
     return FILE.format(block=block_of(document))

@@ -47,14 +47,14 @@ def test_a_held_lock_ends_a_command_with_the_name_of_the_holder(
     done = altlas(*arguments)
     assert (done.code, done.out) == (5, "")
     assert done.error == (
-        f"error: altlas up --stack alpha (process {holder.pid}) is at work in this checkout; wait until it ends, then "
-        "try again. Nothing was changed\n"
+        f"error: another altlas command holds the lock: altlas up --stack alpha (process {holder.pid}); wait until "
+        "it ends, then try again. Nothing was changed\n"
     )
     assert (checkout / "Pulumi.alpha.yaml").read_bytes() == before
 
 
 def test_reading_commands_need_no_lock(holder: subprocess.Popen[str], altlas: Callable[..., Any]) -> None:
-    """Whoever only looks need not wait."""
+    """Commands that only read do not wait."""
     assert holder.poll() is None
     assert altlas("diff", "alpha", "beta").code == 0
     assert altlas("stack", "transition", "alpha", "beta").code == 0
@@ -82,7 +82,7 @@ def test_one_process_cannot_hold_the_lock_twice(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     with (
         workspace.only_one("up"),
-        pytest.raises(CommandError, match=r"^altlas up \(process \d+\) is at work") as caught,
+        pytest.raises(CommandError, match=r"holds the lock: altlas up \(process \d+\)") as caught,
         workspace.only_one("down"),
     ):
         pass

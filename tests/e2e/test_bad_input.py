@@ -102,7 +102,7 @@ def test_a_second_up_at_the_same_time_is_refused_and_the_first_one_ends_well(pro
             first.send_signal(signal.SIGCONT)
         assert first.wait(240) == 0
     assert second.code == 5, second.text
-    assert f"altlas up --stack alpha (process {first.pid}) is at work in this checkout" in second.error
+    assert f"another altlas command holds the lock: altlas up --stack alpha (process {first.pid})" in second.error
 
 
 @pytest.mark.parametrize("program", ["etcd", "kube-apiserver"])

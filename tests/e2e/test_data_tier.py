@@ -146,7 +146,7 @@ def test_neither_altlas_nor_plain_pulumi_destroys_data_by_mistake(project: Proje
     before = identities(project)
     done = project.altlas("destroy", "--stack", "alpha")
     assert done.code == 2, done.text
-    assert "the stack alpha holds data that cannot be made again: " in done.error
+    assert "the stack alpha holds data that cannot be recreated: " in done.error
     assert "Cluster postgres-db" in done.error
     assert "altlas destroy --stack alpha --with-data alpha" in done.error
     done = project.altlas("destroy", "--stack", "alpha", "--with-data", "beta")

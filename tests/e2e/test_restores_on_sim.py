@@ -102,7 +102,7 @@ def test_redis_and_nats_are_restored_into_a_server_that_is_made_for_it(
     uid = made["metadata"]["uid"]
     done = project.altlas("backup", "restore", store, "--backup", BACKUP, "--into", into)
     assert done.code == 2, done.text
-    assert f"--into {into} is there already: statefulset.apps/{into}" in done.error
+    assert f"--into {into} exists already: statefulset.apps/{into}" in done.error
     assert job(project, f"{store}-restore-now")["metadata"]["uid"] == uid, "nothing was begun"
 
 
@@ -218,7 +218,7 @@ def test_a_moment_makes_a_second_cluster_that_the_operator_s_own_definition_acce
 
     done = project.altlas("backup", "restore", "postgres", "--at", "2026-01-31T11:59:59Z", "--into", "postgres-look")
     assert done.code == 2, done.text
-    assert "lies before the first moment that the write-ahead log leads to, 2026-01-31T12:00:00Z" in done.error
+    assert "lies before the recovery window, which begins at 2026-01-31T12:00:00Z" in done.error
     done = project.altlas("backup", "restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-look")
     assert done.code == 0, done.text
     clusters = {c["metadata"]["name"]: c for c in project.objects("clusters.postgresql.cnpg.io", "alt-las")}

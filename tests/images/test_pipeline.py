@@ -114,7 +114,7 @@ def test_a_step_that_fails_ends_the_release(
         (f"--base=go-run={BASES['go-run']}", "--base=go-run=golang:1.26", "has no digest, so two builds could differ"),
         (f"--base=go-run={BASES['go-run']}", "--base=other=x", "lacks go-run"),
         (f"--revision={REVISION}", "--revision=main", "is no commit"),
-        ("--registry=registry.example.com/alt-las", "--registry=Team Registry", "is no prefix of repositories"),
+        ("--registry=registry.example.com/alt-las", "--registry=Team Registry", "is not a repository prefix"),
     ],
 )
 def test_what_would_make_a_build_that_cannot_be_repeated_is_refused(

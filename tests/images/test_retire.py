@@ -45,14 +45,14 @@ def test_the_record_grows_and_an_image_is_retired_once(checkout: Path, altlas: A
 @pytest.mark.parametrize(
     ("image", "replacement", "reason"),
     [
-        ("team/app:1", None, "nothing is known to replace team/app:1"),
+        ("team/app:1", None, "the replacement of team/app:1 is not known"),
         ("team/app:1", "team/app:1", "cannot replace itself"),
         ("team/app:1", "team/app:latest", "can change under a running release"),
         ("team/app:1", "frozen68/api-gateway:latest", "is retired and must not be deployed"),
-        ("team/app:1", "team/app", "is no image"),
-        ("team", "team/app:2", "is no image"),
-        ("team/app:", "team/app:2", "is no image"),
-        ("Team App:1", "team/app:2", "is no image"),
+        ("team/app:1", "team/app", "is not an image"),
+        ("team", "team/app:2", "is not an image"),
+        ("team/app:", "team/app:2", "is not an image"),
+        ("Team App:1", "team/app:2", "is not an image"),
     ],
 )
 def test_what_cannot_be_retired_is_refused_and_not_recorded(
@@ -72,7 +72,7 @@ def test_an_archive_that_is_no_repository_is_refused_before_anything_is_recorded
     """The commands that are printed are meant to be run, so nothing but a repository gets into them."""
     done = altlas("images", "retire", next(iter(RETIRED_IMAGES)), "--archive", "archive; rm -rf ~")
     assert (done.code, done.out) == (2, "")
-    assert "--archive 'archive; rm -rf ~' is no prefix of repositories" in done.error
+    assert "--archive 'archive; rm -rf ~' is not a repository prefix" in done.error
     assert not (checkout / RECORD).exists()
 
 

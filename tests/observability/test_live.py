@@ -228,9 +228,9 @@ def test_status_reads_a_real_prometheus(running: Running) -> None:
     lines = said[0].splitlines()
     assert lines[0] == "targets:  7 of 7 up"
     assert "RestoreDrillFailed api-gateway (page)" in lines[1]
-    assert "sign of life" not in lines[1]
-    assert lines[2] == "backups:  unknown: Prometheus has no report of a dump"
-    with pytest.raises(CommandError, match="this is no answer of Prometheus"):
+    assert "Watchdog" not in lines[1]
+    assert lines[2] == "backups:  unknown: Prometheus has no report of a backup"
+    with pytest.raises(CommandError, match="this is not an answer of Prometheus"):
         read_status(lambda _: _get(f"{running.prometheus}/-/ready"))
 
 
