@@ -23,7 +23,7 @@ def build_backups(
     Args:
         stack: The stack's settings and secrets.
         surroundings: The stack around the backups.
-        sources: What each store tells about itself.
+        sources: Facts about each store.
         opts: Options of every component.
     """
     for source in sources:

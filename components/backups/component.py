@@ -25,7 +25,7 @@ class StoreBackupArgs:
     Attributes:
         surroundings: The stack around it.
         settings: Settings of the backups.
-        source: What the store tells about itself.
+        source: Facts about the store.
         encryption_key: Key that encrypts the backups.
         credentials: Credentials of the object store by variable; empty without one.
     """

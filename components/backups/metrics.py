@@ -62,7 +62,7 @@ class BackupMetrics(ObjectComponent):
 
 
 def _rules() -> list[dict[str, Any]]:
-    """What the exporter may ask: which Jobs there are and how they ended. No Secret, no log, nothing to change."""
+    """Rights of the exporter: to list Jobs and see how they ended. No Secret, no log, nothing to change."""
     return [
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
         {"apiGroups": ["batch"], "resources": ["cronjobs", "jobs"], "verbs": ["list"]},

@@ -1,4 +1,4 @@
-"""Exporters beside the servers of stores: metrics of each server.
+"""Exporters in the pods of stores: metrics of each server.
 
 Sidecars rather than pods of their own, because every server counts by itself, and the way to it stays inside the pod.
 """
@@ -21,7 +21,7 @@ REDIS_EXPORTER_VARIABLE = "REDIS_EXPORTER_PASSWORD"
 
 
 def redis_exporter(settings: ExporterSettings, secret: pulumi.Input[str]) -> dict[str, Any]:
-    """The exporter beside a Redis server."""
+    """Exporter in the pod of a Redis server."""
     environment = {
         "REDIS_ADDR": f"redis://127.0.0.1:{REDIS_PORT}",
         "REDIS_USER": REDIS_EXPORTER_USER,
@@ -35,7 +35,7 @@ def redis_exporter(settings: ExporterSettings, secret: pulumi.Input[str]) -> dic
 
 
 def nats_exporter(settings: ExporterSettings) -> dict[str, Any]:
-    """The exporter beside a NATS server."""
+    """Exporter in the pod of a NATS server."""
     command = (
         "/prometheus-nats-exporter",
         f"-port={NATS_METRICS_PORT}",

@@ -36,7 +36,7 @@ class Stores:
 
     @property
     def backup_sources(self) -> tuple[BackupSource, ...]:
-        """What each store tells its backups about itself."""
+        """Facts about each store that its backups need."""
         return tuple(store.backup_source for store in (self.postgres, self.redis, self.nats) if store)
 
 
@@ -51,7 +51,7 @@ def build_stores(
     Args:
         stack: The stack's settings and secrets.
         surroundings: The stack around the stores.
-        flows: What the services send to and take from the message queue.
+        flows: Subjects that the services publish and consume.
         opts: Options of every component.
     """
     postgres = Postgres.optional(POSTGRES_HOST, PostgresArgs.of(stack, surroundings), opts)

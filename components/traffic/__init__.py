@@ -1,1 +1,1 @@
-"""Who may talk to whom: the service graph and what is derived from it."""
+"""Allowed traffic: the service graph and what is derived from it."""

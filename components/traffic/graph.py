@@ -1,4 +1,4 @@
-"""Who may call whom. Declared once by the services; NetworkPolicies, and all else about traffic, derive from it."""
+"""Service graph: allowed calls, declared once by the services. NetworkPolicies and the mesh's rules derive from it."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Observer:
     Attributes:
         name: Name of the pods, such as prometheus.
         port: TCP port of the pods.
-        scrapes: What they read.
+        scrapes: Metrics that they read.
         calls: Names of those that they call, on the callee's own port.
         reads_api_server: Whether they ask the API server.
         answers_api_server: Whether the API server passes requests on to them (`altlas status`).
@@ -100,7 +100,7 @@ class Store:
 
 
 class ServiceDeclaration(Protocol):
-    """What a service declares about its traffic."""
+    """Declaration of a service about its traffic."""
 
     @property
     def service_name(self) -> str:
@@ -121,7 +121,7 @@ class ServiceDeclaration(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class MessageFlow:
-    """What a service sends to and takes from the message queue.
+    """Subjects of the message queue that a service publishes and consumes.
 
     Attributes:
         service: Name of the service.
@@ -187,11 +187,11 @@ class ServiceGraph:
         return tuple(sorted(scrape for observer in self.observers.values() for scrape in observer.scrapes))
 
     def scrapes_of(self, target: str) -> tuple[Scrape, ...]:
-        """Who reads the metrics of `target`, and on which port."""
+        """Readers of the metrics of `target`, with the port."""
         return tuple(scrape for scrape in self.scrapes if scrape.target == target)
 
     def scrapes_by(self, scraper: str) -> tuple[Scrape, ...]:
-        """Whose metrics `scraper` reads, and on which port."""
+        """Targets whose metrics `scraper` reads, with the port."""
         return tuple(scrape for scrape in self.scrapes if scrape.scraper == scraper)
 
     def internet_ports_of(self, name: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Backup and restore-test pods as the service graph sees them, and what a store tells them about itself."""
+"""Backup and restore-test pods as the service graph sees them, and the facts about a store that they need."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ BACKUP_COMPONENT = "backup"
 
 @dataclass(frozen=True, kw_only=True)
 class BackupSource:
-    """What the backups of a store need to know about it.
+    """Facts about a store that its backups need.
 
     Attributes:
         name: Name of the store.
@@ -23,7 +23,7 @@ class BackupSource:
         storage_class: StorageClass of the volume, or None for the cluster's default.
         environment: How backups reach the store, without secrets.
         secrets: Secret variables of the backups.
-        restore_secrets: Secret variables that a restore needs beside them. They lie in the Secret; no CronJob has them.
+        restore_secrets: Secret variables that a restore needs in addition. They lie in the Secret; no CronJob has them.
         parts: Databases or streams to back up; all when empty.
     """
 

@@ -61,10 +61,10 @@ class IngressController:
 
 
 def service_policy(name: str, graph: ServiceGraph, controller: IngressController) -> dict[str, Any]:
-    """Spec of one service, observer or job: callers and scrapers in; callees, targets, DNS and what is declared out.
+    """Spec of one service, observer or job: callers and scrapers in; callees, targets, DNS and declared peers out.
 
     The kubelet's probes need no rule outside a mesh: Kubernetes always lets a node reach its own pods. In a mesh the
-    pods' own port stays open beside the tunnel's, for probes and for the time in which pods enter the mesh.
+    pods' own port stays open in addition to the tunnel's, for probes and for the time in which pods enter the mesh.
     """
     return {
         "podSelector": {"matchLabels": graph.selector_of(name)},
@@ -86,7 +86,7 @@ def peers_policy(
         pods: Labels of the pods.
         callers: Labels of pods, and the ports that these may reach.
         callees: Labels of pods, and the ports on which these may be reached; DNS comes with the first.
-        further: Ingress rules beside those of the callers, such as those of monitoring.
+        further: Ingress rules in addition to those of the callers, such as those of monitoring.
     """
     ingress = [
         {"from": [own_pods(labels) for labels in peers], "ports": tcp_ports(*ports)}
@@ -155,7 +155,7 @@ def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
 
 
 def _surroundings(name: str, graph: ServiceGraph, controller: IngressController) -> list[Rule]:
-    """Egress to what is no pod of the stack: the internet, the API server and the ingress controller."""
+    """Egress to peers outside the stack: the internet, the API server and the ingress controller."""
     rules: list[Rule] = []
     if ports := graph.internet_ports_of(name):
         block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.private_ranges]}}

@@ -1,4 +1,4 @@
-"""Who watches whom: the pods of monitoring as the service graph sees them. Policies, mesh and proof derive from it."""
+"""Pods of monitoring as the service graph sees them. Policies, mesh and proof derive from it."""
 
 from collections.abc import Iterator
 
@@ -38,7 +38,7 @@ GRAFANA, GRAFANA_PORT = "grafana", 3000
 REDIS_METRICS_PORT = 9121
 NATS_METRICS_PORT = 7777
 BACKUP_METRICS_PORT = 9240
-"""Port of the exporter that shows what dumps and drills came to; the names are in `backup.metrics`."""
+"""Port of the exporter of backup and restore-test results; the names are in `backup.metrics`."""
 
 
 def scraper_of(platform: PlatformSettings) -> str | None:
@@ -71,7 +71,7 @@ def _logs(platform: PlatformSettings) -> Iterator[Observer]:
 
 
 def takes_metrics(platform: PlatformSettings) -> bool:
-    """Whether there is a Prometheus of the stack's own, which takes the metrics that services send."""
+    """Return whether there is a Prometheus of the stack's own, which takes the metrics that services send."""
     return platform.prometheus is not None and platform.prometheus.is_managed
 
 
@@ -133,7 +133,7 @@ def _prometheus(platform: PlatformSettings, *, managed: bool) -> Observer:
 
 
 def _exporting(platform: PlatformSettings) -> dict[str, int]:
-    """Who exports metrics in both modes, and on which port of their pods."""
+    """Exporters in both modes, with the port of their pods."""
     services = {name: each.port for name, each in platform.services.by_name().items() if each.metrics}
     return {
         **services,

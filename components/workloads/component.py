@@ -1,4 +1,4 @@
-"""Base of the components that register Kubernetes objects, and what each of them needs to know of its stack."""
+"""Base of the components that register Kubernetes objects, and the facts of a stack that each of them needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from components.workloads.stateful import stateful_options
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What a component needs to know of the stack around it. The composition makes it once, for all components.
+    """Facts of a stack that every component in it needs. The composition makes it once, for all components.
 
     Attributes:
         namespace: Name of the namespace.

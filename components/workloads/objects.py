@@ -1,7 +1,7 @@
 """Kubernetes objects as manifests. Each kind is written out here and nowhere else, as a pure function.
 
 Kinds that are no workload's stand where they belong: Namespace and admission policies in `platform`, ingress kinds in
-`traffic.routes`. Custom resources stand beside the component that needs them.
+`traffic.routes`. Custom resources stand in the folder of the component that needs them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class CronJobArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class JobArgs:
-    """How long a Job may take and how often it is tried.
+    """Deadline and retries of a Job.
 
     Attributes:
         deadline_seconds: Time after which it has failed.
@@ -64,7 +64,7 @@ def service_account(metadata: Metadata) -> Manifest:
 
 
 def role(metadata: Metadata, rules: Sequence[Mapping[str, Any]]) -> Manifest:
-    """What a ServiceAccount may ask the API server for, in its own namespace."""
+    """Requests to the API server that a ServiceAccount may make, in its own namespace."""
     return {"apiVersion": f"{RBAC_GROUP}/v1", "kind": "Role", "metadata": metadata, "rules": list(rules)}
 
 
@@ -106,7 +106,7 @@ def service(metadata: Metadata, ports: Mapping[str, int], spec: Mapping[str, Any
 
 
 def network_policy(metadata: Metadata, spec: Mapping[str, Any]) -> Manifest:
-    """Who may reach pods, and whom they may reach. `traffic.network_policy` makes the spec."""
+    """Allowed traffic to and from pods. `traffic.network_policy` makes the spec."""
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 

@@ -23,7 +23,7 @@ class PodArgs:
         version: Release of the program, for the version label.
         user: Numeric user of all containers, who also owns the volumes.
         containers: Containers, see `container`.
-        volumes: Volumes beside the claims.
+        volumes: Volumes besides the claims.
         grace_period_seconds: Time from the decision to end a pod until it is killed.
         apart: Whether two of these pods must never run on one node. Servers that elect a leader must not: one lost node
             would take the majority with it, and a pod that waits for a node is better than that.
@@ -76,7 +76,7 @@ def pod_template(
 
 
 def token(*, used: bool) -> dict[str, bool]:
-    """Whether pods get the API server's token of their ServiceAccount."""
+    """Say whether pods get the API server's token of their ServiceAccount."""
     return {"automountServiceAccountToken": used}
 
 
@@ -116,7 +116,7 @@ def spread(
 def with_scratch(
     containers: Sequence[Mapping[str, Any]], volumes: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """The containers of a pod, the first of which may fill the pod's scratch directories beside its own share.
+    """The containers of a pod, the first of which may fill the pod's scratch directories in addition to its own share.
 
     The kubelet evicts a pod that uses more disk than its containers may together, scratch directories included.
     """

@@ -110,7 +110,7 @@ class PodSet:
         return objects.service(self.metadata(self.headless), ports, spec)
 
     def disruption_budget(self) -> Manifest:
-        """How many pods an eviction may take at a time."""
+        """Limit of evictions at a time."""
         return objects.disruption_budget(self.metadata(), self.selector)
 
     def network_policy(
@@ -119,11 +119,11 @@ class PodSet:
         callees: Sequence[tuple[Mapping[str, str], Sequence[int]]],
         further: Sequence[Mapping[str, Any]] = (),
     ) -> Manifest:
-        """Who may reach the pods and whom they may reach, see `peers_policy`."""
+        """Allowed traffic to and from the pods, see `peers_policy`."""
         return objects.network_policy(self.metadata(), peers_policy(self.selector, callers, callees, further))
 
     def declared_policy(self, graph: ServiceGraph, controller: IngressController) -> Manifest:
-        """Who may reach the pods and whom they may reach: exactly what the service graph says of their name."""
+        """Allowed traffic to and from the pods: exactly what the service graph says of their name."""
         return objects.network_policy(self.metadata(), service_policy(self.name, graph, controller))
 
     def pod_template(self, args: PodArgs) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from components.services import SERVICES, message_flows
 from components.settings import PlatformSettings
 from components.settings.nats import NatsSettings
 from components.stores.nats import configuration, objects
+from components.stores.nats.scripts import START_SERVER
 from tests.support.loopback import Process, addresses, answers, fresh, platform_settings, program, wait_until
 
 PASSWORDS = {
@@ -74,7 +75,7 @@ def write_files(folder: Path, platform: PlatformSettings, hosts: tuple[str, ...]
     (own / "nats.conf").write_text(configuration.server_configuration(nats, place))
     flows = message_flows(SERVICES)
     (own / "accounts.conf").write_text(configuration.accounts_file(nats, flows, PASSWORDS))
-    (own / "start.sh").write_text(objects.START)
+    (own / "start.sh").write_text(START_SERVER)
     (own / "routes.conf").write_text(configuration.routes_file(hosts, PASSWORDS[configuration.CLUSTER_USER]))
     return own / "nats.conf"
 

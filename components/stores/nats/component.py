@@ -32,10 +32,10 @@ class NatsArgs:
     Attributes:
         surroundings: The stack around it.
         settings: Settings of NATS.
-        flows: What the services publish and consume.
+        flows: Subjects that the services publish and consume.
         passwords: Passwords of each service that has a user, by service.
         internal: Secret from which the passwords of all other users are derived.
-        exporter: Settings of the exporter beside each server, or None without monitoring.
+        exporter: Settings of the exporter in the pod of each server, or None without monitoring.
     """
 
     surroundings: Surroundings
@@ -70,7 +70,7 @@ class Nats(ObjectComponent):
     Attributes:
         url_of: Secret address for each service that has a user, by service.
         environment: Secret variables by service.
-        backup_source: What backups need to know.
+        backup_source: Facts that backups need.
     """
 
     url_of: Mapping[str, pulumi.Output[str]]

@@ -1,7 +1,7 @@
 """Configuration of the NATS servers: pure functions of the settings. Tests feed the very same texts to real servers.
 
 `nats.conf` goes to a ConfigMap and holds no password. `accounts.conf` and `routes.conf` hold them and go to a Secret;
-both lie beside `nats.conf`, which includes them.
+both lie in the folder of `nats.conf`, which includes them.
 """
 
 import base64
@@ -40,7 +40,7 @@ _INBOX = "_INBOX.>"
 
 @dataclass(frozen=True, kw_only=True)
 class NatsPlace:
-    """Where a server listens and keeps its files. The defaults are those of the pods; tests have others.
+    """Address and folders of a server. The defaults are those of the pods; tests have others.
 
     Attributes:
         host: Address to listen on.
@@ -93,7 +93,7 @@ def server_configuration(settings: NatsSettings, place: NatsPlace) -> str:
 
 
 def routes_file(servers: Sequence[str], password: str) -> str:
-    """How the servers of a cluster find and know each other."""
+    """Routes between the servers of a cluster, with their password."""
     routes = (f'  "nats-route://{CLUSTER_USER}:{password}@{server}:{ROUTE_PORT}"' for server in servers)
     return _text((f'authorization {{ user: {CLUSTER_USER}, password: "{password}" }}', "routes: [", *routes, "]"))
 
@@ -171,7 +171,7 @@ def _service_permissions(flow: MessageFlow, streams: Sequence[StreamSettings]) -
             publish += [f"$JS.API.CONSUMER.CREATE.{own}.>", f"$JS.ACK.{own}.>"]
     return {
         "publish": {"allow": publish} if publish else {"deny": [">"]},
-        # Members of the queue group share the messages; nobody may read along beside it.
+        # Members of the queue group share the messages; no other subscriber may read them.
         "subscribe": {"allow": [_INBOX, *(f"{subject} {flow.service}" for subject in flow.consumes)]},
     }
 

@@ -13,6 +13,7 @@ from components.settings.nats import NatsSettings
 from components.settings.prometheus import ExporterSettings
 from components.stores.exporters import nats_exporter
 from components.stores.nats import configuration
+from components.stores.nats.scripts import APPLY_STREAMS, START_SERVER
 from components.traffic.graph import MessageFlow
 from components.traffic.jobs import BackupSource
 from components.traffic.network_policy import scrape_rules
@@ -23,7 +24,6 @@ from components.workloads.objects import DATA_VOLUME, JobArgs, job
 from components.workloads.passwords import (
     PASSWORD_MOUNT,
     PASSWORDS_FOLDER,
-    READ_PASSWORDS,
     derived_password,
     password_output,
     password_volume,
@@ -53,40 +53,6 @@ _INTERNAL_USERS = (
 )
 _STREAMS_PASSWORD_KEY = "NATS_PASSWORD"  # noqa: S105  # the name of a key in a Secret
 
-START = """\
-#!/bin/sh
-# Starts the server, and lets it read its users again when they change. The kubelet swaps the mounted file and tells
-# nobody. A file that the server refuses changes nothing: it says so in its log and goes on with the users of before.
-set -eu
-users="$CONFIGURATION/accounts.conf"
-# Read before the server reads them, so that no change in between is missed.
-taken=$(cat "$users")
-follow() {
-    while sleep "${FOLLOW_SECONDS:-5}"; do
-        found=$(cat "$users") || continue
-        if [ "$found" = "$taken" ]; then continue; fi
-        if nats-server --signal "reload=$RUN/nats.pid"; then taken=$found; fi
-    done
-}
-follow &
-exec nats-server --config "$CONFIGURATION/nats.conf"
-"""
-
-APPLY_STREAMS = f"""\
-#!/bin/sh
-# Makes every declared stream and changes those that differ. Removes none: what is declared no longer keeps its data.
-set -eu
-{READ_PASSWORDS}for file in "$CONFIGURATION"/*.json; do
-    name=$(basename "$file" .json)
-    if nats stream info "$name" --json >/dev/null 2>&1; then
-        nats stream edit "$name" --config "$file" --force >/dev/null
-    else
-        nats stream add "$name" --config "$file" >/dev/null
-    fi
-    echo "stream $name is as declared"
-done
-"""
-
 
 def servers(surroundings: Surroundings) -> PodSet:
     """The servers, under the name that services know."""
@@ -99,7 +65,7 @@ def streams(surroundings: Surroundings) -> PodSet:
 
 
 def url(user: str, password: str) -> str:
-    """How a user reaches NATS, the same with one server and with several."""
+    """Address of NATS for a user, the same with one server and with several."""
     return f"nats://{user}:{password}@{NATS}:{configuration.PORT}"
 
 
@@ -125,7 +91,7 @@ def streams_secret_content(passwords: Mapping[str, str]) -> dict[str, str]:
 
 
 def backup_source(nats: NatsSettings, internal: pulumi.Output[str]) -> BackupSource:
-    """How backups reach the servers."""
+    """Access of backups."""
     return BackupSource(
         name=NATS,
         # The snapshot of all streams, and the server of a restore test that restores them.
@@ -139,7 +105,7 @@ def backup_source(nats: NatsSettings, internal: pulumi.Output[str]) -> BackupSou
 
 def configuration_content(nats: NatsSettings) -> dict[str, str]:
     """Content of the ConfigMap of the servers."""
-    return {"nats.conf": configuration.server_configuration(nats, _PLACE), "start.sh": START}
+    return {"nats.conf": configuration.server_configuration(nats, _PLACE), "start.sh": START_SERVER}
 
 
 def streams_content(nats: NatsSettings) -> dict[str, str]:
@@ -179,7 +145,7 @@ def stateful_set(
 ) -> Manifest:
     """The servers."""
     config_map = objects.configuration_name(configuration_content(nats))
-    # One directory, because a file can include only what lies beside it.
+    # One directory, because a file can include only files of its own folder.
     sources = [{"configMap": {"name": config_map}}, *({"secret": {"name": name}} for name in (USERS, secret))]
     pod = PodArgs(
         version=nats.image.tag,

@@ -73,7 +73,7 @@ class Postgres(ObjectComponent):
     Attributes:
         url_of: Secret address for each service that has a database, by service.
         environment: Secret variables by service.
-        backup_source: What backups need to know.
+        backup_source: Facts that backups need.
     """
 
     url_of: Mapping[str, pulumi.Output[str]]

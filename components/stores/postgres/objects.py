@@ -27,7 +27,7 @@ from components.workloads.pod_set import PodSet
 
 BACKUP_ROLE = "backup"
 RESTORE_ROLE = "restore"
-"""Makes databases and works as their owners; only a restore that somebody asks for gets its password."""
+"""Makes databases and works as their owners; only a requested restore gets its password."""
 
 HOME_DATABASE = "platform"
 """Empty database that the operator makes first; the dumps ask there what other databases there are."""
@@ -64,7 +64,7 @@ def login_of(role: str, *, second: bool) -> str:
 
 
 def host_based_authentication(postgres: PostgresSettings) -> list[str]:
-    """Who may connect to which database: each role to its own, the backup to each of them, nobody to anything else.
+    """Rules of pg_hba.conf: each role connects to its own, the backup to each of them, nobody to anything else.
 
     The operator's own rules (its replicas by certificate, itself by socket) come before these. CloudNativePG has no
     field for the grants of a database, and a new database lets every role connect; these rules hold for databases that
@@ -173,7 +173,7 @@ _ARCHIVING = {
 
 
 def _address() -> dict[str, Any]:
-    # The operator makes it of this and points it at whoever is primary, so no selector of ours can lag behind.
+    # The operator makes it of this and points it at the primary, so no selector of ours can lag behind.
     return {
         "selectorType": "rw",
         "updateStrategy": "patch",
@@ -209,7 +209,7 @@ def database(name: str, pods: PodSet, limit: int) -> Manifest:
 
 
 def network_policy(postgres: PostgresSettings, surroundings: Surroundings) -> Manifest:
-    """Who may connect to the servers, and whom they call: each other, the API server and DNS."""
+    """Allowed traffic: callers and the operator in; each other, the API server and DNS out."""
     graph, own = surroundings.graph, own_pods(postgres_pod_labels())
     operator = pods_elsewhere(postgres.operator_namespace, {"app.kubernetes.io/name": "cloudnative-pg"})
     callers = [own_pods(graph.selector_of(name)) for name in graph.callers_of(POSTGRES)]
@@ -235,7 +235,7 @@ def network_policy(postgres: PostgresSettings, surroundings: Surroundings) -> Ma
 def backup_source(
     postgres: PostgresSettings, backup_password: pulumi.Output[str], restore_password: pulumi.Output[str]
 ) -> BackupSource:
-    """How backups reach the servers."""
+    """Access of backups."""
     return BackupSource(
         name=POSTGRES,
         # The server of a restore test lives there, so it must hold the largest database once more.
@@ -255,7 +255,7 @@ def backup_source(
 
 
 def url(database_name: str, password: str, *, second: bool) -> str:
-    """How a service reaches its database; see `environment`."""
+    """Address of the database of a service; see `environment`."""
     options = f"&options={urllib.parse.quote(_works_as(database_name))}" if second else ""
     login = login_of(database_name, second=second)
     return f"postgresql://{login}:{password}@{POSTGRES_HOST}:{POSTGRES_PORT}/{database_name}?sslmode=require{options}"
@@ -268,7 +268,7 @@ def _works_as(role: str) -> str:
 def environment(
     database_name: str, password: pulumi.Input[str], *, second: bool = False
 ) -> Mapping[str, pulumi.Input[str]]:
-    """How a service reaches its database, under every name that is documented or read by the code.
+    """Variables with the database of a service, under every name that is documented or read by the code.
 
     Args:
         database_name: The database, and the role that owns it.

@@ -53,7 +53,7 @@ class WriteAheadLogArgs:
 
 
 class WriteAheadLog(ObjectComponent):
-    """Where the operator's plugin keeps the log, and when it makes base backups. Does not own either's content."""
+    """Object store of the operator's plugin, and schedule of its base backups. Does not own their content."""
 
     def __init__(self, name: str, args: WriteAheadLogArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("alt-las:shared:WriteAheadLog", name, args.surroundings, opts)
@@ -69,7 +69,7 @@ class WriteAheadLog(ObjectComponent):
 
 
 def object_store(args: WriteAheadLogArgs, metadata: Mapping[str, Any], secret: str) -> Manifest:
-    """Where the operator's Barman Cloud plugin keeps base backups and the write-ahead log."""
+    """Object store in which the operator's Barman Cloud plugin keeps base backups and the write-ahead log."""
     credentials = {
         name: {"name": secret, "key": key}
         for name, key in (("accessKeyId", "ACCESS_KEY_ID"), ("secretAccessKey", "ACCESS_SECRET_KEY"))

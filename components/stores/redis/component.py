@@ -25,7 +25,7 @@ class RedisArgs:
         settings: Settings of Redis.
         caller: Passwords of the service that has a user of its own.
         internal: Secret from which the passwords of all other users are derived.
-        exporter: Settings of the exporter beside each server, or None without monitoring.
+        exporter: Settings of the exporter in the pod of each server, or None without monitoring.
     """
 
     surroundings: Surroundings
@@ -58,7 +58,7 @@ class Redis(ObjectComponent):
     Attributes:
         url: Secret address for the service that has a user of its own.
         environment: Secret variables by service.
-        backup_source: What backups need to know.
+        backup_source: Facts that backups need.
     """
 
     url: pulumi.Output[str]

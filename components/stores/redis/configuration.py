@@ -38,12 +38,12 @@ ACL_RULES: Mapping[str, str] = {
     # Tells its own server to read the users again, see `redis_scripts.FOLLOW_USERS`.
     "keeper": "resetkeys resetchannels -@all +ping +acl|load",
 }
-"""What each user may do, as Redis 6.2 and later write it. The user `default`, whom everybody is, is off."""
+"""Permissions of each user, as Redis 6.2 and later write them. The user `default` is off."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedisPlace:
-    """Where a server finds what it needs. The defaults are those of the pods; tests have others.
+    """Folders and addresses of a server. The defaults are those of the pods; tests have others.
 
     Attributes:
         bind: Addresses to listen on, as redis.conf writes them.
@@ -59,7 +59,7 @@ class RedisPlace:
 
 
 def server_configuration(settings: RedisSettings, place: RedisPlace) -> str:
-    """What is the same for every server. What differs (whom to follow, its own name) the start script adds."""
+    """Configuration of every server. The start script adds what differs: the primary to follow, its own name."""
     lines = (
         f"bind {place.bind}",
         f"port {PORT}",
@@ -93,7 +93,7 @@ def server_configuration(settings: RedisSettings, place: RedisPlace) -> str:
 
 
 def sentinel_configuration(place: RedisPlace) -> str:
-    """What every sentinel is told about itself, before it hears of the primary."""
+    """Configuration of every sentinel, before the lines about the primary."""
     return _text(
         (
             f"bind {place.bind}",
@@ -107,7 +107,7 @@ def sentinel_configuration(place: RedisPlace) -> str:
 
 
 def sentinel_primary_configuration(settings: RedisSettings) -> str:
-    """What every sentinel is told about the primary, after it was told where that is."""
+    """Configuration of every sentinel about the primary, after the line with its address."""
     sentinel = settings.sentinel
     return _text(
         (

@@ -65,7 +65,7 @@ def proxies(surroundings: Surroundings) -> PodSet:
 
 
 def url(password: str) -> str:
-    """How api-gateway reaches Redis, the same with one server and with several."""
+    """Address of Redis for api-gateway, the same with one server and with several."""
     return f"redis://{CALLER}:{password}@{REDIS}:{PORT}"
 
 
@@ -92,7 +92,7 @@ def secret_content(internal: str) -> dict[str, str]:
 
 
 def backup_source(redis: RedisSettings, pods: PodSet, internal: pulumi.Output[str]) -> BackupSource:
-    """How backups reach the servers: a replica is dumped, and restores go to the address of the primary."""
+    """Access of backups: they read a replica, and restores go to the address of the primary."""
     hosts = pods.hosts(redis.replicas) if redis.is_replicated else (REDIS,)
     return BackupSource(
         name=REDIS,
@@ -151,7 +151,7 @@ def _callers(graph: ServiceGraph, called: str = REDIS) -> list[Mapping[str, str]
 def stateful_set(
     redis: RedisSettings, surroundings: Surroundings, secret: pulumi.Input[str], exporter: ExporterSettings | None
 ) -> Manifest:
-    """The servers, each with a sentinel beside it where there are several."""
+    """The servers, each with a sentinel in its pod where there are several."""
     objects = servers(surroundings)
     containers = [_server(redis, surroundings)]
     if redis.is_replicated:
@@ -265,7 +265,7 @@ def _sentinel(redis: RedisSettings, surroundings: Surroundings) -> dict[str, Any
                     "failureThreshold": 3,
                 },
                 "livenessProbe": {**is_open, "failureThreshold": 6},
-                # It stays until the server beside it has handed over.
+                # It stays until the server in its pod has handed over.
                 "lifecycle": {"preStop": {"sleep": {"seconds": 25}}},
             },
         )

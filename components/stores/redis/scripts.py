@@ -1,6 +1,6 @@
-"""How a Redis pod starts, hands over and answers probes: shell scripts, the same for every stack and every test.
+"""Start, failover and probes of a Redis pod: shell scripts, the same for every stack and every test.
 
-They read their surroundings from the environment: SELF (own host name), FIRST (host of the first server), PEERS (hosts
+They read their settings from the environment: SELF (own host name), FIRST (host of the first server), PEERS (hosts
 of all servers, separated by spaces; empty for a single server), DATA, CONFIGURATION, QUORUM, USERS (file of the users)
 and PASSWORDS_DIR (directory of the files REDIS_REPLICATION_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_HEALTH_PASSWORD and
 REDIS_KEEPER_PASSWORD).

@@ -1,0 +1,41 @@
+"""Start of a NATS server and the Job that makes the streams: shell scripts, the same for every stack and every test.
+
+They read their settings from the environment: CONFIGURATION (folder of the files), RUN (folder of the process
+identifier) and PASSWORDS_DIR (folder of the passwords).
+"""
+
+from components.workloads.passwords import READ_PASSWORDS
+
+START_SERVER = """\
+#!/bin/sh
+# Starts the server, and lets it read its users again when they change. The kubelet swaps the mounted file and tells
+# nobody. A file that the server refuses changes nothing: it says so in its log and goes on with the users of before.
+set -eu
+users="$CONFIGURATION/accounts.conf"
+# Read before the server reads them, so that no change in between is missed.
+taken=$(cat "$users")
+follow() {
+    while sleep "${FOLLOW_SECONDS:-5}"; do
+        found=$(cat "$users") || continue
+        if [ "$found" = "$taken" ]; then continue; fi
+        if nats-server --signal "reload=$RUN/nats.pid"; then taken=$found; fi
+    done
+}
+follow &
+exec nats-server --config "$CONFIGURATION/nats.conf"
+"""
+
+APPLY_STREAMS = f"""\
+#!/bin/sh
+# Makes every declared stream and changes those that differ. Removes none: what is declared no longer keeps its data.
+set -eu
+{READ_PASSWORDS}for file in "$CONFIGURATION"/*.json; do
+    name=$(basename "$file" .json)
+    if nats stream info "$name" --json >/dev/null 2>&1; then
+        nats stream edit "$name" --config "$file" --force >/dev/null
+    else
+        nats stream add "$name" --config "$file" >/dev/null
+    fi
+    echo "stream $name is as declared"
+done
+"""
