@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.settings import PlatformSettings
+from components.settings.postgres import DatabasesSettings
+from components.settings.secrets import password_key
+from components.settings.services import ServicesSettings, short_name
 from components.settings.workload import QuantitySettings
 
 NAMES = ("postgres-db", "redis", "nats")
@@ -30,7 +33,6 @@ _POSTGRES_FACTS = QuantitySettings(cpu="1", memory="1Gi")
 """Limits where a stack has no such store (original manifests, section 2)."""
 
 _DEFAULT_IMAGES = {"postgres": "postgres:18.4-alpine", "redis": "redis:8.10.1-alpine", "nats": "nats:2.15.1-alpine"}
-_DATABASES = {"segmentation-service": "segmentation", "archive-service": "archive"}
 _ROLES_SCRIPT = """\
 set -eu
 make() {
@@ -75,8 +77,8 @@ def stores(platform: PlatformSettings) -> dict[str, dict[str, Any]]:
 
 def configurations(platform: PlatformSettings) -> dict[str, dict[str, str]]:
     """Files of the stores; their secrets come from .env when compose reads them."""
-    users = {"runner-service": "natsRunnerPassword", "archive-service": "natsArchivePassword"}
-    nats = "\n".join(f'    {{user: "{user}", password: "{variable(key)}"}}' for user, key in users.items())
+    users = {user: variable(password_key("nats", user)) for user in ServicesSettings.with_store("nats")}
+    nats = "\n".join(f'    {{user: "{user}", password: "{password}"}}' for user, password in users.items())
     return {
         "postgres-roles": {"content": _roles_script(platform)},
         "redis-users": {
@@ -149,22 +151,18 @@ def _nats(platform: PlatformSettings) -> dict[str, Any]:
 
 
 def _role_variables() -> dict[str, str]:
-    return {
-        "SEGMENTATION_PASSWORD": "postgresSegmentationPassword",
-        "ARCHIVE_PASSWORD": "postgresArchivePassword",
-    }
+    """Key of the password by the variable that carries it into the database's container."""
+    services = ServicesSettings.with_store("postgres")
+    return {_role_variable(service): password_key("postgres", service) for service in services}
+
+
+def _role_variable(service: str) -> str:
+    return f"{short_name(service).upper()}_PASSWORD"
 
 
 def _roles_script(platform: PlatformSettings) -> str:
-    names = (
-        {service: each.name for service, each in platform.postgres.databases.by_service().items()}
-        if platform.postgres
-        else _DATABASES
-    )
-    calls = [
-        f'make {names["segmentation-service"]} "$$SEGMENTATION_PASSWORD"',
-        f'make {names["archive-service"]} "$$ARCHIVE_PASSWORD"',
-    ]
+    databases = (platform.postgres.databases if platform.postgres else DatabasesSettings()).by_service()
+    calls = [f'make {each.name} "$${_role_variable(service)}"' for service, each in databases.items()]
     return _ROLES_SCRIPT + "\n".join(calls) + "\n"
 
 

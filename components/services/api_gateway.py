@@ -9,7 +9,6 @@ class ApiGateway(Service[ApiGatewaySettings]):
 
     service_name = "api-gateway"
     component = "gateway"
-    stores = ("redis",)
     calls = ("segmentation-service", "runner-service", "archive-service", "ai-orchestrator")
     service_port = 80
     writable_paths = ("/app/logs", "/tmp")  # noqa: S108  # mount paths inside the container

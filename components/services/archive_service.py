@@ -9,7 +9,6 @@ class ArchiveService(Service[ArchiveServiceSettings]):
 
     service_name = "archive-service"
     component = "archive"
-    stores = ("postgres", "nats")
     consumes = ("last.files",)
     writable_paths = ("/app/logs", "/tmp")  # noqa: S108  # mount paths inside the container
 

@@ -12,7 +12,6 @@ class RunnerService(Service[RunnerServiceSettings]):
 
     service_name = "runner-service"
     component = "runner"
-    stores = ("nats",)
     publishes = ("last.files",)
     calls = ("ai-orchestrator",)
     writable_paths = ("/data/alt", "/data/last", "/data/artifacts", "/tmp")  # noqa: S108  # mount paths

@@ -9,7 +9,6 @@ class SegmentationService(Service[SegmentationServiceSettings]):
 
     service_name = "segmentation-service"
     component = "segmentation"
-    stores = ("postgres",)
     calls = ("ai-orchestrator",)
     # The code opens a log file in its working directory when it is imported, so it starts in a writable one.
     working_directory = "/app/run"

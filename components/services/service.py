@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import pulumi
 
 from components.settings import PlatformSettings, ServiceSettings
+from components.settings.services import ServicesSettings
 from components.settings.workload import AutoscalingSettings
 from components.stack.configuration import StackConfiguration
 from components.traffic.graph import MessageFlow
@@ -48,7 +49,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
         service_name: Kubernetes name, also the key in the stack file.
         component: Role in the platform, the value of `app.kubernetes.io/component`.
         calls: Names of the services that its code calls.
-        stores: Names of the stores that its code, or its documentation, calls.
+        stores: Names of the stores that its code, or its documentation, calls; its settings class declares them.
         publishes: Subjects of the message queue that it publishes, or is documented to.
         consumes: Subjects of the message queue that its pods consume together.
         service_port: Port under which others reach it, where it is not the container's own.
@@ -72,6 +73,10 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
     reaches_internet: ClassVar[bool] = False
 
     url: pulumi.Output[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.stores = ServicesSettings.types()[cls.service_name].stores
 
     def __init__(self, name: str, args: ServiceArgs[SettingsType], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"alt-las:services:{type(self).__name__}", name, None, opts)

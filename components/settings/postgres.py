@@ -2,13 +2,14 @@
 
 import re
 from fractions import Fraction
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from components.kubernetes.quantities import mebibytes
 from components.settings.base import Settings, section, setting
 from components.settings.image import ImageSettings
+from components.settings.services import ServicesSettings, short_name
 from components.settings.store import Voters
 from components.settings.workload import EphemeralStorageSettings, Memory, ResourceSettings
 
@@ -65,39 +66,39 @@ class DatabaseSettings(Settings):
     pool_size: int = setting("capacity", "Connections that one pod of the service may hold.", 5, ge=1, le=200)
 
 
-class DatabasesSettings(Settings):
-    """A database for each service that keeps rows."""
-
-    segmentation_service: DatabaseSettings = Field(
-        DatabaseSettings(name="segmentation"),
-        alias="segmentation-service",
-        description="The database of segmentation-service.",
-    )
-    archive_service: DatabaseSettings = Field(
-        DatabaseSettings(name="archive"), alias="archive-service", description="The database of archive-service."
-    )
-
+class _ByService(Settings):
     def by_service(self) -> dict[str, DatabaseSettings]:
         """The databases by the name of the service that owns each."""
         return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
 
     @model_validator(mode="after")
     def _each_has_its_own(self) -> Self:
-        if self.segmentation_service.name == self.archive_service.name:
-            raise ValueError(
-                f"both services have the database {self.archive_service.name!r}; give each a name of its own, so that "
-                "neither can read the other's rows"
-            )
-        for one, other in (
-            (self.segmentation_service, self.archive_service),
-            (self.archive_service, self.segmentation_service),
-        ):
-            if other.name == f"{one.name}_2":
+        names = [database.name for database in self.by_service().values()]
+        for name in names:
+            if names.count(name) > 1:
                 raise ValueError(
-                    f"the name {other.name!r} is that of the second role of {one.name!r}, so one service would be the "
-                    "other; give it another name"
+                    f"both services have the database {name!r}; give each a name of its own, so that neither can read "
+                    "the other's rows"
+                )
+            if f"{name}_2" in names:
+                raise ValueError(
+                    f"the name '{name}_2' is that of the second role of {name!r}, so one service would be the other; "
+                    "give it another name"
                 )
         return self
+
+
+def _database_of(service: str) -> tuple[type[DatabaseSettings], Any]:
+    default = DatabaseSettings(name=short_name(service))
+    return DatabaseSettings, Field(default, alias=service, description=f"The database of {service}.")
+
+
+_FIELDS: Any = {each.replace("-", "_"): _database_of(each) for each in ServicesSettings.with_store("postgres")}
+_OF_SERVICES: Any = create_model("_OfServices", __base__=_ByService, **_FIELDS)
+
+
+class DatabasesSettings(_OF_SERVICES, _ByService):
+    """A database for each service that keeps rows."""
 
 
 class PostgresSettings(Settings):

@@ -5,6 +5,10 @@ Each is a `secure:` key of its own in the stack file, beside `alt-las:platform`,
 
 from dataclasses import dataclass, replace
 
+from pydantic.alias_generators import to_camel, to_pascal
+
+from components.settings.services import ServicesSettings, StoreName, short_name
+
 
 @dataclass(frozen=True, kw_only=True)
 class SecretSetting:
@@ -39,6 +43,16 @@ class SecretSetting:
         return self.generated_bytes is not None
 
 
+def password_key(store: StoreName, service: str) -> str:
+    """Configuration key of the password of a service's user in a store, such as `postgresArchivePassword`."""
+    return f"{store}{to_pascal(short_name(service))}Password"
+
+
+def database_url_key(service: str) -> str:
+    """Configuration key of the address of a service's database in a PostgreSQL that the stack does not run."""
+    return f"{to_camel(short_name(service))}DatabaseUrl"
+
+
 _SINGLE = (
     SecretSetting(
         key="apiGatewayJwtSecret",
@@ -65,31 +79,25 @@ _SINGLE = (
     SecretSetting(
         key="natsUrl",
         description="NATS with its credentials, nats://user:password@host:4222.",
-        variables={"runner-service": ("NATS_URL",), "archive-service": ("NATS_URL",)},
+        variables=dict.fromkeys(ServicesSettings.with_store("nats"), ("NATS_URL",)),
     ),
-    SecretSetting(
-        key="segmentationDatabaseUrl",
-        description="PostgreSQL database of segmentation-service with its role and password.",
-        variables={"segmentation-service": ("DATABASE_URL",)},
+    *(
+        SecretSetting(
+            key=database_url_key(service),
+            description=f"PostgreSQL database of {service} with its role and password.",
+            variables={service: ("DATABASE_URL",)},
+        )
+        for service in ServicesSettings.with_store("postgres")
     ),
-    SecretSetting(
-        key="archiveDatabaseUrl",
-        description="PostgreSQL database of archive-service with its role and password.",
-        variables={"archive-service": ("DATABASE_URL",)},
-    ),
-    SecretSetting(
-        key="postgresSegmentationPassword",
-        description="Password of segmentation-service's role in the stack's own PostgreSQL.",
-        variables={},
-        generated_bytes=32,
-        is_doubled=True,
-    ),
-    SecretSetting(
-        key="postgresArchivePassword",
-        description="Password of archive-service's role in the stack's own PostgreSQL.",
-        variables={},
-        generated_bytes=32,
-        is_doubled=True,
+    *(
+        SecretSetting(
+            key=password_key("postgres", service),
+            description=f"Password of {service}'s role in the stack's own PostgreSQL.",
+            variables={},
+            generated_bytes=32,
+            is_doubled=True,
+        )
+        for service in ServicesSettings.with_store("postgres")
     ),
     SecretSetting(
         key="postgresBackupPassword",
@@ -134,19 +142,15 @@ _SINGLE = (
         variables={},
         generated_bytes=32,
     ),
-    SecretSetting(
-        key="natsRunnerPassword",
-        description="Password of runner-service's user in the stack's own NATS.",
-        variables={},
-        generated_bytes=32,
-        is_doubled=True,
-    ),
-    SecretSetting(
-        key="natsArchivePassword",
-        description="Password of archive-service's user in the stack's own NATS.",
-        variables={},
-        generated_bytes=32,
-        is_doubled=True,
+    *(
+        SecretSetting(
+            key=password_key("nats", service),
+            description=f"Password of {service}'s user in the stack's own NATS.",
+            variables={},
+            generated_bytes=32,
+            is_doubled=True,
+        )
+        for service in ServicesSettings.with_store("nats")
     ),
     SecretSetting(
         key="natsInternalSecret",

@@ -1,6 +1,6 @@
 """Settings of the five services: what all share, and the few knobs that only one of them has."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,8 @@ from components.settings.workload import (
     ShutdownSettings,
 )
 
+Runtime = Literal["node", "rust", "python", "go"]
+StoreName = Literal["postgres", "redis", "nats"]
 LogLevel = Literal["debug", "info", "warn", "error"]
 _HIGHEST_PORT = 65535
 _LOWEST_UNPRIVILEGED_PORT = 1024
@@ -35,7 +37,15 @@ def _port(default: int) -> int:
 
 
 class ServiceSettings(Settings):
-    """What every service has: an image, resources, a number of replicas, probes and a way to end."""
+    """What every service has: an image, resources, a number of replicas, probes and a way to end.
+
+    Class attributes:
+        runtime: Runtime of its code, which decides how its image is built.
+        stores: Stores in which it has a user of its own. Their passwords, and its database, follow.
+    """
+
+    runtime: ClassVar[Runtime]
+    stores: ClassVar[tuple[StoreName, ...]] = ()
 
     image: ImageSettings = section("Which image runs.")
     port: int
@@ -83,12 +93,18 @@ class ServiceSettings(Settings):
 class ApiGatewaySettings(ServiceSettings):
     """The only service that is reached from outside (Node.js)."""
 
+    runtime = "node"
+    stores = ("redis",)
+
     port: int = _port(3000)
     log_level: LogLevel = setting("feature", "Least severe log line that is written.", "info")
 
 
 class RunnerServiceSettings(ServiceSettings):
     """Runs tasks and asks the AI orchestrator (Rust)."""
+
+    runtime = "rust"
+    stores = ("nats",)
 
     port: int = _port(8080)
     probes: RunnerProbeSettings = section("How the kubelet finds out how the service is.", RunnerProbeSettings())
@@ -100,6 +116,9 @@ class RunnerServiceSettings(ServiceSettings):
 
 class SegmentationServiceSettings(ServiceSettings):
     """Splits commands into tasks (Python)."""
+
+    runtime = "python"
+    stores = ("postgres",)
 
     port: int = _port(8000)
     probes: ModelLoadingProbeSettings = section(
@@ -138,6 +157,8 @@ class SegmentationServiceSettings(ServiceSettings):
 class AiOrchestratorSettings(ServiceSettings):
     """Runs and calls models; the only service that may call the internet (Python)."""
 
+    runtime = "python"
+
     port: int = _port(8001)
     probes: ModelLoadingProbeSettings = section(
         "How the kubelet finds out how the service is.", ModelLoadingProbeSettings()
@@ -159,6 +180,9 @@ class AiOrchestratorSettings(ServiceSettings):
 class ArchiveServiceSettings(ServiceSettings):
     """Keeps results (Go)."""
 
+    runtime = "go"
+    stores = ("postgres", "nats")
+
     port: int = _port(9000)
 
 
@@ -177,6 +201,16 @@ class ServicesSettings(Settings):
         """Settings of each service by its Kubernetes name, in the order of declaration."""
         return {str(field.alias): getattr(self, name) for name, field in type(self).model_fields.items()}
 
+    @classmethod
+    def types(cls) -> dict[str, type[ServiceSettings]]:
+        """Settings class of each service by its Kubernetes name, in the order of declaration."""
+        return {str(field.alias): cast(type[ServiceSettings], field.annotation) for field in cls.model_fields.values()}
+
+    @classmethod
+    def with_store(cls, store: StoreName) -> tuple[str, ...]:
+        """Names of the services that have a user in a store."""
+        return tuple(name for name, settings in cls.types().items() if store in settings.stores)
+
     @model_validator(mode="after")
     def _ports_are_distinct(self) -> Self:
         owners: dict[int, str] = {}
@@ -188,3 +222,8 @@ class ServicesSettings(Settings):
                 )
             owners[service.port] = name
         return self
+
+
+def short_name(service: str) -> str:
+    """Name of a service in the names of its database and its secrets: `archive` for archive-service."""
+    return service.removesuffix("-service").replace("-", "_")

@@ -7,22 +7,16 @@ from pathlib import Path
 
 from components.settings.builds import SourceBuildSettings, SourceRelease
 from components.settings.platform import PlatformSettings
+from components.settings.services import ServicesSettings
 from components.stack.problems import PLATFORM_KEY, Problem, SettingsError
 
-RUNTIME_OF: Mapping[str, str] = {
-    "api-gateway": "node",
-    "runner-service": "rust",
-    "segmentation-service": "python",
-    "ai-orchestrator": "python",
-    "archive-service": "go",
-}
+RUNTIME_OF: Mapping[str, str] = {name: settings.runtime for name, settings in ServicesSettings.types().items()}
 """Runtime by service."""
 
 SHARED_CONTEXT = "platform"
 """Name of the build context with what all images share: the folder of the Dockerfiles."""
 
 _KEY = f"{PLATFORM_KEY}.builds.fromSource"
-_OWN_ARGUMENTS: Mapping[str, Mapping[str, str]] = {"runner-service": {"BINARY": "runner-service"}}
 _SECRET_FILES = re.compile(r"\.env(\..+)?")
 _HARMLESS = (".env.example",)
 _ROOT = ("root", "0")
@@ -124,7 +118,8 @@ def build_arguments(
         "REVISION": release.revision,
         "SOURCE": platform.builds.source,
         "CREATED": release.created,
-        **_OWN_ARGUMENTS.get(service, {}),
+        # Cargo calls the program as its package.
+        **({"BINARY": service} if RUNTIME_OF[service] == "rust" else {}),
     }
 
 

@@ -9,6 +9,8 @@ import pulumi
 
 from components.settings.nats import NatsSettings
 from components.settings.prometheus import ExporterSettings
+from components.settings.secrets import password_key
+from components.settings.services import ServicesSettings
 from components.stack.configuration import Passwords, StackConfiguration
 from components.stores.nats import objects
 from components.stores.nats.configuration import PORT, user_of
@@ -16,10 +18,7 @@ from components.traffic.graph import MessageFlow
 from components.traffic.jobs import BackupSource
 from components.workloads.component import ObjectComponent, Surroundings
 
-PASSWORD_KEYS = {
-    "runner-service": "natsRunnerPassword",
-    "archive-service": "natsArchivePassword",
-}
+PASSWORD_KEYS = {each: password_key("nats", each) for each in ServicesSettings.with_store("nats")}
 """Secret with the password of each service's user."""
 
 INTERNAL_SECRET_KEY = "natsInternalSecret"  # noqa: S105  # the name of a configuration key

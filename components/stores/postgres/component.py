@@ -9,15 +9,14 @@ import pulumi
 from components.kubernetes.object import KubernetesObject, Manifest
 from components.settings.platform import ROLLOUT_SURGE
 from components.settings.postgres import PostgresSettings, connections_needed
+from components.settings.secrets import password_key
+from components.settings.services import ServicesSettings
 from components.stack.configuration import Passwords, StackConfiguration
 from components.stores.postgres import objects
 from components.traffic.jobs import BackupSource
 from components.workloads.component import ObjectComponent, Surroundings
 
-PASSWORD_KEYS = {
-    "segmentation-service": "postgresSegmentationPassword",
-    "archive-service": "postgresArchivePassword",
-}
+PASSWORD_KEYS = {each: password_key("postgres", each) for each in ServicesSettings.with_store("postgres")}
 """Secret with the password of each service's role."""
 
 RESTORE_PASSWORD_KEY = "postgresRestorePassword"  # noqa: S105  # the name of a configuration key
