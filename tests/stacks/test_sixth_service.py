@@ -76,17 +76,16 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("sixth") / "program"
     for folder in _COPIED:
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("__main__.py", "Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml"):
-        shutil.copy(ROOT / file, root / file)
+    for name in ("__main__.py", "Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml"):
+        shutil.copy(ROOT / name, root / name)
     for name, block in steps():
-        if name.endswith(".py"):
-            file = root / name
-            file.write_text(with_block(file.read_text(), block) if file.exists() else block, encoding="utf-8")
-        else:
-            file = root / name.replace("<stack>", "alpha")
+        file = root / name.replace("<stack>", "alpha")
+        if file.suffix == ".yaml":
             document = yaml.safe_load(file.read_text())
             document["config"][PLATFORM_KEY] = merged(document["config"][PLATFORM_KEY], yaml.safe_load(block))
             file.write_text(yaml.safe_dump(document))
+        else:
+            file.write_text(with_block(file.read_text(), block) if file.exists() else block, encoding="utf-8")
     return root
 
 

@@ -7,8 +7,7 @@ from components.services import SERVICES
 from components.settings.secrets import SECRETS
 from components.stack.image_build import RUNTIME_OF
 from components.stack.schema import stack_file_schema
-from components.stores.stores import declared_stores
-from components.traffic.graph import service_graph
+from components.traffic.stack_graph import stack_graph
 from policy.proof.declaration import declaration_of
 from policy.proof.reachability import prove
 from policy.stacks import load_stack
@@ -20,9 +19,7 @@ def main() -> None:
     proof = prove(stack.manifests, declaration_of(stack.platform))
     document = {
         "objects": stack.manifests,
-        "calls": sorted(
-            str(call) for call in service_graph(SERVICES, stack.platform, declared_stores(stack.platform)).calls
-        ),
+        "calls": sorted(str(call) for call in stack_graph(SERVICES, stack.platform).calls),
         "differences": [str(each) for each in proof.differences],
         "proven": sorted(map(str, proof.proven)),
         "compose": compose("alpha", stack.platform, stack.manifests)[0],
