@@ -100,7 +100,8 @@ def imported(node: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("folder", ["components", "policy/rules", "policy/pack", "cluster"])
 def test_the_program_s_environment_has_what_pulumi_runs(folder: str) -> None:
     """The program, the policy pack and the program of the addons import nothing else."""
-    files = [ROOT / "__main__.py", *(ROOT / folder).rglob("*.py")]
+    # `python -m policy.rules` is a command of the developers.
+    files = {ROOT / "__main__.py", *(ROOT / folder).rglob("*.py")} - {ROOT / "policy" / "rules" / "__main__.py"}
     modules = {module for file in files for module in imported(ast.parse(file.read_text(encoding="utf-8")))}
     distributions = packages_distributions()
     own = {path.name for path in ROOT.iterdir() if path.is_dir()}
