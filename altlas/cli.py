@@ -1,7 +1,6 @@
 """The command `altlas`: what happens around `pulumi up`. Pulumi works without it; this only adds."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -36,6 +35,9 @@ app = lazy_group(COMMANDS, RENAMED, name="altlas", add_completion=True, help=__d
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        # Takes as long to import as all the rest of the help.
+        from importlib.metadata import version  # noqa: PLC0415
+
         typer.echo(f"altlas {version('alt-las-platform')}")
         raise typer.Exit
 

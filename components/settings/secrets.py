@@ -107,7 +107,7 @@ _SINGLE = (
     ),
     SecretSetting(
         key="postgresRestorePassword",
-        description="Password of the role that restores databases; only `altlas restore` gives it to a pod.",
+        description="Password of the role that restores databases; only `altlas backup restore` gives it to a pod.",
         variables={},
         generated_bytes=32,
     ),
