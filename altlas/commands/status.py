@@ -40,7 +40,7 @@ def status(
     missing |= {each.name for each in statuses if each.operated and not each.is_ready}
     if as_json:
         document = {"stack": name, "namespace": platform.namespace, "notReady": sorted(missing)}
-        typer.echo(json.dumps({**document, **_documents(statuses, monitoring)}, indent=2))
+        typer.echo(json.dumps({**document, **as_documents(statuses, monitoring)}, indent=2))
     else:
         typer.echo(workloads_text(name, platform, statuses, kubeconfig))
         typer.echo(monitoring_text(monitoring, platform))
@@ -49,7 +49,7 @@ def status(
         raise CommandError(f"not ready: {', '.join(sorted(missing))}{problems}")
 
 
-def _documents(statuses: Sequence[WorkloadStatus], monitoring: MonitoringStatus | str) -> dict[str, object]:
+def as_documents(statuses: Sequence[WorkloadStatus], monitoring: MonitoringStatus | str) -> dict[str, object]:
     """Workloads and monitoring for programs. A simulated operator's servers have no number of ready ones."""
     workloads = [
         {

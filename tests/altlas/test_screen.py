@@ -1,13 +1,16 @@
 """What a person sees of a stack: everything that runs, also what operators make, and nothing made up."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from altlas.commands.status import as_documents
 from altlas.session.kubectl import Kubectl
 from altlas.status.custom_resources import operated_statuses
+from altlas.status.monitoring import MonitoringStatus
 from altlas.status.rollout import WorkloadStatus
 from altlas.status.table import workloads_text
 from cluster import Target
@@ -125,3 +128,22 @@ def test_nothing_is_said_of_servers_whose_operator_is_simulated() -> None:
         dataclasses.replace(operated[0], operated=True)
         == operated_statuses(Cluster(ITEMS[:1]), settings(), target("kubeconfig"))[0]
     )
+
+
+def test_programs_get_the_same_figures_as_json() -> None:
+    """A simulated operator's servers have no number of ready ones; monitoring that cannot be queried has a reason."""
+    operated = operated_statuses(Cluster(ITEMS[:1]), settings(), target("sim"))
+    document = json.loads(json.dumps(as_documents((REDIS, *operated), "not proven here: no container runs on sim")))
+    redis, database = document["workloads"]
+    assert redis == {
+        "name": "redis",
+        "kind": "StatefulSet",
+        "image": "redis:8",
+        "ready": 1,
+        "wanted": 1,
+        "nodes": ["node-1"],
+    }
+    assert (database["ready"], database["wanted"]) == (None, 3)
+    assert document["monitoring"] == {"unknown": "not proven here: no container runs on sim"}
+    known = MonitoringStatus(up=3, down=(), firing=("TargetDown",), alive=True, backup_seconds={"redis": 60.0})
+    assert as_documents((), known)["monitoring"] == dataclasses.asdict(known)
