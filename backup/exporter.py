@@ -108,7 +108,7 @@ class ApiServer:
     Args:
         address: URL of the API server.
         namespace: Namespace to look at.
-        token: File with the token, which is read anew each time, because it changes.
+        token: File with the token, which is read each time, because it changes.
         authority: File with the certificate of the authority that the API server's is from.
     """
 

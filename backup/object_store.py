@@ -124,7 +124,7 @@ class ObjectStore:
             client.download_file(self.bucket, folder + MANIFEST, str(target / MANIFEST))
             manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
             for entry in manifest["files"]:
-                # Whoever can write to the bucket must not choose where this writes.
+                # Everyone who can write to the bucket could otherwise choose where this writes.
                 name = Path(entry["name"]).name
                 client.download_file(self.bucket, folder + name, str(target / name))
             Backup(target, manifest).verify()

@@ -61,7 +61,7 @@ class RedisServer:
     def source(self) -> str:
         """The server to dump: the only one, or a replica that is in touch with its primary.
 
-        A dump makes the server copy itself, and the sentinels would take whoever copies the primary for a replica.
+        A dump makes the server copy itself, and the sentinels would take a client that copies it for a replica.
 
         Raises:
             BackupError: No server answers, or of several none is such a replica.
@@ -101,7 +101,7 @@ class RedisServer:
 
 
 _PLAIN: dict[str, Any] = {"protocol": 2, "retry": Retry(NoBackoff(), 0), "driver_info": None}
-"""Options of a client that sends nothing but what it is told, because its user may do nothing else."""
+"""Options of a client that sends no command of its own, because its user may do nothing else."""
 
 
 @contextmanager

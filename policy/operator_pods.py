@@ -12,7 +12,7 @@ _CONTEXT = "securityContext"
 
 
 def _database_server(manifest: Manifest) -> Pod:
-    """A server of CloudNativePG. Its labels are the operator's and those that it is told to hand down."""
+    """A server of CloudNativePG. Its labels are the operator's and those that the Cluster lets it inherit."""
     spec = manifest.get("spec") or {}
     container = {"name": "postgres", "image": spec.get("imageName")}
     container |= {key: spec[key] for key in ("imagePullPolicy", "resources", "env") if key in spec}

@@ -59,7 +59,7 @@ class Addon(_Closed):
         module: Go module that holds its files too; go/go.mod and go/go.sum pin it.
         version_annotation: Annotation of its definitions that tells their version; None if there is none.
         namespace: Where its operator runs; None if it brings definitions only, or runs beside an addon before it.
-        optional: Whether it is installed only where somebody asks for it.
+        optional: Whether it is installed only on request.
         requires: Definitions that others must have brought before its operator can run.
         images: Released images by what the project's own file, made for its development, names instead.
         files: What is installed.

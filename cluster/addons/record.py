@@ -11,7 +11,7 @@ RECORD_NAME = "alt-las-addons"
 RECORD_NAMESPACE = "kube-system"
 
 EXTERNAL = "external"
-"""Entry of an addon that the cluster has from somebody else, and that is left alone."""
+"""Entry of an addon that is not managed by this project, and that is left alone."""
 
 
 class AddonState(StrEnum):
@@ -34,7 +34,7 @@ def record_of(
         manifest: What is pinned.
         external: Addons that are left to the cluster.
         webhooks: As for `addon_objects`.
-        optional: Optional addons that somebody asked for.
+        optional: Optional addons that were requested.
     """
     return {
         name: EXTERNAL if name in external else f"{addon.version} sha256:{manifest.digest(name, webhooks=webhooks)}"

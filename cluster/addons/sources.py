@@ -57,7 +57,7 @@ class AddonFiles:
 
     def _is_cached(self, name: str, file: AddonFile) -> bool:
         path = self._cached(name, file)
-        # Also a file that somebody has changed in the cache is not there: it is fetched again.
+        # A file that was changed in the cache counts as missing: it is fetched again.
         return path.is_file() and _sha256(path) == file.sha256
 
     def _fetch(self, missing: Sequence[tuple[str, AddonFile]]) -> None:

@@ -62,7 +62,7 @@ def _former_types(manifest: Manifest) -> list[pulumi.Alias]:
 def _few_frames() -> Iterator[None]:
     """Let the SDK note with an object the frames that are the program's, and not those of the event loop around it.
 
-    They made up a sixth of the state, which is written anew with every step, and name paths of the machine.
+    They made up a sixth of the state, which is written again with every step, and name paths of the machine.
     """
     outside = getattr(sys, "tracebacklimit", None)
     sys.tracebacklimit = _NOTED_FRAMES

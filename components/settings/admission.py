@@ -1,4 +1,4 @@
-"""What the API server itself refuses in the stack's namespace, whoever asks. Does not own the pod security standard."""
+"""Objects that the API server refuses in the stack's namespace. Does not own the pod security standard."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Who is told about alerts, and by which way. Never a password or an address that is one."""
+"""Alert receivers and routes. Never a password or an address that is one."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,7 +12,7 @@ from components.settings.workload import Memory, QuantitySettings, ResourceSetti
 WEBHOOK_SECRET = "alertmanagerWebhookUrl"  # noqa: S105  # the name of a configuration key
 MAIL_SECRET = "alertmanagerMailPassword"  # noqa: S105  # the name of a configuration key
 NOBODY = "nobody"
-"""Receiver that every stack has: alerts are shown, but nobody is told."""
+"""Receiver that every stack has: alerts are shown, but not sent."""
 
 
 def _mail_address(text: str) -> str:
@@ -44,7 +44,7 @@ SMTPS_PORT = 465
 class MailSettings(Settings):
     """A mailbox, and the server that takes mail for it."""
 
-    to: MailAddress = setting("feature", "Mailbox that is told.")
+    to: MailAddress = setting("feature", "Mailbox that receives alerts.")
     sender: MailAddress = setting("feature", "Mailbox that the mail comes from.")
     host: DnsName = setting("feature", "Mail server, reached with TLS.")
     port: Literal[465, 587] = setting(
@@ -58,7 +58,7 @@ class MailSettings(Settings):
 
 
 class ReceiverSettings(Settings):
-    """Somebody who can be told: by a webhook or by mail."""
+    """Receiver of alerts: a webhook or a mailbox."""
 
     name: DnsLabel = setting("feature", "Name of the receiver, for the routes.")
     webhook: WebhookSettings | None = section("Address of a webhook.", None)
@@ -90,9 +90,9 @@ class ReceiverSettings(Settings):
 
 
 class AlertRouteSettings(Settings):
-    """Who is told about what."""
+    """Receivers by severity."""
 
-    page: str = setting("feature", "Receiver of alerts for which somebody must get up.", NOBODY)
+    page: str = setting("feature", "Receiver of alerts that must be handled at any hour.", NOBODY)
     ticket: str = setting("feature", "Receiver of alerts that can wait for a working day.", NOBODY)
     heartbeat: str = setting(
         "feature",
@@ -120,7 +120,7 @@ class AlertmanagerSettings(Settings):
         ),
     )
     receivers: tuple[ReceiverSettings, ...] = setting("feature", "Who can be told.", ())
-    routes: AlertRouteSettings = section("Who is told about what.", AlertRouteSettings())
+    routes: AlertRouteSettings = section("Receivers by severity.", AlertRouteSettings())
     group_wait_seconds: int = setting(
         "feature", "Wait for further alerts of a group before the first message.", 30, ge=0, le=600, unit="seconds"
     )
@@ -128,7 +128,7 @@ class AlertmanagerSettings(Settings):
         "feature", "Least time between two messages about a group.", 300, ge=10, le=86400, unit="seconds"
     )
     repeat_interval_hours: int = setting(
-        "feature", "Time after which an alert that still fires is told again.", 4, ge=1, le=168, unit="hours"
+        "feature", "Time after which an alert that still fires is sent again.", 4, ge=1, le=168, unit="hours"
     )
 
     @model_validator(mode="after")

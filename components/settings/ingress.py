@@ -65,7 +65,7 @@ class CertificateSettings(Settings):
 
 
 class TlsSettings(Settings):
-    """Certificates. Without an issuer somebody else must make the secrets, such as `kubectl create secret tls`."""
+    """Certificates. Without an issuer the secrets are made outside the program, such as `kubectl create secret tls`."""
 
     secret_name: DnsName = setting(
         "identity", "Secret of type kubernetes.io/tls with the certificate of `ingress.host`.", "alt-las-tls"
@@ -186,7 +186,7 @@ class IngressSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _timeout_has_somebody_to_keep_it(self) -> Self:
+    def _timeout_needs_the_gateway_api(self) -> Self:
         if self.api == "ingress" and self.request_timeout_seconds is not None:
             raise ValueError(
                 "requestTimeoutSeconds is set, but an Ingress cannot say it; use api: gateway or remove it"

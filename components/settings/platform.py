@@ -105,7 +105,7 @@ class PlatformSettings(Settings):
     nats: NatsSettings | None = section("NATS of the stack; null where it brings its own URL.", None)
     backup: BackupSettings | None = section("Scheduled dumps of the stores; null for none.", None)
     prometheus: PrometheusSettings | None = section("Metrics, objectives and alerts; null for none.", None)
-    alertmanager: AlertmanagerSettings | None = section("Who is told about alerts; null for nobody.", None)
+    alertmanager: AlertmanagerSettings | None = section("Alert receivers and routes; null for no Alertmanager.", None)
     loki: LokiSettings | None = section("Where logs are kept; null for nowhere.", None)
     alloy: AlloySettings | None = section("Who reads the pods' logs; null for nobody.", None)
     grafana: GrafanaSettings | None = section("Where people look at metrics and logs; null for nowhere.", None)

@@ -33,7 +33,7 @@ def _database_name(text: str) -> str:
 
 
 class PostgresParameterSettings(Settings):
-    """What the server is told; everything else is the operator's."""
+    """Parameters of the server; everything else is the operator's."""
 
     max_connections: int = setting("capacity", "Connections that the server accepts.", ge=25, le=5000)
     shared_buffers_mebibytes: int = setting("capacity", "Cache of the server.", ge=64, unit="Mi")
@@ -114,7 +114,7 @@ class PostgresSettings(Settings):
     storage_size: Memory = setting("data", "Volume of each server. It can grow, never shrink.", unit="Gi")
     storage_class: str | None = setting("data", "StorageClass of the volumes; null for the cluster's default.", None)
     resources: ResourceSettings = section("What each server is guaranteed and may use.")
-    parameters: PostgresParameterSettings = section("What the server is told.")
+    parameters: PostgresParameterSettings = section("Parameters of the server.")
     databases: DatabasesSettings = section("The databases, by service.", DatabasesSettings())
     operator_namespace: str = setting("security", "Namespace of the operator CloudNativePG.", "cnpg-system")
 

@@ -59,7 +59,7 @@ class CertificateProbeSettings(Settings):
 
 
 class ExporterSettings(Settings):
-    """A small program that turns somebody's state into metrics."""
+    """A small program that turns the state of another one into metrics."""
 
     image: ImageSettings = section("Image of the exporter.")
     resources: ResourceSettings = section(

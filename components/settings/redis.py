@@ -38,7 +38,7 @@ class RedisSentinelSettings(Settings):
         "feature", "Silence after which a sentinel calls the primary down.", 3000, ge=500, le=60000, unit="milliseconds"
     )
     failover_timeout_milliseconds: int = setting(
-        "feature", "Time after which a failover that got stuck is tried anew.", 10000, ge=3000, unit="milliseconds"
+        "feature", "Time after which a failover that got stuck is tried again.", 10000, ge=3000, unit="milliseconds"
     )
     resources: ResourceSettings = section(
         "What each sentinel is guaranteed and may use.",

@@ -160,7 +160,7 @@ _SINGLE = (
     ),
     SecretSetting(
         key="alertmanagerWebhookUrl",
-        description="Address of the webhook that is told about alerts, where the address itself lets anybody write.",
+        description="Address of the webhook that receives alerts, where the address itself lets anybody write.",
         variables={},
     ),
     SecretSetting(

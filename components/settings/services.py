@@ -189,7 +189,7 @@ class ArchiveServiceSettings(ServiceSettings):
 class ServicesSettings(Settings):
     """The five services by their Kubernetes names."""
 
-    api_gateway: ApiGatewaySettings = Field(alias="api-gateway", description="The way in.")
+    api_gateway: ApiGatewaySettings = Field(alias="api-gateway", description="Public entry point.")
     runner_service: RunnerServiceSettings = Field(alias="runner-service", description="Runs tasks.")
     segmentation_service: SegmentationServiceSettings = Field(
         alias="segmentation-service", description="Splits commands into tasks."

@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 from components.settings.base import Settings, setting
 
 FASTEST_BURN_RATE = 14.4
-"""Burn rate at which somebody is woken: it spends 2 % of a month's error budget in one hour (Google, The Site
+"""Burn rate that pages the person on call: it spends 2 % of a month's error budget in one hour (Google, The Site
 Reliability Workbook, chapter 5)."""
 
 _WHOLE = 100.0

@@ -1,4 +1,4 @@
-"""How each service's image is built: its Dockerfile, its build context, and what the Dockerfile is told."""
+"""How each service's image is built: its Dockerfile, its build context, and the arguments of the Dockerfile."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ class ImageBuild:
         context: Folder of the service's source.
         dockerfile: The Dockerfile.
         shared: Folder that the build sees under the name SHARED_CONTEXT.
-        arguments: What the Dockerfile is told.
+        arguments: Arguments of the Dockerfile.
     """
 
     context: Path
@@ -96,7 +96,7 @@ def image_build(service: str, platform: PlatformSettings, source: SourceBuildSet
 def build_arguments(
     service: str, platform: PlatformSettings, release: SourceRelease, *, build_image: str, run_image: str
 ) -> dict[str, str]:
-    """What the Dockerfile of a service is told.
+    """Arguments of a service's Dockerfile.
 
     Args:
         service: Name of the service.

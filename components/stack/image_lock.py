@@ -78,7 +78,7 @@ class ImageLock(Settings):
     images: Annotated[dict[str, LockedImage], AfterValidator(_known_services)] = Field(default_factory=dict)
 
     def with_image(self, service: str, image: LockedImage) -> "ImageLock":
-        """The lock with one service's release replaced, checked anew.
+        """The lock with one service's release replaced, checked again.
 
         Raises:
             ImageLockError: The image must not be released.

@@ -28,7 +28,7 @@ _FIRST_POD_ADDRESS = ipaddress.IPv4Address("10.42.0.10")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Somebody who opens or accepts connections.
+    """One end of connections: a pod, a group of addresses, a service of the cluster.
 
     Attributes:
         name: What reports call it.

@@ -1,4 +1,4 @@
-"""Pods that no manifest shows and that a selector lets take part all the same: whoever has the labels that it names."""
+"""Pods that no manifest shows and that a selector lets take part all the same: all with the labels it names."""
 
 import ipaddress
 from collections.abc import Iterator, Sequence
@@ -85,7 +85,7 @@ def _choices(selector: Manifest) -> Iterator[dict[str, str]]:
 
 
 def _stands_for(pod: Endpoint, selection: _Selection, in_namespace: Labels, of_pod: Labels) -> bool:
-    """Whether judging a pod says all that there is to say about whoever has some labels.
+    """Whether judging a pod says all that there is to say about every pod with some labels.
 
     Every namespace may carry the labels of the stack's own one but for its name, so a pod of the stack stands for none
     in another. Where pods need no label at all, one that has none is looked for.

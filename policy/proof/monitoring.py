@@ -26,7 +26,7 @@ def monitoring_edges(platform: PlatformSettings, graph: ServiceGraph) -> Iterato
 
 
 def _node(name: str, graph: ServiceGraph) -> str:
-    """Name under which the prover knows somebody; pods of other namespaces are known by these and their labels."""
+    """Name under which the prover knows a pod; pods of other namespaces are known by these and their labels."""
     return f"{graph.foreign[name]}/{'+'.join(graph.selector_of(name).values())}" if name in graph.foreign else name
 
 

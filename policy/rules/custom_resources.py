@@ -12,7 +12,7 @@ _POSTGRES, _MONITORING, _ISTIO = "postgresql.cnpg.io", "monitoring.coreos.com", 
 _GATEWAY = "gateway.networking.k8s.io"
 _SUPER_RIGHTS = ("superuser", "replication", "bypassrls", "createrole", "createdb")
 _RESTORER = ("restore", "createdb")
-"""The one role that may make databases; only the Job of a restore that somebody asks for is given its password."""
+"""The one role that may make databases; only the Job of a restore that a person starts gets its password."""
 
 _OPEN_METHODS = {"trust", "password", "md5", "ident"}
 _NUMBERS = ("runAsUser", "runAsGroup", "fsGroup")
@@ -155,7 +155,7 @@ RULES = (
     ObjectRule(
         id="database-has-no-superusers",
         title="No role of a database may do more than use it.",
-        reason="Whoever gets hold of one service's password would own every database of the server.",
+        reason="An attacker with one service's password would own every database of the server.",
         fix="leave the right out; migrations run as the owner of their database",
         check=_superusers,
     ),
@@ -183,7 +183,7 @@ RULES = (
     ObjectRule(
         id="gateway-has-tls",
         title="Every listener of a Gateway has a host, its own routes only, and HTTPS or plain HTTP to redirect.",
-        reason="Tokens would cross the network in clear text, or somebody else would answer under our name.",
+        reason="Tokens would cross the network in clear text, or an attacker could answer under our name.",
         fix="name hostname and certificateRefs, and allow routes from the same namespace",
         check=_plain_listeners,
     ),

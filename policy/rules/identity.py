@@ -181,13 +181,13 @@ RULES = (
     ObjectRule(
         id="secrets-are-read-by-name",
         title="A role reads Secrets one by one and by name, or not at all, unless it is on the list.",
-        reason="Whoever takes over one workload would know the passwords of all.",
+        reason="An attacker who takes over one workload would know the passwords of all.",
         fix="name the Secrets in resourceNames with the verb get only, or put the role on secret_readers",
         check=_unnamed_secrets,
     ),
     ObjectRule(
         id="no-escalation-in-roles",
-        title="No role lets its holder become somebody else.",
+        title="No role lets its holder act as another user.",
         reason="Such a right is worth as much as all rights together.",
         fix="remove the verb or the resource",
         check=_escalation,

@@ -83,7 +83,7 @@ RULES = (
     ObjectRule(
         id="image-has-a-digest",
         title="Every image is held to a digest where the stack requires it.",
-        reason="A tag can be moved to other content by whoever may write to the registry.",
+        reason="A tag can be moved to other content by everyone who may write to the registry.",
         fix="add @sha256:... from the lock file of the release",
         check=_each_image(_without_digest),
     ),

@@ -82,7 +82,7 @@ RULES = (
     ObjectRule(
         id="no-plain-secret-in-variables",
         title="No environment variable holds a plain secret.",
-        reason="Whoever may read Deployments would read it, and it stays in the history of every rollout.",
+        reason="Everyone who may read Deployments could read it, and it stays in the history of every rollout.",
         fix="put the value into a Secret and refer to it with secretKeyRef or secretRef",
         check=each_described_container(_plain_variables),
     ),

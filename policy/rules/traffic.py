@@ -146,7 +146,7 @@ RULES = (
     SetRule(
         id="services-select-pods",
         title="Every Service selects pods of the set, and of one application only.",
-        reason="Requests to it would be refused, or go where somebody else decides.",
+        reason="Requests to it would be refused, or go where others decide.",
         fix="use the selector labels of the workload",
         check=_idle_services,
     ),

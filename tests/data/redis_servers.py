@@ -59,7 +59,7 @@ def client(
 
 
 def patient_client(host: str) -> Any:  # Any: see connect()
-    """A client as a service has it: it connects anew when the proxy has closed the connection to look for a primary."""
+    """A client as a service has it: it reconnects when the proxy has closed the connection to look for a primary."""
     return client(host, retry=AGAIN_FOR_20_SECONDS)
 
 

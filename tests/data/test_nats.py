@@ -194,7 +194,7 @@ async def objections(cluster: NatsServers, user: str, verb: str, subject: str) -
         said.append(str(error))
 
     client = await nats.connect(cluster.url(user), error_cb=note, connect_timeout=20)
-    # What was said on the way in, such as by a server that was late, is no objection.
+    # What was said before, such as by a server that was late, is no objection.
     said.clear()
     name, _, queue = subject.partition(" ")
     if verb == "subscribe":

@@ -37,7 +37,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(endpoint: str) -> Iterator[Any]:  # Any: boto3 makes its clients when it runs
-    """An empty bucket, as somebody sees it who is not the program under test."""
+    """An empty bucket, read by another client than the program under test."""
     made = boto3.client(
         "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -136,7 +136,7 @@ def test_an_object_store_that_cannot_be_used_fails_the_job_and_deletes_nothing(
 
 
 def test_credentials_that_may_not_write_are_refused_by_the_preflight(backups: BackupCommand, bucket: Any) -> None:
-    """Before the first dump, with what to grant. The stand-in is told to refuse by a policy of the bucket."""
+    """Before the first dump, with what to grant. The stand-in refuses by a policy of the bucket."""
     bucket.put_bucket_policy(
         Bucket=BUCKET,
         Policy='{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*",'

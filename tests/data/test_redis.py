@@ -278,7 +278,7 @@ def test_all_servers_killed_at_once_come_back_with_the_same_primary_and_data(
 
 
 def test_sentinels_let_nobody_in_without_the_password(replicated: RedisServers) -> None:
-    """Whoever could talk to them could choose the primary."""
+    """Every client that reaches them could choose the primary."""
     stranger = connect(replicated.hosts[0], configuration.SENTINEL_PORT, None, None)
     with pytest.raises(redis.exceptions.AuthenticationError):
         stranger.execute_command("SENTINEL FAILOVER platform")

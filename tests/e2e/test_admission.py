@@ -101,7 +101,7 @@ def test_the_platform_s_pods_are_admitted_whatever_makes_them(
         ("fixed-tag", f"frozen68/api-gateway:Latest@{DIGEST}"),
         ("known-repository", f"frozen68/api-gateway-copy:1@{DIGEST}"),
         ("known-repository", f"ghcr.io/frozen68/api-gateway:1@{DIGEST}"),
-        ("known-repository", f"somebody/frozen68/api-gateway:1@{DIGEST}"),
+        ("known-repository", f"another/frozen68/api-gateway:1@{DIGEST}"),
         ("digest", GATEWAY),
     ],
 )
@@ -132,7 +132,7 @@ def test_no_kind_and_no_list_of_containers_is_forgotten(project: Project, gatewa
 
 
 def test_a_container_that_is_put_into_a_running_pod_is_judged(project: Project, gateway: dict[str, Any]) -> None:
-    """Whoever may debug a pod brings no image of their own; one of the platform's is admitted."""
+    """A user who may debug a pod brings no image of their own; one of the platform's is admitted."""
     pod = copy.deepcopy(gateway)
     pod["metadata"]["name"] = "debugged"
     path = project.root / "debugged.json"

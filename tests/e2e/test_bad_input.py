@@ -70,7 +70,7 @@ def test_plain_pulumi_refuses_bad_settings_before_it_registers_anything(project:
     assert project.pulumi("stack", "export", "--stack", "alpha").out == state
 
 
-def test_a_stack_file_that_was_checked_out_anew_does_not_replace_the_running_secrets(project: Project) -> None:
+def test_a_stack_file_that_was_checked_out_again_does_not_replace_the_running_secrets(project: Project) -> None:
     """What `up` generated is only in the stack file; without it nothing is touched."""
     stack_file = project.stack_file("alpha")
     original = stack_file.read_text()

@@ -17,7 +17,7 @@ from tests.support.stack_files import change
 
 pytestmark = pytest.mark.e2e
 
-STRANGER = "somebody"
+STRANGER = "stranger"
 NAMESPACES = {"alpha": "alt-las", "beta": "alt-las-beta"}
 FORBIDDEN = (
     ("list", "secrets", "--all-namespaces"),
@@ -61,7 +61,7 @@ class Deployer:
         return self.project.altlas(*arguments, "--stack", self.stack, **self.chosen)
 
     def preview(self, *options: str, kubeconfig: Path | None = None) -> Done:
-        """Run plain `pulumi preview` as the deployer, or as somebody else."""
+        """Run plain `pulumi preview` as the deployer, or as another user."""
         chosen = self.chosen | ({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {})
         variables = self.project.variables(**chosen)
         return self.project.run("pulumi", "preview", "--stack", self.stack, "--non-interactive", *options, **variables)
@@ -114,7 +114,7 @@ def cluster(project: Project) -> Project:
 
 @pytest.fixture(scope="module", params=NAMESPACES)
 def deployer(request: pytest.FixtureRequest, cluster: Project) -> Deployer:
-    """The deployer of each stack, with stores and the way in of the phase."""
+    """The deployer of each stack, with stores and ingress of the phase."""
     return Deployer(cluster, request.param, kubeconfig_of(cluster, f"{request.param}-deployer"))
 
 
@@ -148,7 +148,7 @@ def test_the_deployer_brings_the_stack_up_with_its_stores_and_its_way_in(deploye
     way_in = deployer.project.objects("ingresses,gateways.gateway.networking.k8s.io", namespace)
     assert [each["kind"] for each in way_in] == [{"alpha": "Ingress", "beta": "Gateway"}[deployer.stack]]
     assert_nothing_was_refused(deployer.preview("--expect-no-changes"))
-    # Whoever comes by a kubeconfig is not told that no operator runs here, and sees what there is: no server of theirs.
+    # By a kubeconfig the command does not know that no operator runs here, and shows what there is: no servers.
     done = deployer.altlas("status")
     assert done.code == 1, done.text
     assert "not ready: alertmanager, postgres-db, prometheus\n" in done.error

@@ -1,4 +1,4 @@
-"""The way in and the mesh on a real API server with the real CustomResourceDefinitions. No controller runs there."""
+"""Ingress and mesh on a real API server with the real CustomResourceDefinitions. No controller runs there."""
 
 import copy
 import json
@@ -32,7 +32,7 @@ def names(project: Project, kinds: str) -> set[str]:
     return {f"{each['kind']}/{each['metadata']['name']}" for each in project.objects(kinds, "alt-las")}
 
 
-def test_a_namespace_of_somebody_else_is_refused_and_taken_over_only_when_handed_over(project: Project) -> None:
+def test_a_namespace_of_others_is_refused_and_taken_over_only_when_handed_over(project: Project) -> None:
     """Refused before a write; afterwards it keeps its identity and has the platform's labels."""
     without_stores(project, "alpha")
     assert project.run(sys.executable, "-m", "cluster", "start").code == 0
@@ -76,7 +76,7 @@ def test_a_cluster_without_the_definitions_is_refused_before_the_first_write(pro
     assert done.code != 0, done.text
     for kind, version in (("Gateway", "gateway.networking.k8s.io/v1"), ("PeerAuthentication", "security.istio.io/v1")):
         assert f'no matches for kind "{kind}" in version "{version}"' in done.out + done.error
-    assert names(project, "ingresses") == {"Ingress/platform"}, "the way in that was there stays"
+    assert names(project, "ingresses") == {"Ingress/platform"}, "the Ingress that was there stays"
 
 
 def test_with_the_definitions_the_gateway_and_the_mesh_are_admitted_whole(project: Project) -> None:

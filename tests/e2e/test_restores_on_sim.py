@@ -174,7 +174,7 @@ def test_backups_are_listed_and_a_drill_is_begun_by_jobs(project: Project, befor
 
 
 def test_the_next_update_knows_nothing_of_the_copies_and_leaves_them(project: Project, before: dict[str, str]) -> None:
-    """They belong to whoever asked for them."""
+    """They belong to the person who started them."""
     done = project.pulumi("preview", "--stack", "alpha", "--expect-no-changes")
     assert done.code == 0, done.text
     sets = {each["metadata"]["name"] for each in project.objects("statefulsets", "alt-las")}

@@ -43,7 +43,7 @@ def claims(project: Project) -> dict[str, tuple[str, str]]:
 
 
 def retention(project: Project) -> str:
-    """How long the running Loki is told to keep logs."""
+    """Retention in the running Loki's configuration."""
     loki = by_name(project, "statefulsets")["loki"]
     volumes = loki["spec"]["template"]["spec"]["volumes"]
     (name,) = (each["configMap"]["name"] for each in volumes if "configMap" in each)

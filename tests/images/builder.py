@@ -14,8 +14,8 @@ from tests.images.debian import NoBuilderError, PackageCache
 ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 600
 _MOST_IMAGES = 1000
-# buildah starts itself anew with an empty environment, so it must find its libraries in their usual place: it runs in
-# the folder that its package was unpacked in, in mounts of its own.
+# buildah starts itself again with an empty environment, so it must find its libraries in their usual place: it runs in
+# the folder into which its package was unpacked, in mounts of its own.
 _IN_OWN_ROOT = """
 root=$1; visible=$2; shift 2
 mount --bind "$root" "$root"
@@ -52,7 +52,7 @@ def find_builder(cache: Path) -> "Buildah":
     # Where it keeps what it converts.
     (program / "var/tmp").mkdir(parents=True, exist_ok=True)
     found = Buildah(program, cache / "storage")
-    found.start_anew_when_full()
+    found.restart_when_full()
     try:
         found.run("images")
     except BuildFailedError as error:
@@ -68,14 +68,14 @@ class Buildah:
     """Builds and mounts images in a storage of its own.
 
     Attributes:
-        program: Folder that the package is unpacked in.
+        program: Folder into which the package is unpacked.
         storage: Folder of images and containers.
     """
 
     program: Path
     storage: Path
 
-    def start_anew_when_full(self) -> None:
+    def restart_when_full(self) -> None:
         """Drop all images once there are more than a thousand.
 
         A build leaves an image for every instruction. Builders slow down with their number, and take longer to remove

@@ -120,7 +120,7 @@ def _builder_and_source(cache: Path) -> tuple[Buildah, SourceBuildSettings]:
 def built_once(cache: Path, into: Path) -> dict[str, ExportedImage]:
     """The images as `prove` builds them, by service; what an earlier run has built from the same is taken from it.
 
-    They are copied below `into`: tests that run beside this one build those of the cache anew at any time.
+    They are copied below `into`: tests that run beside this one rebuild those of the cache at any time.
 
     Raises:
         NoBuilderError: Images cannot be built here.

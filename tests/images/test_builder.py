@@ -16,12 +16,12 @@ def test_a_full_storage_is_dropped_whole(images: int, kept: bool, tmp_path: Path
         (folder / str(number) / "manifest").touch()
     left_over = tmp_path / "graph.full/overlay"
     left_over.mkdir(parents=True)
-    Buildah(tmp_path / "program", tmp_path).start_anew_when_full()
+    Buildah(tmp_path / "program", tmp_path).restart_when_full()
     assert (tmp_path / "graph").exists() is kept
     assert not left_over.parent.exists()
 
 
 def test_a_storage_that_is_not_there_yet_is_not_full(tmp_path: Path) -> None:
     """The first build of a machine."""
-    Buildah(tmp_path / "program", tmp_path).start_anew_when_full()
+    Buildah(tmp_path / "program", tmp_path).restart_when_full()
     assert list(tmp_path.iterdir()) == []

@@ -108,7 +108,7 @@ def test_every_service_waits_until_what_it_calls_is_healthy(document: dict[str, 
     assert waiting == CALLS
 
 
-def test_no_variable_names_somebody_who_is_not_on_the_desk(document: dict[str, Any]) -> None:
+def test_no_variable_names_a_host_that_compose_does_not_start(document: dict[str, Any]) -> None:
     """A program that cannot find the one that it was told of fills its log with that."""
     told = {
         found

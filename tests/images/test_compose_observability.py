@@ -45,7 +45,7 @@ def document() -> dict[str, Any]:
 
 
 def scraping(document: dict[str, Any]) -> dict[str, Any]:
-    """What Prometheus is told."""
+    """The configuration of Prometheus."""
     found: dict[str, Any] = yaml.safe_load(document["configs"]["prometheus-configuration"]["content"])
     return found
 

@@ -65,8 +65,8 @@ def test_every_dockerfile_keeps_the_rules(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
-def test_dependencies_are_not_installed_anew_for_each_commit(file: Path) -> None:
-    """A builder makes a layer anew where an argument above it has changed, and the time of the commit always has."""
+def test_dependencies_are_not_installed_again_for_each_commit(file: Path) -> None:
+    """A builder rebuilds a layer where an argument above it has changed, and the time of the commit always has."""
     lines = file.read_text(encoding="utf-8").splitlines()
     before = lines[: next(number for number, line in enumerate(lines) if line.startswith("COPY . "))]
     installed = max(number for number, line in enumerate(before) if line.startswith("RUN "))

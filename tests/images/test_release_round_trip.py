@@ -101,7 +101,7 @@ def test_a_digest_that_the_registry_does_not_have_is_not_locked(release: Release
 def test_a_tag_that_was_moved_is_noticed(
     project: Project, registry: LoopbackRegistry, images: dict[str, ExportedImage], locked: str
 ) -> None:
-    """Somebody pushed another image under the released tag."""
+    """Another image was pushed under the released tag."""
     archive, gateway = images["archive-service"].digest, images["api-gateway"].digest
     registry.crane("copy", f"{registry.repository('api-gateway')}@{gateway}", registry.reference("archive-service"))
     try:
@@ -166,13 +166,13 @@ def test_beta_runs_exactly_what_is_locked(
         (lambda image: image, None),
         (lambda image: image.partition("@")[0], "digest: "),
         (lambda image: image[:-1], "known-repository: "),
-        (lambda image: image.replace("/alt-las/", "/somebody/"), "known-repository: "),
+        (lambda image: image.replace("/alt-las/", "/another/"), "known-repository: "),
         (lambda image: image.replace(REVISION, "latest"), "fixed-tag: "),
     ],
     ids=["the locked one", "by tag", "a cut digest", "another repository", "latest"],
 )
 def test_admission_takes_the_locked_image_and_no_looser_one(project: Project, change_of: Any, rule: str | None) -> None:
-    """The API server itself says so, to whoever asks, and names the rule."""
+    """The API server itself says so, to every client, and names the rule."""
     pod = project.objects("pods", NAMESPACE)[0]
     spec = {key: pod["spec"][key] for key in ("containers", "volumes", "securityContext", "serviceAccountName")}
     spec["automountServiceAccountToken"] = False

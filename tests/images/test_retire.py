@@ -88,7 +88,7 @@ def test_an_image_in_the_lock_cannot_be_retired(
 
 
 def test_a_record_that_cannot_be_read_stays_as_it_is(checkout: Path, altlas: Altlas) -> None:
-    """A history that is lost cannot be made anew."""
+    """A history that is lost cannot be restored."""
     (checkout / RECORD).write_text("retired: {}: [", encoding="utf-8")
     done = altlas("images", "retire", next(iter(RETIRED_IMAGES)), *ARCHIVE)
     assert (done.code, "cannot be read" in done.error) == (2, True)

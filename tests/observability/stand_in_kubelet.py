@@ -1,4 +1,4 @@
-"""What the API server asks when somebody reads a pod's log: a stand-in for the kubelet of one node."""
+"""Stand-in for the kubelet of one node, which the API server asks for the logs of pods."""
 
 import json
 import ssl
@@ -70,7 +70,7 @@ def kubelet(folder: Path, address: str) -> Iterator[Kubelet]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            """Answer `/containerLogs/NAMESPACE/POD/CONTAINER`, as long as somebody follows."""
+            """Answer `/containerLogs/NAMESPACE/POD/CONTAINER`, as long as a client follows."""
             self.send_response(200)
             self.send_header("Content-Type", "text/plain")
             self.end_headers()

@@ -30,7 +30,7 @@ def parse(text: str, folder: Path) -> Block:
 
 
 def configuration(stack: str) -> str:
-    """What Alloy is told in a stack."""
+    """Alloy's configuration in a stack."""
     text: str = find(objects(stack), "ConfigMap", "alloy-configuration")["data"]["config.alloy"]
     return text
 

@@ -168,7 +168,7 @@ def test_an_alert_travels_from_its_target_to_the_webhook(running: Running, figur
     def told() -> bool:
         return {"RestoreDrillFailed", "Watchdog"} <= {each["labels"]["alertname"] for each in running.stand_in.alerts}
 
-    wait_until(told, "the webhook is told", 90)
+    wait_until(told, "the webhook receives the alert", 90)
     (first, *_) = (each for each in running.stand_in.alerts if each["labels"]["alertname"] == "RestoreDrillFailed")
     assert first["labels"] == first["labels"] | {
         "namespace": "alt-las",

@@ -143,7 +143,7 @@ def test_a_query_that_does_not_parse_is_noticed() -> None:
 
 
 def test_commands_of_runbooks_are_whole_and_ask_for_nothing_that_an_alert_does_not_say() -> None:
-    """Whoever was woken pastes them: a shell takes each line, and each variable is explained."""
+    """The person on call pastes them: a shell takes each line, and each variable is explained."""
 
     def refused(line: str) -> bool:
         return subprocess.run(["bash", "-n"], input=line, capture_output=True, text=True, check=False).returncode != 0
@@ -160,7 +160,7 @@ def test_commands_of_runbooks_are_whole_and_ask_for_nothing_that_an_alert_does_n
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
-    """One page for each name, with the parts that somebody who was woken needs."""
+    """One page for each name, with the parts that the person on call needs."""
     names = {scenario.alert for scenario in (*SCENARIOS, *KUBELET)} | {"Watchdog"}
     pages = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "runbooks").glob("*.md")}
     assert pages.keys() - {"README.md"} == {runbook_page(name) for name in names}

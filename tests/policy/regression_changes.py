@@ -113,7 +113,7 @@ DEPLOYMENT_CHANGES: dict[str, tuple[Change, ...]] = {
     "foreign identity": (
         (f"{POD}.serviceAccountName", ABSENT),
         (f"{POD}.serviceAccountName", "default"),
-        (f"{POD}.serviceAccountName", "somebody-else"),
+        (f"{POD}.serviceAccountName", "another-account"),
     ),
     "replicas with two owners": (("spec.replicas", 1),),
     "labels of the pods dropped": tuple((join("spec.template.metadata.labels", label), ABSENT) for label in _LABELS),

@@ -183,7 +183,7 @@ def test_a_rule_that_cannot_count_with_an_unknown_value_says_that_it_waits() -> 
 
 @pytest.mark.parametrize("protected", [True, False])
 def test_the_mark_of_data_counts_only_where_pulumi_really_protects(protected: bool) -> None:
-    """In the engine the options are known, so a mark that somebody wrote by hand guards nothing."""
+    """In the engine the options are known, so a mark that was written by hand guards nothing."""
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",

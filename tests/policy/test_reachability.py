@@ -169,7 +169,7 @@ STRANGERS = {
 
 @pytest.mark.parametrize(("peer", "expected"), STRANGERS.values(), ids=STRANGERS.keys())
 def test_a_peer_that_nobody_known_is_lets_strangers_in(peer: Manifest, expected: set[str]) -> None:
-    """Whoever has the labels that a rule names may come, though the stack shows no such pod."""
+    """Every pod with the labels that a rule names may connect, though the stack shows no such pod."""
     manifests = shop()
     write(policy_of(manifests, "web"), "spec.ingress", [{"from": [peer], "ports": PORT}])
     found = proof_of(manifests, EDGE).of_kind("extra")
@@ -178,7 +178,7 @@ def test_a_peer_that_nobody_known_is_lets_strangers_in(peer: Manifest, expected:
 
 
 def test_a_named_port_of_others_is_whatever_they_call_so() -> None:
-    """Somebody in another namespace may name any port `web`; an address outside has no names."""
+    """A pod in another namespace may name any port `web`; an address outside has no names."""
     manifests = shop()
     peers = [{"namespaceSelector": {"matchLabels": {"team": "red"}}}, {"ipBlock": {"cidr": "1.1.1.1/32"}}]
     policy_of(manifests, "web")["spec"]["egress"].append({"to": peers, "ports": [{"port": "web"}]})
@@ -188,7 +188,7 @@ def test_a_named_port_of_others_is_whatever_they_call_so() -> None:
     }
 
 
-def test_a_label_that_no_pod_of_the_namespace_has_is_surplus_until_somebody_sets_it() -> None:
+def test_a_label_that_no_pod_of_the_namespace_has_is_surplus_until_a_pod_has_it() -> None:
     """The default deny closes off the one who would come; the rule is there for nobody."""
     manifests = shop()
     in_list = {"key": "role", "operator": "In", "values": ["debug"]}
@@ -200,7 +200,7 @@ def test_a_label_that_no_pod_of_the_namespace_has_is_surplus_until_somebody_sets
 
 
 def test_a_policy_that_opens_pods_which_nobody_shows_is_extra() -> None:
-    """A door that is left open for a pod of tomorrow is open today for whoever starts one."""
+    """A door that is left open for a pod of tomorrow is open today for everyone who can start one."""
     manifests = [*shop(), network_policy("door")]
     write(policy_of(manifests, "door"), "spec.podSelector", {"matchLabels": {"role": "debug"}})
     write(policy_of(manifests, "door"), "spec.ingress", [{}])

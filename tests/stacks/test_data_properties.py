@@ -89,7 +89,7 @@ def writer_problems(objects: Objects) -> list[str]:
 
 
 def promise_problems(objects: Objects) -> list[str]:
-    """What the operator is told that the server cannot keep, or the services cannot live with."""
+    """Settings that the server cannot keep, or that the services cannot live with."""
     (cluster,) = (each for each in objects if each["kind"] == "Cluster")
     spec, parameters = cluster["spec"], cluster["spec"]["postgresql"]["parameters"]
     number = {name: int(text.removesuffix("MB")) for name, text in parameters.items()}

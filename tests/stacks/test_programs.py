@@ -39,7 +39,7 @@ PROXY = {"NetworkPolicy": 1, "ServiceAccount": 1, "ConfigMap": 1, "Deployment": 
 """What stands in front of several Redis servers."""
 
 GATEWAY = {"Gateway": 1, "HTTPRoute": 2}
-"""The way in by the Gateway API, which stands in the place of the Ingress: routes of the host, and the redirect."""
+"""Ingress by the Gateway API, in place of the Ingress object: routes of the host, and the redirect."""
 
 COUNTS = {
     "alpha": Counter(ALPHA) + Counter(BACKUPS),
@@ -101,7 +101,7 @@ def test_no_image_is_mutable_by_name(programs: Mapping[str, Recorder], stack: st
 
 
 def test_a_transition_changes_pods_autoscalers_and_what_several_servers_need(programs: Mapping[str, Recorder]) -> None:
-    """No address and no identity of a service; Redis gets a proxy in front of it, and the way in another API."""
+    """No address and no identity of a service; Redis gets a proxy in front of it, and ingress another API."""
     after = transitioned()
     found = changed(programs["alpha"], after)
     assert Counter(kind for kind, _ in found) == {

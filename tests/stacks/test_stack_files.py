@@ -17,7 +17,7 @@ REWRITE = "if this difference is wanted, rewrite it: altlas diff alpha beta > te
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_stack_file_holds_only_keys_that_somebody_reads(stack: str) -> None:
+def test_a_stack_file_holds_only_keys_that_are_read(stack: str) -> None:
     """The program reads the platform and its secrets, Pulumi the salt; any other key would be dead."""
     document = yaml.safe_load(stack_text(stack))
     assert document.keys() <= {"config", "encryptionsalt"}
@@ -52,7 +52,7 @@ def test_the_difference_of_alpha_and_beta_is_the_one_on_record() -> None:
 
 
 def test_only_the_settings_that_a_phase_decides_differ() -> None:
-    """Pods, sizes, releases, where, and the API of the way in; of data only on how many servers a message is kept."""
+    """Pods, sizes, releases, where, and the ingress API; of data only on how many servers a message is kept."""
     alpha, beta = (parse_platform(platform_of(stack)) for stack in STACKS)
     differences = compare(alpha, beta)
     assert {d.field_class for d in differences} == {"identity", "capacity", "feature", "data"}

@@ -87,7 +87,7 @@ def _redis_problems(texts: Mapping[str, str], _: Any, limit: int, volume: int, s
 def _nats_problems(texts: Mapping[str, str], container: Any, limit: int, volume: int, servers: int) -> Iterator[str]:
     variables = {each["name"]: each.get("value") for each in container["env"]}
     if int(variables["GOMEMLIMIT"].removesuffix("MiB")) >= limit:
-        yield "nats is told to use more memory than its pod has"
+        yield "nats is configured to use more memory than its pod has"
     (stored,) = (int(text) / MEBIBYTE for text in re.findall(r"max_file_store: (\d+)", texts["nats.conf"]))
     streams = [json.loads(text) for name, text in texts.items() if name.endswith(".json") and "num_replicas" in text]
     if stored > volume or sum(stream["max_bytes"] for stream in streams) / MEBIBYTE > stored:
@@ -157,7 +157,7 @@ def _mount(objects: dict[tuple[str, str], dict[str, Any]], job: str, claim: str)
         (lambda o: _volume(o, "redis", "500Mi"), "redis cannot rewrite its file on the volume"),
         (lambda o: o["StatefulSet", "redis"]["spec"].update(replicas=3), "redis answers writes that a minority holds"),
         (lambda o: o["StatefulSet", "redis"]["spec"].update(replicas=2), "redis has an even number of voters"),
-        (lambda o: _limit(o, "nats", "300Mi"), "nats is told to use more memory than its pod has"),
+        (lambda o: _limit(o, "nats", "300Mi"), "nats is configured to use more memory than its pod has"),
         (lambda o: _volume(o, "nats", "1Gi"), "nats may store more than its volume holds"),
         (lambda o: o["StatefulSet", "nats"]["spec"].update(replicas=4), "nats has an even number of voters"),
         (lambda o: o["CronJob", "redis-backup"]["spec"].update(concurrencyPolicy="Allow"), "redis-backup may run two"),

@@ -121,7 +121,7 @@ def test_a_second_release_is_tried_when_the_first_one_is_missing(sandbox: Sandbo
 def test_a_missing_release_is_named_with_its_status(
     sandbox: Sandbox, releases: ReleaseServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A 404 is told with the address that was really asked."""
+    """A 404 names the address that was really asked."""
     entry = releases.release("demo", PROGRAM)
     releases.files.clear()
     sandbox.package("demo", built=False, releases=entry)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["page", "ticket", "heartbeat"]
-"""Whether somebody must get up, whether it can wait for a working day, or whether it is the sign of life."""
+"""Severity: page at any hour, ticket for a working day, or the heartbeat."""
 
 RUNBOOKS = "docs/runbooks"
 """Folder of the runbooks, one page for each name of an alert."""
@@ -26,7 +26,7 @@ class Alert:
     Attributes:
         name: Name, also of its runbook.
         expression: PromQL that has a result while something is wrong.
-        minutes: How long it must be wrong before somebody is told.
+        minutes: How long it must be wrong before the alert fires.
         severity: How bad it is.
         summary: What is wrong, in one line; may use the labels of the result.
         description: What it means to users, and since when it counts.

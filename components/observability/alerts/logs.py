@@ -6,7 +6,7 @@ from components.observability.alerts.alert import Alert
 from components.settings import PlatformSettings
 
 _FAILING = 0.05
-"""Share of a route's requests that end with a status of 5xx at which somebody looks."""
+"""Share of a route's requests that end with a status of 5xx that is an alert."""
 
 
 def log_alerts(platform: PlatformSettings) -> Iterator[Alert]:

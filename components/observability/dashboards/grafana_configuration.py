@@ -1,4 +1,4 @@
-"""What Grafana is told: closed, quiet, and showing only what is provisioned. Pure functions of the settings."""
+"""Grafana's configuration: closed, quiet, and showing only what is provisioned. Pure functions of the settings."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What Alloy is told: which pods' logs to read, what to take from services, and where all of it goes. Pure functions.
+"""Alloy's configuration: which pods' logs to read, what to take from services, where all of it goes. Pure functions.
 
 In the tests Alloy's own parser reads it; where Alloy is installed, it validates it and ships logs and metrics with it.
 """
@@ -169,7 +169,7 @@ def _transform(name: str, statements: Sequence[str], after: str, metrics: bool) 
 
 
 def _to(component: str, metrics: bool) -> str:
-    """Where logs, and metrics where somebody keeps them, go next."""
+    """Where logs, and metrics where a Prometheus keeps them, go next."""
     signals = ("logs", "metrics") if metrics else ("logs",)
     return _block("output", dict.fromkeys(signals, f"[{component}.input]"))
 

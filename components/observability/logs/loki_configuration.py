@@ -1,4 +1,4 @@
-"""What Loki is told: one process, the TSDB index of schema v13, retention by the compactor. Pure functions.
+"""Loki's configuration: one process, the TSDB index of schema v13, retention by the compactor. Pure functions.
 
 Every key is checked in the tests: against a list of Loki's keys, and by `loki -verify-config` where Loki is installed.
 """

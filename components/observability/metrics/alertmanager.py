@@ -63,7 +63,7 @@ def configuration(settings: AlertmanagerSettings, secrets: Mapping[str, str]) ->
     """Alertmanager's configuration as JSON, which is YAML too; it holds secrets.
 
     Args:
-        settings: Who is told about what.
+        settings: Receivers and routes of alerts.
         secrets: Secret values by configuration key; those of `needed_secrets`.
     """
     routes = settings.routes.by_severity()

@@ -34,7 +34,7 @@ def _typed_class(kind: str) -> Any:
 
 
 def _identity(action: Any) -> tuple[str, list[str], list[str]]:
-    """What the engine is told about the identity and the secrets of the only resource that `action` makes."""
+    """Identity and secrets, as the engine gets them, of the only resource that `action` makes."""
     (request,) = build(action).requests
     return request.type, [alias.spec.type for alias in request.aliases], list(request.additionalSecretOutputs)
 

@@ -19,7 +19,7 @@ REQUIRED = {secret.key: f"<{secret.key}>" for secret in SECRETS if secret.requir
 
 
 def loki_configuration(objects: list[dict[str, Any]]) -> dict[str, Any]:
-    """What Loki is told."""
+    """The configuration of Loki."""
     found: dict[str, Any] = json.loads(find(objects, "ConfigMap", "loki-configuration")["data"]["config.yaml"])
     return found
 

@@ -109,7 +109,7 @@ def test_every_service_is_built_from_its_own_source_and_runs_what_was_pushed(sou
 
 @pytest.mark.usefixtures("engine")
 def test_what_was_pushed_stays_in_the_registry(source: dict[str, Any]) -> None:
-    """A rollback needs the image of the release before; a new build is pushed anew."""
+    """A rollback needs the image of the release before; a new build is pushed again."""
     recorder = record("alpha", alpha_with({"builds": {"fromSource": source}}))
     pushed = of_type(recorder, "docker:index/registryImage:RegistryImage")
     for service in RUNTIME_OF:
@@ -190,7 +190,7 @@ def test_a_base_without_digest_is_refused_by_its_key(source: dict[str, Any]) -> 
     assert "@sha256:" in message
 
 
-def test_a_changed_source_is_built_anew(source: dict[str, Any], tmp_path: Path) -> None:
+def test_a_changed_source_is_built_again(source: dict[str, Any], tmp_path: Path) -> None:
     """Content, name and arguments count; the time of a file does not."""
     settings = alpha_settings({"builds.fromSource": source})
     assert settings.builds.from_source is not None

@@ -1,4 +1,4 @@
-"""Settings of the way in: the route table, its hosts and their certificates."""
+"""Ingress settings: the route table, its hosts and their certificates."""
 
 from typing import Any
 

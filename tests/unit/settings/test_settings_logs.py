@@ -95,7 +95,7 @@ def test_what_cannot_work_is_refused_with_path_and_cure(changes: Mapping[str, An
 
 
 def test_every_bounded_label_may_be_added_and_none_is_there_twice() -> None:
-    """The required ones come first, whoever names them again."""
+    """The required ones come first, also where a stack names them again."""
     loki = alpha_settings({"loki.labels": ["node", *FURTHER_LABELS, "service"]}).loki
     assert loki is not None
     assert loki.stream_labels == (*REQUIRED_LABELS, "node", "component", "container", "version")

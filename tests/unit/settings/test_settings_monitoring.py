@@ -15,7 +15,7 @@ EXTERNAL = {"mode": "external", "external": {"monitorLabels": {"release": "stack
 
 
 def with_prometheus(**changes: Any) -> dict[str, Any]:
-    """Alpha's document with a Prometheus of its own, changed at its first level, and nobody who is told."""
+    """Alpha's document with a Prometheus of its own, changed at its first level, without alert receivers."""
     return alpha_with({"prometheus": changes, "alertmanager": None})
 
 

@@ -14,7 +14,7 @@ MANIFEST = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """What the engine's stand-in is told, with the SDK's own function in place before and after."""
+    """Messages to the engine's stand-in, with the SDK's own function in place before and after."""
     engine_sends = pulumi.log.warn
 
     def as_the_sdk_has_it(msg: str, *_: object) -> None:
@@ -45,7 +45,7 @@ def test_only_what_the_program_says_is_sent(said: pytest.LogCaptureFixture, monk
     assert debug_messages(said) == 0
 
 
-def test_they_are_kept_for_whoever_asks(said: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_kept_on_request(said: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: where they are not dropped there are three or more for the object."""
     monkeypatch.setenv(KEEP, "1")
     build(program)

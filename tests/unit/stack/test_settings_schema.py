@@ -29,7 +29,7 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_the_checked_in_schema_is_fresh() -> None:
-    """Editors read the file, so it must say what the models say; `make schema` writes it anew."""
+    """Editors read the file, so it must say what the models say; `make schema` writes it again."""
     path = ROOT / "docs" / "stack.schema.json"
     assert json.loads(path.read_text(encoding="utf-8") or "null") == SCHEMA, f"out of date: run `{COMMAND}`"
 

@@ -57,7 +57,7 @@ def test_a_service_that_calls_itself_is_refused() -> None:
 
 
 def test_pods_are_selected_by_our_labels_unless_their_operator_has_chosen_others() -> None:
-    """A store's pods are labelled by whoever makes them."""
+    """A store's pods are labelled by the component or operator that makes them."""
     made = ServiceGraph(ports=PORTS, calls=frozenset(), pod_labels={"store": {"cluster": "store"}})
     assert made.selector_of("store") == {"cluster": "store"}
     assert made.selector_of("web") == {"app.kubernetes.io/name": "web", "app.kubernetes.io/part-of": "alt-las"}
@@ -80,7 +80,7 @@ def test_a_job_calls_without_a_port_of_its_own(
 
 @given(st.sets(st.tuples(st.sampled_from(sorted(PORTS)), st.sampled_from(sorted(PORTS)))))
 def test_callers_and_callees_are_two_views_of_the_same_edges(pairs: set[tuple[str, str]]) -> None:
-    """Whoever may call is whom the callee admits, or the two policies would contradict each other."""
+    """Callers and the callers that the callee admits are the same, or the two policies would contradict each other."""
     made = graph(*(Call(one, other) for one, other in pairs if one != other))
     outgoing = {(name, callee) for name in PORTS for callee in made.callees_of(name)}
     incoming = {(caller, name) for name in PORTS for caller in made.callers_of(name)}
