@@ -62,14 +62,14 @@ class Restoring:
             return self._recover(request)
         given = _RESTORING[request.store]
         task = Task(given.action, given.store, requests.program_arguments(request), given.environment, given.secrets)
-        beside = request.into if request.store != "postgres" else None
-        if beside is None:
+        copy = request.into if request.store != "postgres" else None
+        if copy is None:
             return self.jobs.run(task)
         self.jobs.deployed(task)
-        self._check_free(beside)
+        self._check_free(copy)
         live = self._live(request.store)
-        done = self.jobs.run(task, lambda: self._make_copy(request.store, live, beside))
-        self.jobs.report(f"When you have what you need, remove the copy: `{removal(self.platform.namespace, beside)}`")
+        done = self.jobs.run(task, lambda: self._make_copy(request.store, live, copy))
+        self.jobs.report(f"When you have what you need, remove the copy: `{removal(self.platform.namespace, copy)}`")
         return done
 
     def _recover(self, request: RestoreRequest) -> str:

@@ -1,4 +1,4 @@
-"""The platform on one desk: compose.yaml and .env.example, made from what the program registers for a stack.
+"""Docker Compose file of a stack for development: compose.yaml and .env.example, from the registered objects.
 
 Owns the translation of the services; what stands below them is in compose_stores, what watches them in
 compose_observability. Does not own any value: image, environment, limits, writable paths and who may call whom are
@@ -93,7 +93,7 @@ def _service(
             "retries": probes.failure_threshold,
             "start_period": f"{probes.startup_seconds}s",
         },
-        # Calls that a stack adds may run in circles, in which nobody could start first.
+        # Calls that a stack adds may form a cycle, in which no service could start first.
         "depends_on": {
             callee: {"condition": "service_healthy"}
             for callee in _callees(name, calls)
@@ -123,22 +123,22 @@ def _environment(container: Manifest, objects: Sequence[Manifest]) -> dict[str, 
             variables |= named["ConfigMap", source["configMapRef"]["name"]].get("data", {})
         else:
             variables |= named["Secret", source["secretRef"]["name"]].get("stringData", {})
-    # Nobody takes telemetry on a desk, and programs that send it to a name that nobody has fill their logs with that.
+    # No collector runs under Compose, and exporters without one fill the logs with errors.
     wanted = variables.keys() - _TELEMETRY
     return {name: _interpolated(text) for name, text in sorted(variables.items()) if name in wanted}
 
 
 def _interpolated(text: str) -> str:
-    """A value for compose: secrets come from .env, and the desk's database has no certificate."""
+    """A value for Compose: secrets come from .env, and the local database has no certificate."""
     escaped = text.replace("$", "$$").replace("sslmode=require", "sslmode=disable")
     return _PLACEHOLDER.sub(lambda found: stores.variable(found[1]), escaped)
 
 
 def _calls(objects: Sequence[Manifest]) -> Iterator[tuple[str, str]]:
-    """Who may call whom, from the NetworkPolicies of services and stores."""
+    """Allowed calls, from the NetworkPolicies of services and stores."""
     known = (*RUNTIME_OF, *stores.NAMES)
     for policy in objects:
-        # Where several Redis servers run, callers reach the proxies in front of them; a desk has one server.
+        # Where several Redis servers run, callers use the proxies in front of them; Compose runs one server.
         callee = policy["metadata"]["name"].removesuffix("-proxy")
         if policy["kind"] != "NetworkPolicy" or callee not in known:
             continue

@@ -1,4 +1,4 @@
-"""Metrics and logs on a desk, for who starts them with `--profile observability`: Prometheus, Loki and Grafana.
+"""Metrics and logs under Compose, with `--profile observability`: Prometheus, Loki and Grafana.
 
 Everything that they are told comes from the settings of the stack, as in the cluster. Does not own rules and alerts,
 most of which are about a cluster's objects, nor who ships the logs: in a cluster that is done through its API.
@@ -154,7 +154,7 @@ def _dashboards(objects: Sequence[Manifest]) -> dict[str, str]:
 
 
 def _loki_file(objects: Sequence[Manifest]) -> str:
-    """The configuration of the stack's Loki. A desk keeps its logs itself, never in the stack's bucket."""
+    """The configuration of the stack's Loki. Under Compose logs stay on a local volume, never in the stack's bucket."""
     document: dict[str, Any] = yaml.safe_load(_data(objects, "loki-configuration-")["config.yaml"])
     schemas = document["schema_config"]["configs"]
     document["schema_config"]["configs"] = [each for each in schemas if each["object_store"] == "filesystem"]

@@ -1,4 +1,4 @@
-"""What stands below the services on a desk: one server of each store."""
+"""Stores under Compose: one server of each."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ HARDENED: Mapping[str, Any] = {
     "security_opt": ["no-new-privileges:true"],
     "restart": "unless-stopped",
 }
-"""What holds for every container: nothing to gain, nothing to fill."""
+"""Hardening of every container: no capabilities, no privilege escalation, a read-only root."""
 
 PROCESSES = 512
 """Most processes and threads of one container."""
@@ -177,5 +177,5 @@ def check(command: str) -> dict[str, Any]:
 
 
 def limited(limits: QuantitySettings) -> dict[str, Any]:
-    """What a container may use at most."""
+    """Limits of a container."""
     return {"resources": {"limits": resources(limits) | {"pids": PROCESSES}}}

@@ -31,7 +31,7 @@ _REVISION = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """What is released, from where, to where.
+    """A release of images: source and target.
 
     Attributes:
         source: Source and base images; its commit is also the tag.
@@ -63,7 +63,7 @@ class Build:
 
 @dataclass(frozen=True, kw_only=True)
 class GivenSource:
-    """What a command line says about the source; what it leaves out is the stack file's `builds.fromSource`.
+    """Options about the source; missing ones come from the stack file's `builds.fromSource`.
 
     Attributes:
         checkout: Folder with one folder for each service.
@@ -116,7 +116,7 @@ class GivenSource:
             problem = f"lacks {', '.join(missing)}" if missing else f"does not know {', '.join(unknown)}"
             raise ImageRefusedError(
                 f"--base {problem}; give each of {', '.join(BASE_NAMES)} as NAME=REPOSITORY@sha256:..., with the "
-                "digest that its registry shows today; none is written here, because nobody checked it"
+                "digest that its registry shows today; none is written here, because none was verified"
             )
         for name, image in self.bases.items():
             if "@sha256:" not in image:
