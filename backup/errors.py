@@ -1,4 +1,4 @@
-"""What a dump or a restore can end with."""
+"""Errors of backups and restores."""
 
 
 class BackupError(Exception):

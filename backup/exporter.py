@@ -54,7 +54,7 @@ def collect(found: Found, objective_seconds: float) -> Series:
 
 
 def _measured(pods: Iterable[Mapping[str, Any]]) -> Series:
-    """What the jobs themselves have measured; that they ended well is known from the Jobs."""
+    """Figures that the jobs themselves have measured; that they ended well is known from the Jobs."""
     known = metrics.NAMES.keys() - {*_SUCCESS.values(), *_LAST.values()}
     return {
         (name, report["store"]): float(value)

@@ -134,7 +134,7 @@ def load_for_comparison(server: NatsServer, folder: Path) -> None:
 
 
 def contents(server: NatsServer, streams: Sequence[str]) -> dict[str, Content]:
-    """What streams of a server of our own hold; only it lets all messages be read."""
+    """Content of the streams of a temporary server; only it lets all messages be read."""
     return asyncio.run(_contents(server, streams))
 
 

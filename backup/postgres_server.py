@@ -91,7 +91,7 @@ class PostgresServer:
         return tuple(json.loads(self.query(self.home, _DATABASES)))
 
     def content(self, database: str) -> Content:
-        """What a database holds, as one moment saw it."""
+        """Content of a database at one moment."""
         with self.snapshot(database) as (_, ask):
             return read_content(ask)
 

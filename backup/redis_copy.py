@@ -23,7 +23,7 @@ Counts = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class CopyTask:
-    """What is copied where to.
+    """Databases to copy, and their targets.
 
     Attributes:
         host: Name of the target, for messages.
@@ -53,7 +53,7 @@ class CopyTask:
 
 @dataclass(frozen=True)
 class CopiedDatabase:
-    """Where a database came to.
+    """Target of a copied database.
 
     Attributes:
         keys: Keys that were copied; those whose time had come are not among them.

@@ -149,7 +149,7 @@ def version() -> str:
 
 
 def content(client: Any) -> Content:
-    """What a server of our own holds; only it may be asked for its digest."""
+    """Content of a temporary server; only it may be asked for its digest."""
     return {"databases": databases(client), "digest": client.execute_command("DEBUG", "DIGEST").decode()}
 
 

@@ -229,7 +229,7 @@ def parse_moment(text: str) -> datetime:
 
 
 def is_identifier(text: str) -> bool:
-    """Whether a text can be the id of a backup."""
+    """Tell whether a text can be the id of a backup."""
     return _ID.fullmatch(text) is not None
 
 

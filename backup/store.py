@@ -1,4 +1,4 @@
-"""What every store's dumps and restores have in common: the shape of a request and of a result."""
+"""Common types of all stores' backups and restores: request and result."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from backup.repository import Backup, Repository
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore of one part of a backup came to.
+    """Result of restoring one part of a backup.
 
     Attributes:
         backup: Id of the backup.
@@ -34,7 +34,7 @@ class Restored:
 
 @dataclass(frozen=True)
 class RestoreOptions:
-    """What is to be restored, and where to.
+    """Parts to restore, and their target.
 
     Attributes:
         parts: Databases or streams to restore; all that the backup holds when empty.

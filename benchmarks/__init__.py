@@ -1,1 +1,1 @@
-"""How fast the program is, as ratios to other tools in one run on one machine."""
+"""Benchmarks of the program, as ratios to other tools in one run on one machine."""

@@ -21,7 +21,7 @@ POD_TEMPLATES = {
     "Job": "spec.template",
     "CronJob": "spec.jobTemplate.spec.template",
 }
-"""Where each kind that makes pods keeps their metadata and spec."""
+"""Path of the pod template in each kind that has one."""
 
 LONG_RUNNING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController"})
 """Kinds whose pods are meant to run for ever."""
@@ -101,7 +101,7 @@ class Container:
 
     @property
     def runs_with_the_pod(self) -> bool:
-        """Whether it runs as long as the pod does: a main container or a sidecar, not one that ends before."""
+        """True if it runs as long as the pod does: a main container or a sidecar, not one that ends before."""
         return self.role == "containers" or self.spec.get("restartPolicy") == "Always"
 
 

@@ -58,7 +58,7 @@ class Matrix:
 
     @property
     def opted_out(self) -> Counter[str]:
-        """How many questions are opted out of, by the name of what opts out."""
+        """Number of questions that are opted out of, by the name of the opt-out."""
         return Counter(name for row in self.rows for name in row.opted_out.values())
 
     def checks(self) -> Counter[str]:

@@ -52,7 +52,7 @@ def _monitoring_server(manifest: Manifest) -> Pod:
 
 
 IMAGE_FIELDS = {"Cluster": "imageName", "Prometheus": "image", "Alertmanager": "image"}
-"""Where below `spec` a custom resource names the image of its pods."""
+"""Path below `spec` of the image of a custom resource's pods."""
 
 OPERATOR_KINDS: dict[tuple[str, str], Callable[[Manifest], Pod]] = {
     ("postgresql.cnpg.io", "Cluster"): _database_server,
@@ -69,7 +69,7 @@ def operator_pod_of(manifest: Manifest) -> Pod | None:
 
 
 def described_container(manifest: Manifest) -> Container | None:
-    """What a custom resource says of its pods' main container, at the path where it says it; None for other objects."""
+    """Main container of a custom resource's pods, with its path; None for other objects."""
     if (group_of(manifest), kind_of(manifest)) not in OPERATOR_KINDS:
         return None
     return Container("spec", manifest.get("spec") or {}, "containers")

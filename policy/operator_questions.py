@@ -1,4 +1,4 @@
-"""Which questions of the hardening matrix can be asked of pods that an operator makes: what custom resources say."""
+"""Questions of the hardening matrix about pods that an operator makes, answered from custom resources."""
 
 from collections.abc import Mapping
 

@@ -39,7 +39,7 @@ def stack_names(root: Path = ROOT) -> list[str]:
 
 
 def read_document(name: str, root: Path = ROOT) -> dict[str, Any]:
-    """What stands below `alt-las:platform` in a stack file.
+    """Return the block `alt-las:platform` of a stack file.
 
     Raises:
         SettingsError: The file cannot be read.

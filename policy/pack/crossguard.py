@@ -31,7 +31,7 @@ from policy.rules import RULES, ObjectRule, Parameters, Rule, SetRule
 _ROOT = Path(__file__).resolve().parents[2]
 _KUBERNETES = "kubernetes:"
 Declared = dict[str, Manifest]
-"""What the program says of each object, by URN.
+"""Options of each object as the program gives them, by URN.
 
 The engine shows a rule about all objects what the cluster has. A running stack's objects have more than the program
 says, such as the replicas that an autoscaler has chosen; those are nobody's mistake.
@@ -57,7 +57,7 @@ def policies() -> list[Policy]:
 
 
 def parameters_from(config: Mapping[str, Any], stack: str | None) -> Parameters:
-    """What a policy's configuration (`--policy-pack-config`) allows by name."""
+    """Names that a policy's configuration (`--policy-pack-config`) allows."""
     known = {field.name: field for field in fields(Parameters)}
     chosen: dict[str, Any] = {}
     for key, value in config.items():
@@ -70,7 +70,7 @@ def parameters_from(config: Mapping[str, Any], stack: str | None) -> Parameters:
 
 @lru_cache
 def _settings_parameters(stack: str | None) -> Parameters:
-    """What the stack file allows. The engine tells a Python pack neither the stack nor its configuration."""
+    """Names that the stack file allows. The engine tells a Python pack neither the stack nor its configuration."""
     path = _ROOT / f"Pulumi.{stack}.yaml"
     return parameters_of(stack, read_platform(path)) if stack and path.is_file() else Parameters(stack=stack)
 

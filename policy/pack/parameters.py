@@ -1,4 +1,4 @@
-"""What a stack's settings allow by name, for the rules."""
+"""Parameters of the rules, from a stack's settings."""
 
 from components.settings import PlatformSettings
 from components.traffic.observers import declared_observers

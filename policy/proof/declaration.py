@@ -25,11 +25,11 @@ _API_SERVER_PORTS = (443, 6443)
 _NATS_PORT, _NATS_ROUTE_PORT = 4222, 6222
 _REDIS_PORT, _SENTINEL_PORT = 6379, 26379
 _REDIS_SERVERS = "StatefulSet/redis"
-"""Where there are proxies, the service graph means them by `redis`; the servers behind them have this name."""
+"""Name of the Redis servers where proxies stand in front of them: there `redis` means the proxies."""
 
 
 def declaration_of(platform: PlatformSettings) -> Declaration:
-    """What a stack declares: calls between services, entry from the ingress, DNS for all, the internet for some."""
+    """Declaration of a stack: calls between services, entry from the ingress, DNS for all, the internet for some."""
     graph = stack_graph(SERVICES, platform)
     stores = (*_postgres_edges(platform), *_nats_edges(platform), *_redis_edges(platform))
     return Declaration(

@@ -53,7 +53,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class ClusterAddresses:
-    """Where the cluster keeps what the stack talks to.
+    """Addresses, namespaces and labels of what the stack talks to in its cluster.
 
     Attributes:
         ingress_namespace: Namespace of the ingress controller.

@@ -72,7 +72,7 @@ CompiledPolicies = dict[tuple[int, str], Compiled]
 
 
 class Evaluator:
-    """Who can open connections to whom under some policies.
+    """Connections that some policies allow, between all endpoints.
 
     Args:
         policies: The policies.
@@ -153,7 +153,7 @@ class Evaluator:
         return self._rows[key]
 
     def causes(self, source: int, destination: int, mask: int) -> tuple[str, ...]:
-        """What allows some ports between two endpoints, or what denies them, by policy and rule."""
+        """Policies and rules that allow or deny some ports between two endpoints."""
         found: list[str] = []
         for direction in (EGRESS, INGRESS):
             subject, peer = (source, destination) if direction == EGRESS else (destination, source)

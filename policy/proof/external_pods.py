@@ -25,7 +25,7 @@ class _Selection:
     of_namespaces: Manifest
 
     def selects(self, endpoint: Endpoint) -> bool:
-        """Whether an endpoint is one of the pods that are meant."""
+        """Tell whether an endpoint is one of the selected pods."""
         return matches(self.of_pods, endpoint.labels) and matches(self.of_namespaces, endpoint.namespace_labels)
 
 
@@ -85,7 +85,7 @@ def _choices(selector: Manifest) -> Iterator[dict[str, str]]:
 
 
 def _stands_for(pod: Endpoint, selection: _Selection, in_namespace: Labels, of_pod: Labels) -> bool:
-    """Whether judging a pod says all that there is to say about every pod with some labels.
+    """Tell whether one pod stands for every pod with some labels.
 
     Every namespace may carry the labels of the stack's own one but for its name, so a pod of the stack stands for none
     in another. Where pods need no label at all, one that has none is looked for.

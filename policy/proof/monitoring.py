@@ -13,7 +13,7 @@ _MESH_PORT = 15008
 
 
 def monitoring_edges(platform: PlatformSettings, graph: ServiceGraph) -> Iterator[Edge]:
-    """Who reads whose metrics, and what the pods that do so need themselves."""
+    """Connections of monitoring: scrapes, probes, and what its own pods need."""
     for scrape in graph.scrapes:
         ports = (scrape.port, *([_MESH_PORT] if scrape.target in graph.in_mesh else []))
         for port in ports:

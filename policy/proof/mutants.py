@@ -16,7 +16,7 @@ _OTHER_PORT = 9443
 _STRANGERS = {"namespaceSelector": {"matchLabels": {"team": "strangers"}}}
 
 Change = tuple[str, Callable[[Manifest], None]]
-"""What is changed, and how."""
+"""Object that is changed, and the change."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ _TOLD_APART = re.compile(r"\.(cidr|except\[\d+\]|port|endPort)$|\.namespaceSelec
 
 @dataclass(frozen=True)
 class MutationResult:
-    """What became of all mutants.
+    """Results of all mutants.
 
     Attributes:
         noticed: Mutants that change who reaches whom and that the prover names.
@@ -73,7 +73,7 @@ def _told_apart(policies: Sequence[Manifest]) -> set[str]:
 
 
 def _names(proof: Proof, mutant: Mutant, subjects: set[str]) -> bool:
-    """Whether a difference names the changed policy, or a pod that the policy was made for."""
+    """Tell whether a difference names the changed policy, or a pod that the policy was made for."""
     return any(
         f"{mutant.subject} " in f"{'; '.join(difference.causes)} ".replace(",", " ")
         or {difference.source, difference.destination} & subjects

@@ -38,14 +38,14 @@ class Edge:
 
 
 def dns_edges(node: str) -> Iterator[Edge]:
-    """What a node needs that looks up names."""
+    """Connections of a node that looks up names."""
     for protocol in ("UDP", "TCP"):
         yield Edge(node, DNS, protocol, _DNS_PORT)
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What must be possible; nothing else may be.
+    """Connections that must be possible; no other may be.
 
     Attributes:
         edges: All declared connections. A node is a workload's name or a group of `policy.proof.endpoints`.
@@ -90,7 +90,7 @@ class TrafficDifference:
 
 @dataclass(frozen=True)
 class Proof:
-    """What the prover found.
+    """Result of the prover.
 
     Attributes:
         declared: Declared edges.
@@ -108,7 +108,7 @@ class Proof:
 
 
 class CompiledFor:
-    """What provers have compiled, so that stacks that differ in one object compile only that one."""
+    """Compiled parts shared by provers, so that stacks that differ in one object compile only that one."""
 
     def __init__(self) -> None:
         self._known: list[tuple[tuple[Endpoint, ...], CompiledPolicies]] = []
@@ -153,7 +153,7 @@ class Prover:
         self.ports = representative_ports(policies, [*named, *declared])
 
     def evaluate(self, policies: Sequence[Manifest]) -> Evaluator:
-        """Who reaches whom under some policies."""
+        """Prove the reachability under some policies."""
         return Evaluator(policies, self.endpoints, self.ports, self._compiled)
 
     def prove(self, policies: Sequence[Manifest]) -> Proof:

@@ -1,4 +1,4 @@
-"""Whether a workload survives the loss or the drain of a node: budgets, autoscalers, spread, an orderly end."""
+"""Rules for the loss or the drain of a node: budgets, autoscalers, spread, orderly shutdown."""
 
 from collections.abc import Iterator
 from math import ceil

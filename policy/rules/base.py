@@ -1,4 +1,4 @@
-"""What a rule is, what it finds, and what a stack may tell it."""
+"""Rule, finding, violation, and the parameters of a stack."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from policy.manifests import Manifest, ManifestSet, kind_of, name_of, namespace_
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """What a stack allows by name. Everything that is not listed here is refused.
+    """Names that a stack allows. Everything that is not listed here is refused.
 
     Attributes:
         stack: Name that every cluster-scoped object must carry, or None where the stack is not known.
@@ -34,7 +34,7 @@ class Parameters:
 
 
 class Finding(NamedTuple):
-    """What a check sees: the object, the path in it, and what is wrong there."""
+    """Result of a check: the object, the path in it, and what is wrong there."""
 
     subject: Manifest
     path: str
@@ -74,7 +74,7 @@ SetCheck = Callable[[ManifestSet, Parameters], Iterator[Finding]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What is never allowed, and why. A concrete rule looks at one object or at all of them.
+    """A rule, with its reason. A concrete rule looks at one object or at all of them.
 
     Attributes:
         id: Stable identifier, also the name of the policy in the policy pack.

@@ -1,4 +1,4 @@
-"""What custom resources tell an operator or a gateway to do: databases, monitoring servers, routes, the mesh."""
+"""Rules for custom resources: databases, monitoring servers, routes, the mesh."""
 
 from collections.abc import Iterator
 
@@ -65,7 +65,7 @@ def _loose_operator_pods(manifest: Manifest, _: Parameters) -> Iterator[Finding]
 
 
 def _loosened(manifest: Manifest) -> Iterator[Finding]:
-    """What takes away the restrictions that the Prometheus Operator gives its containers of itself."""
+    """Fields that remove the restrictions which the Prometheus Operator gives its containers by default."""
     if read(manifest, "spec.hostNetwork"):
         yield Finding(manifest, "spec.hostNetwork", "is true")
     for role in ("containers", "initContainers"):

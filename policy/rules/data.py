@@ -1,4 +1,4 @@
-"""Whether data outlives the mistakes of those who handle it: guards of objects, and what goes with them."""
+"""Rules that protect data from deletion: guards of objects, and what is deleted with them."""
 
 from collections.abc import Iterator
 

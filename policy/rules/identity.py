@@ -1,4 +1,4 @@
-"""Who a pod is to the API server, and what anybody may do there."""
+"""Rules for ServiceAccounts, tokens and RBAC."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Which images may run."""
+"""Rules for images."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""How Jobs and CronJobs end and what they leave behind."""
+"""Rules for the end of Jobs and CronJobs: deadlines, history, concurrency."""
 
 from collections.abc import Iterator
 

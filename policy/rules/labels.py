@@ -1,4 +1,4 @@
-"""What objects are called: labels, selectors, names."""
+"""Rules for labels, selectors and names."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What ties a pod to its node: host namespaces, host ports, volumes, kernel parameters, probes of other hosts."""
+"""Rules for access to the node: host namespaces, host ports, volumes, kernel parameters, probes of other hosts."""
 
 from collections.abc import Iterator
 

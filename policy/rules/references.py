@@ -1,4 +1,4 @@
-"""Whether what objects refer to is there, and whether a volume can be where its pods are."""
+"""Rules for references between objects, and for volumes that cannot follow their pods."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -57,7 +57,7 @@ def _of_pod(pod: Pod) -> Iterator[Reference]:
 
 
 def _of_custom_resource(manifest: Manifest) -> Iterator[Reference]:
-    """What a custom resource tells its operator to read or to use."""
+    """Objects that a custom resource refers to."""
     if group_of(manifest) == "postgresql.cnpg.io":
         for index, role in enumerate(read(manifest, "spec.managed.roles", [])):
             path = f"spec.managed.roles[{index}].passwordSecret"

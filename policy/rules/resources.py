@@ -1,4 +1,4 @@
-"""What a container is guaranteed and what it may use, and how the kubelet finds out how it is."""
+"""Rules for requests, limits and probes of containers."""
 
 from collections.abc import Iterator
 

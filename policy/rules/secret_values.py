@@ -1,4 +1,4 @@
-"""Where secret values may stand: in Secrets only, and never empty."""
+"""Rules for secret values: in Secrets only, and never empty."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How traffic gets to pods: Services, Ingresses, and the NetworkPolicies that must cover every pod and namespace."""
+"""Rules for traffic to pods: Services, Ingresses, and the NetworkPolicies that must cover every pod and namespace."""
 
 from collections.abc import Iterator
 

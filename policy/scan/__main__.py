@@ -24,7 +24,7 @@ from rendering.files import render
 from rendering.root import ROOT
 
 OUTPUT = ROOT / "scan-results"
-"""Where the rendered objects and the SARIF files go; the folder is replaced by each scan."""
+"""Folder of the rendered objects and the SARIF files; it is replaced by each scan."""
 
 # The scanners wait for the disk and for each other; more at a time than this only makes a small machine swap.
 _PARALLEL = 4

@@ -53,7 +53,7 @@ class Exemption(BaseModel):
     only_if: Condition | None = None
 
     def covers(self, scanner: str, finding: ScanFinding, settings: dict[str, Any]) -> bool:
-        """Whether it covers a finding of a scanner in a stack with these settings."""
+        """Tell whether it covers a finding of a scanner in a stack with these settings."""
         return (
             scanner.startswith(self.scanner)
             and finding.check == self.check

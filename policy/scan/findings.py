@@ -1,4 +1,4 @@
-"""What a scanner says, in one form for all of them."""
+"""Findings of scanners, in one form for all of them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -31,7 +31,7 @@ class ScanFinding:
 
 @dataclass(frozen=True)
 class Scan:
-    """What one scanner says about one subject.
+    """Result of one scanner for one subject.
 
     Attributes:
         scanner: Name of the scanner, and what it was told to compare with, where there are several.

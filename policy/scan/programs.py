@@ -1,4 +1,4 @@
-"""Where the scanners are, and how they are started."""
+"""Locations of the scanners, and their start."""
 
 import json
 import os

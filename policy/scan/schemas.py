@@ -14,7 +14,7 @@ from policy.manifests import Manifest, kind_of
 from policy.scan.programs import Programs
 
 TEMPLATE = "{{.Group}}/{{.ResourceAPIVersion}}/{{.ResourceKind}}.json"
-"""Where a schema lies in a folder of schemas, in kubeconform's words."""
+"""Path of a schema in a folder of schemas, as a template of kubeconform."""
 
 _PACKAGE_FOLDER = Path("kubernetes_validate") / "kubernetes-json-schema"
 # From outside the file of definitions, and from inside.
@@ -60,7 +60,7 @@ def _folder(packages: Path, minor: str) -> Path:
 
 
 def _suffix(api_version: str) -> str:
-    """How the package names a version: `apps/v1` is `apps-v1`, and only the first word of a group counts."""
+    """Name of a version in the package: `apps/v1` is `apps-v1`, and only the first word of a group counts."""
     group, _, version = api_version.rpartition("/")
     return f"{group.split('.')[0]}-{version}" if group else version
 
