@@ -17,11 +17,13 @@ def identities(program: Program) -> set[str]:
     """Identity of each registration, without project and stack. A parent is registered before its children."""
     types: dict[str, str] = {}
     for request in program.requests:
-        parent = types.get(request.parent)
+        # Without project and stack, which the engine's stand-in may keep from an earlier program.
+        parent_urn = request.parent.split("::")[2:]
+        parent = types.get("::".join(parent_urn))
         qualified = f"{parent}${request.type}" if parent else request.type
-        nearest = request.parent.split("::")[2].rpartition("$")[2]
-        # The engine's stand-in writes only the nearest parent's type into a name.
-        types["::".join((*request.parent.split("::")[:2], f"{nearest}${request.type}", request.name))] = qualified
+        nearest = parent_urn[0].rpartition("$")[2]
+        # The stand-in writes only the nearest parent's type into a name.
+        types["::".join((f"{nearest}${request.type}", request.name))] = qualified
     return {f"{qualified}::{urn.rpartition('::')[2]}" for urn, qualified in types.items()}
 
 
