@@ -129,4 +129,5 @@ def test_down_leaves_no_process(project: Project) -> None:
     for program in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"):
         assert process_ids(project, program) == []
     assert project.altlas("up").code == 0
-    assert {pod["metadata"]["name"] for pod in project.objects("pods", "alt-las")} == pods
+    # A backup may have begun since, by its schedule.
+    assert {pod["metadata"]["name"] for pod in project.objects("pods", "alt-las")} >= pods
