@@ -7,6 +7,7 @@ import pulumi
 from components import observability as watch
 from components import platform
 from components.backups.build import build_backups
+from components.kubernetes.provider import KubernetesProvider
 from components.services import SERVICES, message_flows, service_args, service_ports
 from components.stack.configuration import load
 from components.stack.engine_tuning import drop_debug_messages
@@ -20,7 +21,7 @@ stack = load(root)
 settings, ports = stack.platform, service_ports(SERVICES, stack.platform)
 # First: what cannot be built is said before anything is registered.
 images = platform.service_images(settings, root)
-opts = pulumi.ResourceOptions()
+opts = pulumi.ResourceOptions(provider=KubernetesProvider("cluster"))
 
 namespace = platform.PlatformNamespace("namespace", platform.NamespaceArgs.of(settings), opts)
 around = Surroundings.of(settings, namespace.resource, stack_graph(SERVICES, settings))

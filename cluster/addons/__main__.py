@@ -7,6 +7,7 @@ import pulumi
 
 from cluster.addons import PART_OF, RECORD_NAME, RECORD_NAMESPACE, AddonFiles, addon_objects, load_manifest, record_of
 from components.kubernetes.object import KubernetesObject
+from components.kubernetes.provider import KubernetesProvider
 
 _ANNOTATIONS = {
     # The same owner from every checkout, so that an update from another one is not a conflict.
@@ -16,13 +17,15 @@ _ANNOTATIONS = {
 }
 
 
-def _register(name: str, manifest: Mapping[str, Any], after: Sequence[pulumi.Resource]) -> KubernetesObject:
+def _register(
+    name: str, manifest: Mapping[str, Any], provider: KubernetesProvider, after: Sequence[pulumi.Resource]
+) -> KubernetesObject:
     metadata = manifest["metadata"]
     wanted = dict(_ANNOTATIONS)
     if manifest["kind"] != "Service":
         del wanted["pulumi.com/skipAwait"]
     annotated = {**manifest, "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), **wanted}}}
-    return KubernetesObject(name, annotated, pulumi.ResourceOptions(depends_on=list(after)))
+    return KubernetesObject(name, annotated, pulumi.ResourceOptions(provider=provider, depends_on=list(after)))
 
 
 def main() -> None:
@@ -35,12 +38,13 @@ def main() -> None:
     manifest = load_manifest()
     record_data = record_of(manifest, external, webhooks=webhooks, optional=settings.require_object("optional"))
     own = [name for name in record_data if name not in external]
+    provider = KubernetesProvider("cluster")
     # Of all addons before too: one may run in another one's namespace.
     namespaces: list[pulumi.Resource] = []
     registered: list[pulumi.Resource] = []
     for name, files in AddonFiles(manifest).provide(own).items():
         for each in addon_objects(manifest.addons[name], files, webhooks=webhooks).operator:
-            resource = _register(f"{name}/{each['kind']}/{each['metadata']['name']}", each, namespaces)
+            resource = _register(f"{name}/{each['kind']}/{each['metadata']['name']}", each, provider, namespaces)
             if each["kind"] == "Namespace":
                 namespaces.append(resource)
             registered.append(resource)
@@ -54,7 +58,7 @@ def main() -> None:
         },
         "data": record_data,
     }
-    _register("record", record, registered)
+    _register("record", record, provider, registered)
 
 
 main()

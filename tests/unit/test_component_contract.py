@@ -1,138 +1,182 @@
-"""Constructor contract of components: `(name, args, opts)`, closed arguments, the caller's options, secret outputs."""
+"""The contract of every component: one constructor, frozen arguments, the caller's options, outputs registered once."""
 
 import dataclasses
-import importlib
 import inspect
 import json
-import typing
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections import Counter
+from pathlib import Path
+from typing import Any, get_args, get_origin
 
 import pulumi
 import pytest
 
-from components.backups.component import StoreBackup, StoreBackupArgs
-from components.backups.metrics import BackupMetrics, BackupMetricsArgs
-from components.services import SERVICES, message_flows
+from components.kubernetes.provider import KubernetesProvider
+from components.platform.images import ImagesArgs, PlatformImages
 from components.settings import PlatformSettings
-from components.stack.configuration import StackConfiguration, load
+from components.stack.configuration import StackConfiguration
+from components.stack.image_build import ImageBuild
 from components.stack.problems import PLATFORM_KEY
-from components.stores.nats.component import Nats, NatsArgs
-from components.stores.postgres.component import Postgres, PostgresArgs
-from components.stores.postgres.write_ahead_log import WriteAheadLog, WriteAheadLogArgs
-from components.stores.redis.component import Redis, RedisArgs
-from components.stores.stores import build_stores
-from components.traffic.jobs import BackupSource
-from components.traffic.stack_graph import stack_graph
-from components.workloads.component import Surroundings
+from rendering.recorder import run_program
+from tests.support.components import COMPONENTS, TYPE_TOKENS, Component, annotated_outputs
 from tests.support.documents import ROOT, alpha_with
-from tests.support.program import SECRET_MARK, Anchor, Program, build, configure, full_configuration
-
-BASES = {"ObjectComponent"}
-Make = Callable[[Any, Surroundings, pulumi.ResourceOptions], pulumi.ComponentResource | None]
-
-
-def component_classes() -> Iterator[type[pulumi.ComponentResource]]:
-    """Every component class of the program."""
-    for path in sorted((ROOT / "components").rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for each in vars(importlib.import_module(name)).values():
-            own = inspect.isclass(each) and each.__module__ == name and each.__name__ not in BASES
-            if own and issubclass(each, pulumi.ComponentResource):
-                yield each
-
-
-def breaches(component: type[pulumi.ComponentResource]) -> list[str]:
-    """What a component does otherwise than the contract says."""
-    parameters = inspect.signature(component.__init__).parameters
-    if list(parameters) != ["self", "name", "args", "opts"] or parameters["opts"].default is not None:
-        return [f"its parameters are {', '.join(parameters)}"]
-    hint: Any = typing.get_type_hints(component.__init__)["args"]
-    args = typing.get_origin(hint) or hint
-    settings: Any = getattr(args, "__dataclass_params__", None)
-    if settings is None or not settings.frozen or not all(field.kw_only for field in dataclasses.fields(args)):
-        return [f"{args} is no frozen dataclass with keywords only"]
-    whole = {PlatformSettings, StackConfiguration} & {field.type for field in dataclasses.fields(args)}
-    return [f"its arguments hold the whole of {each.__name__}" for each in whole]
-
-
-@pytest.mark.parametrize("component", list(component_classes()), ids=lambda component: str(component.__name__))
-def test_a_component_takes_a_name_closed_arguments_and_the_caller_s_options(
-    component: type[pulumi.ComponentResource],
-) -> None:
-    """Its own settings block and its wiring, never the settings of the whole stack."""
-    assert breaches(component) == []
-
-
-def _first_source(stack: Any, around: Surroundings) -> BackupSource:
-    return build_stores(stack, around, message_flows(SERVICES)).backup_sources[0]
-
-
-MADE: dict[str, Make] = {
-    "BackupMetrics": lambda stack, around, opts: BackupMetrics.optional(
-        "own", BackupMetricsArgs.of(stack, around), opts
-    ),
-    "Nats": lambda stack, around, opts: Nats.optional("own", NatsArgs.of(stack, around, message_flows(SERVICES)), opts),
-    "Postgres": lambda stack, around, opts: Postgres.optional("own", PostgresArgs.of(stack, around), opts),
-    "Redis": lambda stack, around, opts: Redis.optional("own", RedisArgs.of(stack, around), opts),
-    "StoreBackup": lambda stack, around, opts: StoreBackup.optional(
-        "own", StoreBackupArgs.of(stack, around, _first_source(stack, around)), opts
-    ),
-    "WriteAheadLog": lambda stack, around, opts: WriteAheadLog.optional(
-        "own", WriteAheadLogArgs.of(stack, around), opts
-    ),
-}
-"""Makes each component under the name `own`, in a stack that has all of them."""
+from tests.support.program import Program, build, configure, full_configuration
 
 EVERYTHING = {
-    "backup.objectStore": {"endpoint": "https://s3.example.com", "bucket": "own"},
-    "redis.replicas": 3,
-    "nats.replicas": 3,
+    "mesh": {"mode": "ambient"},
+    "backup.objectStore": {"bucket": "backups", "endpoint": "https://s3.example.com"},
 }
+"""Settings on top of alpha's under which every component has something to register."""
 
 
-def made(make: Make, opts: Callable[[], pulumi.ResourceOptions]) -> Program:
-    """One component, as a caller with options of its own makes it."""
-    values = full_configuration("alpha") | {PLATFORM_KEY: json.dumps(alpha_with(EVERYTHING))}
+def test_every_component_has_its_type_token_on_record() -> None:
+    """A new component adds a line; a line that changes is a new identity of all that exists."""
+    assert TYPE_TOKENS.keys() == COMPONENTS.keys()
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_every_component_has_the_one_constructor(name: str) -> None:
+    """`(name, args, opts=None)`, so that a reader of one knows them all."""
+    parameters = inspect.signature(COMPONENTS[name].__init__).parameters
+    assert [*parameters] == ["self", "name", "args", "opts"]
+    assert parameters["opts"].default is None
+    assert parameters["args"].default is inspect.Parameter.empty
+    assert {each.kind for each in parameters.values()} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_the_arguments_are_frozen_and_hold_no_settings_of_others(name: str) -> None:
+    """Its own settings block and what it is wired to; never all settings, nor all secrets, of the stack."""
+    args = args_class(COMPONENTS[name])
+    assert dataclasses.is_dataclass(args)
+    assert args.__dataclass_params__.frozen  # type: ignore[attr-defined]  # every dataclass has them
+    assert all(field.kw_only for field in dataclasses.fields(args))
+    assert types_in(args) & {PlatformSettings, StackConfiguration} == set()
+
+
+def args_class(component: Component) -> type[Any]:
+    """The class of a component's arguments."""
+    annotation = inspect.signature(component.__init__).parameters["args"].annotation
+    found: type[Any] = get_origin(annotation) or annotation
+    return found
+
+
+def types_in(annotation: Any, seen: set[Any] | None = None) -> set[Any]:
+    """Every class that a value of a type can hold: through unions, tables, and the fields of dataclasses."""
+    seen = set() if seen is None else seen
+    plain = get_origin(annotation) or annotation
+    if plain not in seen:
+        seen.add(plain)
+        if isinstance(plain, type) and dataclasses.is_dataclass(plain):
+            for field in dataclasses.fields(plain):
+                types_in(field.type, seen)
+    for each in get_args(annotation):
+        types_in(each, seen)
+    return seen
+
+
+def again(name: str) -> str:
+    """Logical name of a component that is built a second time."""
+    return f"again-{name}"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The program with everything switched on, and once more each of its components under another name and options."""
+    folder = tmp_path_factory.mktemp("images")
+    document = alpha_with(EVERYTHING)
+    values = full_configuration("alpha") | {PLATFORM_KEY: json.dumps(document)}
     configure(values, [key for key in values if key != PLATFORM_KEY])
-
-    def run() -> None:
-        stack = load(ROOT)
-        surroundings = Surroundings.of(stack.platform, Anchor(), stack_graph(SERVICES, stack.platform))
-        make(stack, surroundings, opts())
-
-    return build(run)
+    return build(lambda: _build_all_twice(folder))
 
 
-@pytest.mark.parametrize("name", MADE)
-def test_provider_aliases_and_transformations_of_the_caller_reach_the_objects(name: str) -> None:
-    """All objects lie below the component, so one option there holds for all of them."""
-    seen: set[str] = set()
+def _build_all_twice(folder: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        made: list[tuple[Component, str, Any]] = []
+        for component in COMPONENTS.values():
+            patch.setattr(component, "__init__", _noting(component, made))
+        run_program(ROOT)
+    (workload, _, args), *_ = (each for each in made if each[0].__name__ == "Workload")
+    # Those of the services are built again with their services.
+    made = [*(each for each in made if each[0] is not workload), (workload, "workload", args)]
+    source = ImageBuild(context=folder, dockerfile=folder, shared=folder, arguments={})
+    PlatformImages("images", ImagesArgs(builds={"a": source}, tags={"a": "team/a:1"}))
+    made.append((PlatformImages, "images", ImagesArgs(builds={"a": source}, tags={"a": "team/a:1"})))
+    provider = KubernetesProvider("other")
+    for component, name, args in made:
+        rebuild: Any = component
+        options = pulumi.ResourceOptions(
+            provider=provider,
+            protect=True,
+            aliases=[pulumi.Alias(name=f"formerly-{name}")],
+            transformations=[_marked],
+        )
+        rebuild(again(name), args, options)
 
-    def note(args: pulumi.ResourceTransformationArgs) -> None:
-        seen.add(args.name)
 
-    def opts() -> pulumi.ResourceOptions:
-        provider = pulumi.ProviderResource("kubernetes", "chosen", {})
-        alias = pulumi.Alias(name="earlier")
-        return pulumi.ResourceOptions(providers=[provider], aliases=[alias], transformations=[note])
+def _noting(component: Component, made: list[tuple[Component, str, Any]]) -> Any:
+    original: Any = component.__init__
 
-    program = made(MADE[name], opts)
-    (component,) = (each for each in program.requests if each.name == "own" and each.type.startswith("alt-las:"))
-    objects = [each for each in program.requests if each.parent.endswith(f"{component.type}::own")]
-    assert objects
-    assert {each.name for each in objects} <= seen
-    assert all("::chosen::" in each.provider for each in objects)
-    assert "earlier" in str(component.aliases)
-    if name == "StoreBackup":
-        assert "PostgresBackup" in str(component.aliases), "the earlier type stays beside the caller's alias"
+    def noting(self: Any, name: str, args: Any, opts: pulumi.ResourceOptions | None = None) -> None:
+        made.append((component, name, args))
+        original(self, name, args, opts)
+
+    return noting
 
 
-@pytest.mark.parametrize(("name", "output"), [("Redis", "url"), ("Nats", "url_of"), ("Postgres", "url_of")])
-def test_an_address_with_a_password_is_a_secret_output(name: str, output: str) -> None:
-    """The state holds it encrypted."""
-    program = made(MADE[name], pulumi.ResourceOptions)
-    (outputs,) = (sent for urn, sent in program.sent_outputs.items() if urn.endswith("::own"))
-    texts = outputs.values() if output == "url" else outputs["url_of"].values()
-    assert texts
-    assert all(SECRET_MARK in str(each) for each in texts)
+def _marked(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+    if args.type_.startswith("kubernetes:"):
+        before: Any = args.props["metadata"]
+        metadata = {**before, "annotations": {"marked": "yes"}}
+        return pulumi.ResourceTransformationResult({**args.props, "metadata": metadata}, args.opts)
+    return None
+
+
+def below(program: Program, component: str) -> list[Any]:
+    """Requests of everything that lies in the components of a class that were built again, at any depth."""
+    step = f"{TYPE_TOKENS[component]}$"
+    return [
+        each
+        for each in program.requests
+        if step in f"{each.parent.split('::')[2]}$" and "::again-" in each.parent and each.custom
+    ]
+
+
+def test_nothing_is_registered_twice_when_every_component_is_built_twice(program: Program) -> None:
+    """Every logical name begins with the component's own, but for one that a released stack has otherwise."""
+    counted = Counter((request.type, request.name) for request in program.requests)
+    fixed = ("kubernetes:postgresql.cnpg.io/v1:ScheduledBackup", "postgres-backup")
+    assert [each for each, count in counted.items() if count > 1] == [fixed]
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_the_caller_s_options_reach_everything_in_a_component(program: Program, name: str) -> None:
+    """Provider, protection, aliases and transformations; an object of another provider (Docker) keeps its own."""
+    objects = below(program, name)
+    assert objects, "the component has registered nothing to look at"
+    for request in objects:
+        assert request.protect, request.name
+    made = {(each.type, each.name): each.inputs for each in program.recorder.registrations}
+    for request in (each for each in objects if each.type.startswith("kubernetes:")):
+        assert request.provider.endswith("::other::other-id"), request.name
+        assert made[request.type, request.name]["metadata"]["annotations"]["marked"] == "yes"
+    # From a component's former name the engine derives those of its children.
+    aliases = {alias.spec.name for each in program.requests if each.type == TYPE_TOKENS[name] for alias in each.aliases}
+    assert any(alias.startswith("formerly-") for alias in aliases)
+
+
+def test_an_earlier_type_of_a_component_stays_beside_the_caller_s_aliases(program: Program) -> None:
+    """Backups of PostgreSQL had a component of their own once."""
+    request = program.request(TYPE_TOKENS["StoreBackup"], again("postgres-backup"))
+    assert {alias.spec.name or alias.spec.type for alias in request.aliases} == {
+        "formerly-postgres-backup",
+        "alt-las:shared:PostgresBackup",
+    }
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_every_component_registers_exactly_its_annotated_outputs(program: Program, name: str) -> None:
+    """What is annotated as an output is always assigned, and nothing else is registered."""
+    token = TYPE_TOKENS[name]
+    registered = [outputs for urn, outputs in program.outputs.items() if urn.split("::")[2].rpartition("$")[2] == token]
+    assert registered
+    assert {frozenset(outputs) for outputs in registered} == {frozenset(annotated_outputs(COMPONENTS[name]))}

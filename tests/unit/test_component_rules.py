@@ -1,61 +1,16 @@
 """Rules that every component keeps: parents, names and outputs."""
 
-import inspect
 from collections import Counter
-from collections.abc import Mapping
-from typing import ClassVar, get_origin
 
-import pulumi
 import pytest
 
-from components.backups.component import StoreBackup
-from components.backups.metrics import BackupMetrics
 from components.kubernetes.object import DATA_ANNOTATION
-from components.observability.dashboards.grafana import Grafana
-from components.observability.logs.alloy import Alloy
-from components.observability.logs.loki import Loki
-from components.observability.metrics.alertmanager import Alertmanager
-from components.observability.metrics.exporters import BlackboxExporter, KubeStateMetrics
-from components.observability.metrics.monitoring import Monitoring
-from components.observability.metrics.prometheus import Prometheus
-from components.platform.admission import PlatformAdmission
-from components.platform.ingress import PlatformIngress
-from components.platform.mesh import PlatformMesh
-from components.platform.namespace import PlatformNamespace
 from components.services import SERVICES
 from components.stack.problems import PLATFORM_KEY
-from components.stores.nats.component import Nats
-from components.stores.postgres.component import Postgres
-from components.stores.postgres.write_ahead_log import WriteAheadLog
-from components.stores.redis.component import Redis
-from components.workloads.workload import Workload
 from rendering.recorder import run_program
+from tests.support.components import TYPE_TOKENS
 from tests.support.documents import ROOT, STACKS
 from tests.support.program import Program, build, configure, full_configuration
-
-COMPONENTS: Mapping[str, type[pulumi.ComponentResource]] = {
-    "alt-las:platform:Namespace": PlatformNamespace,
-    "alt-las:platform:Admission": PlatformAdmission,
-    "alt-las:platform:Ingress": PlatformIngress,
-    "alt-las:platform:Mesh": PlatformMesh,
-    "alt-las:platform:Workload": Workload,
-    "alt-las:observability:Alloy": Alloy,
-    "alt-las:observability:Grafana": Grafana,
-    "alt-las:observability:Loki": Loki,
-    "alt-las:observability:Alertmanager": Alertmanager,
-    "alt-las:observability:BlackboxExporter": BlackboxExporter,
-    "alt-las:observability:KubeStateMetrics": KubeStateMetrics,
-    "alt-las:observability:Monitoring": Monitoring,
-    "alt-las:observability:Prometheus": Prometheus,
-    "alt-las:shared:BackupMetrics": BackupMetrics,
-    "alt-las:shared:Nats": Nats,
-    "alt-las:shared:Postgres": Postgres,
-    "alt-las:shared:StoreBackup": StoreBackup,
-    "alt-las:shared:WriteAheadLog": WriteAheadLog,
-    "alt-las:shared:Redis": Redis,
-    **{f"alt-las:services:{service.__name__}": service for service in SERVICES},
-}
-"""Every component class by its type token. The tokens are identity: changing one replaces what stands below it."""
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -82,7 +37,7 @@ def test_every_object_lies_in_a_component_and_every_component_where_it_belongs(p
     """What is shared and services under the stack, workloads under their service, objects under no service itself."""
     parents = {
         "alt-las:platform:Workload": {f"alt-las:services:{service.__name__}" for service in SERVICES},
-        "kubernetes": COMPONENTS.keys() - {f"alt-las:services:{service.__name__}" for service in SERVICES},
+        "kubernetes": set(TYPE_TOKENS.values()) - {f"alt-las:services:{service.__name__}" for service in SERVICES},
     }
     for request in program.requests:
         parent_type = request.parent.split("::")[2].rpartition("$")[2]
@@ -114,22 +69,13 @@ def test_exactly_the_protected_objects_carry_the_mark_of_data(program: Program) 
 def test_the_program_consists_of_the_known_components(program: Program) -> None:
     """One workload a service, the dumps of three stores, and no other component more than once."""
     found = Counter(request.type for request in program.requests if not request.type.startswith("kubernetes:"))
-    assert found.keys() <= COMPONENTS.keys()
-    assert found.keys() >= {token for token in COMPONENTS if ":services:" in token} | {"alt-las:platform:Namespace"}
+    assert found.keys() <= {*TYPE_TOKENS.values(), "pulumi:providers:kubernetes"}
+    assert found.keys() >= {token for token in TYPE_TOKENS.values() if ":services:" in token} | {
+        "alt-las:platform:Namespace"
+    }
     assert found.pop("alt-las:platform:Workload") == len(SERVICES)
     assert found.pop("alt-las:shared:StoreBackup") == 3
     assert set(found.values()) == {1}
-
-
-def test_every_component_registers_exactly_its_annotated_outputs(program: Program) -> None:
-    """What is annotated as an output is always assigned, and nothing else is registered."""
-    checked = 0
-    for urn, outputs in program.outputs.items():
-        token = urn.split("::")[2].rpartition("$")[2]
-        if token in COMPONENTS:
-            assert outputs.keys() == annotated_outputs(COMPONENTS[token]), urn
-            checked += 1
-    assert checked == sum(not request.type.startswith("kubernetes:") for request in program.requests)
 
 
 def test_outputs_are_the_addresses_and_names_that_others_use(program: Program) -> None:
@@ -145,17 +91,3 @@ def test_every_object_waits_for_the_namespace(program: Program) -> None:
     for request in program.requests:
         if request.type.startswith("kubernetes:") and "namespace" in request.object["metadata"]:
             assert any(urn.endswith("kubernetes:core/v1:Namespace::namespace") for urn in request.dependencies)
-
-
-def annotated_outputs(component: type[pulumi.ComponentResource]) -> set[str]:
-    """Names of the public attributes that a component class, or a base of it here, declares, but for resources."""
-    found: dict[str, object] = {}
-    for base in component.__mro__:
-        if base.__module__.startswith("components."):
-            found |= inspect.get_annotations(base)
-    return {name for name, annotation in found.items() if not name.startswith("_") and _is_output(annotation)}
-
-
-def _is_output(annotation: object) -> bool:
-    is_resource = isinstance(annotation, type) and issubclass(annotation, pulumi.Resource)
-    return get_origin(annotation) is not ClassVar and not is_resource

@@ -6,7 +6,6 @@ from typing import Self
 
 import pulumi
 
-from components.kubernetes.object import KubernetesObject, Manifest
 from components.settings.platform import ROLLOUT_SURGE
 from components.settings.postgres import PostgresSettings, connections_needed
 from components.settings.secrets import password_key
@@ -86,11 +85,15 @@ class Postgres(ObjectComponent):
             for role, password in _passwords(args).items()
         ]
         before.append(self._register(name, objects.network_policy(args.settings, args.surroundings)))
-        cluster = self._keep(
-            objects.cluster(args.settings, args.surroundings, args.connections, archives_log=args.archives_log), *before
+        cluster = self._register(
+            name,
+            objects.cluster(args.settings, args.surroundings, args.connections, archives_log=args.archives_log),
+            *before,
+            data=True,
         )
         for service, database in databases.items():
-            self._keep(objects.database(database.name, pods, args.connections[service]), cluster)
+            made = objects.database(database.name, pods, args.connections[service])
+            self._register(f"{name}-{objects.object_suffix(database.name)}", made, cluster, data=True)
         self.environment = {
             service: objects.environment(
                 database.name, args.passwords[service].in_use, second=args.passwords[service].second_in_use
@@ -105,9 +108,6 @@ class Postgres(ObjectComponent):
             args.settings, args.backup_password, args.restore_password
         )
         self.register_outputs({"url_of": self.url_of})
-
-    def _keep(self, manifest: Manifest, *after: pulumi.Resource) -> KubernetesObject:
-        return self._register(str(manifest["metadata"]["name"]), manifest, *after, data=True)
 
 
 def _passwords(args: PostgresArgs) -> dict[str, pulumi.Output[str]]:
