@@ -27,7 +27,7 @@ from components.kubernetes.object import KubernetesObject
 KubernetesObject("door", {
     "apiVersion": "v1", "kind": "Service", "metadata": {"name": "door", "namespace": "alt-las"},
     "spec": {"type": "LoadBalancer", "selector": {"app": "nobody"}, "ports": [{"port": 80}]},
-}, pulumi.ResourceOptions())
+}, opts)
 """
 UNGUARDED_CLAIM = """
 from components.kubernetes.object import KubernetesObject
@@ -35,7 +35,7 @@ KubernetesObject("attic", {
     "apiVersion": "v1", "kind": "PersistentVolumeClaim",
     "metadata": {"name": "attic", "namespace": "alt-las", "annotations": {"alt-las/data": "protected"}},
     "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-}, pulumi.ResourceOptions())
+}, opts)
 """
 OWN_VARIABLES = ("KUBECONFIG", "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "TARGET")
 
