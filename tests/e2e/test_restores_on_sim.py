@@ -141,7 +141,7 @@ def test_live_data_is_replaced_only_with_the_stack_s_name_typed(project: Project
     assert live(project, before) == before
 
 
-def test_a_second_restore_is_refused_while_one_is_at_work(project: Project, before: dict[str, str]) -> None:
+def test_a_second_restore_is_refused_while_one_is_running(project: Project, before: dict[str, str]) -> None:
     """The first is held here before it begins; it stays as it is, and so does live data."""
     first = job(project, "redis-restore-now")
     manifest = {key: first[key] for key in ("apiVersion", "kind")}
@@ -158,7 +158,7 @@ def test_a_second_restore_is_refused_while_one_is_at_work(project: Project, befo
     uid = job(project, "redis-restore-now")["metadata"]["uid"]
     done = project.altlas("backup", "restore", "redis", "--backup", BACKUP, "--into", "redis-other")
     assert done.code == 5, done.text
-    assert "another restore of redis is at work: the Job redis-restore-now in alt-las" in done.error
+    assert "another restore of redis is running: the Job redis-restore-now in alt-las" in done.error
     assert job(project, "redis-restore-now")["metadata"]["uid"] == uid
     assert "redis-other" not in {each["metadata"]["name"] for each in project.objects("statefulsets", "alt-las")}
     assert live(project, before) == before
