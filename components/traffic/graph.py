@@ -6,6 +6,7 @@ from typing import Protocol
 
 from components.kubernetes.naming import selector_labels
 from components.settings import PlatformSettings
+from components.settings.egress import EgressSettings
 
 HTTPS_PORT = 443
 
@@ -145,10 +146,9 @@ class ServiceGraph:
         entered_from_ingress: Services that the ingress controller may reach.
         reaching_internet: Services that may reach port 443 of public addresses.
         in_mesh: Services whose pods are in the mesh.
-        private_ranges: Further IPv4 ranges that are not the internet.
+        egress: Destinations outside the stack.
         observers: Pods that watch the others.
         jobs: Pods that come and go, such as those of the dumps.
-        api_server_addresses: Addresses of the API server.
         foreign: Namespace of those whose pods are in another one, such as a Prometheus that the cluster has anyway.
 
     Raises:
@@ -161,10 +161,9 @@ class ServiceGraph:
     entered_from_ingress: frozenset[str] = frozenset()
     reaching_internet: frozenset[str] = frozenset()
     in_mesh: frozenset[str] = frozenset()
-    private_ranges: tuple[str, ...] = ()
+    egress: EgressSettings = field(default_factory=EgressSettings)
     observers: Mapping[str, Observer] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
-    api_server_addresses: tuple[str, ...] = ()
     foreign: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -263,11 +262,10 @@ def service_graph(
             )
         ),
         reaching_internet=frozenset(service.service_name for service in services if service.reaches_internet),
-        private_ranges=platform.egress.private_ranges,
+        egress=platform.egress,
         in_mesh=_in_mesh(services, watching.values()) if platform.mesh.is_on else frozenset(),
         observers=watching,
         jobs=coming,
-        api_server_addresses=platform.egress.api_server_addresses,
         foreign={name: observer.namespace for name, observer in watching.items() if observer.namespace},
     )
 

@@ -1,15 +1,12 @@
 """NetworkPolicies from the service graph: what a service may receive and send, and nothing else."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from components.settings.egress import DnsSettings, EgressSettings
 from components.settings.ingress import IngressSettings
 from components.traffic.graph import Scrape, ServiceGraph
-
-_DNS_PORT = 53
-API_SERVER_PORTS = (443, 6443)
-"""Ports of the API server's Service and of its machines; which one a policy sees is the network's affair."""
 
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 _MESH_PORT = 15008
@@ -79,6 +76,8 @@ def peers_policy(
     callers: Sequence[tuple[Sequence[Mapping[str, str]], Sequence[int]]],
     callees: Sequence[tuple[Mapping[str, str], Sequence[int]]],
     further: Sequence[Mapping[str, Any]] = (),
+    *,
+    dns: DnsSettings,
 ) -> dict[str, Any]:
     """Spec of pods with several ports, such as servers that also talk to each other.
 
@@ -87,6 +86,7 @@ def peers_policy(
         callers: Labels of pods, and the ports that these may reach.
         callees: Labels of pods, and the ports on which these may be reached; DNS comes with the first.
         further: Ingress rules in addition to those of the callers, such as those of monitoring.
+        dns: DNS of the cluster.
     """
     ingress = [
         {"from": [own_pods(labels) for labels in peers], "ports": tcp_ports(*ports)}
@@ -98,7 +98,7 @@ def peers_policy(
         "podSelector": {"matchLabels": dict(pods)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [*ingress, *further],
-        "egress": [*egress, dns_rule()] if egress else [],
+        "egress": [*egress, dns_rule(dns)] if egress else [],
     }
 
 
@@ -112,12 +112,18 @@ def tcp_ports(*ports: int) -> list[Rule]:
     return [_tcp(port) for port in ports]
 
 
-def dns_rule() -> dict[str, Any]:
+def dns_rule(dns: DnsSettings) -> dict[str, Any]:
     """Egress rule that lets pods ask the cluster's DNS."""
     return {
-        "to": [pods_elsewhere("kube-system", {"k8s-app": "kube-dns"})],
-        "ports": [{"protocol": "UDP", "port": _DNS_PORT}, _tcp(_DNS_PORT)],
+        "to": [pods_elsewhere(dns.namespace, dns.labels), *(_block(f"{each}/32") for each in dns.addresses)],
+        "ports": [rule for port in dns.ports for rule in ({"protocol": "UDP", "port": port}, _tcp(port))],
     }
+
+
+def api_server_rule(egress: EgressSettings) -> dict[str, Any]:
+    """Egress rule that lets pods ask the API server, at its Service and at its endpoints."""
+    to = [_block(f"{address}/32") for address in egress.api_server_addresses]
+    return {"to": to, "ports": tcp_ports(*egress.api_server_ports)}
 
 
 def pods_elsewhere(namespace: str, labels: Mapping[str, str]) -> Rule:
@@ -136,7 +142,8 @@ def _ingress(name: str, graph: ServiceGraph, controller: IngressController) -> l
     rules: list[Rule] = [{"from": peers, "ports": _ports_of(name, graph)}] if peers else []
     rules += scrape_rules(name, graph)
     if name in graph.observers and graph.observers[name].answers_api_server:
-        rules += _api_server("from", (graph.ports[name],), graph)
+        sources = [_block(each) for each in graph.egress.proxied_ranges]
+        rules.append({"from": sources, "ports": [_tcp(graph.ports[name])]})
     if name in graph.in_mesh:
         rules.append({"from": [{"ipBlock": {"cidr": _MESH_PROBES}}], "ports": [_tcp(graph.ports[name])]})
     return rules
@@ -150,7 +157,7 @@ def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
         {"to": [_pods_of(scrape.target, graph)], "ports": _scrape_ports(scrape, graph)}
         for scrape in graph.scrapes_by(name)
     ]
-    rules.append(dns_rule())
+    rules.append(dns_rule(graph.egress.dns))
     return rules
 
 
@@ -158,14 +165,14 @@ def _surroundings(name: str, graph: ServiceGraph, controller: IngressController)
     """Egress to peers outside the stack: the internet, the API server and the ingress controller."""
     rules: list[Rule] = []
     if ports := graph.internet_ports_of(name):
-        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.private_ranges]}}
+        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.egress.private_ranges]}}
         rules.append({"to": [block], "ports": [_tcp(port) for port in ports]})
     if (job := graph.jobs.get(name)) and job.outside and job.outside[0]:
         ranges, port = job.outside
         rules.append({"to": [{"ipBlock": {"cidr": each}} for each in ranges], "ports": [_tcp(port)]})
     observer = graph.observers.get(name)
     if observer and observer.reads_api_server:
-        rules += _api_server("to", API_SERVER_PORTS, graph)
+        rules.append(api_server_rule(graph.egress))
     if observer and observer.ingress_port:
         peer = pods_elsewhere(controller.namespace, controller.labels)
         rules.append({"to": [peer], "ports": [_tcp(observer.ingress_port)]})
@@ -184,12 +191,6 @@ def _scrape_ports(scrape: Scrape, graph: ServiceGraph) -> list[Rule]:
     return [_tcp(scrape.port), *([_tcp(_MESH_PORT)] if scrape.target in graph.in_mesh else [])]
 
 
-def _api_server(direction: str, ports: Iterable[int], graph: ServiceGraph) -> list[Rule]:
-    """The rule for the API server; none where no address is known, for a rule without peers is one for everybody."""
-    peers = [{"ipBlock": {"cidr": f"{address}/32"}} for address in graph.api_server_addresses]
-    return [{direction: peers, "ports": [_tcp(port) for port in ports]}] if peers else []
-
-
 def _pods_of(name: str, graph: ServiceGraph) -> Rule:
     if name in graph.foreign:
         return pods_elsewhere(graph.foreign[name], graph.selector_of(name))
@@ -198,6 +199,10 @@ def _pods_of(name: str, graph: ServiceGraph) -> Rule:
 
 def _ports_of(name: str, graph: ServiceGraph) -> list[Rule]:
     return [_tcp(port) for port in (*graph.ports_of(name), *([_MESH_PORT] if name in graph.in_mesh else []))]
+
+
+def _block(cidr: str) -> Rule:
+    return {"ipBlock": {"cidr": cidr}}
 
 
 def _tcp(port: int) -> Rule:

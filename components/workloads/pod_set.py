@@ -8,6 +8,7 @@ import pulumi
 
 from components.kubernetes import naming
 from components.kubernetes.object import Manifest
+from components.settings.egress import DnsSettings
 from components.settings.platform import RolloutSettings
 from components.traffic.graph import ServiceGraph
 from components.traffic.network_policy import IngressController, peers_policy, service_policy
@@ -39,6 +40,7 @@ class PodSet:
         namespace: Namespace of all objects.
         rollout: How a release replaces the running one.
         pod_labels: Further labels of the pods.
+        dns: DNS of the cluster.
     """
 
     name: str
@@ -46,6 +48,7 @@ class PodSet:
     namespace: str
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     pod_labels: Mapping[str, str] = field(default_factory=dict)
+    dns: DnsSettings = field(default_factory=DnsSettings)
 
     @classmethod
     def of(cls, surroundings: Surroundings, name: str, component: str, *, in_mesh: bool = False) -> Self:
@@ -56,6 +59,7 @@ class PodSet:
             namespace=surroundings.namespace,
             rollout=surroundings.rollout,
             pod_labels={} if in_mesh else surroundings.mesh_opt_out,
+            dns=surroundings.graph.egress.dns,
         )
 
     @property
@@ -120,7 +124,8 @@ class PodSet:
         further: Sequence[Mapping[str, Any]] = (),
     ) -> Manifest:
         """Allowed traffic to and from the pods, see `peers_policy`."""
-        return objects.network_policy(self.metadata(), peers_policy(self.selector, callers, callees, further))
+        policy = peers_policy(self.selector, callers, callees, further, dns=self.dns)
+        return objects.network_policy(self.metadata(), policy)
 
     def declared_policy(self, graph: ServiceGraph, controller: IngressController) -> Manifest:
         """Allowed traffic to and from the pods: exactly what the service graph says of their name."""

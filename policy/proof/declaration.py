@@ -15,13 +15,13 @@ from policy.proof.endpoints import (
     MESH_PROBES,
     OBJECT_STORE,
     ClusterAddresses,
+    DnsEndpoints,
 )
 from policy.proof.monitoring import monitoring_edges
 from policy.proof.reachability import Declaration, Edge, dns_edges
 
 _MESH_PORT = 15008
 _POSTGRES_PORT, _POSTGRES_STATUS_PORT = 5432, 8000
-_API_SERVER_PORTS = (443, 6443)
 _NATS_PORT, _NATS_ROUTE_PORT = 4222, 6222
 _REDIS_PORT, _SENTINEL_PORT = 6379, 26379
 _REDIS_SERVERS = "StatefulSet/redis"
@@ -39,8 +39,14 @@ def declaration_of(platform: PlatformSettings) -> Declaration:
         surroundings=ClusterAddresses(
             platform.ingress.controller_namespace,
             platform.ingress.controller_labels,
+            dns=DnsEndpoints(
+                platform.egress.dns.namespace,
+                platform.egress.dns.labels,
+                frozenset(map(ipaddress.ip_address, platform.egress.dns.addresses)),
+            ),
             private_ranges=platform.egress.private_ranges,
             api_server=frozenset(map(ipaddress.ip_address, platform.egress.api_server_addresses)),
+            api_server_proxy=platform.egress.proxied_ranges,
             object_store=_object_store(platform),
             database_operator=platform.postgres.operator_namespace if platform.postgres else None,
         ),
@@ -72,7 +78,7 @@ def _edges(graph: ServiceGraph) -> Iterator[Edge]:
             yield Edge(caller, name, "TCP", _MESH_PORT)
     # Stores keep their own labels, and only the services and observers that are ours look up names.
     for name in (graph.ports.keys() | graph.jobs.keys()) - graph.pod_labels.keys():
-        yield from dns_edges(name)
+        yield from dns_edges(name, graph.egress.dns.ports)
 
 
 def _postgres_edges(platform: PlatformSettings) -> Iterator[Edge]:
@@ -82,9 +88,9 @@ def _postgres_edges(platform: PlatformSettings) -> Iterator[Edge]:
     for port in (_POSTGRES_PORT, _POSTGRES_STATUS_PORT):
         yield Edge("postgres", "postgres", "TCP", port)
         yield Edge(DATABASE_OPERATOR, "postgres", "TCP", port)
-    for port in _API_SERVER_PORTS:
+    for port in platform.egress.api_server_ports:
         yield Edge("postgres", API_SERVER, "TCP", port)
-    yield from dns_edges("postgres")
+    yield from dns_edges("postgres", platform.egress.dns.ports)
 
 
 def _nats_edges(platform: PlatformSettings) -> Iterator[Edge]:
@@ -92,10 +98,10 @@ def _nats_edges(platform: PlatformSettings) -> Iterator[Edge]:
     if platform.nats is None:
         return
     yield Edge("nats-streams", "nats", "TCP", _NATS_PORT)
-    yield from dns_edges("nats-streams")
+    yield from dns_edges("nats-streams", platform.egress.dns.ports)
     if platform.nats.replicas > 1:
         yield Edge("nats", "nats", "TCP", _NATS_ROUTE_PORT)
-        yield from dns_edges("nats")
+        yield from dns_edges("nats", platform.egress.dns.ports)
 
 
 def _redis_edges(platform: PlatformSettings) -> Iterator[Edge]:
@@ -105,5 +111,5 @@ def _redis_edges(platform: PlatformSettings) -> Iterator[Edge]:
     yield Edge("redis", _REDIS_SERVERS, "TCP", _REDIS_PORT)
     for port in (_REDIS_PORT, _SENTINEL_PORT):
         yield Edge(_REDIS_SERVERS, _REDIS_SERVERS, "TCP", port)
-    yield from dns_edges("redis")
-    yield from dns_edges(_REDIS_SERVERS)
+    yield from dns_edges("redis", platform.egress.dns.ports)
+    yield from dns_edges(_REDIS_SERVERS, platform.egress.dns.ports)

@@ -13,6 +13,7 @@ INGRESS = "ingress controller"
 DNS = "cluster DNS"
 INTERNET = "internet"
 API_SERVER = "API server"
+API_SERVER_PROXY = "requests that the API server passes on"
 DATABASE_OPERATOR = "database operator"
 MESH_PROBES = "probes in the mesh"
 OTHERS = "nobody in particular"
@@ -21,7 +22,6 @@ OBJECT_STORE = "the object store"
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _OPERATOR_LABELS = {"app.kubernetes.io/name": "cloudnative-pg"}
-_DNS_LABELS = {"k8s-app": "kube-dns"}
 _MESH_PROBE_ADDRESS = ipaddress.IPv4Address("169.254.7.127")
 _FIRST_POD_ADDRESS = ipaddress.IPv4Address("10.42.0.10")
 
@@ -52,26 +52,42 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class DnsEndpoints:
+    """Who answers for the cluster's DNS: pods by namespace and labels, and addresses."""
+
+    namespace: str = "kube-system"
+    labels: Labels = field(default_factory=lambda: {"k8s-app": "kube-dns"})
+    addresses: frozenset[Address] = frozenset()
+
+
+@dataclass(frozen=True)
 class ClusterAddresses:
     """Addresses, namespaces and labels of what the stack talks to in its cluster.
 
     Attributes:
         ingress_namespace: Namespace of the ingress controller.
         ingress_labels: Labels of the ingress controller's pods.
-        dns_namespace: Namespace of the cluster's DNS.
+        dns: The cluster's DNS.
         private_ranges: Ranges that are not the internet although they look like it.
         api_server: Addresses of the API server, as far as a stack names them.
+        api_server_proxy: Ranges from which requests come that the API server passes on.
         object_store: Ranges in which the object store of the dumps is, where a stack names them.
         database_operator: Namespace of the operator that runs PostgreSQL, where a stack has one.
     """
 
     ingress_namespace: str = "kube-system"
     ingress_labels: Labels = field(default_factory=lambda: {"app.kubernetes.io/name": "traefik"})
-    dns_namespace: str = "kube-system"
+    dns: DnsEndpoints = field(default_factory=DnsEndpoints)
     private_ranges: tuple[str, ...] = ()
     api_server: frozenset[Address] = frozenset()
+    api_server_proxy: tuple[str, ...] = ()
     object_store: tuple[str, ...] = ()
     database_operator: str | None = None
+
+    @property
+    def named_addresses(self) -> frozenset[Address]:
+        """Addresses that a stack names one by one."""
+        return self.api_server | self.dns.addresses
 
 
 def endpoints(
@@ -96,7 +112,7 @@ def endpoints(
         *_pods_around(manifests, surroundings, operator_pods),
     ]
     numbered = (_with_address(pod, index) for index, pod in enumerate(pods))
-    addresses = {*representative_addresses(policies), *surroundings.api_server}
+    addresses = {*representative_addresses(policies), *surroundings.named_addresses}
     outside = (_outside(each, surroundings) for each in sorted(addresses, key=lambda a: (a.version, int(a))))
     return (*numbered, *outside)
 
@@ -106,15 +122,21 @@ def _with_address(pod: Endpoint, index: int) -> Endpoint:
 
 
 def _outside(address: Address, surroundings: ClusterAddresses) -> Endpoint:
-    if address in surroundings.api_server:
-        return Endpoint(f"the API server at {address}", frozenset({API_SERVER}), address)
     if address == _MESH_PROBE_ADDRESS:
         return Endpoint(str(address), frozenset({MESH_PROBES}), address)
-    private = any(address in ipaddress.ip_network(each) for each in surroundings.private_ranges)
-    groups = {INTERNET if is_public(address) and not private else OTHERS}
-    if any(address in ipaddress.ip_network(each) for each in surroundings.object_store):
-        groups |= {OBJECT_STORE}
-    return Endpoint(str(address), frozenset(groups), address)
+    ranges = {API_SERVER_PROXY: surroundings.api_server_proxy, OBJECT_STORE: surroundings.object_store}
+    groups = {group for group, within in ranges.items() if _is_in(address, within)}
+    groups |= {DNS} if address in surroundings.dns.addresses else set()
+    # A public address of the API server is a part of the internet all the same.
+    if is_public(address) and not _is_in(address, surroundings.private_ranges):
+        groups |= {INTERNET}
+    if address in surroundings.api_server:
+        return Endpoint(f"the API server at {address}", frozenset({API_SERVER, *groups}), address)
+    return Endpoint(str(address), frozenset(groups or {OTHERS}), address)
+
+
+def _is_in(address: Address, ranges: Iterable[str]) -> bool:
+    return any(address in ipaddress.ip_network(each) for each in ranges)
 
 
 def namespace_labels(manifests: ManifestSet, name: str) -> dict[str, str]:
@@ -231,20 +253,20 @@ def _pods_around(
         name = f"a pod beside the ingress controller with only the label {label[0]}={label[1]}"
         yield foreign(name, surroundings.ingress_namespace, dict([label]))
     yield foreign("a pod elsewhere with the labels of the ingress controller", "elsewhere", surroundings.ingress_labels)
-    yield foreign("the cluster DNS", surroundings.dns_namespace, _DNS_LABELS, [DNS])
+    yield foreign("the cluster DNS", surroundings.dns.namespace, surroundings.dns.labels, [DNS])
     yield foreign("a pod in another namespace", "elsewhere", {})
     if surroundings.database_operator:
         yield foreign("the database operator", surroundings.database_operator, _OPERATOR_LABELS, [DATABASE_OPERATOR])
         yield foreign("a pod beside the database operator", surroundings.database_operator, {})
         yield foreign("a pod elsewhere with the labels of the database operator", "elsewhere", _OPERATOR_LABELS)
-    yield foreign("a pod elsewhere with the labels of the cluster DNS", "elsewhere", _DNS_LABELS)
+    yield foreign("a pod elsewhere with the labels of the cluster DNS", "elsewhere", surroundings.dns.labels)
     for pod in manifests.pods:
         yield foreign(f"a pod elsewhere with the labels of {name_of(pod.owner)}", "elsewhere", pod.labels)
     for (_, node), labels in operator_pods.items():
         yield foreign(f"a pod elsewhere with the labels of {node}", "elsewhere", labels)
     known = [
         (surroundings.ingress_namespace, surroundings.ingress_labels),
-        (surroundings.dns_namespace, _DNS_LABELS),
+        (surroundings.dns.namespace, surroundings.dns.labels),
         (surroundings.database_operator, _OPERATOR_LABELS),
     ]
     for namespace, labels in _named_in_peers(manifests):

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from components.settings import PlatformSettings
+from components.settings.egress import EgressSettings
 from components.traffic.graph import Observer, ServiceGraph
 from components.traffic.observers import ALERTMANAGER, ALERTMANAGER_GOSSIP_PORT, scraper_of
-from policy.proof.endpoints import API_SERVER, INGRESS, INTERNET
+from policy.proof.endpoints import API_SERVER, API_SERVER_PROXY, INGRESS, INTERNET
 from policy.proof.reachability import Edge, dns_edges
 
-_API_SERVER_PORTS = (443, 6443)
 _MESH_PORT = 15008
 
 
@@ -20,7 +20,7 @@ def monitoring_edges(platform: PlatformSettings, graph: ServiceGraph) -> Iterato
             yield Edge(_node(scrape.scraper, graph), scrape.target, "TCP", port)
     for observer in graph.observers.values():
         if observer.name not in graph.foreign:
-            yield from _needs(observer)
+            yield from _needs(observer, platform.egress)
     yield from _gossip(platform)
     yield from _existing_jobs(platform)
 
@@ -30,13 +30,13 @@ def _node(name: str, graph: ServiceGraph) -> str:
     return f"{graph.foreign[name]}/{'+'.join(graph.selector_of(name).values())}" if name in graph.foreign else name
 
 
-def _needs(observer: Observer) -> Iterator[Edge]:
-    yield from dns_edges(observer.name)
+def _needs(observer: Observer, egress: EgressSettings) -> Iterator[Edge]:
+    yield from dns_edges(observer.name, egress.dns.ports)
     if observer.reads_api_server:
-        for port in _API_SERVER_PORTS:
+        for port in egress.api_server_ports:
             yield Edge(observer.name, API_SERVER, "TCP", port)
     if observer.answers_api_server:
-        yield Edge(API_SERVER, observer.name, "TCP", observer.port)
+        yield Edge(API_SERVER_PROXY, observer.name, "TCP", observer.port)
     for port in observer.internet_ports:
         yield Edge(observer.name, INTERNET, "TCP", port)
     if observer.ingress_port:

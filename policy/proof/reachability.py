@@ -14,8 +14,6 @@ from policy.proof.endpoints import DNS, ClusterAddresses, Endpoint, endpoints
 from policy.proof.evaluator import CompiledPolicies, Evaluator, Port, representative_ports
 from policy.proof.external_pods import strangers, with_any_named_port
 
-_DNS_PORT = 53
-
 
 @dataclass(frozen=True, order=True)
 class Edge:
@@ -37,10 +35,11 @@ class Edge:
         return f"{self.source} -> {self.destination} {self.protocol}/{self.port}"
 
 
-def dns_edges(node: str) -> Iterator[Edge]:
+def dns_edges(node: str, ports: Iterable[int]) -> Iterator[Edge]:
     """Connections of a node that looks up names."""
-    for protocol in ("UDP", "TCP"):
-        yield Edge(node, DNS, protocol, _DNS_PORT)
+    for port in ports:
+        for protocol in ("UDP", "TCP"):
+            yield Edge(node, DNS, protocol, port)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from components.kubernetes.object import Manifest
 from components.settings.postgres import PostgresSettings
 from components.traffic.jobs import BackupSource
 from components.traffic.network_policy import (
-    API_SERVER_PORTS,
+    api_server_rule,
     dns_rule,
     own_pods,
     pods_elsewhere,
@@ -213,7 +213,6 @@ def network_policy(postgres: PostgresSettings, surroundings: Surroundings) -> Ma
     graph, own = surroundings.graph, own_pods(postgres_pod_labels())
     operator = pods_elsewhere(postgres.operator_namespace, {"app.kubernetes.io/name": "cloudnative-pg"})
     callers = [own_pods(graph.selector_of(name)) for name in graph.callers_of(POSTGRES)]
-    api_server = [{"ipBlock": {"cidr": f"{address}/32"}} for address in graph.api_server_addresses]
     spec = {
         "podSelector": {"matchLabels": postgres_pod_labels()},
         "policyTypes": ["Ingress", "Egress"],
@@ -225,8 +224,8 @@ def network_policy(postgres: PostgresSettings, surroundings: Surroundings) -> Ma
         "egress": [
             {"to": [own], "ports": tcp_ports(POSTGRES_PORT, _STATUS_PORT)},
             # A server's instance manager keeps its state in the API server.
-            {"to": api_server, "ports": tcp_ports(*API_SERVER_PORTS)},
-            dns_rule(),
+            api_server_rule(graph.egress),
+            dns_rule(graph.egress.dns),
         ],
     }
     return policy_object(servers(surroundings).metadata(), spec)

@@ -6,7 +6,8 @@ import ipaddress
 import pytest
 
 from components.traffic.graph import Call, Observer, ServiceGraph
-from components.traffic.network_policy import NOT_INTERNET, IngressController, deny_all, service_policy
+from components.traffic.network_policy import NOT_INTERNET, IngressController, deny_all, dns_rule, service_policy
+from tests.support.documents import alpha_settings
 
 GRAPH = ServiceGraph(
     ports={"web": 3000, "worker": 8080, "store": 9000},
@@ -84,15 +85,47 @@ def test_a_service_that_nobody_calls_has_no_ingress_rule() -> None:
     assert (policy["ingress"], policy["egress"]) == ([], [DNS])
 
 
-def test_an_api_server_whose_address_nobody_knows_is_in_no_rule() -> None:
-    """As above: neither in nor out may a list be empty."""
+def blocks(*cidrs: str) -> list[dict[str, object]]:
+    """Peers by address."""
+    return [{"ipBlock": {"cidr": cidr}} for cidr in cidrs]
+
+
+@pytest.mark.parametrize(
+    ("sources", "peers"), [([], ["192.0.2.7/32"]), (["10.42.0.0/24", "192.0.2.8/32"], ["10.42.0.0/24", "192.0.2.8/32"])]
+)
+def test_the_api_server_is_reached_at_its_endpoints_and_passes_requests_on_from_elsewhere(
+    sources: list[str], peers: list[str]
+) -> None:
+    """Ports of the endpoints are a setting; what it passes on comes from its own ranges, where a stack names some."""
+    egress = alpha_settings(
+        {
+            "egress.apiServerAddresses": ["192.0.2.7"],
+            "egress.apiServerPorts": [16443],
+            "egress.apiServerSources": sources,
+        }
+    ).egress
     watcher = Observer(name="watcher", port=9090, reads_api_server=True, answers_api_server=True)
-    graph = ServiceGraph(ports={"watcher": 9090}, calls=frozenset(), observers={"watcher": watcher})
+    graph = ServiceGraph(ports={"watcher": 9090}, calls=frozenset(), observers={"watcher": watcher}, egress=egress)
     policy = service_policy("watcher", graph, CONTROLLER)
-    assert (policy["ingress"], policy["egress"]) == ([], [DNS])
-    known = dataclasses.replace(graph, api_server_addresses=("10.96.0.1",))
-    policy = service_policy("watcher", known, CONTROLLER)
-    assert (len(policy["ingress"]), len(policy["egress"])) == (1, 2)
+    assert policy["ingress"] == [{"from": blocks(*peers), "ports": tcp(9090)}]
+    assert policy["egress"] == [DNS, {"to": blocks("192.0.2.7/32"), "ports": tcp(16443)}]
+
+
+def test_dns_is_where_the_settings_say() -> None:
+    """Pods by namespace and labels, caches on the nodes by address, and the ports of the pods themselves."""
+    there = {"namespace": "dns", "labels": {"app": "dns"}, "addresses": ["169.254.20.10"], "ports": [53, 5353]}
+    egress = alpha_settings({"egress.dns": there}).egress
+    pods_and_cache = [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "dns"}},
+            "podSelector": {"matchLabels": {"app": "dns"}},
+        },
+        *blocks("169.254.20.10/32"),
+    ]
+    ports = [{"protocol": protocol, "port": port} for port in (53, 5353) for protocol in ("UDP", "TCP")]
+    assert dns_rule(egress.dns) == {"to": pods_and_cache, "ports": ports}
+    graph = dataclasses.replace(GRAPH, egress=egress)
+    assert dns_rule(egress.dns) in service_policy("worker", graph, CONTROLLER)["egress"]
 
 
 def test_only_the_declared_service_reaches_the_internet_and_only_by_https() -> None:
