@@ -10,7 +10,7 @@ from components.settings import PlatformSettings, ServiceSettings
 from components.settings.services import ServicesSettings
 from components.settings.workload import AutoscalingSettings
 from components.stack.configuration import StackConfiguration
-from components.traffic.graph import MessageFlow
+from components.traffic.message_flow import MessageFlow
 from components.workloads.component import Surroundings
 from components.workloads.workload import Workload, WorkloadArgs
 

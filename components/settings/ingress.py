@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, model_validator
 
 from components.settings.base import Settings, section, setting
-from components.settings.names import DnsLabel, DnsName, PodLabels
+from components.settings.names import DnsLabel, DnsName, NetworkRange, PodLabels
 
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 _HIGHEST_PORT = 65535
@@ -116,6 +116,12 @@ class IngressSettings(Settings):
         "Labels of the ingress controller's pods: only pods with all of them, in its namespace, may send requests.",
         {"app.kubernetes.io/name": "traefik"},
         min_length=1,
+    )
+    controller_ranges: tuple[NetworkRange, ...] = setting(
+        "security",
+        "IPv4 ranges that may send requests in addition to these pods, for what has no labels: the subnets of a "
+        "cloud's load balancer, or the nodes of a controller in the host network.",
+        (),
     )
     api: Literal["ingress", "gateway"] = setting(
         "feature",

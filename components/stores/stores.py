@@ -11,8 +11,8 @@ from components.stores.postgres.component import Postgres, PostgresArgs
 from components.stores.postgres.objects import WAL_STORE
 from components.stores.postgres.write_ahead_log import WriteAheadLog, WriteAheadLogArgs
 from components.stores.redis.component import Redis, RedisArgs
-from components.traffic.graph import MessageFlow
 from components.traffic.jobs import BackupSource
+from components.traffic.message_flow import MessageFlow
 from components.traffic.stores import NATS, POSTGRES_HOST, REDIS
 from components.workloads.component import Surroundings
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from components.kubernetes.naming import selector_labels
 from components.settings import PlatformSettings
@@ -69,6 +69,13 @@ class Observer:
     from_ingress: bool = False
 
 
+class Outside(NamedTuple):
+    """Destination outside the cluster: address ranges, or all public addresses where there are none, on a port."""
+
+    ranges: tuple[str, ...]
+    port: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """Pods that come, do something with the stores and go; nobody calls them.
@@ -76,13 +83,12 @@ class Job:
     Attributes:
         name: Name of the pods, such as redis-backup.
         calls: Names of those that they call, on the callee's own port.
-        outside: Address ranges outside the cluster that they may reach, and on which port; no ranges for all public
-            addresses; None for nothing.
+        outside: What they may reach outside the cluster, or None for nothing.
     """
 
     name: str
     calls: tuple[str, ...]
-    outside: tuple[tuple[str, ...], int] | None = None
+    outside: Outside | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +99,13 @@ class Store:
         name: Name of the store, such as redis.
         port: TCP port of its pods.
         pod_labels: Labels that select its pods.
+        outside: What its pods may reach outside the cluster, or None for nothing.
     """
 
     name: str
     port: int
     pod_labels: Mapping[str, str]
+    outside: Outside | None = None
 
 
 class ServiceDeclaration(Protocol):
@@ -121,21 +129,6 @@ class ServiceDeclaration(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MessageFlow:
-    """Subjects of the message queue that a service publishes and consumes.
-
-    Attributes:
-        service: Name of the service.
-        publishes: Subjects that it publishes.
-        consumes: Subjects that its pods consume together, each message by one of them.
-    """
-
-    service: str
-    publishes: tuple[str, ...] = ()
-    consumes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class ServiceGraph:
     """The services and stores with the ports of their pods, and the calls between them.
 
@@ -146,7 +139,8 @@ class ServiceGraph:
         entered_from_ingress: Services that the ingress controller may reach.
         reaching_internet: Services that may reach port 443 of public addresses.
         in_mesh: Services whose pods are in the mesh.
-        egress: Destinations outside the stack.
+        outside: Destinations of stores outside the cluster.
+        egress: DNS, the API server, and what is not the internet.
         observers: Pods that watch the others.
         jobs: Pods that come and go, such as those of the dumps.
         foreign: Namespace of those whose pods are in another one, such as a Prometheus that the cluster has anyway.
@@ -161,6 +155,7 @@ class ServiceGraph:
     entered_from_ingress: frozenset[str] = frozenset()
     reaching_internet: frozenset[str] = frozenset()
     in_mesh: frozenset[str] = frozenset()
+    outside: Mapping[str, Outside] = field(default_factory=dict)
     egress: EgressSettings = field(default_factory=EgressSettings)
     observers: Mapping[str, Observer] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
@@ -197,10 +192,13 @@ class ServiceGraph:
         """Ports of public addresses that a service or observer may reach; 443 for a service that may at all."""
         if name in self.observers:
             return self.observers[name].internet_ports
-        if name in self.jobs:
-            outside = self.jobs[name].outside
-            return (outside[1],) if outside and not outside[0] else ()
+        if outside := self.outside_of(name):
+            return () if outside.ranges else (outside.port,)
         return (HTTPS_PORT,) if name in self.reaching_internet else ()
+
+    def outside_of(self, name: str) -> Outside | None:
+        """Destination outside the cluster of a job or a store, if it has one."""
+        return self.jobs[name].outside if name in self.jobs else self.outside.get(name)
 
     def ports_of(self, name: str) -> tuple[int, ...]:
         """All TCP ports that the callers of `name` reach."""
@@ -262,6 +260,7 @@ def service_graph(
             )
         ),
         reaching_internet=frozenset(service.service_name for service in services if service.reaches_internet),
+        outside={store.name: store.outside for store in own_stores.values() if store.outside},
         egress=platform.egress,
         in_mesh=_in_mesh(services, watching.values()) if platform.mesh.is_on else frozenset(),
         observers=watching,

@@ -7,7 +7,7 @@ import pulumi
 
 from components.settings import PlatformSettings
 from components.traffic.graph import Job
-from components.traffic.stores import NATS, POSTGRES, REDIS, REDIS_SERVERS
+from components.traffic.stores import NATS, POSTGRES, REDIS, REDIS_SERVERS, bucket_of
 
 BACKUP_COMPONENT = "backup"
 """Role of the backups in the platform, the value of `app.kubernetes.io/component`."""
@@ -60,9 +60,7 @@ def declared_jobs(platform: PlatformSettings) -> tuple[Job, ...]:
 
 
 def _jobs(platform: PlatformSettings) -> Iterator[Job]:
-    backup = platform.backup
-    uploads = backup.object_store if backup else None
-    outside = (uploads.ranges, uploads.port) if uploads else None
+    outside = bucket_of(platform)
     replicated = platform.redis is not None and platform.redis.is_replicated
     for store in backed_up_stores(platform):
         # A replica is dumped, and restores go to the primary behind the proxies.

@@ -41,20 +41,26 @@ def deny_all() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class IngressController:
-    """The pods that bring requests from outside.
+    """Senders of the requests from outside: the controller's pods, and addresses.
 
     Attributes:
         namespace: Their namespace.
         labels: Labels that all of them have; others in that namespace are let in nowhere.
+        ranges: Address ranges of what is no such pod, such as a cloud's load balancer.
     """
 
     namespace: str
     labels: Mapping[str, str]
+    ranges: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: IngressSettings) -> Self:
         """The controller that the settings of the ingress name."""
-        return cls(settings.controller_namespace, settings.controller_labels)
+        return cls(settings.controller_namespace, settings.controller_labels, settings.controller_ranges)
+
+    def peers(self) -> list[Mapping[str, Any]]:
+        """Peers of a rule, in either direction."""
+        return [pods_elsewhere(self.namespace, self.labels), *map(_block, self.ranges)]
 
 
 def service_policy(name: str, graph: ServiceGraph, controller: IngressController) -> dict[str, Any]:
@@ -137,7 +143,7 @@ def pods_elsewhere(namespace: str, labels: Mapping[str, str]) -> Rule:
 def _ingress(name: str, graph: ServiceGraph, controller: IngressController) -> list[Rule]:
     peers: list[Rule] = [_pods_of(caller, graph) for caller in graph.callers_of(name)]
     if name in graph.entered_from_ingress:
-        peers.append(pods_elsewhere(controller.namespace, controller.labels))
+        peers += controller.peers()
     # A rule without peers would admit everybody, so without callers there is no rule.
     rules: list[Rule] = [{"from": peers, "ports": _ports_of(name, graph)}] if peers else []
     rules += scrape_rules(name, graph)
@@ -145,7 +151,7 @@ def _ingress(name: str, graph: ServiceGraph, controller: IngressController) -> l
         sources = [_block(each) for each in graph.egress.proxied_ranges]
         rules.append({"from": sources, "ports": [_tcp(graph.ports[name])]})
     if name in graph.in_mesh:
-        rules.append({"from": [{"ipBlock": {"cidr": _MESH_PROBES}}], "ports": [_tcp(graph.ports[name])]})
+        rules.append({"from": [_block(_MESH_PROBES)], "ports": tcp_ports(*graph.ports_of(name))})
     return rules
 
 
@@ -163,19 +169,24 @@ def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
 
 def _surroundings(name: str, graph: ServiceGraph, controller: IngressController) -> list[Rule]:
     """Egress to peers outside the stack: the internet, the API server and the ingress controller."""
-    rules: list[Rule] = []
-    if ports := graph.internet_ports_of(name):
-        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.egress.private_ranges]}}
-        rules.append({"to": [block], "ports": [_tcp(port) for port in ports]})
-    if (job := graph.jobs.get(name)) and job.outside and job.outside[0]:
-        ranges, port = job.outside
-        rules.append({"to": [{"ipBlock": {"cidr": each}} for each in ranges], "ports": [_tcp(port)]})
+    rules = outside_rules(name, graph)
     observer = graph.observers.get(name)
     if observer and observer.reads_api_server:
         rules.append(api_server_rule(graph.egress))
     if observer and observer.ingress_port:
-        peer = pods_elsewhere(controller.namespace, controller.labels)
-        rules.append({"to": [peer], "ports": [_tcp(observer.ingress_port)]})
+        rules.append({"to": controller.peers(), "ports": [_tcp(observer.ingress_port)]})
+    return rules
+
+
+def outside_rules(name: str, graph: ServiceGraph) -> list[Rule]:
+    """Egress rules to the internet, and to what lies in ranges of its own, such as a bucket."""
+    rules: list[Rule] = []
+    if ports := graph.internet_ports_of(name):
+        block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.egress.private_ranges]}}
+        rules.append({"to": [block], "ports": tcp_ports(*ports)})
+    outside = graph.outside_of(name)
+    if outside and outside.ranges:
+        rules.append({"to": [_block(each) for each in outside.ranges], "ports": [_tcp(outside.port)]})
     return rules
 
 

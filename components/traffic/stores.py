@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from components.kubernetes.naming import selector_labels
 from components.settings import PlatformSettings
 from components.settings.redis import RedisSettings
-from components.traffic.graph import Store
+from components.traffic.graph import Outside, Store
 
 POSTGRES = "postgres"
 POSTGRES_HOST = "postgres-db"
@@ -30,9 +30,16 @@ def declared_stores(platform: PlatformSettings) -> tuple[Store, ...]:
     return tuple(_stores(platform))
 
 
+def bucket_of(platform: PlatformSettings) -> Outside | None:
+    """Destination of backups and of PostgreSQL's write-ahead log, where they go to a bucket."""
+    bucket = platform.backup.object_store if platform.backup else None
+    return Outside(bucket.ranges, bucket.port) if bucket else None
+
+
 def _stores(platform: PlatformSettings) -> Iterator[Store]:
     if platform.postgres:
-        yield Store(name=POSTGRES, port=POSTGRES_PORT, pod_labels=postgres_pod_labels())
+        # Each server uploads its own log: the archiver is a container in the servers' pods.
+        yield Store(name=POSTGRES, port=POSTGRES_PORT, pod_labels=postgres_pod_labels(), outside=bucket_of(platform))
     if platform.redis:
         yield _redis(platform.redis)
         if platform.prometheus or platform.backup:

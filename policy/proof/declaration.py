@@ -44,6 +44,7 @@ def declaration_of(platform: PlatformSettings) -> Declaration:
                 platform.egress.dns.labels,
                 frozenset(map(ipaddress.ip_address, platform.egress.dns.addresses)),
             ),
+            ingress_ranges=platform.ingress.controller_ranges,
             private_ranges=platform.egress.private_ranges,
             api_server=frozenset(map(ipaddress.ip_address, platform.egress.api_server_addresses)),
             api_server_proxy=platform.egress.proxied_ranges,
@@ -54,9 +55,9 @@ def declaration_of(platform: PlatformSettings) -> Declaration:
 
 
 def _uploads(graph: ServiceGraph) -> Iterator[Edge]:
-    for job in graph.jobs.values():
-        if job.outside:
-            yield Edge(job.name, OBJECT_STORE if job.outside[0] else INTERNET, "TCP", job.outside[1])
+    for name in (*graph.jobs, *graph.outside):
+        if outside := graph.outside_of(name):
+            yield Edge(name, OBJECT_STORE if outside.ranges else INTERNET, "TCP", outside.port)
 
 
 def _object_store(platform: PlatformSettings) -> tuple[str, ...]:
@@ -72,7 +73,7 @@ def _edges(graph: ServiceGraph) -> Iterator[Edge]:
         for port in graph.internet_ports_of(name):
             yield Edge(name, INTERNET, "TCP", port)
     for name in graph.in_mesh:
-        yield Edge(MESH_PROBES, name, "TCP", graph.ports[name])
+        yield from (Edge(MESH_PROBES, name, "TCP", port) for port in graph.ports_of(name))
         # The tunnel carries the same calls; the mesh's own policies tell the ports inside it apart.
         for caller in (*graph.callers_of(name), *([INGRESS] if name in graph.entered_from_ingress else [])):
             yield Edge(caller, name, "TCP", _MESH_PORT)

@@ -67,6 +67,7 @@ class ClusterAddresses:
     Attributes:
         ingress_namespace: Namespace of the ingress controller.
         ingress_labels: Labels of the ingress controller's pods.
+        ingress_ranges: Ranges of what is no pod and brings requests from outside.
         dns: The cluster's DNS.
         private_ranges: Ranges that are not the internet although they look like it.
         api_server: Addresses of the API server, as far as a stack names them.
@@ -77,6 +78,7 @@ class ClusterAddresses:
 
     ingress_namespace: str = "kube-system"
     ingress_labels: Labels = field(default_factory=lambda: {"app.kubernetes.io/name": "traefik"})
+    ingress_ranges: tuple[str, ...] = ()
     dns: DnsEndpoints = field(default_factory=DnsEndpoints)
     private_ranges: tuple[str, ...] = ()
     api_server: frozenset[Address] = frozenset()
@@ -86,8 +88,10 @@ class ClusterAddresses:
 
     @property
     def named_addresses(self) -> frozenset[Address]:
-        """Addresses that a stack names one by one."""
-        return self.api_server | self.dns.addresses
+        """Addresses that a stack names, and the ends of the ranges that it names: judged, whatever policies say."""
+        ranges = map(ipaddress.ip_network, (*self.ingress_ranges, *self.api_server_proxy, *self.object_store))
+        ends = {end for each in ranges for end in (each.network_address, each.broadcast_address)}
+        return self.api_server | self.dns.addresses | ends
 
 
 def endpoints(
@@ -124,7 +128,11 @@ def _with_address(pod: Endpoint, index: int) -> Endpoint:
 def _outside(address: Address, surroundings: ClusterAddresses) -> Endpoint:
     if address == _MESH_PROBE_ADDRESS:
         return Endpoint(str(address), frozenset({MESH_PROBES}), address)
-    ranges = {API_SERVER_PROXY: surroundings.api_server_proxy, OBJECT_STORE: surroundings.object_store}
+    ranges = {
+        INGRESS: surroundings.ingress_ranges,
+        API_SERVER_PROXY: surroundings.api_server_proxy,
+        OBJECT_STORE: surroundings.object_store,
+    }
     groups = {group for group, within in ranges.items() if _is_in(address, within)}
     groups |= {DNS} if address in surroundings.dns.addresses else set()
     # A public address of the API server is a part of the internet all the same.

@@ -9,8 +9,9 @@ from policy.proof.reachability import prove
 from policy.stacks import load_stack, read_document
 from tests.support.documents import STACKS
 
-CALLS, ENTRIES, MEMBERS = 6 + 5 + 2, 1, 5 + 4
-"""Between services, to Alloy, from it and Grafana to Prometheus; from the ingress controller; who is in the mesh."""
+CALLS, ENTRIES, MEMBERS = 6 + 5 + 2, 1, 5 + 4 + 1
+"""Between services, to Alloy, from it and Grafana to Prometheus; from the ingress controller; who is in the mesh, Alloy
+with two ports."""
 
 PROBES, OBSERVERS = 5, 4
 """Services that are probed through the tunnel; who is in the mesh that Prometheus scrapes: itself, the prober, Alloy,

@@ -29,14 +29,25 @@ OTHER_API_SERVER = {
         "apiServerSources": ["172.18.0.0/24", "10.42.0.0/32"],
     }
 }
+OTHER_CONTROLLER = {"controllerRanges": ["172.31.16.0/20", "192.0.2.8/32"]}
 
 
 def changed(stack: str, changes: dict[str, Any]) -> Stack:
     """A stack with other blocks."""
-    return load_stack(stack, read_document(stack) | changes)
+    document = read_document(stack)
+    return load_stack(stack, document | {key: document.get(key, {}) | block for key, block in changes.items()})
 
 
-@pytest.mark.parametrize("changes", [OTHER_DNS, OTHER_API_SERVER], ids=["dns", "API server"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        OTHER_DNS,
+        OTHER_API_SERVER,
+        {"ingress": OTHER_CONTROLLER},
+        {"ingress": OTHER_CONTROLLER, "mesh": {"mode": "ambient"}},
+    ],
+    ids=["DNS", "API server", "ingress controller", "ingress controller in a mesh"],
+)
 @pytest.mark.parametrize("stack", STACKS)
 def test_what_a_stack_says_of_its_cluster_is_let_through_and_nothing_else(stack: str, changes: dict[str, Any]) -> None:
     """Nothing extra, nothing missing; the policies of another cluster lack edges and have some too many."""

@@ -14,8 +14,8 @@ from components.settings.services import ServicesSettings
 from components.stack.configuration import Passwords, StackConfiguration
 from components.stores.nats import objects
 from components.stores.nats.configuration import PORT, user_of
-from components.traffic.graph import MessageFlow
 from components.traffic.jobs import BackupSource
+from components.traffic.message_flow import MessageFlow
 from components.workloads.component import ObjectComponent, Surroundings
 
 PASSWORD_KEYS = {each: password_key("nats", each) for each in ServicesSettings.with_store("nats")}

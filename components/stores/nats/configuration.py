@@ -15,7 +15,7 @@ import bcrypt
 
 from components.kubernetes.quantities import mebibytes
 from components.settings.nats import NatsSettings, StreamSettings
-from components.traffic.graph import MessageFlow
+from components.traffic.message_flow import MessageFlow
 from components.traffic.stores import NATS_PORT
 
 PORT = NATS_PORT

@@ -14,8 +14,8 @@ from components.settings.prometheus import ExporterSettings
 from components.stores.exporters import nats_exporter
 from components.stores.nats import configuration
 from components.stores.nats.scripts import APPLY_STREAMS, START_SERVER
-from components.traffic.graph import MessageFlow
 from components.traffic.jobs import BackupSource
+from components.traffic.message_flow import MessageFlow
 from components.traffic.network_policy import scrape_rules
 from components.traffic.stores import NATS
 from components.workloads.component import Surroundings

@@ -13,6 +13,7 @@ from components.traffic.jobs import BackupSource
 from components.traffic.network_policy import (
     api_server_rule,
     dns_rule,
+    outside_rules,
     own_pods,
     pods_elsewhere,
     scrape_rules,
@@ -209,7 +210,7 @@ def database(name: str, pods: PodSet, limit: int) -> Manifest:
 
 
 def network_policy(postgres: PostgresSettings, surroundings: Surroundings) -> Manifest:
-    """Allowed traffic: callers and the operator in; each other, the API server and DNS out."""
+    """Allowed traffic: callers and the operator in; each other, the API server, DNS and a bucket out."""
     graph, own = surroundings.graph, own_pods(postgres_pod_labels())
     operator = pods_elsewhere(postgres.operator_namespace, {"app.kubernetes.io/name": "cloudnative-pg"})
     callers = [own_pods(graph.selector_of(name)) for name in graph.callers_of(POSTGRES)]
@@ -226,6 +227,7 @@ def network_policy(postgres: PostgresSettings, surroundings: Surroundings) -> Ma
             # A server's instance manager keeps its state in the API server.
             api_server_rule(graph.egress),
             dns_rule(graph.egress.dns),
+            *outside_rules(POSTGRES, graph),
         ],
     }
     return policy_object(servers(surroundings).metadata(), spec)

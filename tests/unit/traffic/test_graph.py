@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.traffic.graph import Call, Job, ServiceGraph, ServiceGraphError, calls_from
+from components.traffic.graph import Call, Job, Outside, ServiceGraph, ServiceGraphError, calls_from
 
 PORTS = {"web": 3000, "worker": 8080, "store": 9000}
 
@@ -65,12 +65,10 @@ def test_pods_are_selected_by_our_labels_unless_their_operator_has_chosen_others
 
 @pytest.mark.parametrize(
     ("outside", "public"),
-    [(None, ()), (((), 443), (443,)), ((("192.0.2.0/28",), 9000), ())],
+    [(None, ()), (Outside((), 443), (443,)), (Outside(("192.0.2.0/28",), 9000), ())],
     ids=["none", "all", "some"],
 )
-def test_a_job_calls_without_a_port_of_its_own(
-    outside: tuple[tuple[str, ...], int] | None, public: tuple[int, ...]
-) -> None:
+def test_a_job_calls_without_a_port_of_its_own(outside: Outside | None, public: tuple[int, ...]) -> None:
     """And reaches public addresses only where it names no ranges."""
     job = Job(name="store-backup", calls=("store",), outside=outside)
     made = ServiceGraph(ports=PORTS, calls=calls_from(job.name, job.calls), jobs={job.name: job})
