@@ -1,0 +1,66 @@
+"""The way to the bucket: backups, the servers that archive their log, and a recovered copy have the same one."""
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from altlas.backup.postgres_recovery import recovered_cluster
+from policy.manifests import Manifest
+from policy.proof.declaration import declaration_of
+from policy.proof.reachability import prove
+from policy.stacks import Stack, load_stack, read_document
+
+BUCKETS = {
+    "public": {"endpoint": "https://s3.example.com:9000", "bucket": "backups"},
+    "private": {"endpoint": "https://s3.example.com", "bucket": "backups", "ranges": ["192.168.7.0/28"]},
+}
+
+
+def with_bucket(where: str) -> Stack:
+    """Alpha with a bucket."""
+    document = read_document("alpha")
+    backup: dict[str, Any] = document["backup"] | {"objectStore": BUCKETS[where]}
+    return load_stack("alpha", document | {"backup": backup})
+
+
+def egress_of(manifests: list[Manifest], name: str) -> list[Manifest]:
+    """Rules for what leaves some pods."""
+    (policy,) = (m for m in manifests if (m["kind"], m["metadata"]["name"]) == ("NetworkPolicy", name))
+    rules: list[Manifest] = policy["spec"]["egress"]
+    return rules
+
+
+def to_bucket(rules: list[Manifest]) -> list[Manifest]:
+    """Those of them that lead to addresses that are neither the API server's nor DNS."""
+    blocks = (rule for rule in rules if any("ipBlock" in peer for peer in rule["to"]))
+    return [rule for rule in blocks if rule["to"][0]["ipBlock"]["cidr"] not in {"10.96.0.1/32", "10.43.0.1/32"}]
+
+
+@pytest.mark.parametrize("where", BUCKETS)
+def test_whoever_uploads_has_the_same_way_out(where: str) -> None:
+    """The log is archived from the servers' pods, and a recovered copy reads it: all have the rule of the backups."""
+    manifests = list(with_bucket(where).manifests)
+    (expected,) = to_bucket(egress_of(manifests, "postgres-backup"))
+    copies = recovered_cluster(manifests, "recovered", datetime(2026, 1, 1, tzinfo=UTC))
+    assert to_bucket(egress_of(manifests, "postgres-db")) == [expected]
+    assert to_bucket(egress_of(copies, "recovered")) == [expected]
+    assert expected["ports"] == [{"protocol": "TCP", "port": 9000 if where == "public" else 443}]
+
+
+@pytest.mark.parametrize("where", BUCKETS)
+def test_a_server_that_cannot_archive_its_log_is_found(where: str) -> None:
+    """The prover misses the edge, and finds no other difference."""
+    stack = with_bucket(where)
+    assert prove(stack.manifests, declaration_of(stack.platform)).differences == ()
+    manifests = copy.deepcopy(list(stack.manifests))
+    rules = egress_of(manifests, "postgres-db")
+    rules.remove(*to_bucket(rules))
+    differences = prove(manifests, declaration_of(stack.platform)).differences
+    assert {(each.kind, each.source) for each in differences} == {("missing", "postgres")}
+
+
+def test_without_a_bucket_the_servers_reach_nothing_outside() -> None:
+    """As always."""
+    assert to_bucket(egress_of(list(load_stack("alpha").manifests), "postgres-db")) == []
