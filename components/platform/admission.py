@@ -1,7 +1,7 @@
 """Admission rules of a stack's namespace, beyond the Pod Security Standard that the API server enforces there."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from components.kubernetes.object import KubernetesObject, Manifest
 from components.settings import PlatformSettings
 from components.settings.admission import AdmissionSettings
 from components.settings.image import RETIRED_IMAGES
+from components.settings.operator_images import operator_repositories
 
 _API_VERSION = "admissionregistration.k8s.io/v1"
 _OPERATIONS = ["CREATE", "UPDATE"]
@@ -48,17 +49,24 @@ class AdmissionArgs:
         settings: Which rules there are.
         namespace: Name of the namespace in which they hold.
         repositories: Repositories of the stack's own images.
+        of_operators: Repositories of images that operators put into pods, by tags that are theirs to choose.
     """
 
     settings: AdmissionSettings
     namespace: str
     repositories: Collection[str]
+    of_operators: Collection[str] = ()
 
     @classmethod
     def of(cls, platform: PlatformSettings) -> Self:
         """Take from the settings of a stack what its admission rules need."""
         repositories = frozenset(image.repository for _, image in platform.images())
-        return cls(settings=platform.admission, namespace=platform.namespace, repositories=repositories)
+        return cls(
+            settings=platform.admission,
+            namespace=platform.namespace,
+            repositories=repositories,
+            of_operators=operator_repositories(platform),
+        )
 
 
 def policy_name(stack: str) -> str:
@@ -111,20 +119,26 @@ def _metadata(stack: str) -> dict[str, Any]:
 
 def _validations(args: AdmissionArgs) -> list[dict[str, str]]:
     own = {_without_registry(repository) for repository in args.repositories}
-    repositories = "|".join(re.escape(each) for each in sorted(own | {*args.settings.additional_repositories}))
     retired = "|".join(re.escape(image) for image in sorted(RETIRED_IMAGES))
     rules = [
         ("retired-image", f"!image.matches({_regex(f'^{_DEFAULT_REGISTRY}({retired})(@|$)')})", "is retired"),
         ("fixed-tag", r"image.matches('^[^@]*:[^/@]+(@|$)') && !image.matches('(?i):latest(@|$)')", "has no fixed tag"),
         (
             "known-repository",
-            f"image.matches({_regex(f'^{_DEFAULT_REGISTRY}({repositories}){_TAG_AND_DIGEST}$')})",
+            _is_from(own | {*args.of_operators}),
             "is from no repository of the platform",
         ),
     ]
     if args.settings.require_digests:
-        rules.append(("digest", "image.matches('@sha256:[0-9a-f]{64}$')", "is not held to a digest"))
+        # An operator names its images by tag, and nobody else can hold them to a digest.
+        exempt = f" || {_is_from(args.of_operators)}" if args.of_operators else ""
+        rules.append(("digest", f"image.matches('@sha256:[0-9a-f]{{64}}$'){exempt}", "is not held to a digest"))
     return [*(_about_images(*rule) for rule in rules), _about_labels()]
+
+
+def _is_from(repositories: Iterable[str]) -> str:
+    alternatives = "|".join(re.escape(each) for each in sorted(repositories))
+    return f"image.matches({_regex(f'^{_DEFAULT_REGISTRY}({alternatives}){_TAG_AND_DIGEST}$')})"
 
 
 def _about_images(rule: str, holds: str, problem: str) -> dict[str, str]:

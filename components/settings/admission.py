@@ -23,9 +23,14 @@ class AdmissionSettings(Settings):
     enabled: bool = setting(
         "security", "Let the API server keep the rules; off where the deployer may write nothing cluster-wide.", True
     )
-    require_digests: bool = setting("security", "Refuse every image that is not held to a digest.", False)
+    require_digests: bool = setting(
+        "security",
+        "Refuse every image that is not held to a digest, but for those that operators put into pods by themselves.",
+        False,
+    )
     additional_repositories: tuple[Repository, ...] = setting(
         "security",
-        "Repositories allowed beyond those of the images in this file: what operators put into pods by themselves.",
+        "Repositories allowed beyond those of the images in this file, by tag, too: what operators put into pods by "
+        "themselves. Those of CloudNativePG and of its Barman Cloud plugin are known where a stack needs them.",
         ("ghcr.io/cloudnative-pg/cloudnative-pg",),
     )

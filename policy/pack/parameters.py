@@ -1,6 +1,7 @@
 """Parameters of the rules, from a stack's settings."""
 
 from components.settings import PlatformSettings
+from components.settings.operator_images import operator_repositories
 from components.traffic.observers import declared_observers
 from policy.rules import Parameters
 
@@ -21,5 +22,5 @@ def parameters_of(stack: str | None, platform: PlatformSettings, *, require_dige
         require_digests=require_digests or platform.admission.require_digests,
         given_up=frozenset(platform.tombstones),
         token_service_accounts=frozenset(f"{platform.namespace}/{name}" for name in asking),
-        allowed_repositories=tuple(sorted(own | {*platform.admission.additional_repositories})),
+        allowed_repositories=tuple(sorted(own | operator_repositories(platform))),
     )

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 import tools
+from components.settings.operator_images import operator_repositories
 from policy.command import run
 from policy.scan import checkov, inline, kube_score, kubeconform, packages, trivy, workflows
 from policy.scan.exceptions import JudgedScan, judge, load_exemptions
@@ -59,7 +60,7 @@ def stack_jobs(programs: Programs, stack: Stack, folder: Path) -> Iterator[Job]:
 def _registries(stack: Stack) -> set[str]:
     """First parts of the repositories that the stack admits; an official image of the default registry has none."""
     repositories = {image.repository for _, image in stack.platform.images()}
-    repositories |= set(stack.platform.admission.additional_repositories)
+    repositories |= operator_repositories(stack.platform)
     return {repository.split("/")[0] for repository in repositories if "/" in repository}
 
 
