@@ -13,6 +13,8 @@ from components.settings.names import DnsLabel, DnsName, NetworkRange, PodLabels
 
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
 _HIGHEST_PORT = 65535
+_TRAEFIK = "traefik"
+"""Class of Traefik, which has no timeout for a single route."""
 
 
 def _path_prefix(text: str) -> str:
@@ -128,12 +130,13 @@ class IngressSettings(Settings):
         "Either `ingress` (networking.k8s.io/v1) or `gateway` (Gateway API, which needs its CRDs).",
         "ingress",
     )
-    class_name: DnsName = setting("identity", "IngressClass or GatewayClass that serves the routes.", "traefik")
+    class_name: DnsName = setting("identity", "IngressClass or GatewayClass that serves the routes.", _TRAEFIK)
     tls: TlsSettings = section("Certificates of the hosts.", TlsSettings())
     listeners: ListenerSettings = section("Ports of the Gateway.", ListenerSettings())
     request_timeout_seconds: int | None = setting(
         "feature",
-        "Time until a request without an answer ends, for `api: gateway`; an Ingress cannot say it.",
+        "Time until a request without an answer ends, for `api: gateway` with a controller that keeps it; an Ingress "
+        "cannot say it, and Traefik ignores it.",
         None,
         ge=1,
         le=3600,
@@ -196,5 +199,11 @@ class IngressSettings(Settings):
         if self.api == "ingress" and self.request_timeout_seconds is not None:
             raise ValueError(
                 "requestTimeoutSeconds is set, but an Ingress cannot say it; use api: gateway or remove it"
+            )
+        if self.class_name == _TRAEFIK and self.request_timeout_seconds is not None:
+            raise ValueError(
+                "requestTimeoutSeconds is set, but Traefik (className traefik) accepts the timeouts of a route and "
+                "ignores them; remove it and limit them in Traefik itself (respondingTimeouts of its entry point, or a "
+                "ServersTransport with forwardingTimeouts), or name the class of a controller that keeps them"
             )
         return self

@@ -20,7 +20,6 @@ EVERYTHING = {
     "ingress": {
         "host": "alt-las.local",
         "api": "gateway",
-        "requestTimeoutSeconds": 60,
         "traefik": {"maxBodyMebibytes": 10, "rateLimit": {"average": 100, "burst": 200}},
     },
     "mesh": {"mode": "ambient"},

@@ -108,8 +108,18 @@ def test_a_timeout_that_an_ingress_cannot_keep_is_refused() -> None:
         "ingress",
         "requestTimeoutSeconds is set, but an Ingress cannot say it; use api: gateway or remove it",
     )
-    settings = alpha_settings({"ingress.requestTimeoutSeconds": 60, "ingress.api": "gateway"})
+    settings = alpha_settings(
+        {"ingress.requestTimeoutSeconds": 60, "ingress.api": "gateway", "ingress.className": "envoy"}
+    )
     assert settings.ingress.request_timeout_seconds == 60
+
+
+def test_a_timeout_that_traefik_ignores_is_refused() -> None:
+    """By name, with where to limit requests instead; other classes keep it."""
+    path, message = only_problem(alpha_with({"ingress.requestTimeoutSeconds": 60, "ingress.api": "gateway"}))
+    assert path == "ingress"
+    assert message.startswith("requestTimeoutSeconds is set, but Traefik (className traefik) accepts the timeouts of")
+    assert "respondingTimeouts of its entry point" in message
 
 
 @pytest.mark.parametrize(("key", "value"), [("api", "nodeport"), ("className", "a_b"), ("listeners", {"http": 0})])

@@ -149,7 +149,14 @@ def test_clear_text_reaches_the_redirect_and_nothing_else() -> None:
 
 def test_a_gateway_s_routes_keep_the_timeout_and_the_limits() -> None:
     """The redirect is the Gateway API's own there."""
-    found = objects({"ingress.api": "gateway", "ingress.requestTimeoutSeconds": 60, "ingress.traefik": LIMITS})
+    found = objects(
+        {
+            "ingress.api": "gateway",
+            "ingress.className": "envoy",
+            "ingress.requestTimeoutSeconds": 60,
+            "ingress.traefik": LIMITS,
+        }
+    )
     (rule,) = found["routes"]["spec"]["rules"]
     assert rule["timeouts"] == {"request": "60s"}
     assert [each["extensionRef"]["name"] for each in rule["filters"]] == ["platform-body", "platform-rate"]
