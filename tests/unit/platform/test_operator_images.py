@@ -73,5 +73,5 @@ def test_the_exemption_is_of_operators_images_only(digests: bool, rules: list[st
 
 def test_without_postgres_nothing_is_injected() -> None:
     """Only what the stack names is known then."""
-    made = {"postgres": None, "backup": None, "admission": {"additionalRepositories": []}}
+    made: dict[str, Any] = {"postgres": None, "backup": None, "admission": {"additionalRepositories": []}}
     assert broken(OPERATOR, made) == ["known-repository"]
