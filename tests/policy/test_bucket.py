@@ -1,4 +1,4 @@
-"""The way to the bucket: backups, the servers that archive their log, and a recovered copy have the same one."""
+"""Egress to the bucket: the same rule for backups, for servers that archive their log, and for a recovered copy."""
 
 import copy
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def to_bucket(rules: list[Manifest]) -> list[Manifest]:
 
 
 @pytest.mark.parametrize("where", BUCKETS)
-def test_whoever_uploads_has_the_same_way_out(where: str) -> None:
+def test_all_pods_that_use_the_bucket_have_the_same_rule(where: str) -> None:
     """The log is archived from the servers' pods, and a recovered copy reads it: all have the rule of the backups."""
     manifests = list(with_bucket(where).manifests)
     (expected,) = to_bucket(egress_of(manifests, "postgres-backup"))
