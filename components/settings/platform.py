@@ -17,7 +17,7 @@ from components.settings.image import ImageSettings
 from components.settings.ingress import IngressSettings, RouteSettings
 from components.settings.loki import STREAMS_OF_A_POD, LokiSettings
 from components.settings.mesh import MeshSettings
-from components.settings.names import DnsLabel
+from components.settings.names import DnsLabel, DnsName
 from components.settings.nats import NatsSettings
 from components.settings.postgres import RESERVED_CONNECTIONS, PostgresSettings, connections_needed, major_version
 from components.settings.prometheus import PrometheusSettings
@@ -85,6 +85,9 @@ class PlatformSettings(Settings):
 
     namespace: Annotated[DnsLabel, AfterValidator(_own_namespace)] = setting(
         "identity", "Namespace that the stack owns."
+    )
+    cluster_domain: DnsName = setting(
+        "feature", "DNS domain of the cluster's Services, for programs that resolve names themselves.", "cluster.local"
     )
     ingress: IngressSettings = section("Where the platform is reached from outside.")
     mesh: MeshSettings = section("How the services talk to each other.", MeshSettings())

@@ -20,6 +20,7 @@ class Surroundings:
 
     Attributes:
         namespace: Name of the namespace.
+        cluster_domain: DNS domain of the cluster's Services.
         namespace_resource: The namespace as a resource: every object waits for it.
         graph: Which pods may reach which.
         controller: Pods of the ingress controller.
@@ -29,6 +30,7 @@ class Surroundings:
     """
 
     namespace: str
+    cluster_domain: str
     namespace_resource: pulumi.Resource
     graph: ServiceGraph
     controller: IngressController
@@ -41,6 +43,7 @@ class Surroundings:
         """Take from the settings of a stack what all its components need."""
         return cls(
             namespace=platform.namespace,
+            cluster_domain=platform.cluster_domain,
             namespace_resource=namespace,
             graph=graph,
             controller=IngressController.of(platform.ingress),

@@ -63,9 +63,9 @@ def pod_template(
         "securityContext": pod_security_context(args.user),
         "topologySpreadConstraints": [
             spread(ZONE, selector, each_revision=args.spread_each_revision),
-            spread(HOST, selector, required=args.apart, each_revision=args.spread_each_revision),
+            spread(HOST, selector, each_revision=args.spread_each_revision),
         ],
-        "affinity": _apart_from(selector),
+        "affinity": _apart_from(selector, required=args.apart),
         "containers": [
             {**each, "imagePullPolicy": image_pull_policy} for each in with_scratch(args.containers, args.volumes)
         ],
@@ -92,22 +92,19 @@ def pod_security_context(user: int) -> dict[str, Any]:
     }
 
 
-def spread(
-    topology_key: str, selector: Mapping[str, str], *, required: bool = False, each_revision: bool = False
-) -> dict[str, Any]:
+def spread(topology_key: str, selector: Mapping[str, str], *, each_revision: bool = False) -> dict[str, Any]:
     """Spread constraint: replicas stand apart from each other.
 
     Args:
         topology_key: Label of the nodes that they are spread over.
         selector: Labels of the replicas.
-        required: Whether a pod waits rather than break the rule. A cluster without zones, or with one node down, must
-            still be able to run every pod.
         each_revision: Whether each revision of a Deployment is spread on its own.
     """
     return {
         "maxSkew": 1,
         "topologyKey": topology_key,
-        "whenUnsatisfiable": "DoNotSchedule" if required else "ScheduleAnyway",
+        # A cluster without zones, or with one node down, must still be able to run every pod.
+        "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": dict(selector)},
         **({"matchLabelKeys": ["pod-template-hash"]} if each_revision else {}),
     }
@@ -128,9 +125,15 @@ def with_scratch(
     return [{**first, "resources": {**first["resources"], "limits": {**limits, EPHEMERAL_STORAGE: limit}}}, *others]
 
 
-def _apart_from(labels: Mapping[str, str]) -> dict[str, Any]:
-    """Affinity of a pod that avoids nodes that already run a replica, where another node has room."""
+def _apart_from(labels: Mapping[str, str], *, required: bool) -> dict[str, Any]:
+    """Affinity of a pod that avoids nodes that already run a replica: where another has room, or always.
+
+    A spread constraint cannot forbid it: `maxSkew: 1` counts only the nodes that are there, so that two of three
+    servers meet on one node once another is gone, and a tainted control plane counts as an empty node.
+    """
     term = {"labelSelector": {"matchLabels": dict(labels)}, "topologyKey": HOST}
+    if required:
+        return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     return {
         "podAntiAffinity": {
             "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]

@@ -133,6 +133,7 @@ def scripts_environment(settings: RedisSettings, folder: Path, hosts: tuple[str,
     return {
         "PATH": f"{Path(program('redis-server')).parent}:/usr/bin:/bin",
         "SELF": hosts[index],
+        "LOCAL": hosts[index],
         "FIRST": hosts[0],
         "PEERS": " ".join(hosts) if settings.is_replicated else "",
         "QUORUM": str(settings.quorum),
@@ -190,7 +191,7 @@ def running(folder: Path, settings: RedisSettings) -> Iterator[RedisServers]:
 def _proxy(folder: Path, hosts: tuple[str, ...], entry: str) -> Process:
     found, variables = haproxy()
     file = folder / "haproxy.cfg"
-    file.write_text(configuration.proxy_configuration(hosts, bind=entry, resolve=False))
+    file.write_text(configuration.proxy_configuration(hosts, 1000, bind=entry, resolve=False))
     variables = {**variables, "REDIS_HEALTH_PASSWORD": PASSWORDS["health"]}
     return Process([found, "-W", "-db", "-f", str(file)], folder, "proxy", variables)
 

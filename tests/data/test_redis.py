@@ -56,9 +56,8 @@ def test_haproxy_accepts_the_configuration_for_every_number_of_servers(stack: st
     assert platform.redis is not None
     replicas = max(platform.redis.replicas, 3)
     file = tmp_path / "haproxy.cfg"
-    file.write_text(
-        configuration.proxy_configuration(objects.servers(surroundings_without_engine(platform)).hosts(replicas))
-    )
+    hosts = objects.servers(surroundings_without_engine(platform)).hosts(replicas)
+    file.write_text(configuration.proxy_configuration(hosts, 1000))
     program, variables = haproxy()
     environment = {**os.environ, **variables, "REDIS_HEALTH_PASSWORD": "x"}
 

@@ -203,8 +203,9 @@ def _server(nats: NatsSettings) -> dict[str, Any]:
             },
             mounts={_PLACE.data: DATA_VOLUME, _CONFIGURATION: "configuration:ro", _PLACE.run: "run"},
             further={
-                # A server that reads a long store is neither ready nor dead, so it gets ten minutes for it.
-                "startupProbe": check("?js-enabled-only=true", 120),
+                # A restarted server is started only when its streams have caught up: before that, the next one must not
+                # be restarted, or two of three are behind. It gets ten minutes.
+                "startupProbe": check("", 120),
                 "readinessProbe": check("?js-server-only=true", 2),
                 "livenessProbe": check("?js-enabled-only=true", 6),
                 "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", leave]}}},

@@ -88,7 +88,9 @@ def role_secret(role: str, password: pulumi.Input[str], pods: PodSet) -> Manifes
     return secret(metadata, {"username": role, "password": password}, "kubernetes.io/basic-auth")
 
 
-def _role(name: str, limit: int, groups: tuple[str, ...] = (), *, makes_databases: bool = False) -> dict[str, Any]:
+def _role(
+    name: str, limit: int, groups: tuple[str, ...] = (), *, makes_databases: bool = False, reads_all_rows: bool = False
+) -> dict[str, Any]:
     return {
         "name": name,
         "ensure": "present",
@@ -97,7 +99,7 @@ def _role(name: str, limit: int, groups: tuple[str, ...] = (), *, makes_database
         "createdb": makes_databases,
         "createrole": False,
         "replication": False,
-        "bypassrls": False,
+        "bypassrls": reads_all_rows,
         "inherit": True,
         "inRoles": list(groups),
         "connectionLimit": limit,
@@ -122,7 +124,8 @@ def roles(postgres: PostgresSettings, connections: Mapping[str, int]) -> list[di
     owners = tuple(role["name"] for role in own)
     return [
         *own,
-        _role(BACKUP_ROLE, _BACKUP_CONNECTIONS, ("pg_read_all_data",)),
+        # pg_dump refuses a table with row-level security to a role that does not see all of its rows.
+        _role(BACKUP_ROLE, _BACKUP_CONNECTIONS, ("pg_read_all_data",), reads_all_rows=True),
         _role(RESTORE_ROLE, _RESTORE_CONNECTIONS, owners, makes_databases=True),
     ]
 
@@ -145,7 +148,7 @@ def cluster(
         "imageName": postgres.image.reference,
         "imagePullPolicy": surroundings.rollout.image_pull_policy,
         "enableSuperuserAccess": False,
-        "enablePDB": True,
+        "enablePDB": postgres.instances > 1,
         "primaryUpdateStrategy": "unsupervised",
         "primaryUpdateMethod": "switchover",
         "bootstrap": {"initdb": {"database": HOME_DATABASE, "owner": HOME_DATABASE, "dataChecksums": True}},

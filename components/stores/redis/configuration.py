@@ -136,23 +136,37 @@ def _digest(password: str) -> str:
     return hashlib.sha256(password.encode()).hexdigest()
 
 
-def proxy_configuration(servers: Sequence[str], *, bind: str = "", resolve: bool = True) -> str:
+def proxy_configuration(servers: Sequence[str], max_connections: int, *, bind: str = "", resolve: bool = True) -> str:
     """HAProxy's configuration: every connection goes to the one server that is primary and may accept writes.
 
     A primary that lost its replicas refuses writes (min-replicas-to-write), so it gets no connection either: after a
     partition there are two that call themselves primary, and only one of them has replicas.
 
     Args:
-        servers: Host names of all servers.
+        servers: Fully qualified host names of all servers: HAProxy's own resolver knows no search domains.
+        max_connections: Connections that a proxy accepts, and reserves memory for. Without it HAProxy derives them from
+            the limit of open files, which container runtimes set to a million and more.
         bind: Address to listen on; all when empty.
         resolve: Whether names are looked up again and again, as those of pods must be.
     """
     lookup = " resolvers cluster init-addr none" if resolve else ""
-    resolvers = ("resolvers cluster", "  parse-resolv-conf", "  hold valid 1s", "  hold obsolete 5s") if resolve else ()
+    resolvers = (
+        "resolvers cluster",
+        "  parse-resolv-conf",
+        # Replies with many addresses are larger than the 512 bytes of plain DNS.
+        "  accepted_payload_size 8192",
+        "  hold valid 1s",
+        # A pod that starts has no name for a moment.
+        "  hold nx 2s",
+        "  hold obsolete 5s",
+    )
     return _text(
         (
             "global",
             "  log stdout format raw local0 notice",
+            f"  maxconn {max_connections}",
+            # One thread for each core of the node would share a quarter of one.
+            "  nbthread 2",
             "defaults",
             "  mode tcp",
             "  log global",
@@ -162,7 +176,7 @@ def proxy_configuration(servers: Sequence[str], *, bind: str = "", resolve: bool
             "  timeout server 1h",
             "  option clitcpka",
             "  option srvtcpka",
-            *resolvers,
+            *(resolvers if resolve else ()),
             "frontend redis",
             f"  bind {bind}:{PORT}",
             "  default_backend primary",

@@ -118,8 +118,8 @@ def configuration_content(redis: RedisSettings) -> dict[str, str]:
 
 def proxy_content(redis: RedisSettings, surroundings: Surroundings) -> dict[str, str]:
     """Content of the ConfigMap of the proxies."""
-    hosts = servers(surroundings).hosts(redis.replicas)
-    return {"haproxy.cfg": configuration.proxy_configuration(hosts)}
+    hosts = [f"{host}.{surroundings.cluster_domain}" for host in servers(surroundings).hosts(redis.replicas)]
+    return {"haproxy.cfg": configuration.proxy_configuration(hosts, redis.max_clients)}
 
 
 def ports(redis: RedisSettings) -> dict[str, int]:
@@ -204,6 +204,7 @@ def _environment(redis: RedisSettings, surroundings: Surroundings) -> dict[str, 
     return {
         "POD_NAME": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         "SELF": f"$(POD_NAME).{objects.headless}.{surroundings.namespace}.svc",
+        "LOCAL": "127.0.0.1",
         "FIRST": hosts[0],
         "PEERS": " ".join(hosts) if redis.is_replicated else "",
         "QUORUM": str(redis.quorum),

@@ -1,9 +1,9 @@
 """Start, failover and probes of a Redis pod: shell scripts, the same for every stack and every test.
 
-They read their settings from the environment: SELF (own host name), FIRST (host of the first server), PEERS (hosts
-of all servers, separated by spaces; empty for a single server), DATA, CONFIGURATION, QUORUM, USERS (file of the users)
-and PASSWORDS_DIR (directory of the files REDIS_REPLICATION_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_HEALTH_PASSWORD and
-REDIS_KEEPER_PASSWORD).
+They read their settings from the environment: SELF (own host name), LOCAL (address of the own server and sentinel,
+so that no probe depends on DNS), FIRST (host of the first server), PEERS (hosts of all servers, separated by spaces;
+empty for a single server), DATA, CONFIGURATION, QUORUM, USERS (file of the users) and PASSWORDS_DIR (directory of the
+files REDIS_REPLICATION_PASSWORD, REDIS_SENTINEL_PASSWORD, REDIS_HEALTH_PASSWORD and REDIS_KEEPER_PASSWORD).
 """
 
 from components.stores.redis.configuration import PORT, PRIMARY, SENTINEL_PORT
@@ -59,7 +59,7 @@ taken=$TAKEN
 while sleep "${{FOLLOW_SECONDS:-5}}"; do
     found=$(cat "$USERS") || continue
     if [ "$found" = "$taken" ]; then continue; fi
-    answer=$(REDISCLI_AUTH="$REDIS_KEEPER_PASSWORD" redis-cli -h "$SELF" -p {PORT} --user keeper acl load 2>&1)
+    answer=$(REDISCLI_AUTH="$REDIS_KEEPER_PASSWORD" redis-cli -h "$LOCAL" -p {PORT} --user keeper acl load 2>&1)
     if [ "$answer" = "OK" ]; then taken=$found; fi
     echo "The users have changed. The server said: $answer"
 done
@@ -102,12 +102,12 @@ HAND_OVER = f"""\
 #!/bin/sh
 # Before the server ends: if it is the primary, another takes over, and the proxies have time to see it.
 {READ_PASSWORDS}role() {{
-    REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$SELF" -p {PORT} --user health info replication 2>/dev/null |
+    REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$LOCAL" -p {PORT} --user health info replication 2>/dev/null |
         tr -d '\\r' | sed -n 's/^role://p'
 }}
 tries=0
 while [ -n "$PEERS" ] && [ "$(role)" = "master" ] && [ "$tries" -lt 20 ]; do
-    REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" redis-cli -h "$SELF" -p {SENTINEL_PORT} sentinel failover {PRIMARY} \\
+    REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" redis-cli -h "$LOCAL" -p {SENTINEL_PORT} sentinel failover {PRIMARY} \\
         >/dev/null 2>&1
     tries=$((tries + 1))
     sleep 1
@@ -118,14 +118,14 @@ sleep 2
 IS_READY = f"""\
 #!/bin/sh
 # A server that still loads its file answers LOADING and is not ready.
-{READ_PASSWORDS}answer=$(REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$SELF" -p {PORT} --user health ping)
+{READ_PASSWORDS}answer=$(REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$LOCAL" -p {PORT} --user health ping)
 [ "$answer" = "PONG" ]
 """
 
 IS_SENTINEL_READY = f"""\
 #!/bin/sh
 # A sentinel that hangs still has its port open, but it answers nobody.
-{READ_PASSWORDS}answer=$(REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" redis-cli -h "$SELF" -p {SENTINEL_PORT} ping)
+{READ_PASSWORDS}answer=$(REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" redis-cli -h "$LOCAL" -p {SENTINEL_PORT} ping)
 [ "$answer" = "PONG" ]
 """
 

@@ -89,12 +89,9 @@ def test_servers_keep_their_volumes_and_stand_apart_where_they_elect_a_leader(
     spec = find(programs[stack].objects, "StatefulSet", name)["spec"]
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     assert spec["podManagementPolicy"] == "Parallel"
-    (host,) = (
-        each
-        for each in spec["template"]["spec"]["topologySpreadConstraints"]
-        if each["topologyKey"] == "kubernetes.io/hostname"
-    )
-    assert host["whenUnsatisfiable"] == ("DoNotSchedule" if spec["replicas"] > 1 else "ScheduleAnyway")
+    affinity = spec["template"]["spec"]["affinity"]["podAntiAffinity"]
+    strength = "required" if spec["replicas"] > 1 else "preferred"
+    assert affinity.keys() == {f"{strength}DuringSchedulingIgnoredDuringExecution"}
 
 
 NATS_USERS = {"runner-service": "r1", "runner-service-2": "r2", "archive-service": "a1", "archive-service-2": "a2"}
