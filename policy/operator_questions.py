@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from policy.manifests import ManifestSet, Pod, kind_of
+from policy.manifests import Manifest, ManifestSet, Pod, kind_of
 from policy.matrix_questions import QUESTIONS, Question, account_of
 from policy.paths import read
 
@@ -45,6 +45,11 @@ def _database_services_stay_inside(pod: Pod, _: ManifestSet) -> bool:
     return all(read(each, "serviceTemplate.spec.type", "ClusterIP") == "ClusterIP" for each in services)
 
 
+def _budget_fits(cluster: Manifest) -> bool:
+    """Whether there is a disruption budget exactly where another server can take over meanwhile."""
+    return read(cluster, "spec.enablePDB") is (read(cluster, "spec.instances", 1) > 1)
+
+
 def _own_account(pod: Pod, manifests: ManifestSet) -> bool:
     name = pod.spec.get("serviceAccountName")
     sharing = [other for other in manifests.pods if other.spec.get("serviceAccountName") == name]
@@ -57,7 +62,7 @@ _DATABASE: dict[str, Question] = _COMMON | {
         read(pod.owner, "spec.affinity.enablePodAntiAffinity") is True
         and read(pod.owner, "spec.affinity.topologyKey") == "kubernetes.io/hostname"
     ),
-    "One disruption budget lets nodes drain": lambda pod, _: read(pod.owner, "spec.enablePDB") is True,
+    "One disruption budget lets nodes drain": lambda pod, _: _budget_fits(pod.owner),
     "Its Services stay inside": _database_services_stay_inside,
 }
 _MONITORING: dict[str, Question] = (

@@ -20,6 +20,9 @@ DATA_VOLUME = "data"
 SKIP_AWAIT = {"annotations": {"pulumi.com/skipAwait": "true"}}
 """Metadata of an object for which an update does not wait."""
 
+REPLACED_AFTER_FAILURE = {"pulumi.com/replaceUnready": "true"}
+"""Annotation of a Job that the next update creates again after it failed, instead of waiting for the failed one."""
+
 RETAIN_CLAIMS = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}}
 """Field of a workload whose volumes stay when a server or all of them go."""
 

@@ -13,6 +13,7 @@ import pytest
 from components.stores.redis import configuration, objects
 from tests.data.debian import haproxy
 from tests.support.loopback import Process, addresses, platform_settings, wait_until
+from tests.support.program import surroundings_without_engine
 
 pytestmark = pytest.mark.data
 

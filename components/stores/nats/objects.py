@@ -20,7 +20,7 @@ from components.traffic.network_policy import scrape_rules
 from components.traffic.stores import NATS
 from components.workloads.component import Surroundings
 from components.workloads.container import ContainerArgs, container
-from components.workloads.objects import DATA_VOLUME, JobArgs, job
+from components.workloads.objects import DATA_VOLUME, REPLACED_AFTER_FAILURE, JobArgs, job
 from components.workloads.passwords import (
     PASSWORD_MOUNT,
     PASSWORDS_FOLDER,
@@ -179,7 +179,8 @@ def streams_job(nats: NatsSettings, surroundings: Surroundings, secret: pulumi.I
     )
     identity = {**content, "servers": str(nats.replicas), "image": nats.tools_image.reference}
     args = JobArgs(deadline_seconds=_JOB_SECONDS, retries=_JOB_RETRIES, kept_seconds=_JOB_KEPT_SECONDS)
-    return job(objects.metadata(naming.content_name(STREAMS, identity)), args, objects.pod_template(pod))
+    metadata = objects.metadata(naming.content_name(STREAMS, identity)) | {"annotations": {**REPLACED_AFTER_FAILURE}}
+    return job(metadata, args, objects.pod_template(pod))
 
 
 def _server(nats: NatsSettings) -> dict[str, Any]:

@@ -39,6 +39,7 @@ WAL_STORE = "postgres-wal"
 """Name of the ObjectStore that takes the write-ahead log."""
 
 _STATUS_PORT = 8000
+_SMART_SHUTDOWN_SECONDS = 10
 _BACKUP_CONNECTIONS = 3
 _RESTORE_CONNECTIONS = 3
 _RESERVED = _BACKUP_CONNECTIONS + _RESTORE_CONNECTIONS
@@ -148,7 +149,10 @@ def cluster(
         "imageName": postgres.image.reference,
         "imagePullPolicy": surroundings.rollout.image_pull_policy,
         "enableSuperuserAccess": False,
+        # The budget of a single server would block every drain of its node.
         "enablePDB": postgres.instances > 1,
+        # A server that stops waits for open sessions and refuses new ones; three minutes of that are an outage.
+        "smartShutdownTimeout": _SMART_SHUTDOWN_SECONDS,
         "primaryUpdateStrategy": "unsupervised",
         "primaryUpdateMethod": "switchover",
         "bootstrap": {"initdb": {"database": HOME_DATABASE, "owner": HOME_DATABASE, "dataChecksums": True}},
