@@ -48,6 +48,12 @@ class ServiceSettings(Settings):
     stores: ClassVar[tuple[StoreName, ...]] = ()
 
     image: ImageSettings = section("Which image runs.")
+    command: tuple[str, ...] = setting(
+        "feature",
+        "Program and arguments, where the image's own do not fit, such as one that looks for its program in the "
+        "working directory. Empty for the image's own.",
+        (),
+    )
     port: int
     resources: ResourceSettings = section("What each pod is guaranteed and may use.")
     replicas: int | None = setting(

@@ -99,6 +99,7 @@ def service_pod(name: str, args: WorkloadArgs, secret: pulumi.Input[str] | None)
     server = ContainerArgs(
         name=name,
         image=settings.image.reference if args.image is None else args.image,
+        command=settings.command,
         resources=settings.resources,
         ports={_PORT: settings.port},
         environment_from=[*sources, *secrets],

@@ -42,6 +42,25 @@ def test_segmentation_starts_where_it_may_write_its_log(programs: Mapping[str, R
             assert "workingDir" not in container
 
 
+@pytest.mark.parametrize(
+    ("stack", "command"),
+    [
+        # The documented image has WORKDIR /app and CMD ["python", "main.py"], which finds nothing in /app/run.
+        ("beta", ["python", "/app/main.py"]),
+        # The one of alpha starts `uvicorn main:app`, which finds its module by PYTHONPATH.
+        ("alpha", None),
+    ],
+)
+def test_the_program_is_found_from_the_writable_working_directory(
+    programs: Mapping[str, Recorder], stack: str, command: list[str] | None
+) -> None:
+    """A command that is relative to the image's own working directory is replaced by an absolute one."""
+    (container,) = find(programs[stack].objects, "Deployment", "segmentation-service")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container.get("command") == command
+
+
 def test_spacy_can_be_turned_on_for_an_image_that_has_it() -> None:
     """The variable says the opposite of the setting."""
     assert environment_of("segmentation-service", {".spacyEnabled": True})["DISABLE_SPACY"] == "false"
