@@ -65,9 +65,6 @@ TIERS = {
 }
 """Tiers of parts by the value of `--tier`."""
 
-_OVER = 2
-"""Times its budget that a part may take before the run fails."""
-
 
 def part_of(path: str, marks: Iterable[str]) -> Part:
     """Part of a test.
@@ -113,12 +110,6 @@ def table(times: Mapping[str, Times]) -> Iterator[str]:
     for part, took in rows:
         over = "  OVER BUDGET" if took.seconds > part.budget_seconds else ""
         yield f"{part.name:30}{took.tests:>8}{took.seconds:>10.0f}{part.budget_seconds:>9}{over}"
-
-
-def far_over(times: Mapping[str, Times]) -> list[str]:
-    """Parts that took so long that the run fails."""
-    budgets = {part.name: part.budget_seconds for part in (FAST, *PARTS)}
-    return [name for name, took in times.items() if took.seconds > _OVER * budgets[name]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -185,14 +176,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("times against budgets")
         for line in table(times):
             terminalreporter.line(line)
-        for name in far_over(times):
-            terminalreporter.line(f"{name} took more than {_OVER} times its budget: the run fails")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run with a part far over its budget."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or hasattr(session.config, "workerinput"):
-        return
-    if session.config.getoption("--tier") is not None and far_over(times_of(reporter)):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.documents import ROOT
-from tests.tiers import BUDGET_MINUTES, FAST, PARTS, SLOW, TIERS, Times, far_over, part_of, sampled, table
+from tests.tiers import BUDGET_MINUTES, FAST, PARTS, SLOW, TIERS, Times, part_of, sampled, table
 
 SLOW_MARK = re.compile(rf"^(@|pytestmark = .*)pytest\.mark\.({'|'.join(SLOW)})\b", re.MULTILINE)
 SLOW_FILES = [
@@ -81,14 +81,13 @@ def test_a_sample_is_spread_evenly_and_never_larger_than_the_whole() -> None:
     assert sampled(0, 5) == frozenset()
 
 
-def test_the_table_says_what_is_over_its_budget_and_twice_over_fails() -> None:
-    """A busy machine makes a test slow; twice the budget is the test's own doing."""
+def test_the_table_says_what_is_over_its_budget() -> None:
+    """It does not fail the run: on a busy machine the same tests took seven times as long."""
     first, second = PARTS[:2]
-    times = {first.name: Times(3, first.budget_seconds + 1), second.name: Times(1, 2 * second.budget_seconds + 1)}
+    times = {first.name: Times(3, first.budget_seconds + 1), second.name: Times(1, second.budget_seconds)}
     lines = list(table(times))
     assert lines[0].split() == ["PART", "TESTS", "SECONDS", "BUDGET"]
-    assert [line.endswith("OVER BUDGET") for line in lines[1:]] == [True, True]
-    assert far_over(times) == [second.name]
+    assert [line.endswith("OVER BUDGET") for line in lines[1:]] == [True, False]
     assert list(table({first.name: Times(3, 1.0)}))[1].split()[-3:] == ["3", "1", str(first.budget_seconds)]
 
 
@@ -109,11 +108,3 @@ def test_a_run_takes_its_tier_and_only_verify_takes_samples(
     assert done.stdout.splitlines()[-1].startswith(passed)
     assert f"whole={whole}" in done.stdout
     assert ("times against budgets" in done.stdout) == bool(tier)
-
-
-def test_a_part_far_over_its_budget_fails_the_run(tmp_path: Path) -> None:
-    """All tests pass, and the exit code is 1."""
-    done = sample_run(tmp_path, "--tier=check")
-    assert "1 passed" in done.stdout.splitlines()[-1]
-    assert "quick took more than 2 times its budget: the run fails" in done.stdout
-    assert done.returncode == 1
