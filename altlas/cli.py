@@ -12,6 +12,7 @@ _SECURITY, _IMAGES, _CLUSTER = "Security", "Images", "Cluster"
 
 COMMANDS = {
     "up": Entry("up:up", "Bring a stack up and wait until its services are ready.", _EVERYDAY),
+    "preflight": Entry("preflight:preflight", "Check whether a cluster can take a stack; change nothing.", _EVERYDAY),
     "status": Entry("status:status", "Show what runs, which alerts fire, and how old the backups are.", _EVERYDAY),
     "env": Entry("up:environment", "Print the environment for plain pulumi and kubectl.", _EVERYDAY),
     "down": Entry("up:down", "Stop the cluster that `up` started; its data stays.", _EVERYDAY),

@@ -31,6 +31,9 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before 
 AddonsOption = Annotated[
     bool, typer.Option("--addons/--no-addons", envvar="ALT_LAS_ADDONS", help="Install the cluster's pinned addons.")
 ]
+PreflightOption = Annotated[
+    bool, typer.Option("--preflight/--no-preflight", help="Check the cluster first, as `altlas preflight` does.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

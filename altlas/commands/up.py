@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from altlas.commands.options import AddonsOption, StackArgument, StackOption, TargetOption, YesOption, one_stack
+from altlas.commands.options import (
+    AddonsOption,
+    PreflightOption,
+    StackArgument,
+    StackOption,
+    TargetOption,
+    YesOption,
+    one_stack,
+)
 from altlas.session.console import report, workspace
 from altlas.session.environment import as_shell
 from altlas.session.environment import environment as variables
@@ -21,12 +29,14 @@ def up(
     target: TargetOption = None,
     yes: YesOption = False,
     addons: AddonsOption = True,
+    *,
+    preflight: PreflightOption = True,
 ) -> None:
     """Bring a stack up: start the cluster if it is ours, update the stack, wait until all services are ready."""
     here, name = workspace(), one_stack(stack, stack_option)
     with here.only_one(f"up --stack {name}"):
         session, platform, statuses = bring_up(
-            here, name, target, ("--yes",) if yes else (), report, with_addons=addons
+            here, name, target, ("--yes",) if yes else (), report, with_addons=addons, with_preflight=preflight
         )
     statuses += operated_statuses(session.kubectl, platform, session.target)
     typer.echo(workloads_text(name, platform, statuses, session.kubectl.kubeconfig))

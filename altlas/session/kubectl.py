@@ -52,6 +52,17 @@ class Kubectl:
         found: list[dict[str, Any]] = document.get("items", [document])
         return found
 
+    def find(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """One object of a namespace, or None where it does not exist.
+
+        Raises:
+            CommandError: The cluster does not answer or refuses.
+        """
+        what = f"{kind} {namespace}/{name}"
+        text = self._get(what, kind, name, "--namespace", namespace, "--ignore-not-found")
+        found: dict[str, Any] | None = json.loads(text) if text.strip() else None
+        return found
+
     def text(self, *arguments: str, stdin: str | None = None) -> str:
         """Standard output of a kubectl command.
 

@@ -1,9 +1,12 @@
 """Update of a stack: cluster, addons, secrets, guards, `pulumi up`, and the wait until all services are ready."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from altlas.addons.install import Addons
+from altlas.preflight.check import Check, require
+from altlas.preflight.network import API_SERVER
+from altlas.preflight.run import checks, is_simulated
 from altlas.session import stack_secrets
 from altlas.session.console import Report
 from altlas.session.kubectl import when_answered
@@ -21,6 +24,8 @@ from components.stack.loading import read_platform
 from rendering.errors import CommandError
 
 _POLL_SECONDS = 0.25
+_K3D_SECONDS = 180
+_K3D_POLL_SECONDS = 5
 
 
 def up(
@@ -31,6 +36,7 @@ def up(
     report: Report,
     *,
     with_addons: bool = True,
+    with_preflight: bool = True,
 ) -> tuple[Session, PlatformSettings, tuple[WorkloadStatus, ...]]:
     """Bring a stack up and wait until all its services are ready.
 
@@ -47,6 +53,8 @@ def up(
     report(str(target))
     session = start_session(workspace, target, report)
     state = state_on_its_cluster(session.engine, session.kubectl, stack)
+    if with_preflight and target.name != "sim":
+        look_first(session, stack, platform, report)
     if with_addons:
         Addons(session, report).ensure(ask="--yes" not in pulumi_options)
     prepare_stack(session, stack, report)
@@ -57,6 +65,32 @@ def up(
     if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):
         raise CommandError(failure(session, platform))
     return session, platform, wait_until_ready(session, platform, report)
+
+
+def look_first(session: Session, stack: str, platform: PlatformSettings, report: Report) -> None:
+    """Check that a cluster with real nodes can take the stack, as `altlas preflight` does.
+
+    Raises:
+        CommandError: It cannot; names the cure of each fault. Nothing was changed.
+    """
+    if is_simulated(session.kubectl):
+        return
+
+    def settled(found: Sequence[Check]) -> bool:
+        # Addresses do not change by waiting; what a new k3d cluster installs by itself comes within minutes.
+        failed = [check for check in found if check.state == "failed"]
+        return not failed or any(check.name == API_SERVER for check in failed)
+
+    found = wait_for(
+        lambda: tuple(checks(session.kubectl, stack, platform, with_operators=False)),
+        settled,
+        seconds=_K3D_SECONDS if session.target.name == "k3d" else 0,
+        poll_seconds=_K3D_POLL_SECONDS,
+    )
+    for check in found:
+        if check.state != "ok":
+            report(str(check))
+    require(found)
 
 
 def prepare_stack(session: Session, stack: str, report: Report, *, may_replace_secrets: bool = False) -> None:

@@ -8,7 +8,7 @@ from tests.unit.test_house_rules import PRODUCT, imports, sources
 
 FLOORS = (
     {"session"},
-    {"backup", "compose", "images", "phases", "pictures"},
+    {"backup", "compose", "images", "phases", "pictures", "preflight"},
     {"status"},
     {"addons"},
     {"update"},

@@ -1,0 +1,63 @@
+"""The command `altlas preflight`."""
+
+import json
+from dataclasses import asdict
+
+import typer
+
+from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack
+from altlas.preflight.check import Check, require
+from altlas.preflight.run import checks
+from altlas.session.console import report, workspace
+from altlas.session.kubectl import Kubectl
+from altlas.session.session import choose_target, open_cluster
+from altlas.session.table import table_text
+from altlas.update.preflight import check_cluster
+from components.settings import PlatformSettings
+from components.stack.loading import read_platform
+from components.stack.problems import PLATFORM_KEY, SettingsError
+
+
+def preflight(
+    stack: StackArgument = None,
+    stack_option: StackOption = None,
+    target: TargetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check whether a cluster can take a stack: one line per check, with its cure. Changes nothing.
+
+    Reads metadata only. Ends with 2 or 4 if a check failed: the settings or the cluster must be corrected. An installed
+    network plugin is no proof that it enforces policies.
+    """
+    here, name = workspace(), one_stack(stack, stack_option)
+    platform = read_platform(here.stack_file(name))
+    chosen = choose_target(here, target)
+    report(str(chosen))
+    _, toolbox = open_cluster(here, chosen, report)
+    kubectl = Kubectl(toolbox.path("kubectl"), chosen.kubeconfig or here.kubeconfig(chosen.name))
+    found = [*checks(kubectl, name, platform), *_crds_and_namespace(kubectl, name, platform)]
+    if as_json:
+        documents = [{**asdict(each), "code": int(each.code)} for each in found]
+        typer.echo(json.dumps({"stack": name, "checks": documents}, indent=2))
+    else:
+        rows = [(each.state, each.name, f"{each.found}; {each.cure}" if each.cure else each.found) for each in found]
+        typer.echo(table_text(("STATE", "CHECK", "FOUND AND CURE"), rows))
+    require(found)
+
+
+def _crds_and_namespace(kubectl: Kubectl, stack: str, platform: PlatformSettings) -> list[Check]:
+    try:
+        check_cluster(kubectl, stack, platform)
+    except SettingsError as error:
+        return [
+            Check(
+                name=each.path.removeprefix(f"{PLATFORM_KEY}."),
+                state="failed",
+                found=each.message.partition("; ")[0],
+                cure=each.message.partition("; ")[2],
+            )
+            for each in error.problems
+        ]
+    return [
+        Check(name="CRDs and namespace", state="ok", found="all CRDs exist, and the namespace is free or the stack's")
+    ]
