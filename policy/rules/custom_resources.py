@@ -11,8 +11,9 @@ from policy.rules.checks import Problem
 _POSTGRES, _MONITORING, _ISTIO = "postgresql.cnpg.io", "monitoring.coreos.com", "security.istio.io"
 _GATEWAY = "gateway.networking.k8s.io"
 _SUPER_RIGHTS = ("superuser", "replication", "bypassrls", "createrole", "createdb")
-_RESTORER = ("restore", "createdb")
-"""The one role that may make databases; only the Job of a restore that a person starts gets its password."""
+_EXCEPTIONS = {("restore", "createdb"), ("backup", "bypassrls")}
+"""Only the Job of a restore that a person starts gets the password of `restore`; `backup` reads all rows, or its dumps
+would fail on tables with row-level security."""
 
 _OPEN_METHODS = {"trust", "password", "md5", "ident"}
 _NUMBERS = ("runAsUser", "runAsGroup", "fsGroup")
@@ -29,7 +30,7 @@ def _superusers(manifest: Manifest, _: Parameters) -> Iterator[Finding]:
         yield Finding(manifest, "spec.enableSuperuserAccess", "is true")
     for index, role in enumerate(read(manifest, "spec.managed.roles", [])):
         for right in _SUPER_RIGHTS:
-            if role.get(right) and (role.get("name"), right) != _RESTORER:
+            if role.get(right) and (role.get("name"), right) not in _EXCEPTIONS:
                 yield Finding(manifest, f"spec.managed.roles[{index}].{right}", f"is true for {role.get('name')}")
 
 
