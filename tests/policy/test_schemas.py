@@ -77,6 +77,11 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         _BOTH
         | {
             "mesh.mode": "ambient",
+            "egress.apiServerSources": ["172.18.0.0/16"],
+            "egress.dns": {"addresses": ["169.254.20.10"]},
+            "ingress.className": "envoy",
+            "ingress.requestTimeoutSeconds": 90,
+            "ingress.controllerRanges": ["192.0.2.0/28"],
             "ingress.tls.additional": [{"host": "other.example.com", "secretName": "other-tls"}],
             "ingress.routes": [
                 {"service": "api-gateway", "path": "/api"},
