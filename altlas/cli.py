@@ -55,7 +55,7 @@ def _options(
 def main() -> None:
     """Run a command and turn every failure that a person can mend into one message and an exit code."""
     try:
-        app()
+        app(prog_name="altlas")
     except Exception as error:
         # Only a failure needs the packages that define them.
         from altlas.session.errors import as_command_error  # noqa: PLC0415

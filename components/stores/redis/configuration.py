@@ -136,6 +136,29 @@ def _digest(password: str) -> str:
     return hashlib.sha256(password.encode()).hexdigest()
 
 
+_PROXY_DEFAULTS = (
+    "defaults",
+    "  mode tcp",
+    "  log global",
+    "  timeout connect 2s",
+    "  timeout check 1s",
+    "  timeout client 1h",
+    "  timeout server 1h",
+    "  option clitcpka",
+    "  option srvtcpka",
+)
+_RESOLVERS = (
+    "resolvers cluster",
+    "  parse-resolv-conf",
+    # Replies with many addresses are larger than the 512 bytes of plain DNS.
+    "  accepted_payload_size 8192",
+    "  hold valid 1s",
+    # A pod that starts has no name for a moment.
+    "  hold nx 2s",
+    "  hold obsolete 5s",
+)
+
+
 def proxy_configuration(servers: Sequence[str], max_connections: int, *, bind: str = "", resolve: bool = True) -> str:
     """HAProxy's configuration: every connection goes to the one server that is primary and may accept writes.
 
@@ -150,16 +173,6 @@ def proxy_configuration(servers: Sequence[str], max_connections: int, *, bind: s
         resolve: Whether names are looked up again and again, as those of pods must be.
     """
     lookup = " resolvers cluster init-addr none" if resolve else ""
-    resolvers = (
-        "resolvers cluster",
-        "  parse-resolv-conf",
-        # Replies with many addresses are larger than the 512 bytes of plain DNS.
-        "  accepted_payload_size 8192",
-        "  hold valid 1s",
-        # A pod that starts has no name for a moment.
-        "  hold nx 2s",
-        "  hold obsolete 5s",
-    )
     return _text(
         (
             "global",
@@ -167,16 +180,8 @@ def proxy_configuration(servers: Sequence[str], max_connections: int, *, bind: s
             f"  maxconn {max_connections}",
             # One thread for each core of the node would share a quarter of one.
             "  nbthread 2",
-            "defaults",
-            "  mode tcp",
-            "  log global",
-            "  timeout connect 2s",
-            "  timeout check 1s",
-            "  timeout client 1h",
-            "  timeout server 1h",
-            "  option clitcpka",
-            "  option srvtcpka",
-            *(resolvers if resolve else ()),
+            *_PROXY_DEFAULTS,
+            *(_RESOLVERS if resolve else ()),
             "frontend redis",
             f"  bind {bind}:{PORT}",
             "  default_backend primary",
