@@ -45,7 +45,7 @@ PARTS = (
         ("tests/e2e/test_lifecycle.py", "tests/e2e/test_data_guards.py", "tests/policy/test_policy_pack.py"),
     ),
     Part("simulated cluster", "test", 120, ("tests/cluster/",)),
-    Part("operators and stacks on sim", "verify", 900, ("tests/e2e/", "tests/addons/")),
+    Part("operators and stacks on sim", "verify", 900, ("tests/e2e/", "tests/addons/", "tests/altlas/")),
     Part("stores with real servers", "verify", 600, ("tests/data/",)),
     Part("monitoring", "verify", 500, ("tests/observability/",)),
     Part("images", "verify", 1200, ("tests/images/",)),
