@@ -93,7 +93,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def seen(copy: Path) -> dict[str, Any]:
     """What the changed program says of itself."""
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(ROOT / "tests" / "support" / "observed_program.py")]
+    # -P: no helper beside the script may stand in for a package of the program.
+    command = [sys.executable, "-P", str(ROOT / "tests" / "support" / "observed_program.py")]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

@@ -17,7 +17,7 @@ from components.stack.configuration import StackConfiguration
 from components.stack.image_build import ImageBuild
 from components.stack.problems import PLATFORM_KEY
 from rendering.recorder import run_program
-from tests.support.components import COMPONENTS, TYPE_TOKENS, Component, annotated_outputs
+from tests.support.component_classes import COMPONENTS, TYPE_TOKENS, Component, annotated_outputs
 from tests.support.documents import ROOT, alpha_with
 from tests.support.program import Program, build, configure, full_configuration
 

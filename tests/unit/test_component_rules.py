@@ -8,7 +8,7 @@ from components.kubernetes.object import DATA_ANNOTATION
 from components.services import SERVICES
 from components.stack.problems import PLATFORM_KEY
 from rendering.recorder import run_program
-from tests.support.components import TYPE_TOKENS
+from tests.support.component_classes import TYPE_TOKENS
 from tests.support.documents import ROOT, STACKS
 from tests.support.program import Program, build, configure, full_configuration
 
