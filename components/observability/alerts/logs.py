@@ -75,7 +75,7 @@ def _loki(where: str) -> Iterator[Alert]:
         minutes=0,
         severity="ticket",
         summary="Loki has refused log lines: {{ $labels.reason }}",
-        description="A limit of loki.limits, or the age of the lines; Alloy sends again only what comes too fast.",
+        description="A limit of loki.limits, or the age of the lines; Alloy sends again only what arrives too fast.",
     )
     yield Alert(
         name="LokiVolumeFull",

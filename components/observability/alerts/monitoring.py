@@ -23,7 +23,7 @@ def monitoring_alerts(platform: PlatformSettings, jobs: Iterable[str]) -> Iterat
             minutes=0,
             severity="heartbeat",
             summary="Alerts are computed and delivered",
-            description="Always fires. Whoever receives it outside the cluster must notice when it stops coming.",
+            description="Always fires. A receiver outside the cluster must notice when it stops coming.",
         )
 
 
@@ -80,7 +80,7 @@ def _prometheus(where: str, *, has_alertmanager: bool) -> Iterator[Alert]:
             minutes=10,
             severity="page",
             summary="{{ $labels.pod }} knows no Alertmanager",
-            description="Alerts fire, but nobody is told; this one is seen in Prometheus, or by the missing Watchdog.",
+            description="Alerts fire, but nobody gets them; this one shows in Prometheus, or by the missing Watchdog.",
         )
         yield Alert(
             name="AlertsNotDelivered",
