@@ -1,1 +1,1 @@
-"""What happens around an update: rendering, comparing, running and watching. The command `altlas`."""
+"""Steps around an update: rendering, comparing, running and watching. The command `altlas`."""

@@ -46,7 +46,7 @@ def _database_services_stay_inside(pod: Pod, _: ManifestSet) -> bool:
 
 
 def _budget_fits(cluster: Manifest) -> bool:
-    """Whether there is a disruption budget exactly where another server can take over meanwhile."""
+    """True if there is a disruption budget exactly where another server can take over meanwhile."""
     return read(cluster, "spec.enablePDB") is (read(cluster, "spec.instances", 1) > 1)
 
 

@@ -236,7 +236,7 @@ class Jobs:
 
 
 def _ended(job: Mapping[str, Any]) -> bool | None:
-    """Whether a Job has succeeded; None while it runs."""
+    """True if a Job has succeeded; None while it runs."""
     for condition in job.get("status", {}).get("conditions", ()):
         if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
             return bool(condition["type"] == "Complete")

@@ -39,7 +39,7 @@ class RestoreRequest:
     confirmed: str | None = None
 
     def uses_the_log(self, platform: PlatformSettings) -> bool:
-        """Whether PostgreSQL is recovered to a point in time (PITR); otherwise the newest dump before it is restored.
+        """True if PostgreSQL is recovered to a point in time (PITR); otherwise the newest dump before it is restored.
 
         PITR always creates a new Cluster and never replaces one.
         """

@@ -154,7 +154,7 @@ def _reaches_internet(name: str, objects: Sequence[Manifest]) -> bool:
 
 
 def _in_circle(callee: str, caller: str, calls: Iterable[tuple[str, str]]) -> bool:
-    """Whether the callee, directly or over others, calls the caller."""
+    """True if the callee, directly or over others, calls the caller."""
     calls, reached, ahead = tuple(calls), set[str](), [callee]
     while ahead:
         reached.add(at := ahead.pop())

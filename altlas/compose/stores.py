@@ -51,12 +51,12 @@ def variable_name(key: str) -> str:
 
 
 def variable(key: str) -> str:
-    """How compose takes a secret from .env; it refuses to start without it."""
+    """Compose reference to a secret in .env; compose refuses to start without it."""
     return required(variable_name(key))
 
 
 def required(name: str) -> str:
-    """How compose takes a variable that must not be empty."""
+    """Compose reference to a variable that must not be empty."""
     return f"${{{name}:?set it in .env}}"
 
 

@@ -51,7 +51,7 @@ class RuntimeReport:
     end_of_life: date | None
 
     def is_past(self, today: date) -> bool:
-        """Whether the runtime's publisher has ended its support."""
+        """True if the runtime's publisher has ended its support."""
         return self.end_of_life is not None and today > self.end_of_life
 
     def as_row(self, today: date) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def take_settings(into: str, source: str, identity: PlatformSettings) -> str:
 
 
 def _edits(source: str, block: yaml.MappingNode, identity: PlatformSettings) -> Iterator[tuple[int, int, str]]:
-    """What to write over `source`, and from where to where, so that it says the identity that is kept."""
+    """Edits of `source` (start, end, text) after which it has the identity that is kept."""
     given, nodes = _leaves(_settings(source)), dict(_nodes(block))
     for path, leaf in _leaves(identity).items():
         if leaf.field_class != "identity" or given.get(path) == leaf:
@@ -61,7 +61,7 @@ def _edits(source: str, block: yaml.MappingNode, identity: PlatformSettings) -> 
 
 
 def _problems(result: str, into: str, source: str, identity: PlatformSettings) -> tuple[Problem, ...]:
-    """What `result` says otherwise than it must: identity as it was, all settings of `source`, all else of `into`."""
+    """Differences of `result` from identity as it was, all settings of `source`, all else of `into`."""
     try:
         outside = [{**yaml.load(text, yaml.CSafeLoader)["config"], PLATFORM_KEY: None} for text in (result, into)]
         found = _leaves(_settings(result))
@@ -90,7 +90,7 @@ def _leaves(settings: PlatformSettings) -> dict[str, Leaf]:
 
 
 def _end(text: str, node: yaml.Node) -> int:
-    """Where a node ends. The parser ends a block where the next key begins; a comment between belongs to that key."""
+    """End of a node. The parser ends a block where the next key begins; a comment between belongs to that key."""
     start, end = node.start_mark.index, node.end_mark.index
     if not isinstance(node, yaml.CollectionNode) or node.flow_style:
         return int(end)

@@ -33,7 +33,7 @@ class Amount:
         return Amount(self.cpu * number, self.memory * number)
 
     def fits(self, other: "Amount") -> bool:
-        """Whether it is no more than another one."""
+        """True if it is no more than another one."""
         return self.cpu <= other.cpu and self.memory <= other.memory
 
     def __str__(self) -> str:

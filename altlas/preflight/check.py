@@ -55,7 +55,7 @@ def answered(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
 
 
 def is_refusal(error: CommandError) -> bool:
-    """Whether the API server has refused a read for the lack of a right."""
+    """True if the API server has refused a read for the lack of a right."""
     return any(refusal in str(error) for refusal in _REFUSED)
 
 

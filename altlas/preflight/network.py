@@ -101,7 +101,7 @@ def _api_server_lines(places: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def _selects(kubectl: Kubectl, namespace: str, labels: Mapping[str, str], settings: DnsSettings) -> bool:
-    """Whether every pod of the DNS servers has the labels of the settings, although its Service selects by others."""
+    """True if every pod of the DNS servers has the labels of the settings, although its Service selects by others."""
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     pods = kubectl.items("pods", namespace, f"--selector={selector}")
     carried = (pod["metadata"].get("labels", {}) for pod in pods)

@@ -44,7 +44,7 @@ def checks(kubectl: Kubectl, stack: str, platform: PlatformSettings, *, with_ope
 
 
 def is_simulated(kubectl: Kubectl) -> bool:
-    """Whether the nodes are simulated: then no traffic flows, and nothing of a network can be looked at."""
+    """True if the nodes are simulated: then no traffic flows, and nothing of a network can be looked at."""
     what = r"--output=jsonpath={.items[*].metadata.annotations.kwok\.x-k8s\.io/node}"
     try:
         return bool(kubectl.text("get", "nodes", what).strip())

@@ -1,4 +1,4 @@
-"""Where a command works and how it talks: the checkout, and messages on standard error."""
+"""Surroundings of a command: the checkout, and messages on standard error."""
 
 import os
 from collections.abc import Callable

@@ -41,7 +41,7 @@ class WorkloadStatus:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the newest release is rolled out and all its pods are ready.
+        """True if the newest release is rolled out and all its pods are ready.
 
         Ready pods are counted across releases, so the newest is ready only when no pod of another is left.
         """

@@ -99,7 +99,7 @@ def rotate(request: RotationRequest) -> None:
 
 
 def unfinished(configuration: Mapping[str, str], keys: Sequence[str]) -> bool:
-    """Whether a rotation of the same secrets has begun and is not finished.
+    """True if a rotation of the same secrets has begun and is not finished.
 
     Raises:
         CommandError: A rotation of other secrets is not finished; nothing was changed.

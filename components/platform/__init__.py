@@ -1,4 +1,4 @@
-"""What a stack has once: namespace, admission, mesh, ingress, images."""
+"""Objects that a stack has once: namespace, admission, mesh, ingress, images."""
 
 from components.platform.admission import AdmissionArgs, PlatformAdmission
 from components.platform.images import service_images

@@ -17,7 +17,7 @@ class AiOrchestrator(Service[AiOrchestratorSettings]):
 
     @classmethod
     def environment(cls, args: ServiceArgs[AiOrchestratorSettings]) -> dict[str, str]:
-        """Where its models and its cache are, and the services that its code knows."""
+        """Folders of its models and its cache, and the services that its code knows."""
         return {
             "PYTHONUNBUFFERED": "1",
             "PORT": str(args.settings.port),

@@ -14,5 +14,5 @@ class ArchiveService(Service[ArchiveServiceSettings]):
 
     @classmethod
     def environment(cls, args: ServiceArgs[ArchiveServiceSettings]) -> dict[str, str]:
-        """Where it listens. NODE_ENV is documented for it although it is not a Node.js program."""
+        """Port on which it listens. NODE_ENV is documented for it although it is not a Node.js program."""
         return {"NODE_ENV": "production", "PORT": str(args.settings.port)}

@@ -18,7 +18,7 @@ class RunnerService(Service[RunnerServiceSettings]):
 
     @classmethod
     def environment(cls, args: ServiceArgs[RunnerServiceSettings]) -> dict[str, str]:
-        """Where it listens, whom it asks and where its files are."""
+        """Its address, the service that it asks, and its folders."""
         ai_orchestrator = args.addresses["ai-orchestrator"]
         return {
             "RUST_LOG": args.settings.log_level,

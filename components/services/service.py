@@ -1,4 +1,4 @@
-"""What the five services have in common: a workload made from what each of them declares about itself."""
+"""Base of the five services: a workload made from what each of them declares about itself."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -107,7 +107,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
 
 
 def message_flows(services: Iterable[type[Service[Any]]]) -> tuple[MessageFlow, ...]:
-    """What the services that use the message queue send to it and take from it."""
+    """Messages that services send to the message queue and take from it."""
     return tuple(
         MessageFlow(service=each.service_name, publishes=each.publishes, consumes=each.consumes)
         for each in services

@@ -43,7 +43,7 @@ class Passwords:
 
 @dataclass(frozen=True, kw_only=True)
 class StackConfiguration:
-    """What the stack file says.
+    """Contents of the stack file.
 
     Attributes:
         platform: The checked settings.

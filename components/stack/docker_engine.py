@@ -1,4 +1,4 @@
-"""Whether a Docker engine answers, found out without any Docker program."""
+"""Check that a Docker engine answers, without any Docker program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Pulumi SDK tells the engine beside the objects themselves."""
+"""Messages of the Pulumi SDK to the engine, apart from the objects."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""How each service's image is built: its Dockerfile, its build context, and the arguments of the Dockerfile."""
+"""Build of each service's image: its Dockerfile, its build context, and the arguments of the Dockerfile."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ _ROOT = ("root", "0")
 
 
 class BuildInputError(ValueError):
-    """What goes into a build must not go into it; says what and what would be right."""
+    """Input must not go into a build; the message says what and what would be right."""
 
 
 @dataclass(frozen=True, kw_only=True)

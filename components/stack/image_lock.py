@@ -36,7 +36,7 @@ class LockedSbom(Settings):
 
 
 class LockedScan(Settings):
-    """What one scanner found."""
+    """Findings of one scanner."""
 
     scanner: Literal["trivy", "grype"]
     report: str = Field(description="Digest of the report.", pattern=_SHA256)

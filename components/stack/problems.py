@@ -53,7 +53,7 @@ def settings_error(error: ValidationError, model: type[BaseModel]) -> SettingsEr
 
 
 def reasons(error: Exception) -> str:
-    """What is wrong with a file that is no stack file, in one line; of a validation each place and its reason."""
+    """Faults of a file that is no stack file, in one line; of a validation each place and its reason."""
     if not isinstance(error, ValidationError):
         return str(error).partition("\n")[0]
     found = [(".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors()]

@@ -125,7 +125,7 @@ class ServiceDeclaration(Protocol):
 
     @property
     def reaches_internet(self) -> bool:
-        """Whether it may reach port 443 of public addresses."""
+        """True if it may reach port 443 of public addresses."""
 
 
 @dataclass(frozen=True, kw_only=True)

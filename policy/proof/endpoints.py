@@ -53,7 +53,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class DnsEndpoints:
-    """Who answers for the cluster's DNS: pods by namespace and labels, and addresses."""
+    """Endpoints of the cluster's DNS: pods by namespace and labels, and addresses."""
 
     namespace: str = "kube-system"
     labels: Labels = field(default_factory=lambda: {"k8s-app": "kube-dns"})

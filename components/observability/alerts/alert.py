@@ -1,4 +1,4 @@
-"""What an alert is: when it fires, how bad it is, and where its runbook lies."""
+"""Alert: when it fires, how bad it is, and where its runbook lies."""
 
 import re
 from collections.abc import Mapping

@@ -19,7 +19,7 @@ def log_alerts(platform: PlatformSettings) -> Iterator[Alert]:
 
 
 def _grown(counter: str) -> str:
-    """Whether a counter has grown within a quarter of an hour, or has begun: the first event may make it."""
+    """Query for a counter that has grown within a quarter of an hour, or has begun: the first event may make it."""
     return f"increase({counter}[15m]) > 0 or ({counter} unless {counter} offset 15m) > 0"
 
 

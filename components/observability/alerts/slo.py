@@ -112,7 +112,7 @@ def _requests_failed(where: str, metrics: ServiceMetricsSettings) -> Callable[[s
 
 
 def recording_rules(platform: PlatformSettings) -> list[dict[str, Any]]:
-    """What is computed once for alerts and dashboards."""
+    """Rules computed once for alerts and dashboards."""
     rules = [_probe_in_time(name, service, platform.namespace) for name, service in _probed_for_latency(platform)]
     days = min(_BUDGET_DAYS, platform.prometheus.retention_days) if platform.prometheus else _BUDGET_DAYS
     for objective in objectives(platform):

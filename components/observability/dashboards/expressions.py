@@ -37,7 +37,7 @@ def errors_of(service: Watched, kind: str, window: str) -> str:
 
 
 def budget_left(service: Watched, kind: str) -> str:
-    """What is left of an error budget, as the rules record it: 1 is all of it, below 0 the promise is broken."""
+    """Rest of an error budget, as the rules record it: 1 is all of it, below 0 the promise is broken."""
     return f'max({BUDGET_REMAINING}{{service="{service.name}", slo="{kind}"}})'
 
 

@@ -38,7 +38,7 @@ _LARGEST = 1000 * 1024
 
 @dataclass(frozen=True)
 class Shown:
-    """What Grafana shows.
+    """Contents of Grafana.
 
     Attributes:
         sources: Where it gets data from; the first is the one that is asked where nothing else is said.
@@ -136,7 +136,7 @@ def stack_dashboards(platform: PlatformSettings, graph: ServiceGraph, stack: str
 
 
 def configuration_content(grafana: GrafanaSettings, shown: Shown) -> dict[str, str]:
-    """What the ConfigMap holds: the settings, and a file for each dashboard.
+    """Data of the ConfigMap: the settings, and a file for each dashboard.
 
     Raises:
         ValueError: It is more than a ConfigMap can hold.

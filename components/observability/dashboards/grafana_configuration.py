@@ -19,7 +19,7 @@ FOLDER = "ALT_LAS"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where Grafana gets data from.
+    """Data source of Grafana.
 
     Attributes:
         uid: Identifier by which dashboards refer to it; also its type.
@@ -101,7 +101,7 @@ def datasource_file(sources: Sequence[Source]) -> str:
 
 
 def provider_file() -> str:
-    """Where the dashboards lie, which nobody can change or delete in Grafana."""
+    """Provider of the dashboards, which nobody can change or delete in Grafana."""
     provider = {
         "name": "platform",
         "folder": FOLDER,

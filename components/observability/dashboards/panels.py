@@ -57,7 +57,7 @@ Query = Promql | Logql
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a number turns yellow and red.
+    """Limits at which a number turns yellow and red.
 
     Attributes:
         warning: First value that is yellow.
@@ -149,7 +149,7 @@ def lines(title: str, description: str, expression: str, *, height: int = 12) ->
 
 
 def service_map(title: str, description: str, nodes: str, edges: str, *, height: int = 14) -> Panel:
-    """Who calls whom: `nodes` gives the label `id` and a number, `edges` the labels `id`, `source` and `target`."""
+    """Map of calls: `nodes` gives the label `id` and a number, `edges` the labels `id`, `source` and `target`."""
     rename = models.DataTransformerConfig(
         id_val="organize",
         options={"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": {"Value": "mainstat"}},

@@ -55,7 +55,7 @@ def _promises(service: Watched) -> list[Panel]:
 
 
 def _kinds(service: Watched) -> dict[str, str]:
-    """What a service promises: each kind of objective with the promise in words."""
+    """Promises of a service in words, by kind of objective."""
     kinds = {"availability": f"{service.availability:.2%} of the probes must succeed."}
     if service.latency is not None:
         kinds["latency"] = f"Answers must come within {service.latency:g} s."

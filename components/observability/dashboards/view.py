@@ -1,4 +1,4 @@
-"""What dashboards are made from: the stack as it is declared, without anything of Grafana."""
+"""Input of dashboards: the stack as it is declared, without anything of Grafana."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class View:
 
 
 def view_of(platform: PlatformSettings, graph: ServiceGraph, stack: str) -> View:
-    """What a stack's dashboards show."""
+    """View of a stack for its dashboards."""
     services = platform.services.by_name()
     stores = tuple(name for name in ("postgres", "redis", "nats") if name in graph.ports)
     return View(

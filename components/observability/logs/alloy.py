@@ -97,7 +97,7 @@ class Alloy(ObjectComponent):
 
 
 def pipeline(args: AlloyArgs, stack: str) -> configuration.Pipeline:
-    """What Alloy reads, how it labels that, and where it sends it."""
+    """Pipeline of Alloy: what it reads, labels and sends."""
     return configuration.Pipeline(
         namespace=args.surroundings.namespace,
         phase=stack,

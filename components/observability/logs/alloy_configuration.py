@@ -36,7 +36,7 @@ _PHASE = "phase"
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """What one Alloy does.
+    """Pipeline of one Alloy.
 
     Attributes:
         namespace: Namespace whose pods' logs are read.
@@ -96,7 +96,7 @@ def _printed(pipeline: Pipeline) -> list[str]:
 
 
 def _sent(pipeline: Pipeline) -> list[str]:
-    """What services send by OTLP: it gets the labels of the pod that it comes from, whatever it says of itself."""
+    """Data that services send by OTLP: it gets the labels of the pod that it comes from, whatever it says of itself."""
     metrics = pipeline.remote_write is not None
     wanted = [label for label in pipeline.labels if label != _PHASE]
     metadata = [_METADATA[label] for label in wanted if label in _METADATA]
@@ -169,7 +169,7 @@ def _transform(name: str, statements: Sequence[str], after: str, metrics: bool) 
 
 
 def _to(component: str, metrics: bool) -> str:
-    """Where logs, and metrics where a Prometheus keeps them, go next."""
+    """Output to a component: logs, and metrics where a Prometheus keeps them."""
     signals = ("logs", "metrics") if metrics else ("logs",)
     return _block("output", dict.fromkeys(signals, f"[{component}.input]"))
 

@@ -93,7 +93,7 @@ class Loki(ObjectComponent):
 
 
 def configuration_content(loki: LokiSettings) -> dict[str, str]:
-    """What the ConfigMap holds."""
+    """Data of the ConfigMap."""
     return {_FILE: configuration.configuration_file(loki)}
 
 

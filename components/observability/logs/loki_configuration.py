@@ -24,7 +24,7 @@ _LABEL_VALUE_CHARACTERS = 256
 
 @dataclass(frozen=True)
 class LokiPlace:
-    """Where a server keeps its files and listens; a test gives another place than a pod.
+    """Files and addresses of a server; a test gives another place than a pod.
 
     Attributes:
         data: Folder of everything that it writes.

@@ -77,7 +77,7 @@ class KubeStateArgs:
 
 
 def blackbox_content(host: str) -> dict[str, str]:
-    """What the prober may do: ask for a health path, and look at the certificate that is shown for the host."""
+    """Modules of the prober: ask for a health path, and look at the certificate that is shown for the host."""
     http = {"method": "GET", "valid_status_codes": [200], "follow_redirects": False, "preferred_ip_protocol": "ip4"}
     # Certificates of every issuer: an expired or unknown one must be seen, not refused.
     tls = {"server_name": host, "insecure_skip_verify": True}
@@ -93,7 +93,7 @@ def blackbox_content(host: str) -> dict[str, str]:
 
 
 def kube_state_rules() -> list[dict[str, Any]]:
-    """What exporting the state of the namespace's objects takes."""
+    """Rights for exporting the state of the namespace's objects."""
     return [
         {"apiGroups": [group], "resources": list(resources), "verbs": ["list", "watch"]}
         for group, resources in _WATCHED.items()

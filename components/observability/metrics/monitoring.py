@@ -16,7 +16,7 @@ from components.workloads.component import ObjectComponent, Surroundings
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
-    """What is watched in a stack.
+    """Monitoring of a stack.
 
     Attributes:
         surroundings: The stack around it.

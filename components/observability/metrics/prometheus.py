@@ -64,7 +64,7 @@ def url_in(namespace: str | None = None) -> str:
 
 
 def role_rules() -> list[dict[str, Any]]:
-    """What finding targets takes: to read Services, pods and endpoints of the namespace. No Secrets."""
+    """Rights for finding targets: to read Services, pods and endpoints of the namespace. No Secrets."""
     return [
         {"apiGroups": [""], "resources": ["services", "pods"], "verbs": _READ},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": _READ},
@@ -100,7 +100,7 @@ def prometheus(args: PrometheusArgs, pods: PodSet, stack: str) -> Manifest:
 
 
 def _selectors() -> dict[str, Any]:
-    """What this program makes in its own namespace; no object of another one, and no file of the server."""
+    """Selectors of this program's objects in its own namespace; no object of another one, and no file of the server."""
     kinds = ("serviceMonitor", "podMonitor", "probe", "scrapeConfig", "rule")
     return {
         **{f"{kind}Selector": objects.SELECTOR for kind in kinds},
@@ -110,7 +110,7 @@ def _selectors() -> dict[str, Any]:
 
 
 def _limits(settings: PrometheusSettings) -> dict[str, Any]:
-    """What a target may send. A target that sends more is down, and that is an alert."""
+    """Limits of a target. A target that sends more is down, and that is an alert."""
     return {
         "enforcedSampleLimit": settings.sample_limit,
         "enforcedTargetLimit": _TARGETS_OF_A_MONITOR,
@@ -128,7 +128,7 @@ def _alerting(args: PrometheusArgs) -> dict[str, Any]:
 
 
 def network_policy(args: PrometheusArgs, pods: PodSet) -> Manifest:
-    """Who may ask the servers, and whom they scrape."""
+    """Callers of the servers, and targets that they scrape."""
     policy = dict(pods.declared_policy(args.surroundings.graph, args.surroundings.controller))
     for job in args.settings.existing_jobs:
         peer = pods_elsewhere(job.namespace, job.pod_labels)
