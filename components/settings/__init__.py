@@ -1,4 +1,4 @@
-"""What a stack file may say: closed pydantic models, the only place where defaults live.
+"""Settings of a stack file: closed pydantic models, the only place where defaults live.
 
 Every field carries a description, a unit where it has one, and a class (see `base.FieldClass`) that `altlas diff`
 and the transition between phases read. Secrets are never fields here: they are separate `secure:` keys.

@@ -126,7 +126,7 @@ class BackupSettings(Settings):
         return {"postgres": self.postgres, "redis": self.redis, "nats": self.nats}
 
     def resources_of(self, store: str) -> ResourceSettings:
-        """What dump and drill of a store are guaranteed and may use."""
+        """Requests and limits of a store's dump and drill."""
         return self.by_store()[store].resources or self.resources
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What new images are built with and from, and whose word on a tag's digest counts. Not which tag runs."""
+"""Builds of new images, and the single source of truth for image digests. Does not own which tag runs."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ _BASE = r"^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$"
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRelease:
-    """What a build is of.
+    """Release to build.
 
     Attributes:
         version: Version of the release.
@@ -70,12 +70,12 @@ class SourceBuildSettings(Settings):
 
     @property
     def release(self) -> SourceRelease:
-        """What is built from this source."""
+        """Release to build from this source."""
         return SourceRelease(version=self.revision[:12], revision=self.revision, epoch=self.committed_at)
 
 
 class BuildsSettings(Settings):
-    """How new images are built."""
+    """Builds of new images."""
 
     source: str = setting(
         "feature",
@@ -94,5 +94,5 @@ class BuildsSettings(Settings):
 
     @property
     def give_digests(self) -> bool:
-        """Whether an update itself learns the digests of the services' images."""
+        """True if an update itself learns the digests of the services' images."""
         return self.from_source is not None or self.ask_registry

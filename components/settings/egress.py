@@ -33,7 +33,7 @@ class DnsSettings(Settings):
 
 
 class EgressSettings(Settings):
-    """What is not the internet, and where DNS and the API server are. RFC 6890's ranges are cut out anyway."""
+    """Ranges outside the internet, and where DNS and the API server are. RFC 6890's ranges are cut out anyway."""
 
     private_ranges: tuple[NetworkRange, ...] = setting(
         "security",
@@ -60,7 +60,7 @@ class EgressSettings(Settings):
 
     @property
     def proxied_ranges(self) -> tuple[str, ...]:
-        """Where requests come from that the API server passes on to pods."""
+        """Sources of requests that the API server passes on to pods."""
         return self.api_server_sources or tuple(f"{address}/32" for address in self.api_server_addresses)
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""How requests get in: the route table, its hosts with their certificates, and the class that serves them.
+"""Ingress: the route table, its hosts with their certificates, and the class that serves them.
 
 Does not own the controller, its classes, or the certificates themselves.
 """
@@ -95,21 +95,21 @@ class ListenerSettings(Settings):
 
 
 class RateLimitSettings(Settings):
-    """How many requests one client address may send."""
+    """Limit of requests from one client address."""
 
     average: int = setting("capacity", "Requests each second in the long run.", ge=1, unit="requests/second")
     burst: int = setting("capacity", "Requests at once.", ge=1, unit="requests")
 
 
 class TraefikSettings(Settings):
-    """What only Traefik can do, by Middleware objects. The cluster needs Traefik's CRDs."""
+    """Features of Traefik alone, by Middleware objects. The cluster needs Traefik's CRDs."""
 
     max_body_mebibytes: int | None = setting("security", "Largest request body.", None, ge=1, unit="Mi")
     rate_limit: RateLimitSettings | None = section("Limit for each client address, or null for none.", None)
 
 
 class IngressSettings(Settings):
-    """Where the platform is reached from outside. Always by TLS."""
+    """Public entry point of the platform. Always by TLS."""
 
     host: DnsName = setting("identity", "DNS name under which api-gateway is reached.")
     controller_namespace: DnsLabel = setting("security", "Namespace of the ingress controller's pods.", "kube-system")

@@ -46,7 +46,7 @@ def _day(text: str) -> str:
 
 
 class LokiObjectStoreSettings(Settings):
-    """Where logs lie when they are not on Loki's own volume: a bucket behind an S3 interface.
+    """Place of logs that are not on Loki's own volume: a bucket behind an S3 interface.
 
     Its keys are the secrets `lokiS3AccessKeyId` and `lokiS3SecretAccessKey`.
     """
@@ -66,7 +66,7 @@ class LokiObjectStoreSettings(Settings):
 
 
 class LokiLimitSettings(Settings):
-    """What Loki takes in at most; beyond it, senders are told to wait or the line is cut."""
+    """Limits of Loki's intake; beyond them, senders are told to wait or the line is cut."""
 
     ingestion_rate_mebibytes: int = setting(
         "capacity", "Log bytes that may come in each second in the long run.", 4, ge=1, le=1024, unit="Mi/second"
@@ -116,12 +116,12 @@ class LokiSettings(Settings):
 
     @property
     def volume_mebibytes(self) -> int:
-        """What logs may fill of the volume."""
+        """MiB of the volume that logs may fill."""
         return int(mebibytes(self.storage_size) * round(VOLUME_SHARE * 100) / 100)
 
     @property
     def memory_target_mebibytes(self) -> int:
-        """What the server tries to stay below."""
+        """MiB that the server tries to stay below."""
         return int(mebibytes(self.resources.limits.memory) * round(MEMORY_SHARE * 100) / 100)
 
     @model_validator(mode="after")

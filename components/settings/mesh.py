@@ -1,4 +1,4 @@
-"""Whether the services talk through a mesh, and who enters it. Does not own the mesh's control plane."""
+"""Mesh of the services, if any, and who enters it. Does not own the mesh's control plane."""
 
 from typing import Literal
 
@@ -23,5 +23,5 @@ class MeshSettings(Settings):
 
     @property
     def is_on(self) -> bool:
-        """Whether the services are in a mesh."""
+        """True if the services are in a mesh."""
         return self.mode != "off"

@@ -83,17 +83,17 @@ class NatsSettings(Settings):
 
     @property
     def is_clustered(self) -> bool:
-        """Whether the servers elect leaders among them."""
+        """True if the servers elect leaders among them."""
         return self.replicas > 1
 
     @property
     def max_file_store_mebibytes(self) -> int:
-        """What the streams of one server may fill together."""
+        """MiB that the streams of one server may fill together."""
         return int(mebibytes(self.storage_size) * round(STORAGE_SHARE * 100) / 100)
 
     @property
     def memory_target_mebibytes(self) -> int:
-        """What the server tries to stay below."""
+        """MiB that the server tries to stay below."""
         return int(mebibytes(self.resources.limits.memory) * round(MEMORY_SHARE * 100) / 100)
 
     @model_validator(mode="after")

@@ -41,7 +41,7 @@ def _own_namespace(text: str) -> str:
 
 
 class RolloutSettings(Settings):
-    """How a new release replaces the running one."""
+    """Replacement of the running release by a new one."""
 
     progress_deadline_seconds: int = setting(
         "feature",
@@ -286,7 +286,7 @@ class PlatformSettings(Settings):
 
     @property
     def entry(self) -> IngressSettings:
-        """How requests get in: the ingress, and the way to Grafana where that has a host."""
+        """Ingress, with the route to Grafana where that has a host."""
         if self.grafana is None or self.grafana.host is None:
             return self.ingress
         route = RouteSettings(service="grafana", path="/", host=self.grafana.host)

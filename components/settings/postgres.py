@@ -44,7 +44,7 @@ class PostgresParameterSettings(Settings):
 
     @property
     def memory_mebibytes(self) -> int:
-        """What these settings let the server use: its cache, one sort of each connection, three vacuum workers."""
+        """MiB that these settings let the server use: its cache, one sort of each connection, three vacuum workers."""
         vacuum_workers = 3
         connections = self.max_connections * self.work_mem_mebibytes
         return self.shared_buffers_mebibytes + connections + vacuum_workers * self.maintenance_work_mem_mebibytes
@@ -125,7 +125,7 @@ class PostgresSettings(Settings):
 
     @property
     def synchronous(self) -> bool:
-        """Whether a commit waits until a second server has it."""
+        """True if a commit waits until a second server has it."""
         return self.instances > 1
 
     @model_validator(mode="after")

@@ -48,7 +48,7 @@ class ExternalPrometheusSettings(Settings):
 
 
 class CertificateProbeSettings(Settings):
-    """Whose certificate is watched: that which the ingress controller shows for the stack's host."""
+    """Certificate that is watched: that which the ingress controller shows for the stack's host."""
 
     service: DnsLabel = setting(
         "feature", "Service of the ingress controller, in `ingress.controllerNamespace`.", "traefik"
@@ -136,18 +136,18 @@ class PrometheusSettings(Settings):
 
     @property
     def is_managed(self) -> bool:
-        """Whether the stack runs a Prometheus of its own."""
+        """True if the stack runs a Prometheus of its own."""
         return self.mode == "managed"
 
     @property
     def needed_mebibytes(self) -> int:
-        """What the retention takes on disk at the expected ingest."""
+        """MiB that the retention takes on disk at the expected ingest."""
         samples = self.expected_series * self.retention_days * _SECONDS_PER_DAY / self.scrape_interval_seconds
         return int(samples * BYTES_PER_SAMPLE / _BYTES_PER_MEBIBYTE)
 
     @property
     def retention_mebibytes(self) -> int:
-        """What blocks may fill before the oldest goes, whatever its age."""
+        """MiB that blocks may fill before the oldest goes, whatever its age."""
         return int(mebibytes(self.storage_size) * round(RETENTION_SHARE * 100) / 100)
 
     @model_validator(mode="after")

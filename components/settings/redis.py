@@ -32,7 +32,7 @@ class RedisProxySettings(Settings):
 
 
 class RedisSentinelSettings(Settings):
-    """How the servers notice that the primary is gone. Sentinels run only where there are several servers."""
+    """Detection of a lost primary. Sentinels run only where there are several servers."""
 
     down_after_milliseconds: int = setting(
         "feature", "Silence after which a sentinel calls the primary down.", 3000, ge=500, le=60000, unit="milliseconds"
@@ -79,7 +79,7 @@ class RedisSettings(Settings):
 
     @property
     def is_replicated(self) -> bool:
-        """Whether there is a replica to fail over to."""
+        """True if there is a replica to fail over to."""
         return self.replicas > 1
 
     @property

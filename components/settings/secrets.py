@@ -39,7 +39,7 @@ class SecretSetting:
 
     @property
     def required(self) -> bool:
-        """Whether the program refuses to run without it."""
+        """True if the program refuses to run without it."""
         return self.generated_bytes is not None
 
 

@@ -37,7 +37,7 @@ def _port(default: int) -> int:
 
 
 class ServiceSettings(Settings):
-    """What every service has: an image, resources, a number of replicas, probes and a way to end.
+    """Settings of every service: an image, resources, a number of replicas, probes and a way to end.
 
     Class attributes:
         runtime: Runtime of its code, which decides how its image is built.

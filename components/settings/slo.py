@@ -1,4 +1,4 @@
-"""What a service promises: how often it answers, how fast, and how rarely with an error."""
+"""Promises of a service: how often it answers, how fast, and how rarely with an error."""
 
 from typing import Annotated
 

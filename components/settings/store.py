@@ -1,4 +1,4 @@
-"""What the stores of a stack have in common in their settings."""
+"""Common settings of the stores of a stack."""
 
 from typing import Annotated
 

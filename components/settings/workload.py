@@ -1,4 +1,4 @@
-"""How much a workload gets, how it scales, how it is probed and how it ends."""
+"""Resources, scaling, probes and end of a workload."""
 
 from typing import Annotated, Self
 
@@ -55,7 +55,7 @@ class EphemeralStorageSettings(Settings):
 
 
 class ResourceSettings(Settings):
-    """What a container is guaranteed (requests) and what it may use at most (limits)."""
+    """Guarantee (requests) and maximum (limits) of a container."""
 
     requests: QuantitySettings = section("What the scheduler reserves for each pod.")
     limits: QuantitySettings = section("What each pod may use at most.")
@@ -101,7 +101,7 @@ class ReplicaRangeSettings(Settings):
 
 
 class ScalingStepSettings(Settings):
-    """How fast the autoscaler may move in one direction."""
+    """Speed of the autoscaler in one direction."""
 
     stabilization_window_seconds: int = setting(
         "capacity", "How long recommendations are watched before moving.", ge=0, le=3600, unit="seconds"
@@ -125,7 +125,7 @@ class AutoscalingSettings(Settings):
 
 
 class ProbeSettings(Settings):
-    """How the kubelet finds out whether a container has started, is ready and is alive.
+    """Checks of the kubelet that a container has started, is ready and is alive.
 
     No service answers a path of its own for liveness yet. With the path of readiness, an outage of a store, or load,
     would restart every pod that it makes slow; so liveness only asks whether the port is open until there is one.
@@ -180,7 +180,7 @@ class ModelLoadingProbeSettings(ProbeSettings):
 
 
 class ShutdownSettings(Settings):
-    """How a pod ends: first it leaves the endpoints, then it gets SIGTERM, then it is killed."""
+    """End of a pod: first it leaves the endpoints, then it gets SIGTERM, then it is killed."""
 
     pre_stop_sleep_seconds: int = setting(
         "feature", "Wait before SIGTERM, while endpoints forget the pod.", 5, ge=1, le=60, unit="seconds"
