@@ -1,4 +1,4 @@
-"""What all tests share: the program as it registers itself for each stack, recorded once."""
+"""Common ground of all tests: the program as it registers itself for each stack, recorded once."""
 
 import asyncio
 import gc
@@ -40,13 +40,13 @@ def pytest_runtest_setup() -> None:
 
 @pytest.fixture(scope="session")
 def programs() -> Mapping[str, Recorder]:
-    """What the whole program registers, by stack. Read-only: all tests share it."""
+    """Registrations of the whole program, by stack. Read-only: all tests share them."""
     return {stack: record(stack, platform_of(stack)) for stack in STACKS}
 
 
 @pytest.fixture
 def figures(record_property: Callable[[str, object], None]) -> Figures:
-    """Where a test puts the figures that it has measured."""
+    """Place for the figures that a test has measured."""
     return Figures(record_property)
 
 

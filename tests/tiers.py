@@ -92,7 +92,7 @@ def sampled(cases: int, wanted: int) -> frozenset[int]:
 
 @dataclass
 class Times:
-    """What one part took.
+    """Time that one part took.
 
     Attributes:
         tests: Tests that ran.
@@ -118,14 +118,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def is_sampled(config: pytest.Config) -> bool:
-    """Whether a test may take a sample instead of the whole."""
+    """True if a test may take a sample instead of the whole."""
     tier: str | None = config.getoption("--tier")
     return tier == "verify"
 
 
 @pytest.fixture(scope="session")
 def whole(request: pytest.FixtureRequest) -> bool:
-    """Whether a test that tries many things tries all of them, and not only a sample."""
+    """True if a test that tries many things tries all of them, and not only a sample."""
     return not is_sampled(request.config)
 
 

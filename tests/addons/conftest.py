@@ -67,7 +67,7 @@ def manifest_of(version: str = "1.2.3", **more: object) -> AddonManifest:
 
 @dataclass
 class Memory:
-    """What a cluster holds and what is done to it.
+    """Contents of a cluster and the changes to it.
 
     Attributes:
         record: Data of the ConfigMap.
@@ -96,7 +96,7 @@ class Memory:
         self.definitions.append({"metadata": metadata, "status": status})
 
     def answer(self, arguments: tuple[str, ...]) -> str:
-        """What kubectl prints."""
+        """Output of kubectl."""
         if "configmap" in arguments:
             if self.refusal:
                 raise CommandError(self.refusal, ExitCode.NO_CLUSTER)

@@ -130,7 +130,7 @@ def test_the_cluster_remembers_versions_and_checksums(project: Project) -> None:
 
 
 def test_a_second_run_finds_everything_in_place_within_a_second(project: Project) -> None:
-    """What the look at the cluster adds to a command that only opens it; the fastest of some, as machines are busy."""
+    """Time that the look adds to a command that only opens the cluster; the fastest of some, as machines are busy."""
 
     def seconds(*arguments: str) -> float:
         started = time.monotonic()

@@ -1,4 +1,4 @@
-"""What is installed, skipped, refused and left alone, on a cluster that answers from memory."""
+"""Addons installed, skipped, refused and left alone, on a cluster that answers from memory."""
 
 from collections.abc import Callable
 

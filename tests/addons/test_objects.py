@@ -1,4 +1,4 @@
-"""What becomes of an addon's files."""
+"""Objects made from an addon's files."""
 
 from pathlib import Path
 

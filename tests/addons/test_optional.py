@@ -57,7 +57,7 @@ def test_what_it_requires_of_others_must_be_there_first(addons_of: Make, memory:
 
 
 def secret_of(addon: Addon, folder: Path, value: str) -> str:
-    """What becomes of a value in a Secret of an addon."""
+    """Value that a Secret of an addon has in the end."""
     data = {"image": base64.b64encode(value.encode()).decode()}
     path = folder / "secret.yaml"
     path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": data}))

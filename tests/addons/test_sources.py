@@ -1,4 +1,4 @@
-"""Where the files of addons come from, and that only the pinned bytes are used."""
+"""Sources of the addons' files, and that only the pinned bytes are used."""
 
 import shutil
 from pathlib import Path

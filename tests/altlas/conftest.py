@@ -14,7 +14,7 @@ from tests.support.scratch import copy_program
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended and what it said."""
+    """End and output of a command."""
 
     code: int
     out: str

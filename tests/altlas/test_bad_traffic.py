@@ -1,4 +1,4 @@
-"""What a stack file can say wrong about traffic: `altlas up` ends before it looks for a program or a cluster."""
+"""Faults of a stack file about traffic: `altlas up` ends before it looks for a program or a cluster."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -61,7 +61,7 @@ def test_the_service_of_the_api_server_alone_is_not_enough_and_the_endpoints_alo
 
 
 def test_settings_that_follow_the_cure_pass() -> None:
-    """What a check says to write is taken by the settings, and then covers the cluster."""
+    """The settings take what a check says to write, which then covers the cluster."""
     answers = sound()
     to_openshift(answers)
     answers["daemonset kube-system/node-local-dns"] = CACHE

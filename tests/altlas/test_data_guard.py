@@ -1,4 +1,4 @@
-"""What is asked before an update, in which order, and what a plan must not say."""
+"""Questions before an update, their order, and what a plan must not say."""
 
 import json
 from collections.abc import Mapping

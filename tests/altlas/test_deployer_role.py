@@ -13,7 +13,7 @@ ALLOWED = {"create", "delete", "get", "list", "patch", "watch"}
 
 
 def manifests(programs: Mapping[str, Recorder], stack: str, *definitions: str) -> list[dict[str, Any]]:
-    """What an administrator applies for a stack."""
+    """Manifests that an administrator applies for a stack."""
     return deployer_manifests(stack, platform_of(stack)["namespace"], programs[stack].objects, definitions, "deployer")
 
 

@@ -76,7 +76,7 @@ def test_a_block_that_only_one_stack_has_is_unset_in_the_other() -> None:
 
 
 def test_a_default_that_is_written_out_is_no_difference() -> None:
-    """What counts is what the program gets."""
+    """Only what the program gets counts."""
     assert found({}, {"services.runner-service.runAsUser": 10001, "rollout": {"timeoutSeconds": 900}}) == ()
 
 

@@ -1,4 +1,4 @@
-"""What the guards see in a state and a program: every way to lose data, and none where there is none."""
+"""Findings of the guards in a state and a program: every way to lose data, and none where there is none."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ def program(changes: Mapping[str, Any] | None = None, **postgres: Any) -> dict[t
 
 
 def state(objects: Mapping[tuple[str, str], Mapping[str, Any]], protect: bool = True) -> dict[str, Any]:
-    """What `pulumi stack export` prints after these objects were deployed."""
+    """Output of `pulumi stack export` after these objects were deployed."""
     data = ("Cluster", "Database", "StatefulSet", "PersistentVolumeClaim")
     resources = [
         {

@@ -1,4 +1,4 @@
-"""What is asked of a cluster before anything is written to it."""
+"""Questions to a cluster before anything is written to it."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def named(*names: str) -> list[dict[str, Any]]:
 
 
 def problems(kubectl: Kubectl, changes: dict[str, Any]) -> list[str]:
-    """What is wrong with the cluster for alpha, changed at paths."""
+    """Problems of the cluster for alpha, changed at paths."""
     try:
         check_cluster(
             kubectl, "alpha", alpha_settings({"prometheus": None, "alertmanager": None, "grafana": None} | changes)

@@ -95,7 +95,7 @@ SOUND: Manifests = (
 
 @dataclass(frozen=True)
 class Fault:
-    """How a fault is staged on the sound cluster, and which check must name it."""
+    """Fault staged on the sound cluster, and the check that must name it."""
 
     check: str
     without: Manifests = ()

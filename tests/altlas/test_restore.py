@@ -1,4 +1,4 @@
-"""What `altlas backup restore` prints, and what it refuses before it prints anything."""
+"""Output of `altlas backup restore`, and its refusals before it prints anything."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -31,7 +31,7 @@ def with_log() -> PlatformSettings:
 
 @pytest.fixture(scope="module")
 def objects() -> list[dict[str, Any]]:
-    """What the program deploys with a place for the write-ahead log."""
+    """Objects that the program deploys with a place for the write-ahead log."""
     return record("alpha", alpha_with(changes(objectStore=STORE))).objects
 
 
@@ -156,7 +156,7 @@ def test_the_program_in_the_job_is_told_what_was_asked_for(
 
 
 def test_a_backup_is_fetched_from_a_bucket_by_its_id_or_the_newest(with_log: PlatformSettings) -> None:
-    """Where there is a bucket; the pods of the dumps reach it and have its keys."""
+    """Holds where there is a bucket; the pods of the dumps reach it and have its keys."""
     assert check_fetch("redis", None, "alpha", with_log) == ()
     assert check_fetch("redis", "20260101T000000Z", "alpha", with_log) == ("--backup", "20260101T000000Z")
     refused = {
@@ -191,7 +191,7 @@ def test_a_moment_needs_the_log_and_takes_the_newest_dump_before_it_where_there_
 
 
 def test_a_moment_before_the_log_begins_is_refused_with_the_first_one() -> None:
-    """Where the plugin has not noted it yet, the operator will say so."""
+    """The operator will say so where the plugin has not noted it yet."""
     window = {"firstRecoverabilityPoint": "2026-05-31T12:30:16Z"}
     store = {"status": {"serverRecoveryWindow": {"postgres-db": window}}}
     with pytest.raises(CommandError, match="begins at 2026-05-31T12:30:16Z; name a later time") as error:

@@ -1,4 +1,4 @@
-"""How long the command waits for the Job of a restore, and what it says when it waits no longer."""
+"""Wait of the command for the Job of a restore, and what it says when it waits no longer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -83,7 +83,7 @@ def test_a_cluster_that_is_away_for_a_moment_does_not_end_the_wait(
 def test_a_cluster_that_stays_away_ends_the_wait_and_the_job_is_named(
     cron_job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the restore goes on cannot be known, so it is said how to look."""
+    """The command cannot know whether the restore goes on, so it says how to look."""
     hurry(monkeypatch, 50)
     cluster = Away(cron_job)
     cluster.__dict__["away"] = 1000

@@ -1,4 +1,4 @@
-"""What a cluster says about pods, read through a stand-in for kubectl."""
+"""Reports of a cluster about pods, read through a stand-in for kubectl."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ class Cluster:
         (self.folder / f"{kind}.json").write_text(json.dumps({"items": items}))
 
     def problem(self, status: dict[str, Any], events: Sequence[dict[str, Any]] = (), **metadata: str) -> str | None:
-        """What is said about the only pod, which has this status."""
+        """Problem of the only pod, which has this status."""
         self.says("pods", [{"metadata": {"name": "web-1", "labels": LABELS, **metadata}, "status": status}])
         self.says("events", events)
         problems = pod_problems(self.kubectl, "alt-las")
@@ -203,7 +203,7 @@ def test_a_cluster_that_does_not_run_is_told_once_with_what_to_do(tmp_path: Path
 
 
 def test_a_cluster_that_is_away_for_a_moment_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is waited for goes on there."""
+    """The rollout that is waited for goes on there."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     answers = iter([CommandError("the connection was refused"), CommandError("(ServiceUnavailable)"), None])
     assert when_answered(lambda: next_of(answers)) == "answer"

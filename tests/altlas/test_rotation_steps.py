@@ -1,4 +1,4 @@
-"""How a rotation knows how far it is, and which passwords are out of use."""
+"""Progress of a rotation, and the passwords that are out of use."""
 
 from datetime import UTC, datetime
 

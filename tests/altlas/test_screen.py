@@ -1,4 +1,4 @@
-"""What a person sees of a stack: everything that runs, also what operators make, and nothing made up."""
+"""View of a stack for a person: everything that runs, also what operators make, and nothing made up."""
 
 import dataclasses
 import json
@@ -46,7 +46,7 @@ class Cluster(Kubectl):
         self.__dict__.update({"answer": answer, "asked": list[str]()})
 
     def items(self, kind: str, namespace: str, *options: str) -> list[dict[str, Any]]:
-        """What there is of some kinds."""
+        """Objects of a kind."""
         assert (namespace, options) == ("alt-las", ())
         self.asked.append(kind)
         answer: list[dict[str, Any]] | CommandError = self.__dict__["answer"]

@@ -47,7 +47,7 @@ def stack_file(tmp_path: Path) -> Path:
 
 
 def test_required_secrets_that_a_file_does_not_hold_are_missing(stack_file: Path) -> None:
-    """What only a person can supply is not."""
+    """Secrets that only a person can supply are not."""
     assert not {"apiGatewayJwtSecret", "apiGatewayJwtRefreshSecret"} & {s.key for s in missing_secrets(stack_file)}
     stack_file.write_text(PLAIN)
     missing = missing_secrets(stack_file)
@@ -166,7 +166,7 @@ def test_an_encrypted_file_without_its_passphrase_is_refused_with_both_cures(sta
 
 @pytest.mark.parametrize("name", ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL"])
 def test_a_user_who_brings_passphrase_or_backend_is_not_asked(stack_file: Path, name: str) -> None:
-    """Whether it is the right one, Pulumi will say."""
+    """Pulumi will say whether it is the right one."""
     check_passphrase(Workspace(stack_file.parent), stack_file, {name: "theirs"})
 
 

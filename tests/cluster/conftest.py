@@ -1,4 +1,4 @@
-"""What the tests of the cluster package share."""
+"""Fixtures of the cluster package's tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def programs() -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def reports() -> list[str]:
-    """What the shared cluster reports."""
+    """Reports of the shared cluster."""
     return []
 
 

@@ -1,4 +1,4 @@
-"""What a user sees when something is wrong with a simulated cluster; no real program runs."""
+"""Messages to a user when something is wrong with a simulated cluster; no real program runs."""
 
 from __future__ import annotations
 

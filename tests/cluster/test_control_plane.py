@@ -37,7 +37,7 @@ def _plan(layout: Layout, trust: Trust, *, audit_log: bool = False) -> Plan:
 
 
 def test_every_program_is_started_in_the_order_of_its_needs(layout: Layout, trust: Trust) -> None:
-    """What a process needs is there before it."""
+    """The needs of a process are there before it."""
     plan = _plan(layout, trust)
     assert tuple(plan) == PROGRAMS
     for number, item in enumerate(plan.values()):

@@ -54,7 +54,7 @@ def _kubeconfig(path: Path, **cluster: str) -> Path:
 
 @pytest.mark.sim
 def test_an_existing_cluster_that_answers_is_up_even_if_it_refuses(tmp_path: Path, port: int, kubectl: Path) -> None:
-    """What the user may do shows later; that there is a cluster is all that is asked here."""
+    """The user's rights show later; that there is a cluster is all that is asked here."""
     kubeconfig = _kubeconfig(tmp_path / "config", server=f"http://{LOOPBACK}:{port}")
     cluster = ExistingCluster(kubeconfig, kubectl, pytest.fail)
     assert cluster.up() == kubeconfig

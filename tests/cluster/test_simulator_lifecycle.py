@@ -25,7 +25,7 @@ pytestmark = pytest.mark.sim
 
 @pytest.fixture(scope="module")
 def own_reports() -> list[str]:
-    """What the cluster of this module reports."""
+    """Reports of the cluster of this module."""
     return []
 
 

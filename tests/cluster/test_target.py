@@ -45,7 +45,7 @@ def test_a_named_kubeconfig_wins_over_docker(kubeconfig: Path) -> None:
 
 
 def test_an_option_wins_over_its_environment_variable(kubeconfig: Path) -> None:
-    """What is typed now is newer than what was exported."""
+    """An option typed now is newer than an exported variable."""
     assert choose_target({"TARGET": "k3d"}, _never_asked, target="sim").name == "sim"
     assert choose_target({"KUBECONFIG": "/gone"}, _never_asked, kubeconfig=kubeconfig).kubeconfig == kubeconfig
 
@@ -53,7 +53,7 @@ def test_an_option_wins_over_its_environment_variable(kubeconfig: Path) -> None:
 def test_the_usual_kubeconfig_in_the_home_directory_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What ~/.kube/config points at today could be production."""
+    """The cluster in ~/.kube/config today could be production."""
     (tmp_path / ".kube").mkdir()
     (tmp_path / ".kube" / "config").write_text("")
     monkeypatch.setenv("HOME", str(tmp_path))

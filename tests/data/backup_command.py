@@ -49,20 +49,20 @@ class BackupCommand:
         )
 
     def answer(self, command: str, *arguments: str, **changes: str) -> Any:
-        """What a command that must succeed prints."""
+        """Output of a command that must succeed."""
         done = self.run(command, *arguments, **changes)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
     def refusal(self, command: str, *arguments: str, **changes: str) -> str:
-        """What a command that must fail says."""
+        """Message of a command that must fail."""
         done = self.run(command, *arguments, **changes)
         assert done.returncode == 1, (done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         return done.stderr.strip()
 
     def report(self) -> Any:
-        """What the last job left for monitoring."""
+        """Report of the last job for monitoring."""
         return json.loads((self.repository.root / "report").read_text())
 
 

@@ -52,7 +52,7 @@ class NatsServers:
     processes: tuple[Process, ...]
 
     def url(self, user: str) -> list[str]:
-        """How a user reaches any of them."""
+        """URL of all of them for a user."""
         return [f"nats://{user}:{PASSWORDS[user]}@{host}:{configuration.PORT}" for host in self.hosts]
 
     def start(self) -> None:

@@ -70,7 +70,7 @@ def sentinel(host: str) -> Any:  # Any: see connect()
 
 @dataclass
 class RedisServers:
-    """What one stack runs.
+    """Redis of one stack.
 
     Attributes:
         hosts: Address of each server and its sentinel.
@@ -97,7 +97,7 @@ class RedisServers:
         wait_until(self.accepts, "the address accepts writes")
 
     def accepts(self) -> bool:
-        """Whether a write through the address that services know succeeds."""
+        """True if a write through the address that services know succeeds."""
         try:
             return bool(client(self.entry).set("is-it-there", 1))
         except redis.RedisError:
@@ -129,7 +129,7 @@ class RedisServers:
 
 
 def scripts_environment(settings: RedisSettings, folder: Path, hosts: tuple[str, ...], index: int) -> dict[str, str]:
-    """What the pod of a server would have in its environment."""
+    """Environment that the pod of a server would have."""
     return {
         "PATH": f"{Path(program('redis-server')).parent}:/usr/bin:/bin",
         "SELF": hosts[index],
@@ -167,7 +167,7 @@ def write_files(folder: Path, settings: RedisSettings, host: str) -> configurati
 
 @contextmanager
 def running(folder: Path, settings: RedisSettings) -> Iterator[RedisServers]:
-    """What a stack runs, each server with a folder that outlives it, which is its volume."""
+    """Redis of a stack, each server with a folder that outlives it, which is its volume."""
     ports = (configuration.PORT, configuration.SENTINEL_PORT, configuration.PROXY_HEALTH_PORT)
     *found, entry = addresses(settings.replicas + 1, ports)
     hosts = tuple(found)

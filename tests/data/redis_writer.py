@@ -37,7 +37,7 @@ class Writer:
         self._thread.join()
 
     def has_written(self, number: int) -> bool:
-        """Whether so many writes were answered."""
+        """True if so many writes were answered."""
         return len(self.answered) > number
 
     def _write(self) -> None:

@@ -45,7 +45,7 @@ SUBJECT = "last.files"
 
 
 def healthy(host: str) -> bool:
-    """Whether a server says that it has everything that its streams have."""
+    """True if a server says that it has everything that its streams have."""
     address = f"http://{host}:{configuration.MONITORING_PORT}/healthz"
     with urllib.request.urlopen(address, timeout=2) as answer:  # loopback
         return bool(answer.status == HTTPStatus.OK)
@@ -144,7 +144,7 @@ async def stored(cluster: NatsServers) -> set[str]:
 
 
 async def is_drained(stream: JetStreamContext) -> bool:
-    """Whether the consumer has read and acknowledged all that the stream has."""
+    """True if the consumer has read and acknowledged all that the stream has."""
     try:
         consumer = await stream.consumer_info(STREAM, "archive-service")
     except (NatsError, TimeoutError):
@@ -187,7 +187,7 @@ def test_a_user_may_do_nothing_else(cluster: NatsServers, user: str, verb: str, 
 
 
 async def objections(cluster: NatsServers, user: str, verb: str, subject: str) -> list[str]:
-    """What the server says to one attempt."""
+    """Objections of the server to one attempt."""
     said: list[str] = []
 
     async def note(error: Exception) -> None:

@@ -75,7 +75,7 @@ def backups(redis: RedisServers, endpoint: str, tmp_path: Path) -> BackupCommand
 
 
 def keys(bucket: Any) -> list[str]:
-    """What lies in the bucket."""
+    """Keys in the bucket."""
     return sorted(entry["Key"] for entry in bucket.list_objects_v2(Bucket=BUCKET).get("Contents", ()))
 
 

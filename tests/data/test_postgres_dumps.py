@@ -61,7 +61,7 @@ def backup(server: Postgres, repository: Repository) -> Backup:
 
 
 def live(server: Postgres) -> Content:
-    """What the live database holds."""
+    """Contents of the live database."""
     return server.admin.content("archive")
 
 
@@ -81,7 +81,7 @@ def command(server: Postgres, root: Path, *arguments: str, **options: Any) -> "s
 
 
 def report(repository: Repository) -> Any:
-    """What the last job left for monitoring."""
+    """Report of the last job for monitoring."""
     return json.loads((repository.root / "report").read_text())
 
 

@@ -1,4 +1,4 @@
-"""What each role may do in a real PostgreSQL with the roles and rules that the program gives it."""
+"""Rights of each role in a real PostgreSQL with the roles and rules that the program gives it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -144,7 +144,7 @@ def test_nobody_gets_in_without_the_right_password(
 
 
 def test_every_acknowledged_write_survives_the_kill_of_a_single_server(single: RedisServers, figures: Figures) -> None:
-    """What was answered is in the append-only file, also what was written in the last second."""
+    """All answered writes are in the append-only file, also those of the last second."""
     connected = client(single.entry)
     for number in range(2000):
         connected.set(f"write:{number}", number)
@@ -227,7 +227,7 @@ def test_a_planned_end_hands_over_first(replicated: RedisServers, figures: Figur
 
 
 def test_a_primary_without_replicas_refuses_writes(replicated: RedisServers, figures: Figures) -> None:
-    """What only it would know could be lost, so it says no (min-replicas-to-write), and so does the proxy."""
+    """Writes that only it would know could be lost, so it says no (min-replicas-to-write), and so does the proxy."""
     complete(replicated)
     primary = replicated.primary()
     others = [index for index in range(3) if index != primary]

@@ -194,7 +194,7 @@ def store(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[str, C
 
 
 def lets_in(connect: Connect, second: bool, password: str) -> bool:
-    """Whether the server takes a password."""
+    """True if the server takes a password."""
     try:
         connect(second, password)
     except RefusedError:

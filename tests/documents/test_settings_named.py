@@ -28,7 +28,7 @@ def alternatives(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def children(nodes: list[Mapping[str, Any]], key: str) -> list[Mapping[str, Any]]:
-    """What stands below a key; `<name>` and `*` stand for every key."""
+    """Schemas below a key; `<name>` and `*` stand for every key."""
     found = []
     for node in nodes:
         properties = node.get("properties", {})
@@ -39,7 +39,7 @@ def children(nodes: list[Mapping[str, Any]], key: str) -> list[Mapping[str, Any]
 
 
 def exists(path: str) -> bool:
-    """Whether a path of keys leads to a setting."""
+    """True if a path of keys leads to a setting."""
     nodes = platform()
     for key in path.replace("[]", "").split("."):
         nodes = children(nodes, key)

@@ -21,7 +21,7 @@ _VARIABLES: dict[tuple[object, ...], dict[str, str]] = {}
 
 @dataclass(frozen=True)
 class Done:
-    """What a command printed and how it ended."""
+    """Output and end of a command."""
 
     code: int
     out: str
@@ -54,7 +54,7 @@ class Project:
         return self.run(str(Path(sys.executable).parent / "altlas"), *arguments, **variables)
 
     def variables(self, **chosen: str) -> dict[str, str]:
-        """What `altlas env` prints, as a shell would read it; `chosen` may name another target.
+        """Output of `altlas env`, as a shell would read it; `chosen` may name another target.
 
         Asked for once: it stays the same for a project and a target, and the tests need it for every kubectl.
         """

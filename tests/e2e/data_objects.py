@@ -1,4 +1,4 @@
-"""What holds data in a project's cluster, who uses it, and changes to alpha's stack file."""
+"""Objects with data in a project's cluster, who uses them, and changes to alpha's stack file."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where a secret could stand in the open, and whether one does."""
+"""Places where a secret could stand in the open, and whether one does."""
 
 import base64
 import gzip
@@ -23,7 +23,7 @@ def secret_values(project: Project) -> list[str]:
 
 
 def forms(value: str) -> set[bytes]:
-    """How a value could be written."""
+    """Forms in which a value could be written."""
     plain = value.encode()
     return {plain, base64.b64encode(plain), base64.urlsafe_b64encode(plain), plain.hex().encode()}
 

@@ -1,4 +1,4 @@
-"""What a real API server admits into the platform's namespace: its own pods, and none with a forbidden setting."""
+"""Pods that a real API server admits into the platform's namespace: its own pods, and none with a forbidden setting."""
 
 import copy
 import json
@@ -76,7 +76,7 @@ def of_kind(kind: str, template: dict[str, Any]) -> dict[str, Any]:
 
 
 def refused(project: Project, manifest: dict[str, Any]) -> str:
-    """What the API server says against an object; nothing if it would admit it."""
+    """Refusal of an object by the API server; nothing if it would admit it."""
     path = project.root / "probe.json"
     path.write_text(json.dumps(manifest))
     done = project.kubectl("create", "--dry-run=server", "--filename", str(path))

@@ -107,7 +107,7 @@ def exporter(cluster: Cluster, folder: Path) -> Iterator[str]:
 
 
 def scraped(address: str) -> dict[str, float]:
-    """What a scrape gets, once the exporter listens."""
+    """Metrics that a scrape gets, once the exporter listens."""
     deadline = time.monotonic() + SECONDS
     while True:
         try:

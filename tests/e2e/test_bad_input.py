@@ -1,4 +1,4 @@
-"""What a user can do wrong against a real engine and a real cluster: one clear message, an exit code, nothing lost."""
+"""Mistakes of a user against a real engine and a real cluster: one clear message, an exit code, nothing lost."""
 
 import os
 import signal
@@ -71,7 +71,7 @@ def test_plain_pulumi_refuses_bad_settings_before_it_registers_anything(project:
 
 
 def test_a_stack_file_that_was_checked_out_again_does_not_replace_the_running_secrets(project: Project) -> None:
-    """What `up` generated is only in the stack file; without it nothing is touched."""
+    """Secrets that `up` generated are only in the stack file; without it nothing is touched."""
     stack_file = project.stack_file("alpha")
     original = stack_file.read_text()
     stack_file.write_text((ROOT / stack_file.name).read_text())
@@ -122,7 +122,7 @@ def test_a_dead_control_plane_is_reported_and_the_next_up_brings_it_back_with_it
 
 
 def test_down_leaves_no_process(project: Project) -> None:
-    """What `up` started ends with `down`; the data stays."""
+    """Processes that `up` started end with `down`; the data stays."""
     pods = {pod["metadata"]["name"] for pod in project.objects("pods", "alt-las")}
     done = project.altlas("down")
     assert done.code == 0, done.text

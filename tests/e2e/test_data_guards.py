@@ -1,4 +1,4 @@
-"""What no command takes by mistake, on a real API server: refusals before the first write, and the ways to do it."""
+"""Data no command takes by mistake, on a real API server: refusals before the first write, and the ways to do it."""
 
 import re
 from collections.abc import Iterator

@@ -53,7 +53,7 @@ class Deployer:
 
     @property
     def chosen(self) -> dict[str, str]:
-        """What makes commands work as the deployer."""
+        """Variables with which commands work as the deployer."""
         return {"TARGET": "kubeconfig", "KUBECONFIG": str(self.kubeconfig)}
 
     def altlas(self, *arguments: str) -> Done:
@@ -74,7 +74,7 @@ class Deployer:
         return done.out.strip() == "yes"
 
     def roles(self) -> list[dict[str, Any]]:
-        """What an administrator applies."""
+        """Objects that an administrator applies."""
         return list(
             yaml.safe_load_all(self.project.altlas("stack", "deployer-role", self.stack, "--user", self.name).out)
         )
@@ -156,7 +156,7 @@ def test_the_deployer_brings_the_stack_up_with_its_stores_and_its_way_in(deploye
 
 
 def test_a_preview_needs_no_right_at_all(deployer: Deployer) -> None:
-    """What a pull request needs is a name that the API server knows; it sees the very steps that the deployer sees."""
+    """A pull request needs only a name that the API server knows; it sees the very steps that the deployer sees."""
     stack_file = deployer.project.stack_file(deployer.stack)
     original = stack_file.read_text()
     change(deployer.project, deployer.stack, {"rollout": {"progressDeadlineSeconds": 80, "timeoutSeconds": 120}})
@@ -237,7 +237,7 @@ def roles_of_the_stack(deployer: Deployer) -> list[dict[str, Any]]:
 
 
 def used_rights(deployer: Deployer) -> set[Right]:
-    """What the deployer asked for with success. An apply that makes its object uses `create`, too; a binding `bind`."""
+    """Rights used with success. An apply that makes its object uses `create`, too; a binding `bind`."""
     log = deployer.project.root / ".altlas" / "sim" / "logs" / "audit.jsonl"
     found = set()
     # The API server goes on writing, so the last line may not be whole.

@@ -98,7 +98,7 @@ def test_the_cluster_runs_five_deployments_in_a_restricted_namespace(project: Pr
 
 
 def test_a_second_preview_has_no_changes_and_no_warning(project: Project, programs: Mapping[str, Recorder]) -> None:
-    """What was deployed is what the program says."""
+    """The deployed objects are what the program says."""
     done = project.pulumi("preview", "--stack", "alpha", "--expect-no-changes")
     assert done.code == 0, done.text
     assert "warning" not in (done.out + done.error).lower(), done.text
@@ -218,7 +218,7 @@ def test_a_bad_release_fails_with_pod_reason_and_event_while_the_old_pods_serve(
 
 
 def test_destroy_leaves_nothing_of_a_stack_and_all_of_the_other(project: Project) -> None:
-    """What `up` made, `destroy` removes, and nothing else."""
+    """The command removes what `up` made, and nothing else."""
     done = project.altlas("destroy", "--stack", "alpha", "--with-data", "alpha")
     assert done.code == 0, done.text
     namespaces = project.kubectl("get", "namespaces", "--output", "name").out.split()

@@ -90,7 +90,7 @@ class Buildah:
 
     @property
     def version(self) -> str:
-        """What it says about itself."""
+        """Version that it prints."""
         return self.run("--version").split()[2]
 
     def run(self, *arguments: str, seconds: int = _SECONDS) -> str:
@@ -148,7 +148,7 @@ class Buildah:
         )
 
     def has(self, tag: str) -> bool:
-        """Whether an image is in the storage."""
+        """True if an image is in the storage."""
         return tag in self.run("images", "--format", "{{.Name}}:{{.Tag}}").split()
 
     def digest(self, tag: str) -> str:

@@ -17,7 +17,7 @@ _READ_ONLY = linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY
 
 @dataclass(frozen=True, kw_only=True)
 class Specification:
-    """What is started.
+    """Process to start.
 
     Attributes:
         root: Unpacked file system of the image.

@@ -39,7 +39,7 @@ _BUILDERS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What was seen of one image.
+    """Observations of one image.
 
     Attributes:
         service: Name of the service.
@@ -83,7 +83,7 @@ _UNWANTED = ("sh", "bash", "dash", "busybox", "apt", "apt-get", "dpkg", "npm", "
 
 
 def default_cache() -> Path:
-    """Where packages, the builder and its images are kept between runs."""
+    """Folder that keeps packages, the builder and its images between runs."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "alt-las" / "images"
 

@@ -80,7 +80,7 @@ class Release:
         return tuple(step for step in self.steps if step.what.startswith(f"{service}: "))
 
     def file(self, service: str, kind: str) -> Path:
-        """What a command has written, or reads."""
+        """File that a command has written, or reads."""
         return self.project.root / "release" / f"{service}.{kind}.json"
 
     def lock_command(self, service: str) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def release(project: Project, registry: LoopbackRegistry) -> Release:
 
 
 def refused(project: Project, before: str, *command: str) -> str:
-    """What a refusal says; the lock is as it was."""
+    """Text of a refusal; the lock is as it was."""
     done = project.altlas(*command)
     assert done.code == 2, done.text
     assert (project.root / LOCK_NAME).read_text(encoding="utf-8") == before

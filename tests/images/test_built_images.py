@@ -21,7 +21,7 @@ _BUILT_TWICE = 2
 
 @pytest.fixture(scope="module")
 def images(*, whole: bool) -> list[Seen]:
-    """What was seen of the five images; in a sample, only some are built twice to compare their digests."""
+    """Observations of the five images; in a sample, only some are built twice to compare their digests."""
     services = list(RUNTIME_OF)
     twice = services if whole else [services[position] for position in sampled(len(services), _BUILT_TWICE)]
     try:

@@ -235,7 +235,7 @@ def given(folder: Path) -> dict[str, str]:
 def configured(
     folder: Path, variables: Mapping[str, str], profile: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """What Docker Compose makes of the file, or why it does not take it."""
+    """Configuration that Docker Compose reads from the file, or why it does not take it."""
     program = tools.ensure(["docker-compose"]).path("docker-compose")
     profiles = ["--profile", profile] if profile else []
     return subprocess.run(

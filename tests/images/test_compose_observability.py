@@ -51,7 +51,7 @@ def scraping(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_prometheus_scrapes_exactly_the_services_that_export_metrics(document: dict[str, Any]) -> None:
-    """Where the settings say, under the label that dashboards ask by; and itself."""
+    """Scrapes them where the settings say, under the label that dashboards ask by; and itself."""
     jobs = {
         job["job_name"]: (job["metrics_path"], job["static_configs"]) for job in scraping(document)["scrape_configs"]
     }

@@ -113,7 +113,7 @@ def test_a_dockerfile_that_ends_as_root_is_refused(tmp_path: Path, text: str, re
 
 @pytest.mark.parametrize("name", [".env", ".env.production", ".git", "deep/below/.env"])
 def test_a_build_context_with_secrets_or_history_is_refused(tmp_path: Path, name: str) -> None:
-    """What was found is named."""
+    """The refusal names the finding."""
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).touch()
     with pytest.raises(BuildInputError, match=f"holds {name}, which must never"):

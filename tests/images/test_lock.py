@@ -21,7 +21,7 @@ def locked(checkout: Path, altlas: Altlas, arguments: list[str]) -> str:
 
 
 def refused(checkout: Path, before: str, done: object) -> str:
-    """What a refusal says; the lock is as it was."""
+    """Text of a refusal; the lock is as it was."""
     assert (checkout / LOCK_NAME).read_text(encoding="utf-8") == before
     assert getattr(done, "code") == 2, done  # noqa: B009
     message: str = getattr(done, "error")  # noqa: B009

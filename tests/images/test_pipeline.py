@@ -221,6 +221,6 @@ def bake_file_of(altlas: Altlas, command: list[str], folder: Path) -> tuple[Path
 
 
 def baked(buildx: Path, file: Path) -> subprocess.CompletedProcess[str]:
-    """What buildx makes of a bake file, without building."""
+    """Output of buildx for a bake file, without building."""
     command = [str(buildx), "bake", "--file", str(file), "--print"]
     return subprocess.run(command, env={"HOME": str(file.parent)}, capture_output=True, text=True, check=False)

@@ -93,7 +93,7 @@ def test_the_lock_holds_what_the_registry_says(project: Project, images: dict[st
 
 
 def test_a_digest_that_the_registry_does_not_have_is_not_locked(release: Release, locked: str) -> None:
-    """What a build reports and what the registry has must be the same."""
+    """The digest that a build reports and the registry's must be the same."""
     said = refused(release.project, locked, *release.lock_command("archive-service"), f"--digest={OTHER}")
     assert f"not {OTHER}" in said
 

@@ -16,7 +16,7 @@ ARCHIVE = ("--archive", "registry.example.com/archive")
 def test_the_five_images_of_alpha_are_retired_with_their_known_replacement(
     checkout: Path, altlas: Altlas, image: str, replacement: str
 ) -> None:
-    """What, when, and replaced by what; then copy, compare, delete."""
+    """Image, date and replacement; then copy, compare, delete."""
     done = altlas("images", "retire", image, *ARCHIVE)
     assert done.code == 0, done.error
     (entry,) = yaml.safe_load((checkout / RECORD).read_text(encoding="utf-8"))["retired"]

@@ -74,7 +74,7 @@ def _no_exceptions(release: Release) -> None:
 
 
 def findings(lock: str) -> dict[str, dict[str, int]]:
-    """What each scanner found in the gateway's image, as the lock has it."""
+    """Findings of each scanner in the gateway's image, as the lock has them."""
     scans = yaml.safe_load(lock)["images"][SERVICE]["scans"]
     return {each["scanner"]: each["findings"] for each in scans}
 

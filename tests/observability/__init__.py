@@ -1,1 +1,1 @@
-"""What monitoring is given, judged by the programs that read it."""
+"""Input of monitoring, judged by the programs that read it."""

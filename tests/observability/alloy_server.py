@@ -39,7 +39,7 @@ def cluster(folder: Path) -> Iterator[OwnCluster]:
 
 
 def account_of(cluster: OwnCluster, path: Path) -> Path:
-    """How to reach the cluster with Alloy's own account: a kubeconfig with a token of it."""
+    """Kubeconfig that reaches the cluster with a token of Alloy's own account."""
     document = yaml.safe_load(cluster.kubeconfig.read_text())
     (user,) = document["users"]
     user["user"] = {"token": cluster.run("create", "token", ALLOY).strip()}

@@ -29,7 +29,7 @@ def loki_of(stack: str) -> LokiSettings:
 
 
 def otlp_resource(attributes: Mapping[str, str]) -> dict[str, Any]:
-    """What a sender says of itself, as OTLP has it."""
+    """Description of a sender by itself, as OTLP has it."""
     return {"attributes": [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]}
 
 
@@ -42,7 +42,7 @@ def otlp_line(attributes: Mapping[str, str], line: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What Loki answered."""
+    """Answer of Loki."""
 
     status: int
     text: str

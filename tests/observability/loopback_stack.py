@@ -29,7 +29,7 @@ probe_duration_seconds 0.02
 
 @dataclass
 class StandIn:
-    """What answers, and what was received.
+    """Server that answers, and what it received.
 
     Attributes:
         port: TCP port on 127.0.0.1.

@@ -1,4 +1,4 @@
-"""What it takes to try an alert: series under which it fires, and series, close to them, under which it keeps quiet."""
+"""Trial of an alert: series under which it fires, and series, close to them, under which it keeps quiet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

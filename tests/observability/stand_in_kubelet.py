@@ -44,7 +44,7 @@ class Kubelet:
         return {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
 
     def node_status(self) -> str:
-        """How the node says where its kubelet is."""
+        """Node status that says where its kubelet is."""
         addresses = [{"type": "InternalIP", "address": self.address}]
         endpoints = {"kubeletEndpoint": {"Port": self.port}}
         return json.dumps({"status": {"addresses": addresses, "daemonEndpoints": endpoints}})

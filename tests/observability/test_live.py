@@ -206,7 +206,7 @@ def test_the_targets_of_the_stand_in_are_found_up(running: Running) -> None:
 
 
 def test_objectives_are_recorded_for_every_service(running: Running) -> None:
-    """What dashboards show: the promise, and what is left of its budget."""
+    """Dashboards show these: the promise, and what is left of its budget."""
     query = "/api/v1/query?query=count%20by%20(service)%20(service:slo_budget_remaining:ratio)"
 
     def services() -> set[str]:

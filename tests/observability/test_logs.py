@@ -137,7 +137,7 @@ def test_more_than_the_burst_at_once_is_sent_away(loki: Loki) -> None:
 
 
 def test_too_many_streams_are_refused(tmp_path: Path) -> None:
-    """What a label without bounds would lead to."""
+    """A label without bounds would lead to them."""
     settings = loki_of("alpha")
     few = settings.model_copy(update={"limits": settings.limits.model_copy(update={"max_streams": 10})})
     with running(tmp_path, few) as server:

@@ -39,7 +39,7 @@ def test_without_the_program_a_test_is_skipped_with_the_reason(name: str, versio
 
 
 def test_another_version_proves_nothing(tmp_path: Path) -> None:
-    """What another version accepts says nothing about the deployed one."""
+    """Acceptance by another version says nothing about the deployed one."""
     install(tmp_path, "loki", "2.9.0")
     with pytest.raises(pytest.skip.Exception, match=r"^not proven here: loki on PATH has version 2\.9\.0, not 3\.7\.8"):
         official("loki")

@@ -85,7 +85,7 @@ def test_every_alert_fires_when_it_should_and_keeps_quiet_when_it_should(tmp_pat
 
 
 def test_the_rules_of_the_kubelet_are_tested_in_the_mode_that_has_them(tmp_path: Path) -> None:
-    """Where the cluster's own Prometheus scrapes the kubelets."""
+    """The mode in which the cluster's own Prometheus scrapes the kubelets."""
     made = record("alpha", alpha_with({"prometheus": EXTERNAL, "alertmanager": None})).objects
     for path in write_tests(tmp_path, write_rules(tmp_path, list(made)), KUBELET):
         run("promtool", "test", "rules", str(path))

@@ -113,7 +113,7 @@ def _all_regressions(stack: Stack) -> Iterator[Callable[[], Regression]]:
 
 
 def _applies(manifest: Manifest, path: str, value: object) -> bool:
-    """Whether a change really changes something: what is not there cannot be lost, nor an item of it be changed."""
+    """True if a change really changes something: what is not there cannot be lost, nor an item of it be changed."""
     present, (item, bracket, field) = read(manifest, path, ABSENT), path.rpartition("]")
     if field and bracket and read(manifest, item + bracket, ABSENT) is ABSENT:
         return False
@@ -121,7 +121,7 @@ def _applies(manifest: Manifest, path: str, value: object) -> bool:
 
 
 def _matters(theme: str, manifest: Manifest, stack: Stack, manifests: ManifestSet) -> bool:
-    """Whether a change takes anything away: a token that is allowed by name, or the spread of one pod, cannot be lost.
+    """True if a change takes anything away: a token that is allowed by name, or the spread of one pod, cannot be lost.
 
     A lonely pod has no budget that could protect it either.
     """

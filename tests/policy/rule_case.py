@@ -1,4 +1,4 @@
-"""What a row of the table of rules says, and the places that many rows are about."""
+"""Row of the table of rules, and the places that many rows are about."""
 
 from __future__ import annotations
 

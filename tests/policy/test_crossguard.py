@@ -62,7 +62,7 @@ class Listener:
 
 
 def said_about_one(identifier: str, resource_type: str, props: dict[str, Any], config: dict[str, Any]) -> list[str]:
-    """What the policy of a rule reports about one resource."""
+    """Reports of a rule's policy about one resource."""
     (policy,) = (each for each in policies() if each.name == identifier)
     assert isinstance(policy, ResourceValidationPolicy)
     listener = Listener()
@@ -72,7 +72,7 @@ def said_about_one(identifier: str, resource_type: str, props: dict[str, Any], c
 
 
 def said_about_all(identifier: str, manifests: list[dict[str, Any]]) -> list[str]:
-    """What the policy of a rule reports about a whole stack."""
+    """Reports of a rule's policy about a whole stack."""
     (policy,) = (each for each in policies() if each.name == identifier)
     assert isinstance(policy, StackValidationPolicy)
     resources = [
@@ -119,7 +119,7 @@ def test_what_a_running_cluster_has_filled_in_is_not_judged() -> None:
     assert isinstance(about_all, StackValidationPolicy)
 
     def said(first: dict[str, Any], then: dict[str, Any]) -> list[str]:
-        """What is said of the whole where the program says the one and the cluster has the other."""
+        """Reports about the whole where the program says the one and the cluster has the other."""
         urns = [f"urn:{number}" for number in range(len(manifests))]
         for urn, each in zip(urns, (first if each is web else each for each in manifests), strict=True):
             args = ResourceValidationArgs(

@@ -43,7 +43,7 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 
 
 def test_every_answer_that_applies_is_yes(stack: Stack, figures: Figures) -> None:
-    """What the stack file leaves to a later day (digests of images) is counted as opted out by name, not as yes."""
+    """Points that the stack file leaves to a later day (digests of images) count as opted out by name, not as yes."""
     judged = matrix.matrix_of(stack.manifests, stack.parameters)
     assert [row.question for row in judged.rows if not all(row.answers.values())] == []
     assert judged.passed == judged.cells > 400

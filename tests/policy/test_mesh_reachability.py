@@ -31,7 +31,7 @@ def test_a_mesh_adds_the_tunnel_and_the_probes_and_nothing_else(stack: str) -> N
 
 
 def test_a_hole_for_the_mesh_s_probes_is_found_where_there_is_no_mesh() -> None:
-    """What is right with a mesh is one edge too many without it."""
+    """An edge that is right with a mesh is one too many without it."""
     off = load_stack("alpha", read_document("alpha") | {"mesh": {"mode": "off"}})
     manifests = copy.deepcopy(off.manifests)
     (policy,) = (m for m in manifests if (m["kind"], m["metadata"]["name"]) == ("NetworkPolicy", "archive-service"))
@@ -44,7 +44,7 @@ def test_a_hole_for_the_mesh_s_probes_is_found_where_there_is_no_mesh() -> None:
 
 
 def test_a_range_that_a_stack_calls_private_is_not_reached() -> None:
-    """What is cut out of the internet is neither missing nor reachable; forgetting it in the policies is found."""
+    """Ranges cut out of the internet are neither missing nor reachable; forgetting them in the policies is found."""
     document = read_document("alpha")
     cut = load_stack("alpha", document | {"egress": {"privateRanges": ["8.8.8.0/24"]}})
     plain = load_stack("alpha", document)

@@ -84,7 +84,7 @@ def test_the_platform_passes_the_policy_pack(engine: Engine) -> None:
 
 
 def said_about(engine: Engine, addition: str) -> str:
-    """What a preview of the program with an addition says; it must fail."""
+    """Output of a preview of the program with an addition; it must fail."""
     program = engine.root / "__main__.py"
     good = program.read_text(encoding="utf-8")
     program.write_text(good + addition, encoding="utf-8")

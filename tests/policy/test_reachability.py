@@ -103,7 +103,7 @@ def test_a_pod_that_no_policy_isolates_is_reported_as_such() -> None:
 
 
 def test_an_edge_to_a_node_without_pods_is_missing() -> None:
-    """What was never tested is not proven."""
+    """An edge that was never tested is not proven."""
     lost = Edge("web", "gone", "TCP", 1)
     proof = proof_of(shop(), EDGE, lost)
     assert proof.proven == frozenset({EDGE})

@@ -31,7 +31,7 @@ def changed(case: Case, value: Any) -> list[Manifest]:
 
 
 def violations(case: Case, value: Any) -> list[Violation]:
-    """What the case's rule says about a value."""
+    """Violations that the case's rule finds in a value."""
     return evaluate(changed(case, value), PARAMETERS, [rule(case.rule)])
 
 

@@ -38,7 +38,7 @@ def test_no_scanner_finds_anything_in_the_platform_and_every_exemption_is_needed
 def test_with_digests_the_check_for_digests_passes_by_itself(
     scanners: Programs, alpha: Stack, write: Write, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Where a stack requires digests, the exemption is void and not needed; without them it would be a finding."""
+    """The exemption is void and not needed where a stack requires digests; without them it would be a finding."""
     document = with_digests(read_document("beta"), Random(1))  # noqa: S311  # no secret
     document.setdefault("admission", {})["requireDigests"] = True
     stack = load_stack("beta", document)

@@ -49,7 +49,7 @@ QUANTITIES = "components.kubernetes.quantities."
 
 @pytest.mark.parametrize("package", ["altlas", "cluster", "tools"])
 def test_around_the_program_only_its_settings_are_known(package: str) -> None:
-    """What is deployed is read from recorded objects, never from the insides of a component."""
+    """Tests read what is deployed from recorded objects, never from the insides of a component."""
     paths = sorted((ROOT / package).rglob("*.py"))
     assert paths
     for path in paths:
@@ -71,7 +71,7 @@ def docstrings(module: ast.Module) -> set[ast.AST]:
 
 
 def retired_images(module: ast.Module) -> set[ast.AST]:
-    """What stands in the table of retired images, whose replacements are named after a phase by their maker."""
+    """Nodes in the table of retired images, whose replacements are named after a phase by their maker."""
     return {
         child
         for node in module.body

@@ -61,7 +61,7 @@ def claims(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def has_one_writer(manifest: Mapping[str, Any]) -> bool:
-    """Whether a workload never runs two pods at once."""
+    """True if a workload never runs two pods at once."""
     spec = manifest["spec"]
     if manifest["kind"] == "CronJob":
         job = spec["jobTemplate"]["spec"]
@@ -116,7 +116,7 @@ def promise_problems(objects: Objects) -> list[str]:
 @settings(max_examples=12)
 @given(documents())
 def test_no_settings_lead_to_two_writers_or_to_promises_that_cannot_be_kept(document: dict[str, Any]) -> None:
-    """What is accepted holds in the objects; what does not hold was refused."""
+    """Accepted settings hold in the objects; what does not hold was refused."""
     platform = accepted(document)
     if platform is None or platform.postgres is None:
         return

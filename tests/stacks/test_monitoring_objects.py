@@ -1,4 +1,4 @@
-"""What a transition changes of monitoring, and that it keeps what has been measured."""
+"""Changes of monitoring by a transition, and that it keeps what has been measured."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -79,7 +79,7 @@ def test_each_stack_is_exactly_these_objects(programs: Mapping[str, Recorder], s
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_object_lies_in_the_stack_s_own_namespace(programs: Mapping[str, Recorder], stack: str) -> None:
-    """What is cluster-wide carries the namespace in its name, so both phases fit one cluster."""
+    """A cluster-wide object carries the namespace in its name, so both phases fit one cluster."""
     namespace = platform_of(stack)["namespace"]
     for manifest in programs[stack].objects:
         metadata = manifest["metadata"]

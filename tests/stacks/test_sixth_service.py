@@ -91,7 +91,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def seen(copy: Path) -> dict[str, Any]:
-    """What the changed program says of itself."""
+    """Findings in the changed program."""
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     # -P: no helper beside the script may stand in for a package of the program.
     command = [sys.executable, "-P", str(ROOT / "tests" / "support" / "observed_program.py")]
@@ -150,7 +150,7 @@ def test_it_has_a_database_with_a_role_and_a_user_of_the_queue(seen: dict[str, A
 
 
 def test_its_calls_are_in_the_graph_and_proven_in_the_policies(seen: dict[str, Any]) -> None:
-    """What is declared is possible, and nothing else."""
+    """Declared calls are possible, and nothing else."""
     proven = {each.rpartition(" ")[0] for each in seen["proven"]}
     for callee in ("archive-service", "postgres", "nats"):
         assert f"Call(caller='{SERVICE}', callee='{callee}')" in seen["calls"]

@@ -46,7 +46,7 @@ def test_no_secret_stands_in_a_stack_file_in_plain_text(stack: str) -> None:
 
 
 def test_the_difference_of_alpha_and_beta_is_the_one_on_record() -> None:
-    """What a phase changes is reviewed here, next to the change that caused it."""
+    """Changes by a phase are reviewed here, next to the change that caused them."""
     alpha, beta = (parse_platform(platform_of(stack)) for stack in STACKS)
     assert as_text(compare(alpha, beta), *STACKS) == GOLDEN.read_text(encoding="utf-8"), REWRITE
 

@@ -58,7 +58,7 @@ def documents(draw: st.DrawFn) -> tuple[dict[str, Any], bool]:
 
 
 def store_problems(objects: Objects) -> Iterator[str]:
-    """What the servers are told to hold that their pods or volumes cannot."""
+    """Amounts that the servers are to hold and their pods or volumes cannot."""
     by_name = {(each["kind"], each["metadata"].get("name", "")): each for each in objects}
     texts = {name: text for each in objects if each["kind"] == "ConfigMap" for name, text in each["data"].items()}
     for store in ("redis", "nats"):

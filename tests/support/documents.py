@@ -33,7 +33,7 @@ _DOCUMENTS: dict[str, Any] = {stack: yaml.safe_load(stack_text(stack)) for stack
 
 
 def platform_of(stack: str) -> dict[str, Any]:
-    """What stands below `alt-las:platform`, for the caller to change."""
+    """Settings below `alt-las:platform`, for the caller to change."""
     document: dict[str, Any] = copy.deepcopy(_DOCUMENTS[stack]["config"][PLATFORM_KEY])
     return document
 
@@ -59,7 +59,7 @@ def alpha_settings(changes: Mapping[str, Any] | None = None) -> PlatformSettings
 
 
 def problems_of(document: object) -> tuple[Problem, ...]:
-    """What is wrong with a document, which must not be usable."""
+    """Problems of a document, which must not be usable."""
     with pytest.raises(SettingsError) as caught:
         parse_platform(document)
     return caught.value.problems

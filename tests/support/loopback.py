@@ -87,13 +87,13 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 30) -> floa
 
 
 def answers(address: str, port: int) -> bool:
-    """Whether something listens."""
+    """True if something listens."""
     with socket.create_connection((address, port), timeout=1):
         return True
 
 
 def _dies_with_the_tests() -> tuple[str, ...]:
-    """What lets a server end when the tests are killed and cannot end it themselves, where util-linux is there."""
+    """Prefix that ends a server when the tests are killed and cannot end it themselves, where util-linux is there."""
     return ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
@@ -116,7 +116,7 @@ class Process:
 
     @property
     def log(self) -> str:
-        """What it has printed in all its lives."""
+        """Output in all its lives."""
         path = self.folder / f"{self.name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 

@@ -1,4 +1,4 @@
-"""What monitoring adds to the objects of each stack."""
+"""Objects that monitoring adds to each stack."""
 
 from collections import Counter
 
@@ -27,5 +27,5 @@ _NAMES = ("backup-metrics", "prometheus", "alertmanager", "blackbox-exporter", "
 
 
 def is_monitoring(key: tuple[str, str]) -> bool:
-    """Whether an object, by kind and logical name, belongs to monitoring."""
+    """True if an object, by kind and logical name, belongs to monitoring."""
     return key[1].startswith(_NAMES)

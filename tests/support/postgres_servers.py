@@ -59,7 +59,7 @@ def _open_to_all(folder: Path) -> bool:
 
 
 def unprivileged() -> dict[str, Any]:
-    """How to start a program that refuses to run as root."""
+    """Options that start a program which refuses to run as root."""
     return {"user": _UNPRIVILEGED, "group": _UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
@@ -177,7 +177,7 @@ class Postgres:
         wait_until(lambda: not any(map(start_time, children)), "all processes of the server are gone")
 
     def create_roles(self) -> None:
-        """What the operator makes of the Cluster's managed roles and of the Database objects."""
+        """Create what the operator makes of the Cluster's managed roles and of the Database objects."""
         platform = postgres_platform()
         assert platform.postgres is not None
         connections = connections_needed(platform.postgres, platform.most_pods(), ROLLOUT_SURGE)

@@ -25,7 +25,7 @@ SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270"
 
 @dataclass
 class Program:
-    """What a part of the program asked of the engine.
+    """Requests of a part of the program to the engine.
 
     Attributes:
         recorder: The registrations, as the project's own recorder keeps them.

@@ -24,7 +24,7 @@ def program(name: str) -> Path:
 
 
 def run(name: str, *arguments: str, stdin: str | None = None, code: int = 0) -> str:
-    """What a program prints; it must end with a code.
+    """Output of a program; it must end with a code.
 
     Raises:
         AssertionError: It ended with another one; holds what it said.
@@ -68,6 +68,6 @@ def operator_configuration(made: list[Manifest]) -> str:
 
 
 def parsed(queries: list[str]) -> list[dict[str, Any]]:
-    """What Prometheus' own parser says about queries: an error, or the series that each asks for."""
+    """Results of Prometheus' own parser for queries: an error, or the series that each asks for."""
     answers: list[dict[str, Any]] = json.loads(run("monitoring-check", "queries", stdin=json.dumps(queries)))
     return answers

@@ -102,5 +102,5 @@ def look(answers: Answers, changes: Mapping[str, Any] | None = None) -> list[Che
 
 
 def _key(kind: str, what: str) -> str:
-    """What is asked of nodes by a JSON path has a name of its own."""
+    """Name of a query; one of nodes by a JSON path has its own."""
     return f"{kind} {what}" if kind != "nodes" else "simulated nodes" if "kwok" in what else kind

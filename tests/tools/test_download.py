@@ -140,7 +140,7 @@ def test_a_download_that_breaks_off_is_continued_where_it_broke(sandbox: Sandbox
 
 @pytest.mark.parametrize("have", [1, len(PROGRAM) - 1, len(PROGRAM)])
 def test_a_partial_file_of_an_earlier_run_is_continued(sandbox: Sandbox, releases: ReleaseServer, have: int) -> None:
-    """What a killed run has downloaded is not downloaded again, also when only the check was missing."""
+    """Bytes that a killed run has downloaded are not downloaded again, also when only the check was missing."""
     sandbox.package("demo", built=False, releases=releases.release("demo", PROGRAM))
     (sandbox.root / "downloads").mkdir(parents=True)
     (sandbox.root / "downloads" / f"{sha256(PROGRAM)}.partial").write_bytes(PROGRAM[:have])

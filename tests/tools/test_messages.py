@@ -1,4 +1,4 @@
-"""What the user reads: progress, and the one message when a program cannot be had."""
+"""Messages to the user: progress, and the one message when a program cannot be had."""
 
 import io
 import subprocess
@@ -166,7 +166,7 @@ def test_an_activity_that_raises_is_told_as_failed() -> None:
 
 
 def test_a_warm_run_loads_no_network_modules() -> None:
-    """What only a download or a build needs is loaded only then, which keeps a warm run far below a second."""
+    """Modules that only a download or a build needs load only then, which keeps a warm run far below a second."""
     code = "import sys, tools.__main__; print(sorted({'ssl', 'urllib.request', 'tarfile'} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert answer.stdout == "[]\n"
@@ -183,7 +183,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(sandbox: Sandbox, capsys: py
 def test_without_a_writable_cache_programs_on_path_are_still_found(
     sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is installed needs no cache."""
+    """Installed programs need no cache."""
     (sandbox.folder / "home").write_bytes(b"")
     program = sandbox.executable("demo", program_text("1.2.3"))
     sandbox.package("demo")

@@ -80,7 +80,7 @@ def test_what_is_exported_from_the_lock_file_is_fresh(group: str) -> None:
 
 
 def packages_of_the_program() -> set[str]:
-    """What `make install` puts into .venv-program."""
+    """Packages that `make install` puts into .venv-program."""
     options = ("--quiet", "--frozen", "--no-hashes", "--no-annotate", "--no-emit-project", "--no-default-groups")
     listed = uv.run(["export", *options, "--project", ROOT]).splitlines()
     return {line.partition("==")[0] for line in listed if "==" in line}

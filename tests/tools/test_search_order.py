@@ -1,4 +1,4 @@
-"""Where a program is taken from: PATH, cache, download, build, in this order."""
+"""Sources of a program: PATH, cache, download, build, in this order."""
 
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def test_companions_on_path_are_looked_for_beside_the_real_file(
 
 
 def test_the_cache_is_preferred_to_download_and_build(sandbox: Sandbox, releases: ReleaseServer) -> None:
-    """What one run has put into the cache, the next run neither downloads nor builds."""
+    """The next run neither downloads nor builds what one run has put into the cache."""
     sandbox.package("demo", releases=releases.release("demo", program_text("1.2.3")))
     assert [ensure(sandbox), ensure(sandbox)] == [0, 0]
     assert releases.requests == [("/releases.example/demo", None)]
@@ -261,7 +261,7 @@ def test_a_cache_folder_on_path_is_not_taken_for_an_installed_program(
 
 
 def test_a_release_for_another_platform_changes_nothing_here(sandbox: Sandbox) -> None:
-    """What is added for other machines does not cost a new build on this one."""
+    """A release added for other machines does not cost a new build on this one."""
     sandbox.package("demo")
     assert ensure(sandbox) == 0
     sandbox.document["packages"]["demo"]["releases"] = {"plan9/mips": [{"url": "https://releases.example/demo"}]}

@@ -175,7 +175,7 @@ def test_an_earlier_type_of_a_component_stays_beside_the_caller_s_aliases(progra
 
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_every_component_registers_exactly_its_annotated_outputs(program: Program, name: str) -> None:
-    """What is annotated as an output is always assigned, and nothing else is registered."""
+    """An annotated output is always assigned, and nothing else is registered."""
     token = TYPE_TOKENS[name]
     registered = [outputs for urn, outputs in program.outputs.items() if urn.split("::")[2].rpartition("$")[2] == token]
     assert registered

@@ -34,7 +34,7 @@ def test_no_kind_and_name_is_claimed_twice_in_the_cluster(program: Program) -> N
 
 
 def test_every_object_lies_in_a_component_and_every_component_where_it_belongs(program: Program) -> None:
-    """What is shared and services under the stack, workloads under their service, objects under no service itself."""
+    """Shared parts and services under the stack, workloads under their service, objects under no service itself."""
     parents = {
         "alt-las:platform:Workload": {f"alt-las:services:{service.__name__}" for service in SERVICES},
         "kubernetes": set(TYPE_TOKENS.values()) - {f"alt-las:services:{service.__name__}" for service in SERVICES},
@@ -55,7 +55,7 @@ def test_every_child_is_named_after_its_parent(program: Program) -> None:
 
 
 def test_exactly_the_protected_objects_carry_the_mark_of_data(program: Program) -> None:
-    """What the policy rules read on the objects is what Pulumi does."""
+    """The mark that the policy rules read on the objects is what Pulumi does."""
     protected = {request.name for request in program.requests if request.protect}
     marked = {
         each.name

@@ -45,7 +45,7 @@ def test_a_drill_that_failed_beside_others_is_tried_alone(second: int, capsys: p
     ids=["no servers", "one without servers", "a worker ended", "too many files", "none known", "interrupted"],
 )
 def test_no_other_failure_gets_a_second_try(code: int, failed: dict[str, str]) -> None:
-    """What fails because of the code fails at once."""
+    """A test that fails because of the code fails at once."""
     assert outcome(code, failed, 0) == (code, [])
 
 

@@ -1,4 +1,4 @@
-"""What the exporter makes of the objects that Kubernetes keeps about dumps and drills."""
+"""Metrics that the exporter makes of the objects that Kubernetes keeps about dumps and drills."""
 
 import json
 import threading
@@ -55,7 +55,7 @@ def report(store: str, **figures: float) -> str:
 
 
 def found(**objects: list[dict[str, Any]]) -> Found:
-    """What the API server lists."""
+    """Objects that the API server lists."""
     return {"cronjobs": [], "jobs": [], "pods": [], **objects}
 
 

@@ -1,4 +1,4 @@
-"""What jobs leave for monitoring, and how monitoring gets it."""
+"""Metrics that jobs leave, and how monitoring gets them."""
 
 import json
 from pathlib import Path

@@ -19,7 +19,7 @@ BUCKET = "backups"
 
 @dataclass
 class Requests:
-    """What a store on loopback was asked for.
+    """Requests to a store on loopback.
 
     Attributes:
         url: Its address.
@@ -33,7 +33,7 @@ class Requests:
 
 
 def _has_checksum_trailer(headers: Mapping[str, str]) -> bool:
-    """Whether an upload carries what boto3 adds by default and several S3 stores answer with 501."""
+    """True if an upload carries what boto3 adds by default and several S3 stores answer with 501."""
     added = {"x-amz-trailer", "x-amz-sdk-checksum-algorithm"} & headers.keys()
     return bool(added) or "aws-chunked" in headers.get("content-encoding", "")
 

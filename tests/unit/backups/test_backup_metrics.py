@@ -21,7 +21,7 @@ def document() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def objects(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the program deploys for it."""
+    """Objects that the program deploys for it."""
     return record("alpha", document).objects
 
 

@@ -73,7 +73,7 @@ def test_a_missing_and_a_wrong_alias_are_found(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_aliases_and_options_of_the_caller_stay() -> None:
-    """What the project adds to an object's options takes nothing from them."""
+    """The project's additions to an object's options take nothing from them."""
     options = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="before")], protect=True)
     program = build(lambda: KubernetesObject("x", _manifest("policy/v1:PodDisruptionBudget"), options))
     request = program.request("kubernetes:policy/v1:PodDisruptionBudget", "x")

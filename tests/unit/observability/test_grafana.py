@@ -23,7 +23,7 @@ WITH_HOST = {"grafana.host": HOST, "ingress.tls": {"additional": [{"host": HOST,
 
 
 def content(objects: list[dict[str, Any]]) -> dict[str, str]:
-    """What Grafana's ConfigMap holds."""
+    """Data of Grafana's ConfigMap."""
     found: dict[str, str] = find(objects, "ConfigMap", "grafana-configuration")["data"]
     return found
 
@@ -78,7 +78,7 @@ def test_the_pod_has_no_volume_to_lose(programs: Mapping[str, Recorder]) -> None
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_datasources_and_dashboards_cannot_be_changed_in_grafana(programs: Mapping[str, Recorder], stack: str) -> None:
-    """What was changed by hand would be gone with the pod."""
+    """A change by hand would be gone with the pod."""
     files = content(programs[stack].objects)
     sources = json.loads(files["datasources.yaml"])["datasources"]
     assert [(each["uid"], each["type"], each["editable"]) for each in sources] == [

@@ -54,7 +54,7 @@ def test_only_those_who_ask_the_api_server_have_a_token_and_nobody_mounts_the_no
 
 
 def test_loki_is_reached_by_alloy_and_grafana_and_reaches_nobody_but_dns(programs: Mapping[str, Recorder]) -> None:
-    """Who brings logs, who shows them, and who watches both."""
+    """Alloy brings logs, Grafana shows them, and Prometheus watches both."""
     spec = find(programs["alpha"].objects, "NetworkPolicy", "loki")["spec"]
     ((rule, scraped), (dns,)) = spec["ingress"], spec["egress"]
     assert scraped == scraped_on(3100)
@@ -147,7 +147,7 @@ def test_a_bucket_without_keys_is_refused_with_the_way_to_set_them() -> None:
 def test_a_longer_retention_changes_neither_the_volume_nor_the_identity_of_the_server(
     programs: Mapping[str, Recorder],
 ) -> None:
-    """What Kubernetes cannot change is the same in both phases."""
+    """Fields that Kubernetes cannot change are the same in both phases."""
     first, second = (find(programs[stack].objects, "StatefulSet", "loki")["spec"] for stack in STACKS)
     for field in ("volumeClaimTemplates", "selector", "serviceName", "podManagementPolicy", "replicas"):
         assert first[field] == second[field]

@@ -62,7 +62,7 @@ def test_a_policy_that_cannot_be_judged_refuses() -> None:
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_a_stack_may_do_without(enabled: bool) -> None:
-    """Where its deployer may write nothing cluster-wide."""
+    """Some deployers may write nothing cluster-wide."""
     settings = AdmissionArgs.of(alpha_settings({"admission": {"enabled": enabled}}))
     expected = [
         ("ValidatingAdmissionPolicy", "admission-policy"),

@@ -46,12 +46,12 @@ def manifests(changes: Mapping[str, Any] | None = None) -> dict[str, Manifest]:
 
 
 def args_of(platform: PlatformSettings, graph: ServiceGraph | None = None) -> MeshArgs:
-    """What the mesh is made of, with the service graph without stores."""
+    """Arguments of the mesh, with the service graph without stores."""
     return MeshArgs.of(platform, surroundings(platform, graph))
 
 
 def admitted(policies: Sequence[Mapping[str, Any]], labels: Mapping[str, str], principal: str, port: int) -> bool:
-    """What Istio decides: without a policy everything, with policies only what a rule of one of them admits."""
+    """Decision of Istio: without a policy everything, with policies only what a rule of one of them admits."""
     about = [each["spec"] for each in policies if selects(each["spec"], labels)]
     return not about or any(applies(rule, principal, port) for spec in about for rule in spec.get("rules", ()))
 

@@ -1,4 +1,4 @@
-"""What each service must get, by phase: written out from the facts about the original platform, not from our files.
+"""Figures of each service, by phase: written out from the facts about the original platform, not from our files.
 
 Section numbers in comments are those of the facts sheet.
 """

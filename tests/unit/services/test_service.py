@@ -1,4 +1,4 @@
-"""What the services have in common: the graph that they declare, and the base that makes their workloads."""
+"""Common base of the services: the graph that they declare, and the base that makes their workloads."""
 
 from typing import Any
 

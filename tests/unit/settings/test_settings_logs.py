@@ -1,4 +1,4 @@
-"""What a stack file may say about logs and dashboards, and what is said about the rest."""
+"""Settings of logs and dashboards, and the messages about all other input."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -140,7 +140,7 @@ def test_an_alertmanager_that_nobody_sends_alerts_to_is_refused() -> None:
 
 @pytest.mark.parametrize("url", ["http://example.com/hook", "https://user:word@example.com/", "example.com"])
 def test_a_webhook_s_plain_address_is_https_and_holds_no_password(url: str) -> None:
-    """What lets anybody write belongs into the secret."""
+    """An address that lets anybody write belongs into the secret."""
     receiver = {"name": "chat", "webhook": {"url": url}}
     path, message = only_problem(alpha_with({"prometheus": {}, "alertmanager": {"receivers": [receiver]}}))
     assert path == "alertmanager.receivers[0].webhook.url"

@@ -1,4 +1,4 @@
-"""What PostgreSQL's settings refuse, and with which words."""
+"""Refusals by PostgreSQL's settings, and their words."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ def test_the_largest_scale_fits_exactly() -> None:
 
 @pytest.mark.parametrize(("tag", "major"), [("18.4-system-trixie", 18), ("17", 17), ("beta.17", 0), ("178x", 0)])
 def test_the_major_version_is_read_from_the_tag(tag: str, major: int) -> None:
-    """What begins with no number has no version."""
+    """A tag that begins with no number has no version."""
     assert major_version(tag) == major
 
 

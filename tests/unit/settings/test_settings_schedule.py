@@ -1,4 +1,4 @@
-"""How long a schedule lets a store go without a dump."""
+"""Time that a schedule lets a store go without a dump."""
 
 from datetime import timedelta
 

@@ -33,7 +33,7 @@ def program() -> None:
 
 
 def debug_messages(said: pytest.LogCaptureFixture) -> int:
-    """How many debug messages of the SDK were sent once the program had begun."""
+    """Number of the SDK's debug messages sent once the program had begun."""
     messages = [record.getMessage() for record in said.records]
     return sum(text.startswith("debug: ") for text in messages[messages.index("of the program") :])
 

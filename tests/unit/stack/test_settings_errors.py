@@ -30,7 +30,7 @@ def test_an_unknown_key_deep_inside_gets_the_keys_of_its_own_block() -> None:
 
 
 def test_an_unknown_key_in_an_optional_block_or_a_list_is_found_too() -> None:
-    """Where the model stands in a union or a tuple."""
+    """The model stands in a union or a tuple there."""
     path, message = only_problem(alpha_with({f"{GATEWAY}.autoscaling.maxReplica": 1}))
     assert path == f"{GATEWAY}.autoscaling.maxReplica"
     assert "did you mean 'maxReplicas'?" in message

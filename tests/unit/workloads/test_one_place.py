@@ -27,7 +27,7 @@ def written_kinds(path: Path) -> list[str]:
 
 
 def test_each_kind_of_object_is_written_out_once() -> None:
-    """Who looks for a field of a Deployment finds one place, and what is mended there is mended everywhere."""
+    """One place has each field of a Deployment, and what is mended there is mended everywhere."""
     places = defaultdict(list)
     for path in COMPONENTS:
         for kind in written_kinds(path):

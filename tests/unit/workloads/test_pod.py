@@ -103,7 +103,7 @@ def test_a_path_that_is_named_twice_is_refused() -> None:
 
 
 def test_the_plain_environment_comes_first_and_a_secret_only_if_there_is_one() -> None:
-    """Where both have a variable, the later one wins: the secret."""
+    """The later one wins where both have a variable: the secret."""
     plain = {"configMapRef": {"name": content_name("runner", ENVIRONMENT)}}
     assert container()["envFrom"] == [plain]
     assert container(secret="hidden")["envFrom"] == [plain, {"secretRef": {"name": "hidden"}}]

@@ -22,7 +22,7 @@ def log(message: str) -> None:
 
 
 def store_answers() -> bool:
-    """Whether the database accepts connections; true where nobody asked to check it."""
+    """True if the database accepts connections; true where nobody asked to check it."""
     if _STORE is None:
         return True
     address = urlsplit(_STORE)
