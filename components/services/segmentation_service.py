@@ -16,7 +16,7 @@ class SegmentationService(Service[SegmentationServiceSettings]):
 
     @classmethod
     def environment(cls, args: ServiceArgs[SegmentationServiceSettings]) -> dict[str, str]:
-        """Whom it asks and when it frees memory."""
+        """Services that it asks and when it frees memory."""
         return {
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": "/app",
