@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from altlas.commands.options import JsonOption, Stack
-from altlas.phases.diff import as_text, compare
-from altlas.phases.transition import take_settings
+from altlas.release.settings_diff import as_text, compare
+from altlas.release.transition import take_settings
 from altlas.session.console import report, workspace
 from components.stack.loading import read_platform
 

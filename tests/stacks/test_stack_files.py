@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from altlas.phases.diff import as_text, compare
+from altlas.release.settings_diff import as_text, compare
 from components.settings.secrets import SECRETS
 from components.stack.loading import parse_platform
 from components.stack.problems import PLATFORM_KEY

@@ -8,10 +8,11 @@ from tests.unit.test_house_rules import PRODUCT, imports, sources
 
 FLOORS = (
     {"session"},
-    {"backup", "compose", "images", "phases", "pictures", "preflight"},
+    {"backup", "compose", "images", "pictures", "preflight"},
     {"status"},
     {"addons"},
     {"update"},
+    {"release"},
     {"commands"},
     {"cli"},
 )

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from altlas.phases.transition import take_settings
+from altlas.release.transition import take_settings
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform
 from components.stack.problems import PLATFORM_KEY, SettingsError

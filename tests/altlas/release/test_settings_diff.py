@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altlas.phases.diff import Difference, as_text, compare, leaves
+from altlas.release.settings_diff import Difference, as_text, compare, leaves
 from components.settings.base import FIELD_CLASSES
 from tests.support.documents import alpha_settings
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from altlas.phases.diff import Leaf, leaves
+from altlas.release.settings_diff import Leaf, leaves
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform
 from components.stack.problems import PLATFORM_KEY, Problem, SettingsError

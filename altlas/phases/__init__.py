@@ -1,1 +1,0 @@
-"""From one phase to the next: the settings that differ, and taking them over."""

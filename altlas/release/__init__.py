@@ -1,0 +1,1 @@
+"""The release of a stack: one list of typed steps, and everything that shows it or walks it."""
