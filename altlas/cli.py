@@ -19,6 +19,7 @@ COMMANDS = {
     "destroy": Entry("destroy:destroy", "Remove everything that a stack owns from the cluster.", _EVERYDAY),
     "diff": Entry("phases:diff", "Show which settings two stacks decide differently.", _PHASES),
     "stack": Entry("stack:app", "Stack files: transition, render, schema, diagram, Compose, RBAC.", _PHASES),
+    "ledger": Entry("ledger:app", "Ledger: what was done to a stack, and the figures of its delivery.", _PHASES),
     "backup": Entry("backup:app", "Backups: list, fetch, restore, test.", _DATA),
     "secrets": Entry("secrets:app", "Generated secrets: create, reset, rotate.", _SECURITY),
     "check": Entry("check:app", "Check stacks against the policies: rules, proof, matrix, scanners.", _SECURITY),

@@ -1,6 +1,7 @@
 """The commands `altlas backup ...`: list, fetch, restore and test the backups of a stack."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,6 +14,8 @@ from altlas.backup.listing import split_list
 from altlas.backup.restore import Restoring
 from altlas.commands.lazy import command_group
 from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack
+from altlas.release.checkout import person
+from altlas.release.ledger import ledger_of
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, engine_session
 from altlas.session.table import table_text
@@ -97,7 +100,16 @@ def restore(
         confirmed=confirm,
     )
     requests.check_request(request, platform)
-    typer.echo(_opened(name, target).restore(request))
+    ledger = ledger_of(workspace(), name, os.environ)
+    ledger.entries()
+    opened = _opened(name, target)
+    known = {"store": store, "backup": backup, "at": at, "into": into, "replace": replace}
+    body, result = {key: value for key, value in known.items() if value}, "failed"
+    try:
+        typer.echo(opened.restore(request))
+        result = "succeeded"
+    finally:
+        ledger.append("restore", person(workspace().root), {**body, "result": result})
 
 
 @app.command()

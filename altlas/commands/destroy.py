@@ -1,11 +1,14 @@
 """The command `altlas destroy`."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from altlas.backup.job import remove_jobs
 from altlas.commands.options import StackArgument, StackOption, TargetOption, YesOption, one_stack
+from altlas.release.checkout import person
+from altlas.release.ledger import ledger_of
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, start_session
 from altlas.update import data_guard
@@ -27,6 +30,8 @@ def destroy(
     here, name = workspace(), one_stack(stack, stack_option)
     platform = read_platform(here.stack_file(name))
     with here.only_one(f"destroy --stack {name}"):
+        ledger = ledger_of(here, name, os.environ)
+        ledger.entries()
         chosen = choose_target(here, target)
         report(str(chosen))
         session = start_session(here, chosen, report)
@@ -35,5 +40,6 @@ def destroy(
             remove_jobs(session.kubectl, platform.namespace)
             data_guard.release_protection(session.engine, name, state)
         options = ("--yes", "--skip-preview") if yes or chosen.name == "sim" else ()
+        ledger.append("destroy", person(here.root), {"target": chosen.name, "withData": with_data is not None})
         if session.engine.run(*session.engine.arguments("destroy", name, options)):
             raise CommandError(f"the stack {name} is not completely removed; correct the cause and destroy it again")

@@ -34,6 +34,9 @@ AddonsOption = Annotated[
 PreflightOption = Annotated[
     bool, typer.Option("--preflight/--no-preflight", help="Check the cluster first, as `altlas preflight` does.")
 ]
+IncidentOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Incident that makes this unplanned; recorded as a rework.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

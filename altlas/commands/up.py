@@ -7,6 +7,7 @@ import typer
 
 from altlas.commands.options import (
     AddonsOption,
+    IncidentOption,
     PreflightOption,
     StackArgument,
     StackOption,
@@ -14,6 +15,8 @@ from altlas.commands.options import (
     YesOption,
     one_stack,
 )
+from altlas.release.deployments import recorded
+from altlas.release.ledger import ledger_of
 from altlas.session.console import report, workspace
 from altlas.session.environment import as_shell
 from altlas.session.environment import environment as variables
@@ -31,12 +34,28 @@ def up(
     addons: AddonsOption = True,
     *,
     preflight: PreflightOption = True,
+    incident: IncidentOption = None,
 ) -> None:
     """Bring a stack up: start the cluster if it is ours, update the stack, wait until all services are ready."""
     here, name = workspace(), one_stack(stack, stack_option)
     with here.only_one(f"up --stack {name}"):
+        ledger = ledger_of(here, name, os.environ)
+        ledger.entries()
         session, platform, statuses = bring_up(
-            here, name, target, ("--yes",) if yes else (), report, with_addons=addons, with_preflight=preflight
+            here,
+            name,
+            target,
+            ("--yes",) if yes else (),
+            report,
+            with_addons=addons,
+            with_preflight=preflight,
+            around=lambda session: recorded(
+                ledger,
+                session,
+                name,
+                reason="rework" if incident else "planned",
+                facts={"incident": incident} if incident else {},
+            ),
         )
     statuses += operated_statuses(session.kubectl, platform, session.target)
     typer.echo(workloads_text(name, platform, statuses, session.kubectl.kubeconfig))

@@ -1,7 +1,8 @@
 """Update of a stack: cluster, addons, secrets, guards, `pulumi up`, and the wait until all services are ready."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from altlas.addons.install import Addons
 from altlas.preflight.check import Check, require
@@ -37,8 +38,19 @@ def up(
     *,
     with_addons: bool = True,
     with_preflight: bool = True,
+    around: Callable[[Session], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[Session, PlatformSettings, tuple[WorkloadStatus, ...]]:
     """Bring a stack up and wait until all its services are ready.
+
+    Args:
+        workspace: The checkout.
+        stack: The stack.
+        target_name: Cluster; None for the one that the environment names.
+        pulumi_options: Options of `pulumi up`.
+        report: Prints progress.
+        with_addons: Install the pinned addons of the cluster.
+        with_preflight: Check the cluster first.
+        around: Makes what is entered before Pulumi changes the cluster, and left when all is ready or has failed.
 
     Raises:
         SettingsError: The stack file is not usable; nothing was started.
@@ -62,9 +74,10 @@ def up(
     data_guard.check_update(session.engine, stack, platform, state)
     # The simulated cluster holds no data that a preview could protect.
     options = ("--yes", "--skip-preview") if target.name == "sim" else ()
-    if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):
-        raise CommandError(failure(session, platform))
-    return session, platform, wait_until_ready(session, platform, report)
+    with around(session):
+        if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):
+            raise CommandError(failure(session, platform))
+        return session, platform, wait_until_ready(session, platform, report)
 
 
 def look_first(session: Session, stack: str, platform: PlatformSettings, report: Report) -> None:
