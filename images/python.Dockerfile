@@ -11,10 +11,11 @@ RUN found="$(python3 --version)" && case "${found}." in "Python ${RUNTIME_VERSIO
         echo "BUILD_IMAGE has ${found}, but builds.runtimes.python is ${RUNTIME_VERSION}" >&2 && exit 1 ;; esac
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONHASHSEED=0
 WORKDIR /source
-# Dependencies first: this layer is made anew only when they change. Wheels with checksums, so no compiler is needed.
+# Dependencies first: this layer is made anew only when they change. Wheels, so no compiler is needed. Once one of them
+# has a checksum, pip asks for those of all; where none has, the commands that build warn.
 COPY requirements.txt ./
 RUN mkdir /dependencies && \
-    python3 -m pip install --quiet --require-hashes --only-binary=:all: --no-compile --target /dependencies \
+    python3 -m pip install --quiet --only-binary=:all: --no-compile --target /dependencies \
         --requirement requirements.txt
 # Here, because it is another one with each commit, and would take what is above along.
 ARG SOURCE_DATE_EPOCH

@@ -11,7 +11,7 @@ from altlas.images.errors import ImageRefusedError
 from altlas.images.findings import read_exceptions
 from altlas.images.lock import refused, write_lock
 from altlas.images.locking import Candidate, check_prefix, check_stack, check_usable, lock_image, pinned, verify
-from altlas.images.pipeline import Build, GivenSource, steps
+from altlas.images.pipeline import Build, GivenSource, steps, warnings
 from altlas.images.registry import digest_of_tag
 from altlas.images.retire import RECORD_NAME, record, retirement
 from altlas.images.runtimes import runtime_reports
@@ -131,6 +131,8 @@ def pipeline(
     bases = dict(text.partition("=")[::2] for text in base or ())
     given = GivenSource(checkout=source, revision=revision, committed_at=epoch, bases=bases)
     build = Build(source=given.over(platform.builds.from_source), registry=registry, out=out, root=here.root, key=key)
+    for warning in warnings(build, platform):
+        tell(f"warning: {warning}")
     for step in steps(build, platform):
         typer.echo(step.as_text())
         if run:

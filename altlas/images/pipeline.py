@@ -189,6 +189,19 @@ def bake_file(build: Build, platform: PlatformSettings) -> dict[str, Any]:
     return {"group": {"default": {"targets": list(targets)}}, "target": targets}
 
 
+def warnings(build: Build, platform: PlatformSettings) -> Iterator[str]:
+    """Reasons why another build of the same source may hold something else.
+
+    Raises:
+        ImageRefusedError: As for `bake_file`.
+    """
+    for service in RUNTIME_OF:
+        with refused():
+            warning = image_build(service, platform, build.source, build.root).warning
+        if warning:
+            yield warning
+
+
 def steps(build: Build, platform: PlatformSettings) -> Iterator[Step]:
     """Write the bake file and tell the commands, in their order.
 

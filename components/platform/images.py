@@ -39,8 +39,11 @@ def service_images(
         raise pulumi.RunError(str(error)) from None
     if not builds:
         return {}
+    for build in builds.values():
+        if build.warning:
+            pulumi.log.warn(build.warning)
     tags = {service: settings.image.reference for service, settings in platform.services.by_name().items()}
-    return PlatformImages("images", ImagesArgs(builds=builds, tags=tags)).references
+    return PlatformImages("images", ImagesArgs(builds=builds, platform=platform.builds.platform, tags=tags)).references
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +52,12 @@ class ImagesArgs:
 
     Attributes:
         builds: What each service's image is built of.
+        platform: Operating system and processor that the images are for, such as linux/amd64.
         tags: Repository and tag under which each service's image is pushed.
     """
 
     builds: Mapping[str, ImageBuild]
+    platform: str
     tags: Mapping[str, str]
 
 
@@ -71,12 +76,12 @@ class PlatformImages(pulumi.ComponentResource):
     def __init__(self, name: str, args: ImagesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("alt-las:platform:Images", name, None, opts)
         self.references = {
-            service: self._pushed(f"{name}-{service}", args.tags[service], build)
+            service: self._pushed(f"{name}-{service}", args.tags[service], build, args.platform)
             for service, build in args.builds.items()
         }
         self.register_outputs({"references": self.references})
 
-    def _pushed(self, name: str, reference: str, build: ImageBuild) -> pulumi.Output[str]:
+    def _pushed(self, name: str, reference: str, build: ImageBuild, platform: str) -> pulumi.Output[str]:
         import pulumi_docker as docker  # noqa: PLC0415  # takes a quarter of a second, and few stacks need it
 
         child = pulumi.ResourceOptions(parent=self)
@@ -91,6 +96,7 @@ class PlatformImages(pulumi.ComponentResource):
                 dockerfile=str(build.dockerfile),
                 additional_contexts=[f"{SHARED_CONTEXT}={build.shared}"],
                 build_args=dict(build.arguments),
+                platform=platform,
                 pull_parent=True,
             ),
             opts=child,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from components.settings.base import Settings, section, setting
 
@@ -87,6 +88,11 @@ class BuildsSettings(Settings):
     from_source: SourceBuildSettings | None = section(
         "Source from which each update builds and pushes the services' images with a Docker engine; null builds none.",
         None,
+    )
+    platform: Literal["linux/amd64", "linux/arm64"] = setting(
+        "feature",
+        "Operating system and processor of the nodes, for which `fromSource` builds on whatever machine.",
+        "linux/amd64",
     )
     ask_registry: bool = setting(
         "security", "Let each update ask the registry which digest a service's tag has, and deploy that.", False

@@ -16,6 +16,12 @@ RETIRED_IMAGES = {
 }
 """Images that the project has retired, each with the image that replaced it (beta image status report, section 3)."""
 
+NO_REGISTRY = "registry.invalid"
+"""Host of images that no registry has: their stack must name its own, or they are put onto the nodes.
+
+Nobody can register the top-level domain (RFC 2606), so nobody can serve another image under such a name.
+"""
+
 _REPOSITORY = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+(?=/))?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _DEFAULT_REGISTRIES = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
@@ -24,6 +30,11 @@ _DEFAULT_REGISTRIES = ("docker.io/", "index.docker.io/", "registry-1.docker.io/"
 def is_repository(text: str) -> bool:
     """Tell whether `text` is an image repository without tag or digest."""
     return _REPOSITORY.fullmatch(text) is not None
+
+
+def has_no_registry(reference: object) -> bool:
+    """Tell whether an image, or a repository, is one that no registry has. One that an update learns has one."""
+    return isinstance(reference, str) and reference.startswith(f"{NO_REGISTRY}/")
 
 
 def _without_default_registry(repository: str) -> str:

@@ -1,6 +1,6 @@
 """The whole of `alt-las:platform` in a stack file."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
 
@@ -13,7 +13,7 @@ from components.settings.base import Settings, blocks, section, setting
 from components.settings.builds import BuildsSettings
 from components.settings.egress import EgressSettings
 from components.settings.grafana import GrafanaSettings
-from components.settings.image import ImageSettings
+from components.settings.image import NO_REGISTRY, ImageSettings, has_no_registry
 from components.settings.ingress import IngressSettings, RouteSettings
 from components.settings.loki import STREAMS_OF_A_POD, LokiSettings
 from components.settings.mesh import MeshSettings
@@ -22,11 +22,9 @@ from components.settings.nats import NatsSettings
 from components.settings.postgres import RESERVED_CONNECTIONS, PostgresSettings, connections_needed, major_version
 from components.settings.prometheus import PrometheusSettings
 from components.settings.redis import RedisSettings
+from components.settings.rollout import ROLLOUT_SURGE, RolloutSettings
 from components.settings.services import ServicesSettings
 from components.settings.workload import AutoscalingSettings
-
-ROLLOUT_SURGE = 1
-"""Pods that a rollout of a service may add for a while."""
 
 _GATEWAY = "api-gateway"
 """The service that calls all others, so that a call back to it would go round in a circle."""
@@ -38,39 +36,6 @@ def _own_namespace(text: str) -> str:
     if text in _RESERVED_NAMESPACES:
         raise ValueError("belongs to the cluster; choose a namespace of the platform's own, such as alt-las")
     return text
-
-
-class RolloutSettings(Settings):
-    """Replacement of the running release by a new one."""
-
-    progress_deadline_seconds: int = setting(
-        "feature",
-        "Time without progress after which Kubernetes calls a rollout failed.",
-        300,
-        ge=5,
-        le=3600,
-        unit="seconds",
-    )
-    timeout_seconds: int = setting(
-        "feature", "Time after which an update stops waiting for a rollout.", 900, ge=6, le=7200, unit="seconds"
-    )
-    revision_history_limit: int = setting("feature", "Old ReplicaSets kept for a rollback.", 5, ge=1, le=50)
-    image_pull_policy: Literal["Always", "IfNotPresent"] = setting(
-        "security",
-        "When a node asks the registry for an image: at each start, which also checks that the pod may have it, or "
-        "only for an image that it does not have. The latter where images are put onto the nodes by hand.",
-        "Always",
-    )
-
-    @model_validator(mode="after")
-    def _deadline_comes_before_timeout(self) -> Self:
-        if self.progress_deadline_seconds >= self.timeout_seconds:
-            raise ValueError(
-                f"progressDeadlineSeconds ({self.progress_deadline_seconds}) is not below timeoutSeconds "
-                f"({self.timeout_seconds}), so an update would stop waiting before Kubernetes can say what is wrong; "
-                "raise the timeout"
-            )
-        return self
 
 
 class CallSettings(Settings):
@@ -169,6 +134,19 @@ class PlatformSettings(Settings):
             raise ValueError(
                 f"builds.{key} lets each update learn the digests, but these images name one already: "
                 f"{', '.join(f'services.{name}.image' for name in given)}; remove their digests, or builds.{key}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _learned_digests_have_a_registry(self) -> Self:
+        without = [
+            name for name, service in self.services.by_name().items() if has_no_registry(service.image.repository)
+        ]
+        if self.builds.give_digests and without:
+            key = "fromSource pushes" if self.builds.from_source else "askRegistry asks for"
+            raise ValueError(
+                f"builds.{key} images at their registry, but {NO_REGISTRY} stands for none: "
+                f"{', '.join(f'services.{name}.image' for name in without)}; write repositories of your own"
             )
         return self
 

@@ -42,6 +42,20 @@ class ImageBuild:
     shared: Path
     arguments: Mapping[str, str]
 
+    @property
+    def warning(self) -> str | None:
+        """Reason why another build of the same source may hold something else; None if there is none."""
+        requirements = self.context / "requirements.txt"
+        if not self.dockerfile.name.startswith("python") or not requirements.is_file():
+            return None
+        lines = [line.strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
+        if not any(line and not line.startswith("#") for line in lines) or any("--hash=" in line for line in lines):
+            return None
+        return (
+            f"{requirements} has no checksums, so nobody notices when an index serves other files; write them with "
+            "`pip-compile --generate-hashes` or `uv pip compile --generate-hashes`"
+        )
+
 
 def image_builds(platform: PlatformSettings, root: Path, engine_answers: Callable[[], bool]) -> dict[str, ImageBuild]:
     """The builds of all services; none where the settings name no source.

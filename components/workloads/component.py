@@ -8,7 +8,7 @@ import pulumi
 
 from components.kubernetes.object import KubernetesObject, Manifest
 from components.settings import PlatformSettings
-from components.settings.platform import RolloutSettings
+from components.settings.rollout import RolloutSettings
 from components.traffic.graph import ServiceGraph
 from components.traffic.network_policy import IngressController
 from components.workloads.stateful import stateful_options

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 
 from components.kubernetes.object import Manifest
-from components.settings.platform import ROLLOUT_SURGE, RolloutSettings
+from components.settings.rollout import ROLLOUT_SURGE, RolloutSettings
 from components.settings.workload import AutoscalingSettings, ReplicaRangeSettings, ScalingStepSettings
 from components.workloads.pod import token
 
@@ -61,9 +61,20 @@ class JobArgs:
     kept_seconds: int
 
 
-def service_account(metadata: Metadata) -> Manifest:
-    """Identity of pods, without a token: pods that call the API server ask for one."""
-    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, **token(used=False)}
+def service_account(metadata: Metadata, pull_secrets: Sequence[str] = ()) -> Manifest:
+    """Identity of pods, without a token: pods that call the API server ask for one.
+
+    Args:
+        metadata: Its metadata.
+        pull_secrets: Secrets with credentials of registries, which every pod of the identity gets.
+    """
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, **token(used=False)}
+    return account | pull_secret_field(pull_secrets)
+
+
+def pull_secret_field(names: Sequence[str]) -> dict[str, Any]:
+    """Field of a ServiceAccount, and of an operator's custom resource, for the credentials of registries."""
+    return {"imagePullSecrets": [{"name": name} for name in names]} if names else {}
 
 
 def role(metadata: Metadata, rules: Sequence[Mapping[str, Any]]) -> Manifest:

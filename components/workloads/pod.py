@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.kubernetes.quantities import mebibytes
+from components.settings.image import has_no_registry
 from components.workloads.container import EPHEMERAL_STORAGE
 
 ZONE = "topology.kubernetes.io/zone"
@@ -67,12 +68,18 @@ def pod_template(
         ],
         "affinity": _apart_from(selector, required=args.apart),
         "containers": [
-            {**each, "imagePullPolicy": image_pull_policy} for each in with_scratch(args.containers, args.volumes)
+            {**each, "imagePullPolicy": pull_policy(each["image"], image_pull_policy)}
+            for each in with_scratch(args.containers, args.volumes)
         ],
         "volumes": list(args.volumes),
         **({"restartPolicy": args.restart_policy} if args.restart_policy else {}),
     }
     return {"metadata": {"labels": dict(labels)}, "spec": spec}
+
+
+def pull_policy(image: object, wanted: str) -> str:
+    """When a node asks the registry for an image: never for one that none has and that was put onto the node."""
+    return "IfNotPresent" if has_no_registry(image) else wanted
 
 
 def token(*, used: bool) -> dict[str, bool]:

@@ -9,7 +9,7 @@ import pulumi
 from components.kubernetes import naming
 from components.kubernetes.object import Manifest
 from components.settings.egress import DnsSettings
-from components.settings.platform import RolloutSettings
+from components.settings.rollout import RolloutSettings
 from components.traffic.graph import ServiceGraph
 from components.traffic.network_policy import IngressController, peers_policy, service_policy
 from components.workloads import objects
@@ -84,7 +84,7 @@ class PodSet:
 
     def service_account(self) -> Manifest:
         """Identity of the pods, without a token."""
-        return objects.service_account(self.metadata())
+        return objects.service_account(self.metadata(), self.rollout.image_pull_secrets)
 
     def reader_role(self, rules: Sequence[Mapping[str, Any]]) -> list[Manifest]:
         """A Role in the namespace, and its binding to the identity of the pods."""

@@ -16,7 +16,7 @@ from tests.support.documents import BESIDE_SERVICES, platform_of
 pytestmark = pytest.mark.e2e
 
 DIGEST = f"sha256:{'0' * 64}"
-GATEWAY = "frozen68/api-gateway:1.0.0-alpha"
+GATEWAY = "registry.invalid/alt-las/api-gateway:1.0.0-alpha"
 NEEDED = ("Namespace", "ServiceAccount", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 KINDS = ("Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
 CONTAINER = "spec.containers[0]"

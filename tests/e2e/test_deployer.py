@@ -11,6 +11,7 @@ import yaml
 
 from cluster.certificates import CertificateAuthority, CertificateRequest
 from cluster.kubeconfig import render_kubeconfig
+from components.stack.image_build import RUNTIME_OF
 from tests.e2e.conftest import Done, Project
 from tests.support.figures import Figures
 from tests.support.stack_files import change
@@ -141,7 +142,7 @@ def test_the_deployer_brings_the_stack_up_with_its_stores_and_its_way_in(deploye
     deployer.receive(deployer.roles())
     done = deployer.altlas("up", "--yes", "--no-addons")
     assert_nothing_was_refused(done)
-    assert len([line for line in done.out.splitlines() if "frozen68/" in line]) == 5
+    assert {name for name in RUNTIME_OF if f"\n{name} " in done.out} == {*RUNTIME_OF}
     namespace = NAMESPACES[deployer.stack]
     stores = deployer.project.objects("statefulsets,clusters.postgresql.cnpg.io", namespace)
     assert {each["metadata"]["name"] for each in stores} >= {"nats", "redis", "postgres-db"}

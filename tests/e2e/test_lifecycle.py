@@ -82,7 +82,7 @@ def test_up_ends_with_a_table_of_five_ready_services(tmp_path_factory: pytest.Te
     """One command from nothing to the whole alpha platform."""
     done = template("alpha", tmp_path_factory).up
     assert done.code == 0, done.text
-    rows = [line.split()[:3] for line in done.out.splitlines() if "frozen68/" in line]
+    rows = [line.split()[:3] for line in done.out.splitlines() if ":1.0.0-alpha" in line]
     assert rows == [[name, "Deployment", "2/2"] for name in SERVICES]
     assert "warning" not in (done.out + done.error).lower(), done.text
     assert "kubectl --kubeconfig" in done.out
@@ -190,9 +190,7 @@ def test_a_bad_release_fails_with_pod_reason_and_event_while_the_old_pods_serve(
     stack_file = project.stack_file("alpha")
     original = stack_file.read_text()
     old = {pod["metadata"]["name"] for pod in project.objects("pods", "alt-las") if "runner" in pod["metadata"]["name"]}
-    bad = original.replace(
-        "frozen68/runner-service, tag: 1.0.0-alpha", "frozen68/runner-service, tag: 1.0.1-unpullable"
-    )
+    bad = original.replace("runner-service, tag: 1.0.0-alpha", "runner-service, tag: 1.0.1-unpullable")
     stack_file.write_text(
         bad.replace(
             "    autoscaling:\n",

@@ -27,6 +27,8 @@ def test_without_an_engine_no_cluster_is_started(
     file = checkout / "Pulumi.alpha.yaml"
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     document["config"][PLATFORM_KEY]["builds"] = {"fromSource": source}
+    for service, settings in document["config"][PLATFORM_KEY]["services"].items():
+        settings["image"]["repository"] = f"team/{service}"
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
     done = altlas("up", "--stack", "alpha")
     assert done.code == 2

@@ -238,7 +238,7 @@ def image_changes(deployment: Manifest) -> Iterator[Change]:
     yield path, f"{repository}:latest"
     yield path, f"{repository}:latest@{_DIGEST}"
     yield path, name
-    yield path, image.replace("frozen68/", "frozen86/")
+    yield path, f"other-{image}"
     yield path, f"registry.example/{image}"
 
 

@@ -221,4 +221,4 @@ def test_the_stack_file_decides_what_is_allowed() -> None:
     assert stack_of("urn") is None
     chosen = parameters_from({}, stack)
     assert chosen.stack == "alpha"
-    assert "frozen68/api-gateway" in chosen.allowed_repositories
+    assert "registry.invalid/alt-las/api-gateway" in chosen.allowed_repositories

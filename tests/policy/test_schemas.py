@@ -36,6 +36,7 @@ _BOTH: dict[str, Any] = {
     "egress.privateRanges": ["10.0.0.0/8"],
     "egress.apiServerAddresses": ["10.0.0.1"],
     "rollout.imagePullPolicy": "IfNotPresent",
+    "rollout.imagePullSecrets": ["registry"],
     "autoscaling.scaleDown.pods": 2,
     "additionalCalls": [{"caller": "ai-orchestrator", "callee": "segmentation-service"}],
     "services.api-gateway.image": {"repository": "example.org/gateway", "tag": "1", "digest": _DIGEST},

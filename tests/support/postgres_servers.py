@@ -24,8 +24,8 @@ from backup.postgres_server import PostgresServer
 from backup.repository import Backup, Repository
 from backup.store import Restored
 from cluster.processes import start_time
-from components.settings.platform import ROLLOUT_SURGE
 from components.settings.postgres import connections_needed
+from components.settings.rollout import ROLLOUT_SURGE
 from components.stores.postgres.objects import HOME_DATABASE, host_based_authentication, roles
 from tests.support.data_documents import postgres_platform
 from tests.support.loopback import addresses, wait_until

@@ -99,8 +99,9 @@ def _build_all_twice(folder: Path) -> None:
     # Those of the services are built again with their services.
     made = [*(each for each in made if each[0] is not workload), (workload, "workload", args)]
     source = ImageBuild(context=folder, dockerfile=folder, shared=folder, arguments={})
-    PlatformImages("images", ImagesArgs(builds={"a": source}, tags={"a": "team/a:1"}))
-    made.append((PlatformImages, "images", ImagesArgs(builds={"a": source}, tags={"a": "team/a:1"})))
+    images = ImagesArgs(builds={"a": source}, platform="linux/amd64", tags={"a": "team/a:1"})
+    PlatformImages("images", images)
+    made.append((PlatformImages, "images", images))
     provider = KubernetesProvider("other")
     for component, name, args in made:
         rebuild: Any = component

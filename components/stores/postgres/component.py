@@ -6,8 +6,8 @@ from typing import Self
 
 import pulumi
 
-from components.settings.platform import ROLLOUT_SURGE
 from components.settings.postgres import PostgresSettings, connections_needed
+from components.settings.rollout import ROLLOUT_SURGE
 from components.settings.secrets import password_key
 from components.settings.services import ServicesSettings
 from components.stack.configuration import Passwords, StackConfiguration

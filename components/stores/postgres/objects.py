@@ -22,7 +22,7 @@ from components.traffic.network_policy import (
 from components.traffic.stores import POSTGRES, POSTGRES_HOST, POSTGRES_PORT, postgres_pod_labels
 from components.workloads.component import Surroundings
 from components.workloads.objects import network_policy as policy_object
-from components.workloads.objects import secret
+from components.workloads.objects import pull_secret_field, secret
 from components.workloads.operated import cluster_pods
 from components.workloads.pod_set import PodSet
 
@@ -148,6 +148,8 @@ def cluster(
         "instances": postgres.instances,
         "imageName": postgres.image.reference,
         "imagePullPolicy": surroundings.rollout.image_pull_policy,
+        # For the ServiceAccount, which is the operator's.
+        **pull_secret_field(surroundings.rollout.image_pull_secrets),
         "enableSuperuserAccess": False,
         # The budget of a single server would block every drain of its node.
         "enablePDB": postgres.instances > 1,

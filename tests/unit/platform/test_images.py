@@ -15,12 +15,14 @@ import pulumi
 import pytest
 
 from components.platform.images import content_digest, service_images
-from components.stack.image_build import RUNTIME_OF, image_build
+from components.stack.image_build import RUNTIME_OF, image_build, image_builds
 from rendering.recorder import Recorder, record
 from tests.support.documents import ROOT, alpha_settings, alpha_with, only_problem
 from tests.support.program import Program, build, find
 
 DIGEST = "sha256:" + "0" * 64
+PUBLISHED = {f"services.{service}.image.repository": f"team/{service}" for service in RUNTIME_OF}
+"""Repositories that a registry has, which those of alpha stand for."""
 BASES = {name: {stage: f"base/{name}-{stage}@{DIGEST}" for stage in ("build", "run")} for name in RUNTIME_OF.values()}
 
 
@@ -79,7 +81,7 @@ def refusal(platform: dict[str, Any]) -> str:
 
     def run() -> None:
         try:
-            service_images(alpha_settings(platform), ROOT)
+            service_images(alpha_settings(PUBLISHED | platform), ROOT)
         except pulumi.RunError as error:
             refusals.append(str(error))
 
@@ -92,15 +94,16 @@ def refusal(platform: dict[str, Any]) -> str:
 @pytest.mark.usefixtures("engine")
 def test_every_service_is_built_from_its_own_source_and_runs_what_was_pushed(source: dict[str, Any]) -> None:
     """Context, Dockerfile, shared files and arguments of each; the pods name the digest that the push gave."""
-    recorder = record("alpha", alpha_with({"builds": {"fromSource": source}}))
+    recorder = record("alpha", alpha_with(PUBLISHED | {"builds": {"fromSource": source}}))
     built = of_type(recorder, "docker:index/remoteImage:RemoteImage")
     assert built.keys() == {f"images-{service}" for service in RUNTIME_OF}
     for service, runtime in RUNTIME_OF.items():
         inputs = built[f"images-{service}"]
-        assert inputs["name"] == f"frozen68/{service}:1.0.0-alpha"
+        assert inputs["name"] == f"team/{service}:1.0.0-alpha"
         assert inputs["build"]["context"] == f"{source['checkout']}/{service}"
         assert inputs["build"]["dockerfile"] == str(ROOT / f"images/{runtime}.Dockerfile")
         assert inputs["build"]["additionalContexts"] == [f"platform={ROOT / 'images'}"]
+        assert inputs["build"]["platform"] == "linux/amd64"
         arguments = inputs["build"]["buildArgs"]
         assert (arguments["TITLE"], arguments["REVISION"]) == (service, "a" * 40)
         assert (arguments["BUILD_IMAGE"], arguments["RUN_IMAGE"]) == tuple(BASES[runtime].values())
@@ -110,27 +113,27 @@ def test_every_service_is_built_from_its_own_source_and_runs_what_was_pushed(sou
 @pytest.mark.usefixtures("engine")
 def test_what_was_pushed_stays_in_the_registry(source: dict[str, Any]) -> None:
     """A rollback needs the image of the release before; a new build is pushed again."""
-    recorder = record("alpha", alpha_with({"builds": {"fromSource": source}}))
+    recorder = record("alpha", alpha_with(PUBLISHED | {"builds": {"fromSource": source}}))
     pushed = of_type(recorder, "docker:index/registryImage:RegistryImage")
     for service in RUNTIME_OF:
-        name = f"frozen68/{service}:1.0.0-alpha"
+        name = f"team/{service}:1.0.0-alpha"
         inputs = pushed[f"images-{service}"]
         assert inputs == {"name": name, "keepRemotely": True, "triggers": {"image": f"<image {name}>"}}
 
 
 def test_the_registry_is_asked_for_the_digest_of_each_tag() -> None:
     """Nothing is built; the pods name what the registry says."""
-    recorder = record("alpha", alpha_with({"builds": {"askRegistry": True}}))
+    recorder = record("alpha", alpha_with(PUBLISHED | {"builds": {"askRegistry": True}}))
     assert [each.type for each in recorder.registrations if each.type.startswith("docker:")] == []
     for service in RUNTIME_OF:
-        name = f"frozen68/{service}:1.0.0-alpha"
+        name = f"team/{service}:1.0.0-alpha"
         assert image_of(recorder, service) == f"{name}@<digest of {name}>"
 
 
 def test_a_stack_that_requires_digests_may_learn_those_of_its_services() -> None:
     """Those of the stores still have to be named: no update builds or looks them up."""
     changes = {"builds": {"askRegistry": True}, "admission": {"requireDigests": True}}
-    path, message = only_problem(alpha_with(changes))
+    path, message = only_problem(alpha_with(PUBLISHED | changes))
     assert path == ""
     assert "services." not in message
     assert "nats.image, redis.image" in message or "redis.image" in message
@@ -178,8 +181,51 @@ def test_an_engine_is_not_asked_where_nothing_is_built() -> None:
 )
 def test_two_words_on_one_digest_are_refused(source: dict[str, Any], changes: dict[str, Any], said: str) -> None:
     """Nobody could say which of the two runs."""
-    _, message = only_problem(alpha_with({"builds.fromSource": source} | changes))
+    _, message = only_problem(alpha_with(PUBLISHED | {"builds.fromSource": source} | changes))
     assert said in message
+
+
+@pytest.mark.usefixtures("engine")
+def test_images_are_built_for_the_nodes_and_not_for_the_machine_that_builds(source: dict[str, Any]) -> None:
+    """On a laptop with another processor, pods would end with `exec format error`."""
+    document = alpha_with(PUBLISHED | {"builds": {"fromSource": source, "platform": "linux/arm64"}})
+    built = of_type(record("alpha", document), "docker:index/remoteImage:RemoteImage")
+    assert {each["build"]["platform"] for each in built.values()} == {"linux/arm64"}
+
+
+@pytest.mark.parametrize("key", ["fromSource", "askRegistry"])
+def test_what_no_registry_has_is_neither_pushed_nor_asked_for(source: dict[str, Any], key: str) -> None:
+    """Alpha's own repositories stand for none."""
+    changes = {"services.api-gateway.image.repository": "registry.invalid/alt-las/api-gateway"}
+    builds = {"builds": {key: source if key == "fromSource" else True}}
+    _, message = only_problem(alpha_with(PUBLISHED | changes | builds))
+    assert message.startswith(f"builds.{key} ")
+    assert message.endswith("stands for none: services.api-gateway.image; write repositories of your own")
+
+
+@pytest.mark.parametrize(
+    ("requirements", "warned"),
+    [
+        ("fastapi==0.115.0\n", True),
+        ("# pinned\nfastapi\n", True),
+        ("# The standard library only.\n", False),
+        ("fastapi==0.115.0 --hash=sha256:00\n", False),
+        (None, False),
+    ],
+)
+@pytest.mark.usefixtures("engine")
+def test_a_source_without_checksums_is_built_with_a_warning(
+    source: dict[str, Any], tmp_path: Path, requirements: str | None, *, warned: bool
+) -> None:
+    """Two of the platform's services are like that; nothing else may be said of one that is not."""
+    if requirements is not None:
+        (tmp_path / "segmentation-service" / "requirements.txt").write_text(requirements, encoding="utf-8")
+        (tmp_path / "archive-service" / "requirements.txt").write_text(requirements, encoding="utf-8")
+    settings = alpha_settings(PUBLISHED | {"builds.fromSource": source})
+    builds = image_builds(settings, ROOT, lambda: True)
+    found = {service: build.warning for service, build in builds.items() if build.warning}
+    assert list(found) == (["segmentation-service"] if warned else [])
+    assert all("requirements.txt has no checksums" in warning for warning in found.values())
 
 
 def test_a_base_without_digest_is_refused_by_its_key(source: dict[str, Any]) -> None:
@@ -192,7 +238,7 @@ def test_a_base_without_digest_is_refused_by_its_key(source: dict[str, Any]) -> 
 
 def test_a_changed_source_is_built_again(source: dict[str, Any], tmp_path: Path) -> None:
     """Content, name and arguments count; the time of a file does not."""
-    settings = alpha_settings({"builds.fromSource": source})
+    settings = alpha_settings(PUBLISHED | {"builds.fromSource": source})
     assert settings.builds.from_source is not None
     found = []
     for name, text in (("main", "archive-service"), ("main", "other"), ("other", "other")):

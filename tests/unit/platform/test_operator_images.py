@@ -65,8 +65,8 @@ def test_what_operators_inject_is_admitted_in_every_combination(bucket: bool, di
 def test_the_exemption_is_of_operators_images_only(digests: bool, rules: list[str]) -> None:
     """The stack's own images need digests where they are required, and strangers stay out."""
     made = changes(bucket=True, digests=digests, additional=REMOVED)
-    assert broken("frozen68/api-gateway:1.0.0-alpha", made) == rules
-    assert broken(f"frozen68/api-gateway:1.0.0-alpha@{DIGEST}", made) == []
+    assert broken("registry.invalid/alt-las/api-gateway:1.0.0-alpha", made) == rules
+    assert broken(f"registry.invalid/alt-las/api-gateway:1.0.0-alpha@{DIGEST}", made) == []
     assert broken(f"ghcr.io/cloudnative-pg/other:1@{DIGEST}", made) == ["known-repository"]
     assert broken("ghcr.io/cloudnative-pg/cloudnative-pg", made) == ["fixed-tag"]
 

@@ -134,6 +134,8 @@ BEHAVIOR: dict[str, dict[str, Any]] = {
 }
 
 # Section 7: images. Alpha's mutable tag is replaced by the version that alpha was released as (section 4).
+# Alpha has no published image, so its repositories stand for the ones that its operator chooses.
+REPOSITORY = {"alpha": "registry.invalid/alt-las", "beta": "frozen68"}
 TAGS = {
     "alpha": dict.fromkeys(PORTS, "1.0.0-alpha"),
     "beta": {

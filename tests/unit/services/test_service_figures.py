@@ -75,7 +75,7 @@ def test_autoscalers_have_the_phase_s_range_targets_and_speed(programs: Programs
 def test_images_are_the_phase_s_release(programs: Programs, stack: str, service: str) -> None:
     """A fixed tag, which is also the version label of the pods."""
     tag = figures.TAGS[stack][service]
-    assert container(programs, stack, service)["image"] == f"frozen68/{service}:{tag}"
+    assert container(programs, stack, service)["image"] == f"{figures.REPOSITORY[stack]}/{service}:{tag}"
     template = find(programs[stack].objects, "Deployment", service)["spec"]["template"]
     assert template["metadata"]["labels"]["app.kubernetes.io/version"] == tag
 

@@ -34,7 +34,7 @@ def test_a_retired_image_is_refused_by_every_name_it_has(repository: str, regist
 @pytest.mark.parametrize("digest", [None, DIGEST])
 def test_a_retired_image_stays_retired_with_a_digest(digest: str | None) -> None:
     """A digest does not make it another image."""
-    changes = {f"{IMAGE}.tag": "latest", f"{IMAGE}.digest": digest}
+    changes = {f"{IMAGE}.repository": "frozen68/runner-service", f"{IMAGE}.tag": "latest", f"{IMAGE}.digest": digest}
     assert "is retired" in only_problem(alpha_with(changes))[1]
 
 
@@ -110,4 +110,4 @@ def test_a_bad_digest_is_refused_with_its_form(digest: str) -> None:
 def test_a_digest_is_part_of_the_reference() -> None:
     """The tag stays readable, the digest decides."""
     image = alpha_settings({f"{IMAGE}.digest": DIGEST}).services.runner_service.image
-    assert image.reference == f"frozen68/runner-service:1.0.0-alpha@{DIGEST}"
+    assert image.reference == f"registry.invalid/alt-las/runner-service:1.0.0-alpha@{DIGEST}"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.kubernetes.naming import content_name
-from components.settings.platform import RolloutSettings
+from components.settings.rollout import RolloutSettings
 from components.workloads.pod import with_scratch
 from components.workloads.pod_set import PodSet
 from components.workloads.workload import WorkloadArgs, service_pod
@@ -120,8 +120,8 @@ def test_image_port_and_resources_are_the_settings() -> None:
     """An image with a digest is held to it."""
     digest = "sha256:" + "0" * 64
     made = container({"image.digest": digest, "port": 8090})
-    assert made["image"] == f"frozen68/runner-service:1.0.0-alpha@{digest}"
-    assert made["imagePullPolicy"] == "Always"
+    assert made["image"] == f"registry.invalid/alt-las/runner-service:1.0.0-alpha@{digest}"
+    assert made["imagePullPolicy"] == "IfNotPresent"
     assert made["ports"] == [{"name": "http", "containerPort": 8090, "protocol": "TCP"}]
     assert made["resources"] == {
         "requests": {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
@@ -186,6 +186,12 @@ def test_images_that_nodes_already_have_can_be_used_without_a_registry() -> None
     """The stack decides for all its pods."""
     settings = alpha_settings({"rollout.imagePullPolicy": "IfNotPresent"})
     assert container(pull=settings.rollout)["imagePullPolicy"] == "IfNotPresent"
+
+
+def test_a_registry_is_asked_at_each_start_unless_there_is_none() -> None:
+    """The name of alpha's images belongs to nobody, so a node that asked for one would never start the pod."""
+    assert container({"image.repository": "team/runner"})["imagePullPolicy"] == "Always"
+    assert container()["imagePullPolicy"] == "IfNotPresent"
 
 
 def test_scratch_directories_count_once_and_only_on_the_disk() -> None:
