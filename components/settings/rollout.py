@@ -1,4 +1,4 @@
-"""How a new release replaces the running one, and how nodes get images. Does not own which image runs."""
+"""Replacement of a release, and how nodes get its images. Does not own which image runs."""
 
 from typing import Literal, Self
 

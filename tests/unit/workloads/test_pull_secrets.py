@@ -28,7 +28,7 @@ def test_every_identity_of_pods_has_the_credentials_that_the_stack_names() -> No
 
 
 def test_no_pod_runs_with_another_identity() -> None:
-    """What has no ServiceAccount of ours would be left out without a word."""
+    """A pod without a ServiceAccount of ours would be left out without a word."""
     objects = record("alpha", alpha_with({"rollout.imagePullSecrets": NAMES})).objects
     accounts = {each["metadata"]["name"] for each in objects if each["kind"] == "ServiceAccount"}
     named = {account for each in objects for account in _accounts(each)}
