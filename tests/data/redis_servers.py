@@ -165,22 +165,32 @@ def write_files(folder: Path, settings: RedisSettings, host: str) -> configurati
     return place
 
 
+def pod(folder: Path, settings: RedisSettings, hosts: tuple[str, ...], index: int) -> tuple[Process, Process | None]:
+    """A server and the sentinel beside it, not started; its folder is the volume and keeps what is there."""
+    own = folder / f"redis-{index}"
+    write_files(own, settings, hosts[index])
+    environment = scripts_environment(settings, own, hosts, index)
+    server = Process(["sh", str(own / "etc/start-server.sh")], own, "server", environment)
+    if not settings.is_replicated:
+        return server, None
+    return server, Process(["sh", str(own / "etc/start-sentinel.sh")], own, "sentinel", environment)
+
+
+def free_addresses(count: int) -> tuple[str, ...]:
+    """Addresses on which servers, sentinels and proxies can listen."""
+    return addresses(count, (configuration.PORT, configuration.SENTINEL_PORT, configuration.PROXY_HEALTH_PORT))
+
+
 @contextmanager
 def running(folder: Path, settings: RedisSettings) -> Iterator[RedisServers]:
     """Redis of a stack, each server with a folder that outlives it, which is its volume."""
-    ports = (configuration.PORT, configuration.SENTINEL_PORT, configuration.PROXY_HEALTH_PORT)
-    *found, entry = addresses(settings.replicas + 1, ports)
+    *found, entry = free_addresses(settings.replicas + 1)
     hosts = tuple(found)
-    servers, sentinels = [], []
-    for index, host in enumerate(hosts):
-        own = folder / f"redis-{index}"
-        write_files(own, settings, host)
-        environment = scripts_environment(settings, own, hosts, index)
-        servers.append(Process(["sh", str(own / "etc/start-server.sh")], own, "server", environment))
-        if settings.is_replicated:
-            sentinels.append(Process(["sh", str(own / "etc/start-sentinel.sh")], own, "sentinel", environment))
-    proxy = _proxy(folder, hosts, entry) if settings.is_replicated else None
-    made = RedisServers(hosts, tuple(servers), tuple(sentinels), proxy, entry if proxy else hosts[0])
+    pods = [pod(folder, settings, hosts, index) for index in range(len(hosts))]
+    servers = tuple(server for server, _ in pods)
+    sentinels = tuple(beside for _, beside in pods if beside)
+    proxy = proxy_of(folder, hosts, entry) if settings.is_replicated else None
+    made = RedisServers(hosts, servers, sentinels, proxy, entry if proxy else hosts[0])
     try:
         made.start()
         yield made
@@ -188,7 +198,8 @@ def running(folder: Path, settings: RedisSettings) -> Iterator[RedisServers]:
         made.stop()
 
 
-def _proxy(folder: Path, hosts: tuple[str, ...], entry: str) -> Process:
+def proxy_of(folder: Path, hosts: tuple[str, ...], entry: str) -> Process:
+    """The proxy in front of several servers, not started."""
     found, variables = haproxy()
     file = folder / "haproxy.cfg"
     file.write_text(configuration.proxy_configuration(hosts, 1000, bind=entry, resolve=False))
@@ -204,7 +215,7 @@ def complete(servers: RedisServers) -> None:
         try:
             primary = servers.hosts[servers.primary()]
             info = client(primary, "health").info("replication")
-            known = [sentinel(host).execute_command("SENTINEL", "MASTER", "platform") for host in servers.hosts]
+            known = [sentinel(host).execute_command("SENTINEL", "MASTERS")[0] for host in servers.hosts]
         except redis.RedisError:
             return False
         views = [dict(zip(each[::2], each[1::2], strict=True)) for each in known]

@@ -16,7 +16,7 @@ PORT = REDIS_PORT
 SENTINEL_PORT = 26379
 PROXY_HEALTH_PORT = 8404
 PRIMARY = "platform"
-"""Name under which the sentinels watch the primary."""
+"""Name under which the sentinels watch the primary; the start script adds the generation of the data."""
 
 _BYTES_PER_MEBIBYTE = 1024 * 1024
 

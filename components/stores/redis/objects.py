@@ -259,7 +259,8 @@ def _sentinel(redis: RedisSettings, surroundings: Surroundings) -> dict[str, Any
             environment=_environment(redis, surroundings),
             mounts={_PLACE.data: DATA_VOLUME, _PLACE.configuration: "configuration:ro", **PASSWORD_MOUNT},
             further={
-                "startupProbe": {**is_open, "failureThreshold": 24},
+                # It waits until the server in its pod has copied what it must, ten minutes as that one.
+                "startupProbe": {**is_open, "failureThreshold": 120},
                 "readinessProbe": {
                     "exec": {"command": _script("is-sentinel-ready.sh")},
                     **often,
