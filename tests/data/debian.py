@@ -1,22 +1,35 @@
-"""HAProxy from Debian's packages, unpacked without root. Used by tests only, where PATH has none."""
+"""Programs from Debian's packages, unpacked without root. Used by tests only."""
 
 import functools
 import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tools.cache import default_root
 
-PACKAGES = {
+_HAPROXY = {
     "haproxy=2.6.12-1+deb12u3": "c8fa07420a78bfc47544b2a46e97151a8a12c3b4db62de610b2e37e78506f465",
     "liblua5.3-0=5.3.6-2": "576ad8ef2e9f6ad21f29f0c90dac17448deefee8f3912877c2a0911b77e5d3ca",
     "libopentracing-c-wrapper0=1.1.3-3+b1": "68013bf6296a776923622c871bed26bc7b6bfe5f84b0fa2707a06382d1db2692",
     "libopentracing1=1.6.0-4": "af62b62a99979253a79e3443f7dabe13f1f33bc2fc024f99039e3868a67f26f4",
 }
+_REDIS = {
+    "redis-server=5:7.0.15-1~deb12u10": "784e17b51024ff878fd7d709a68346658fa9b21f6de740cb75e474f28790971c",
+    "redis-tools=5:7.0.15-1~deb12u10": "f791cfcbf3054832bd6e786546acb0d4e046888f8e63bcf567c1c65fbfaf69e2",
+    "libatomic1=12.2.0-14+deb12u1": "fbd4e154a6b444229ea002cc209df099209c0adc09102e5fd21239a3d2b55e2d",
+    "libjemalloc2=5.3.0-1": "a4117c23c5c8acf6c9678a6cb086f000b79476369da7efe8a78a70826956ad3d",
+    "liblua5.1-0=5.1.5-9": "5400fac99da7aba50ce4703bdee23c29fdf1acc619cd6c2c312589a4a7e69c71",
+    "liblzf1=3.6-3": "9854b0866201b63e04f1e446f45f01ef4a6f72c61f2250b75f944f6046cc7e8c",
+    "lua-bitop=1.0.2-7": "adea9e219e7ddd3c61507c287c3467159a3a721ce33e56cae7bf2db9565f4634",
+    "lua-cjson=2.1.0+dfsg-2.2": "ccb427f4941cd3871fc77237d81b93cef326a49cb80ecb8d5f33ad69a8b274d4",
+}
+_BUSYBOX = {"busybox=1:1.35.0-4+deb12u1+b1": "4b355fad07d4fe1f5aa282e949281f8dcb7bcdebb023d7e40f4f8fe475e21e29"}
 """Package and version, and the SHA-256 of its file for amd64, from Debian 12's signed index."""
 
 
@@ -28,30 +41,80 @@ def haproxy() -> tuple[str, dict[str, str]]:
     """
     if found := shutil.which("haproxy"):
         return found, {}
-    folder = default_root().parent / "test-programs" / "haproxy-2.6.12"
+    folder = _unpacked("haproxy-2.6.12", _HAPROXY)
+    return str(folder / "usr/sbin/haproxy"), _libraries(folder)
+
+
+@functools.cache
+def redis() -> Path:
+    """Folder with redis-server and redis-cli 7.0, which find their libraries by themselves.
+
+    Where apt-get does not have them, the test is skipped and says so.
+    """
+    folder = _unpacked("redis-7.0.15", _REDIS)
+    variables = " ".join(f"{name}={value}" for name, value in _libraries(folder).items())
+
+    def make(programs: Path) -> None:
+        for name in ("redis-server", "redis-cli"):
+            (programs / name).write_text(f'#!/bin/sh\n{variables} exec {folder}/usr/bin/{name} "$@"\n')
+            (programs / name).chmod(0o755)
+
+    return _made(folder / "programs", make)
+
+
+@functools.cache
+def redis_image() -> str:
+    """PATH on which the scripts of a Redis pod find what an image of Alpine has: Redis, and the tools of busybox."""
+    folder = _unpacked("busybox-1.35.0", _BUSYBOX)
+
+    def make(applets: Path) -> None:
+        subprocess.run([folder / "bin/busybox", "--install", "-s", applets], check=True)
+
+    return os.pathsep.join(map(str, (redis(), _made(folder / "applets", make))))
+
+
+def _made(folder: Path, make: Callable[[Path], None]) -> Path:
     if not folder.exists():
-        _unpack(folder)
-    return str(folder / "usr/sbin/haproxy"), {"LD_LIBRARY_PATH": str(folder / "usr/lib/x86_64-linux-gnu")}
+        work = folder.with_name(f"{folder.name}.{os.getpid()}")
+        work.mkdir()
+        make(work)
+        # Another test run may have been faster.
+        with suppress(OSError):
+            work.rename(folder)
+        shutil.rmtree(work, ignore_errors=True)
+    return folder
 
 
-def _unpack(folder: Path) -> None:
-    for program in ("apt-get", "dpkg-deb"):
-        if not shutil.which(program):
-            pytest.skip(f"not proven here: HAProxy is not on PATH, and there is no {program} to fetch it")
+def _libraries(folder: Path) -> dict[str, str]:
+    return {"LD_LIBRARY_PATH": str(folder / "usr/lib/x86_64-linux-gnu")}
+
+
+def _unpacked(name: str, packages: Mapping[str, str]) -> Path:
+    folder = default_root().parent / "test-programs" / name
+    if not folder.exists():
+        _unpack(folder, packages)
+    return folder
+
+
+def _unpack(folder: Path, packages: Mapping[str, str]) -> None:
+    program = folder.name.partition("-")[0]
+    for needed in ("apt-get", "dpkg-deb"):
+        if not shutil.which(needed):
+            pytest.skip(f"not proven here: {program} is needed, and there is no {needed} to fetch it")
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     # A run that was ended may have had the same number.
     shutil.rmtree(work, ignore_errors=True)
     downloads = work / "downloads"
     downloads.mkdir(parents=True)
     done = subprocess.run(
-        ["apt-get", "download", *PACKAGES], cwd=downloads, capture_output=True, text=True, check=False
+        ["apt-get", "download", *packages], cwd=downloads, capture_output=True, text=True, check=False
     )
     if done.returncode:
         shutil.rmtree(work)
-        pytest.skip(f"not proven here: apt-get does not serve HAProxy: {done.stderr.strip()[-200:]}")
+        pytest.skip(f"not proven here: apt-get does not serve {program}: {done.stderr.strip()[-200:]}")
     for file in sorted(downloads.iterdir()):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        assert digest in PACKAGES.values(), f"{file.name} is not the pinned file, its SHA-256 is {digest}"
+        assert digest in packages.values(), f"{file.name} is not the pinned file, its SHA-256 is {digest}"
         subprocess.run(["dpkg-deb", "--extract", str(file), str(work / "content")], check=True)
     try:
         (work / "content").rename(folder)

@@ -13,8 +13,8 @@ from redis.retry import Retry
 from components.settings.redis import RedisSettings
 from components.stores.redis import configuration, objects
 from components.stores.redis.scripts import SCRIPTS
-from tests.data.debian import haproxy
-from tests.support.loopback import Process, addresses, fresh, platform_settings, program, wait_until
+from tests.data.debian import haproxy, redis_image
+from tests.support.loopback import Process, addresses, fresh, platform_settings, wait_until
 
 INTERNAL = "internal-secret-of-43-characters___________"
 CALLER_PASSWORDS = ("api-gateway-password-of-43-characters______", "second-password-of-43-characters___________")
@@ -131,7 +131,7 @@ class RedisServers:
 def scripts_environment(settings: RedisSettings, folder: Path, hosts: tuple[str, ...], index: int) -> dict[str, str]:
     """Environment that the pod of a server would have."""
     return {
-        "PATH": f"{Path(program('redis-server')).parent}:/usr/bin:/bin",
+        "PATH": redis_image(),
         "SELF": hosts[index],
         "LOCAL": hosts[index],
         "FIRST": hosts[0],
@@ -142,6 +142,7 @@ def scripts_environment(settings: RedisSettings, folder: Path, hosts: tuple[str,
         "PASSWORDS_DIR": str(folder / "passwords"),
         "USERS": str(folder / "etc/users.acl"),
         "FOLLOW_SECONDS": "0.2",
+        "FIRST_SECONDS": "5",
     }
 
 

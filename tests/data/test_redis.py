@@ -100,7 +100,6 @@ def test_a_user_may_do_its_work(single: RedisServers, user: str, command: str) -
                 "CONFIG GET *",
                 "FLUSHALL",
                 "FLUSHDB",
-                "DEBUG SLEEP 0",
                 "KEYS *",
                 "SHUTDOWN NOSAVE",
                 "ACL LIST",

@@ -9,6 +9,7 @@ import pytest
 from backup import metrics
 from backup.repository import Repository
 from components.stores.redis import configuration
+from tests.data import debian
 from tests.data.backup_command import BackupCommand, path_with
 from tests.data.redis_servers import (
     PASSWORDS,
@@ -31,7 +32,7 @@ LASTING = 5000
 def command(servers: RedisServers, root: Path, **changes: str) -> BackupCommand:
     """The command as the CronJob of a stack runs it."""
     environment = {
-        "PATH": path_with(),
+        "PATH": path_with(debian.redis()),
         "REDIS_HOSTS": " ".join(servers.hosts),
         "REDIS_HOST": servers.entry,
         "REDIS_PORT": str(configuration.PORT),
@@ -194,7 +195,7 @@ def test_a_dump_that_does_not_load_is_no_backup(single: RedisServers, tmp_path: 
     fake.parent.mkdir()
     fake.write_text('#!/bin/sh\nfor file; do :; done\nprintf "REDIS0009\\372\\011redis-ver" > "$file"\n')
     fake.chmod(0o755)
-    backups = command(single, tmp_path / "backups", PATH=path_with(fake.parent))
+    backups = command(single, tmp_path / "backups", PATH=path_with(fake.parent, debian.redis()))
     assert "the server for the drill does not load the dump; it said:" in backups.refusal("dump")
     assert backups.repository.backups() == ()
 

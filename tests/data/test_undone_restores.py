@@ -16,7 +16,7 @@ from backup.redis_store import RedisStore
 from backup.repository import Repository
 from backup.store import RestoreOptions
 from components.stores.redis import configuration as redis_configuration
-from tests.data import nats_servers, redis_servers
+from tests.data import debian, nats_servers, redis_servers
 from tests.data.backup_command import KEY, SECRET, BackupCommand, nats_command, path_with
 from tests.data.test_nats_dumps import MESSAGES, STREAM, held, publish, take
 from tests.data.test_nats_dumps import command as nats_backups
@@ -166,7 +166,7 @@ def test_a_copy_that_is_ended_half_way_leaves_no_keys_beside_live_ones(
     with redis_servers.running(tmp_path / "servers", redis_servers.redis_of("alpha")) as servers:
         redis_servers.client(servers.entry).set("key", "value")
         variables = {
-            "PATH": path_with(),
+            "PATH": path_with(debian.redis()),
             "REDIS_HOST": servers.entry,
             "REDIS_PORT": str(redis_configuration.PORT),
             "REDIS_PASSWORD": redis_servers.PASSWORDS["backup"],

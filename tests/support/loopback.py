@@ -94,7 +94,9 @@ def answers(address: str, port: int) -> bool:
 
 def _dies_with_the_tests() -> tuple[str, ...]:
     """Prefix that ends a server when the tests are killed and cannot end it themselves, where util-linux is there."""
-    return ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+    # By its whole path: the server's own may have another of this name.
+    found = shutil.which("setpriv")
+    return (found, "--pdeathsig", "KILL") if found else ()
 
 
 @dataclass
