@@ -1,12 +1,14 @@
 """Copies of the backups in a bucket of an S3 interface, each complete or absent like those of the volume.
 
-Reached by S3_ENDPOINT, S3_BUCKET, S3_PREFIX, S3_REGION, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY. What is uploaded is
-encrypted already. The manifest goes last, so that a backup with a manifest is a whole one. Nothing is deleted unless an
-upload of this run has succeeded, and never the newest whole ones.
+Reached by S3_ENDPOINT, S3_BUCKET, S3_PREFIX, S3_REGION, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY. Where they are set,
+S3_CA holds the certificates of the endpoint's private CA, and S3_ENCRYPTION is the encryption at rest that uploads ask
+the store for, AES256 or aws:kms. What is uploaded is encrypted already. The manifest goes last, so that a backup with a
+manifest is a whole one. Nothing is deleted unless an upload of this run has succeeded, and never the newest whole ones.
 """
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,6 +49,8 @@ class ObjectStore:
         region: Region of the bucket.
         access_key: Name of the credentials.
         secret_key: Their secret.
+        encryption: Encryption at rest that uploads ask for; empty to ask for none.
+        authority: Certificates (PEM) of the endpoint's private CA; empty for public CAs.
     """
 
     endpoint: str
@@ -55,6 +59,8 @@ class ObjectStore:
     region: str
     access_key: str
     secret_key: str = field(repr=False)
+    encryption: str = ""
+    authority: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, found: Mapping[str, str] = os.environ) -> "ObjectStore | None":
@@ -69,20 +75,39 @@ class ObjectStore:
         missing = [name for name in names if not found.get(name)]
         if missing:
             raise BackupError(f"S3_ENDPOINT is set, but {', '.join(missing)} is not; give all of them, or none")
-        return cls(*(found[name] for name in names))
+        further = (found.get(name, "") for name in ("S3_ENCRYPTION", "S3_CA"))
+        return cls(*(found[name] for name in names), *further)
 
     def check(self, store: str) -> None:
         """Make sure that backups of a store can be written, read and deleted, by doing so with an empty object.
 
+        Uploads in both ways, and with the headers, of the dumps and of Barman's archiver: whole, and in parts.
+
         Raises:
-            BackupError: The endpoint cannot be reached, refuses, or has no such bucket.
+            BackupError: The endpoint cannot be reached, refuses, has no such bucket, or did not encrypt.
         """
-        key = f"{self._folder(store)}{_PROBE}"
+        target = {"Bucket": self.bucket, "Key": f"{self._folder(store)}{_PROBE}"}
         with self._client() as client:
             client.head_bucket(Bucket=self.bucket)
-            client.put_object(Bucket=self.bucket, Key=key, Body=b"")
-            client.get_object(Bucket=self.bucket, Key=key)
-            client.delete_object(Bucket=self.bucket, Key=key)
+            client.put_object(**target, **self._asked, Body=b"")
+            self._check_encrypted(client.get_object(**target))
+            upload = {"UploadId": client.create_multipart_upload(**target, **self._asked)["UploadId"]}
+            part = client.upload_part(**target, **upload, PartNumber=1, Body=b"part")
+            parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+            client.complete_multipart_upload(**target, **upload, MultipartUpload=parts)
+            client.delete_object(**target)
+
+    @property
+    def _asked(self) -> dict[str, str]:
+        return {"ServerSideEncryption": self.encryption} if self.encryption else {}
+
+    def _check_encrypted(self, answer: Mapping[str, Any]) -> None:
+        made = answer.get("ServerSideEncryption")
+        if self.encryption and made != self.encryption:
+            raise BackupError(
+                f"{self._where()} was asked for the encryption {self.encryption} and says it made {made or 'none'}; "
+                "remove backup.objectStore.encryption, or let the store encrypt"
+            )
 
     def upload(self, backup: Backup, store: str) -> None:
         """Copy a backup into the bucket, the manifest last, and compare the sizes of what arrived.
@@ -94,7 +119,7 @@ class ObjectStore:
         names = [*(entry["name"] for entry in backup.manifest["files"]), MANIFEST]
         with self._client() as client:
             for name in names:
-                client.upload_file(str(backup.folder / name), self.bucket, folder + name)
+                client.upload_file(str(backup.folder / name), self.bucket, folder + name, ExtraArgs=self._asked)
                 arrived = client.head_object(Bucket=self.bucket, Key=folder + name)["ContentLength"]
                 if arrived != (backup.folder / name).stat().st_size:
                     raise BackupError(f"of {folder}{name} only {arrived} bytes arrived in the bucket {self.bucket}")
@@ -157,8 +182,30 @@ class ObjectStore:
 
     @contextmanager
     def _client(self) -> Iterator[Any]:  # Any: boto3 makes its clients when it runs
-        client = boto3.client(
+        try:
+            with self._trusted() as authority:
+                yield self._made_client(authority)
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            raise BackupError(f"{self._where()} refuses: {_REASONS.get(code, error)}") from None
+        except (BotoCoreError, Boto3Error) as error:
+            raise BackupError(f"{self._where()} cannot be used: {_said(error)}") from None
+
+    @contextmanager
+    def _trusted(self) -> Iterator[str | None]:
+        """Path of a file with the private CA, which boto3 wants; None for public CAs."""
+        if not self.authority:
+            yield None
+            return
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".crt") as file:
+            file.write(self.authority)
+            file.flush()
+            yield file.name
+
+    def _made_client(self, authority: str | None) -> Any:  # Any: as above
+        return boto3.client(
             "s3",
+            verify=authority,
             endpoint_url=self.endpoint,
             region_name=self.region,
             aws_access_key_id=self.access_key,
@@ -175,13 +222,6 @@ class ObjectStore:
                 response_checksum_validation="when_required",
             ),
         )
-        try:
-            yield client
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            raise BackupError(f"{self._where()} refuses: {_REASONS.get(code, error)}") from None
-        except (BotoCoreError, Boto3Error) as error:
-            raise BackupError(f"{self._where()} cannot be used: {_said(error)}") from None
 
     def _where(self) -> str:
         return f"the object store {self.endpoint} (bucket {self.bucket})"

@@ -21,6 +21,7 @@ _KEPT_SECONDS = 7 * 24 * 3600
 _ACTION = "alt-las.io/backup-action"
 """Label by which monitoring recognises backups and restore tests, see `backup.exporter`."""
 
+ACTIONS = ("restore", "list", "drill", "fetch", "preflight")
 Manifest = dict[str, Any]
 
 
@@ -29,7 +30,7 @@ class Task:
     """Task of a Job.
 
     Attributes:
-        action: restore, list, fetch or drill; with the store the name of the Job.
+        action: One of `ACTIONS`; with the store the name of the Job.
         store: The store.
         arguments: Command line after the store.
         environment: Plain variables in addition to those of the CronJob.
@@ -59,7 +60,7 @@ def remove_jobs(kubectl: Kubectl, namespace: str) -> None:
     Raises:
         CommandError: The cluster does not answer or refuses.
     """
-    names = [Task(action, store).job for store in STORES for action in ("restore", "list", "drill", "fetch")]
+    names = [Task(action, store).job for store in STORES for action in ACTIONS]
     kubectl.text("delete", "jobs", *names, "--namespace", namespace, "--ignore-not-found", "--wait=false")
 
 

@@ -19,20 +19,28 @@ _ORIGIN = "origin"
 Manifest = dict[str, Any]
 
 
-def check_window(object_store: Mapping[str, Any], server: str, moment: datetime) -> None:
-    """Check that a time lies in the recovery window, where the plugin has written one.
+def check_window(object_store: Mapping[str, Any], archive: str, moment: datetime) -> None:
+    """Check that a time lies in the recovery window that the plugin has written.
 
     Args:
         object_store: The ObjectStore as the cluster has it.
-        server: Name of the server in it.
+        archive: Name of the archive in it.
         moment: Time to recover to.
 
     Raises:
-        CommandError: It lies before the window.
+        CommandError: It lies before the window, or no base backup has ended yet, so that there is no window.
     """
     windows = object_store.get("status", {}).get("serverRecoveryWindow", {})
-    first = windows.get(server, {}).get("firstRecoverabilityPoint")
-    if first and moment < datetime.fromisoformat(first).astimezone(UTC):
+    first = windows.get(archive, {}).get("firstRecoverabilityPoint")
+    if not first:
+        known = ", ".join(sorted(windows)) or "none"
+        raise CommandError(
+            f"the archive {archive} has no recovery window, so no base backup in it has ended yet, and there is "
+            f"nothing to recover from; archives with a window: {known}. Look at `kubectl get backups`, or restore a "
+            "dump with --backup. Nothing was changed",
+            ExitCode.BAD_INPUT,
+        )
+    if moment < datetime.fromisoformat(first).astimezone(UTC):
         raise CommandError(
             f"--at {moment.isoformat()} lies before the recovery window, which begins at {first}; name "
             "a later time, or restore an earlier dump with --backup. Nothing was changed",
@@ -40,13 +48,16 @@ def check_window(object_store: Mapping[str, Any], server: str, moment: datetime)
         )
 
 
-def recovered_cluster(objects: Iterable[Mapping[str, Any]], into: str, moment: datetime) -> list[Manifest]:
+def recovered_cluster(
+    objects: Iterable[Mapping[str, Any]], into: str, moment: datetime, archive: str
+) -> list[Manifest]:
     """The objects of the second PostgreSQL.
 
     Args:
         objects: Objects of the program.
         into: Name of the new Cluster.
         moment: Time to recover to.
+        archive: Name of the archive to recover from: that of the live Cluster, or of an earlier life of the stack.
 
     Raises:
         CommandError: The name is that of the live Cluster.
@@ -68,7 +79,7 @@ def recovered_cluster(objects: Iterable[Mapping[str, Any]], into: str, moment: d
     cluster["spec"]["instances"] = 1
     cluster["spec"]["postgresql"].pop("synchronous", None)
     recovery = {"source": _ORIGIN, "recoveryTarget": {"targetTime": moment.isoformat()}}
-    plugin = {"name": archiver["name"], "parameters": archiver["parameters"]}
+    plugin = {"name": archiver["name"], "parameters": archiver["parameters"] | {"serverName": archive}}
     cluster["spec"] |= {
         "bootstrap": {"recovery": recovery},
         "externalClusters": [{"name": _ORIGIN, "plugin": plugin}],

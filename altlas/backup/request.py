@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from components.settings import PlatformSettings
+from components.settings.backup import ObjectStoreSettings
 from rendering.errors import CommandError, ExitCode
 
 STORES = ("postgres", "redis", "nats")
@@ -27,6 +28,7 @@ class RestoreRequest:
         only: Databases or streams to restore; all when empty.
         replace: Whether live data is replaced.
         confirmed: The stack's name, typed to confirm the replacement.
+        generation: Earlier life of the stack whose write-ahead log is used; None for the present one.
     """
 
     store: str
@@ -37,6 +39,7 @@ class RestoreRequest:
     only: tuple[str, ...] = ()
     replace: bool = False
     confirmed: str | None = None
+    generation: int | None = None
 
     def uses_the_log(self, platform: PlatformSettings) -> bool:
         """True if PostgreSQL is recovered to a point in time (PITR); otherwise the newest dump before it is restored.
@@ -77,19 +80,46 @@ def check_store(store: str, platform: PlatformSettings) -> None:
             raise _refused(f"alt-las:platform.{name} is not set, so there is nothing to restore {store} from")
 
 
-def check_fetch(store: str, backup: str | None, stack: str, platform: PlatformSettings) -> tuple[str, ...]:
-    """Check that the stack has a bucket to fetch a backup from, and return the arguments of the Job.
+def archive_of(request: RestoreRequest, platform: PlatformSettings) -> str:
+    """Name of the archive of the write-ahead log that a restore reads."""
+    return bucket_of(platform).archive(request.generation)
+
+
+def bucket_of(platform: PlatformSettings) -> ObjectStoreSettings:
+    """The bucket of a stack.
 
     Raises:
-        CommandError: The store is unknown, the stack has no bucket, or the id is not one of a backup.
+        CommandError: It has none.
+    """
+    bucket = platform.backup.object_store if platform.backup else None
+    if bucket is None:
+        raise _refused("alt-las:platform.backup.objectStore is not set, so there is no bucket")
+    return bucket
+
+
+def check_fetch(
+    store: str, backup: str | None, stack: str, platform: PlatformSettings, generation: int | None = None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Check that the stack has a bucket to fetch a backup from, and return arguments and variables of the Job.
+
+    Raises:
+        CommandError: The store is unknown, the stack has no bucket or no such life, or the id is not one of a backup.
     """
     check_store(store, platform)
-    if platform.backup is None or platform.backup.object_store is None:
-        raise _refused("alt-las:platform.backup.objectStore is not set, so there is no bucket to fetch from")
-    if backup is None:
-        return ()
-    _check_id(backup, store, stack)
-    return ("--backup", backup)
+    bucket = bucket_of(platform)
+    _check_generation(generation, bucket)
+    if backup is not None:
+        _check_id(backup, store, stack)
+    arguments = ("--backup", backup) if backup is not None else ()
+    return arguments, {"S3_PREFIX": bucket.dumps_folder(stack, generation)} if generation else {}
+
+
+def _check_generation(generation: int | None, bucket: ObjectStoreSettings) -> None:
+    if generation is not None and not 1 <= generation <= bucket.generation:
+        raise _refused(
+            f"--generation {generation} is no life of the stack; backup.objectStore.generation is {bucket.generation}, "
+            f"so name one of 1 to {bucket.generation}"
+        )
 
 
 def _check_id(backup: str, store: str, stack: str) -> None:
@@ -114,6 +144,14 @@ def check_request(request: RestoreRequest, platform: PlatformSettings) -> None:
         )
     if request.backup is not None:
         _check_id(request.backup, request.store, request.stack)
+    if request.generation is not None:
+        if not request.uses_the_log(platform):
+            raise _refused(
+                "--generation chooses a write-ahead log, which only PostgreSQL has, with backup.objectStore, --at and "
+                f"--into; get a backup of an earlier life with `altlas backup fetch {request.store} {request.stack} "
+                "--generation N` and restore it with --backup"
+            )
+        _check_generation(request.generation, bucket_of(platform))
     if request.replace:
         _check_replacement(request)
     else:

@@ -75,11 +75,13 @@ class Restoring:
     def _recover(self, request: RestoreRequest) -> str:
         assert request.at is not None, "PITR has a time"
         assert request.into is not None, "PITR creates a copy"
+        archive = requests.archive_of(request, self.platform)
         objects = record(self.stack, self.platform).objects
-        manifests = restore_cluster.recovered_cluster(objects, request.into, request.at)
-        (live,) = (each["metadata"]["name"] for each in objects if each["kind"] == "Cluster")
+        manifests = restore_cluster.recovered_cluster(objects, request.into, request.at, archive)
         for store in self.session.kubectl.items(restore_cluster.OBJECT_STORE, self.platform.namespace):
-            restore_cluster.check_window(store, live, request.at)
+            # The plugin keeps windows only of archives that this cluster writes; the operator looks into the others.
+            if request.generation is None:
+                restore_cluster.check_window(store, archive, request.at)
         self._check_free(request.into, f"{_COPY_KINDS},clusters.postgresql.cnpg.io")
         for manifest in manifests:
             self.session.kubectl.create(manifest)

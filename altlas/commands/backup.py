@@ -27,6 +27,10 @@ app = command_group(help="Backups: list, fetch, restore, test.")
 
 _StoreArgument = Annotated[str, typer.Argument(help="Store: postgres, redis or nats.")]
 
+_GenerationOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Earlier life of the stack (backup.objectStore.generation).")
+]
+
 
 @app.command(name="list")
 def list_backups(
@@ -54,14 +58,26 @@ def list_backups(
 def fetch(
     store: _StoreArgument,
     stack: StackArgument = None,
+    *,
     backup: Annotated[str | None, typer.Option(metavar="ID", help="Backup to get; without it the newest.")] = None,
+    generation: _GenerationOption = None,
     stack_option: StackOption = None,
     target: TargetOption = None,
 ) -> None:
     """Copy a backup from the bucket to the backup volume, such as on a new cluster; then restore it."""
     name = one_stack(stack, stack_option)
-    arguments = requests.check_fetch(store, backup, name, _platform(name))
-    typer.echo(_opened(name, target).jobs.run(Task("fetch", store, arguments)))
+    arguments, environment = requests.check_fetch(store, backup, name, _platform(name), generation)
+    typer.echo(_opened(name, target).jobs.run(Task("fetch", store, arguments, environment)))
+
+
+@app.command()
+def preflight(
+    store: _StoreArgument, stack: StackArgument = None, stack_option: StackOption = None, target: TargetOption = None
+) -> None:
+    """Try whether the bucket can be used: a Job uploads, reads and deletes as backups and the archiver do."""
+    name = one_stack(stack, stack_option)
+    requests.bucket_of(_platform(name))
+    typer.echo(_run("preflight", store, name, target))
 
 
 @app.command()
@@ -81,6 +97,7 @@ def restore(
     confirm: Annotated[
         str | None, typer.Option(metavar="STACK", help="The stack's name, to confirm --replace.")
     ] = None,
+    generation: _GenerationOption = None,
     stack_option: StackOption = None,
     target: TargetOption = None,
 ) -> None:
@@ -98,6 +115,7 @@ def restore(
         only=tuple(only or ()),
         replace=replace,
         confirmed=confirm,
+        generation=generation,
     )
     requests.check_request(request, platform)
     ledger = ledger_of(workspace(), name, os.environ)

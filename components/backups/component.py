@@ -24,6 +24,7 @@ class StoreBackupArgs:
 
     Attributes:
         surroundings: The stack around it.
+        stack: Name of the stack, whose folder in a bucket it is.
         settings: Settings of the backups.
         source: Facts about the store.
         encryption_key: Key that encrypts the backups.
@@ -31,6 +32,7 @@ class StoreBackupArgs:
     """
 
     surroundings: Surroundings
+    stack: str
     settings: BackupSettings
     source: BackupSource
     encryption_key: pulumi.Output[str]
@@ -45,6 +47,7 @@ class StoreBackupArgs:
         keys = CREDENTIAL_KEYS if settings.object_store else {}
         return cls(
             surroundings=surroundings,
+            stack=pulumi.get_stack(),
             settings=settings,
             source=source,
             encryption_key=stack.secrets[ENCRYPTION_KEY],
@@ -78,6 +81,6 @@ class StoreBackup(ObjectComponent):
             self._register(drill, drills.network_policy([], [])),
             self._register(f"{name}-dumps", cron_jobs.claim(dumps, backup, source), data=True),
         ]
-        self._register(name, cron_jobs.dump_cron_job(dumps, backup, source, secret), *before)
+        self._register(name, cron_jobs.dump_cron_job(dumps, backup, source, secret, args.stack), *before)
         self._register(drill, cron_jobs.drill_cron_job(drills, backup, source, drill_secret), *before)
         self.register_outputs({})

@@ -56,7 +56,7 @@ def claim(pods: PodSet, backup: BackupSettings, store: BackupSource) -> Manifest
     return volume_claim(metadata, backup.volume_size, store.storage_class)
 
 
-def dump_cron_job(pods: PodSet, backup: BackupSettings, store: BackupSource, secret: Any) -> Manifest:
+def dump_cron_job(pods: PodSet, backup: BackupSettings, store: BackupSource, secret: Any, stack: str) -> Manifest:
     """Backups on a schedule. A failed one is a failed Job, which stays so that people can look at it."""
     retention = ("--keep", str(backup.retention_count), "--days", str(backup.retention_days))
     parts = [word for part in store.parts for word in ("--only", part)]
@@ -65,7 +65,7 @@ def dump_cron_job(pods: PodSet, backup: BackupSettings, store: BackupSource, sec
         pods,
         backup,
         store,
-        _container(backup, store, "dump", command, {**store.environment, **_uploads(backup)}),
+        _container(backup, store, "dump", command, {**store.environment, **_uploads(backup, stack)}),
         password_volume(secret, (*store.secrets, *_key_names(backup))),
     )
 
@@ -90,15 +90,17 @@ CREDENTIAL_VARIABLES = ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
 """Variables with the credentials of the object store."""
 
 
-def _uploads(backup: BackupSettings) -> dict[str, str]:
+def _uploads(backup: BackupSettings, stack: str) -> dict[str, str]:
     target = backup.object_store
     if target is None:
         return {}
     return {
         "S3_ENDPOINT": target.endpoint,
         "S3_BUCKET": target.bucket,
-        "S3_PREFIX": target.dumps_path,
+        "S3_PREFIX": target.dumps_folder(stack),
         "S3_REGION": target.region,
+        **({"S3_ENCRYPTION": target.encryption} if target.encryption else {}),
+        **({"S3_CA": target.endpoint_ca} if target.endpoint_ca else {}),
     }
 
 

@@ -2,13 +2,13 @@
 
 import zoneinfo
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
 from components.settings.base import Settings, section, setting
+from components.settings.bucket import BucketSettings
 from components.settings.image import ImageSettings
-from components.settings.names import NetworkRange
 from components.settings.schedule import longest_wait
 from components.settings.workload import Memory, ResourceSettings
 
@@ -65,36 +65,48 @@ class NatsBackupSettings(StoreBackupSettings):
     )
 
 
-class ObjectStoreSettings(Settings):
-    """S3 interface to which dumps are uploaded and, by the Barman Cloud plugin, PostgreSQL's write-ahead log."""
+class ObjectStoreSettings(BucketSettings):
+    """S3 interface to which dumps are uploaded and, by the Barman Cloud plugin, PostgreSQL's write-ahead log.
 
-    endpoint: str = setting("data", "Address of the S3 interface.", pattern=r"^https://[^/\s:]+(:[1-9][0-9]{0,4})?$")
-    bucket: str = setting("data", "Bucket, which must exist.", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-    path: str = setting(
-        "data", "Folder of the write-ahead log in the bucket.", "postgres", pattern=r"^[A-Za-z0-9][A-Za-z0-9/_-]*$"
+    The one place that says where in the bucket each of them lies. Every stack has a folder, and every life of a stack
+    its own archives in it: a new PostgreSQL must not write into the write-ahead log of an earlier one.
+    """
+
+    path: str | None = setting(
+        "data",
+        "Folder of the stack in the bucket, which no other stack may use; null for the stack's name.",
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$",
     )
-    dumps_path: str = setting(
-        "data", "Folder of the dumps in the bucket.", "dumps", pattern=r"^[A-Za-z0-9][A-Za-z0-9/_-]*$"
+    generation: int = setting(
+        "data",
+        "Life of the stack. Raise it when the stack is deployed again without its data, such as on a new cluster: "
+        "the new life writes archives of its own, and those of earlier lives stay and can be restored.",
+        1,
+        ge=1,
     )
-    region: str = setting("data", "Region of the bucket.", "us-east-1", pattern=r"^[a-z0-9-]{1,32}$")
-    ranges: tuple[NetworkRange, ...] = setting(
-        "security", "IPv4 ranges in which the endpoint is; empty for public addresses.", ()
+    encryption: Literal["AES256", "aws:kms"] | None = setting(
+        "security",
+        "Encryption at rest that uploads ask the store for; null for what the bucket does by itself. A store without "
+        "a key service refuses uploads that ask.",
+        None,
     )
 
-    @property
-    def port(self) -> int:
-        """TCP port of the endpoint."""
-        _, _, port = self.endpoint.removeprefix("https://").partition(":")
-        return int(port or 443)
+    def folder(self, stack: str) -> str:
+        """Folder of a stack in the bucket."""
+        return self.path or stack
 
-    @model_validator(mode="after")
-    def _log_and_dumps_lie_apart(self) -> Self:
-        if self.path == self.dumps_path:
-            raise ValueError(
-                f"dumpsPath and path are both {self.path!r}, so each would delete what it takes for the other's; give "
-                "them different folders"
-            )
-        return self
+    def dumps_folder(self, stack: str, generation: int | None = None) -> str:
+        """Folder of the dumps of a life of a stack, the present one when none is named."""
+        return f"{self.folder(stack)}/dumps/{generation or self.generation}"
+
+    def log_folder(self, stack: str) -> str:
+        """Folder of the base backups and the write-ahead logs of all lives of a stack."""
+        return f"{self.folder(stack)}/wal"
+
+    def archive(self, generation: int | None = None) -> str:
+        """Name of the archive in the log's folder of a life of a stack, the present one when none is named."""
+        return f"postgres-{generation or self.generation}"
 
 
 class BackupSettings(Settings):
@@ -104,7 +116,12 @@ class BackupSettings(Settings):
     postgres: PostgresBackupSettings = section("Dumps and drills of PostgreSQL.", PostgresBackupSettings())
     redis: RedisBackupSettings = section("Dumps and drills of Redis.", RedisBackupSettings())
     nats: NatsBackupSettings = section("Dumps and drills of NATS.", NatsBackupSettings())
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = setting("data", "Time zone of the schedules.", "Etc/UTC")
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = setting(
+        "data",
+        "Time zone of the schedules. PostgreSQL's base backups in a bucket are the operator's, which knows UTC only: "
+        "they start at the same figures in UTC.",
+        "Etc/UTC",
+    )
     recovery_point_hours: int = setting(
         "data", "Most recent work that may be lost, as the schedules must guarantee it.", 25, ge=1, le=744, unit="hours"
     )

@@ -14,6 +14,7 @@ from components.settings.secrets import NOTES, SECOND_IN_USE, SECRETS, noted
 from components.stack.loading import parse_platform, with_lock
 from components.stack.problems import PLATFORM_KEY, PROJECT, Problem, SettingsError
 from components.stack.required_secrets import missing_supplied
+from components.stack.shared_bucket import shared_bucket_problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,7 @@ def load(root: Path) -> StackConfiguration:
             problems = [*error.problems, *problems]
     if platform is not None:
         problems += missing_supplied(platform, pulumi.get_stack(), lambda key: config.get_secret(key) is not None)
+        problems += shared_bucket_problems(root, pulumi.get_stack(), platform)
     if problems or platform is None:
         raise pulumi.RunError(str(SettingsError(tuple(problems))))
     secrets = {secret.key: value for secret in SECRETS if (value := config.get_secret(secret.key)) is not None}

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from components.settings.platform import PlatformSettings
 from components.stack.image_lock import LOCK_NAME, ImageLockError, with_locked_digests
 from components.stack.problems import PLATFORM_KEY, Problem, SettingsError, settings_error
+from components.stack.shared_bucket import shared_bucket_problems
 
 
 def parse_platform(document: object) -> PlatformSettings:
@@ -63,7 +64,11 @@ def read_platform(path: Path) -> PlatformSettings:
     if not isinstance(configuration, dict) or PLATFORM_KEY not in configuration:
         message = f"has no settings; write them below 'config:' under the key {PLATFORM_KEY!r}"
         raise SettingsError((Problem(path.name, message),))
-    return parse_platform(with_lock(configuration[PLATFORM_KEY], path.parent))
+    platform = parse_platform(with_lock(configuration[PLATFORM_KEY], path.parent))
+    stack = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    if problems := shared_bucket_problems(path.parent, stack, platform):
+        raise SettingsError(problems)
+    return platform
 
 
 def with_lock(document: object, folder: Path) -> object:

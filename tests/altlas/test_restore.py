@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from altlas.backup.postgres_recovery import check_window, recovered_cluster
-from altlas.backup.request import RestoreRequest, check_fetch, check_request, parse_moment, program_arguments
+from altlas.backup.request import (
+    RestoreRequest,
+    archive_of,
+    check_fetch,
+    check_request,
+    parse_moment,
+    program_arguments,
+)
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
 from rendering.recorder import record
@@ -38,26 +45,27 @@ def objects() -> list[dict[str, Any]]:
 def test_the_log_goes_to_the_object_store_and_base_backups_have_a_schedule(objects: list[dict[str, Any]]) -> None:
     """Without both there is nothing to recover from."""
     by_kind = {each["kind"]: each for each in objects}
-    assert by_kind["ObjectStore"]["spec"]["configuration"]["destinationPath"] == "s3://alt-las-wal/postgres"
+    assert by_kind["ObjectStore"]["spec"]["configuration"]["destinationPath"] == "s3://alt-las-wal/alpha/wal"
     assert by_kind["ScheduledBackup"]["spec"]["schedule"] == "0 0 1 * * *"
+    assert by_kind["ScheduledBackup"]["spec"]["immediate"] is True
     assert by_kind["Cluster"]["spec"]["plugins"] == [
         {
             "name": "barman-cloud.cloudnative-pg.io",
             "isWALArchiver": True,
-            "parameters": {"barmanObjectName": "postgres-wal", "serverName": "postgres-db"},
+            "parameters": {"barmanObjectName": "postgres-wal", "serverName": "postgres-1"},
         }
     ]
 
 
 def test_the_copy_is_recovered_to_the_moment_and_leaves_the_live_one_alone(objects: list[dict[str, Any]]) -> None:
     """It reads the log and never writes it, and the address of the live one stays with the live one."""
-    policy, cluster = recovered_cluster(objects, "yesterday", MOMENT)
+    policy, cluster = recovered_cluster(objects, "yesterday", MOMENT, "postgres-1")
     spec = cluster["spec"]
     assert cluster["metadata"]["name"] == "yesterday"
     assert spec["bootstrap"] == {
         "recovery": {"source": "origin", "recoveryTarget": {"targetTime": "2026-05-31T12:30:15+00:00"}}
     }
-    assert spec["externalClusters"][0]["plugin"]["parameters"]["serverName"] == "postgres-db"
+    assert spec["externalClusters"][0]["plugin"]["parameters"]["serverName"] == "postgres-1"
     assert "plugins" not in spec
     assert "services" not in spec["managed"]
     assert "synchronous" not in spec["postgresql"]
@@ -73,7 +81,7 @@ def test_the_live_cluster_is_never_overwritten(objects: list[dict[str, Any]]) ->
     with pytest.raises(
         CommandError, match="--into postgres-db is the live Cluster, which is never overwritten"
     ) as error:
-        recovered_cluster(objects, "postgres-db", MOMENT)
+        recovered_cluster(objects, "postgres-db", MOMENT, "postgres-1")
     assert error.value.code == ExitCode.BAD_INPUT
 
 
@@ -157,8 +165,8 @@ def test_the_program_in_the_job_is_told_what_was_asked_for(
 
 def test_a_backup_is_fetched_from_a_bucket_by_its_id_or_the_newest(with_log: PlatformSettings) -> None:
     """Holds where there is a bucket; the pods of the dumps reach it and have its keys."""
-    assert check_fetch("redis", None, "alpha", with_log) == ()
-    assert check_fetch("redis", "20260101T000000Z", "alpha", with_log) == ("--backup", "20260101T000000Z")
+    assert check_fetch("redis", None, "alpha", with_log) == ((), {})
+    assert check_fetch("redis", "20260101T000000Z", "alpha", with_log) == (("--backup", "20260101T000000Z"), {})
     refused = {
         ("mysql", None): "'mysql' is not a store; known: postgres, redis, nats",
         ("redis", "last"): "--backup 'last' is not the id of a backup, such as 20260131T010000Z",
@@ -191,16 +199,36 @@ def test_a_moment_needs_the_log_and_takes_the_newest_dump_before_it_where_there_
 
 
 def test_a_moment_before_the_log_begins_is_refused_with_the_first_one() -> None:
-    """The operator will say so where the plugin has not noted it yet."""
+    """And any moment while no base backup has ended, from which a recovery could start."""
     window = {"firstRecoverabilityPoint": "2026-05-31T12:30:16Z"}
-    store = {"status": {"serverRecoveryWindow": {"postgres-db": window}}}
+    store = {"status": {"serverRecoveryWindow": {"postgres-1": window}}}
     with pytest.raises(CommandError, match="begins at 2026-05-31T12:30:16Z; name a later time") as error:
-        check_window(store, "postgres-db", MOMENT)
+        check_window(store, "postgres-1", MOMENT)
     assert error.value.code == ExitCode.BAD_INPUT
-    check_window({"status": {"serverRecoveryWindow": {"postgres-db": {}}}}, "postgres-db", MOMENT)
-    check_window({}, "postgres-db", MOMENT)
     window["firstRecoverabilityPoint"] = "2026-05-31T12:30:15Z"
-    check_window(store, "postgres-db", MOMENT)
+    check_window(store, "postgres-1", MOMENT)
+    without: list[dict[str, Any]] = [{"status": {"serverRecoveryWindow": {"postgres-2": {}}}}, {}, store]
+    for empty in without:
+        with pytest.raises(CommandError, match="postgres-2 has no recovery window, so no base backup") as error:
+            check_window(empty, "postgres-2", MOMENT)
+        assert error.value.code == ExitCode.BAD_INPUT
+
+
+def test_an_earlier_life_of_a_stack_is_restored_by_its_number() -> None:
+    """Its log from its own archive, its dumps from their own folder; a life that never was is refused."""
+    platform = alpha_settings(changes(objectStore=STORE | {"generation": 3, "path": "team/alpha"}))
+    earlier = request(generation=2)
+    check_request(earlier, platform)
+    assert archive_of(earlier, platform) == "postgres-2"
+    assert archive_of(request(), platform) == "postgres-3"
+    assert check_fetch("nats", None, "alpha", platform, 1) == ((), {"S3_PREFIX": "team/alpha/dumps/1"})
+    for wrong in (0, 4):
+        with pytest.raises(CommandError, match=f"--generation {wrong} is no life of the stack; .* name one of 1 to 3"):
+            check_request(request(generation=wrong), platform)
+        with pytest.raises(CommandError, match=f"--generation {wrong} is no life of the stack"):
+            check_fetch("nats", None, "alpha", platform, wrong)
+    with pytest.raises(CommandError, match="altlas backup fetch redis alpha --generation N` and restore it"):
+        check_request(request("redis", generation=1), platform)
 
 
 @pytest.mark.parametrize(

@@ -209,8 +209,12 @@ def test_a_moment_makes_a_second_cluster_that_the_operator_s_own_definition_acce
     assert done.code == 0, done.text
     (operator,) = (d for d in project.objects("deployments", "cnpg-system") if d["metadata"]["name"] == "barman-cloud")
     assert operator["status"]["readyReplicas"] == 1
+    at = ("--at", "2026-01-31T12:30:00Z", "--into", "postgres-look")
+    done = project.altlas("backup", "restore", "postgres", *at)
+    assert done.code == 2, done.text
+    assert "the archive postgres-1 has no recovery window" in done.error
     # Its plugin would note it; here nobody does.
-    window = {"postgres-db": {"firstRecoverabilityPoint": "2026-01-31T12:00:00Z"}}
+    window = {"postgres-1": {"firstRecoverabilityPoint": "2026-01-31T12:00:00Z"}}
     patch = json.dumps({"status": {"serverRecoveryWindow": window}})
     store = ("objectstores.barmancloud.cnpg.io", "postgres-wal", "--namespace", "alt-las")
     done = project.kubectl("patch", *store, "--subresource=status", "--type=merge", "--patch", patch)

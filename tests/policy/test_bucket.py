@@ -43,7 +43,7 @@ def test_all_pods_that_use_the_bucket_have_the_same_rule(where: str) -> None:
     """The log is archived from the servers' pods, and a recovered copy reads it: all have the rule of the backups."""
     manifests = list(with_bucket(where).manifests)
     (expected,) = to_bucket(egress_of(manifests, "postgres-backup"))
-    copies = recovered_cluster(manifests, "recovered", datetime(2026, 1, 1, tzinfo=UTC))
+    copies = recovered_cluster(manifests, "recovered", datetime(2026, 1, 1, tzinfo=UTC), "postgres-1")
     assert to_bucket(egress_of(manifests, "postgres-db")) == [expected]
     assert to_bucket(egress_of(copies, "recovered")) == [expected]
     assert expected["ports"] == [{"protocol": "TCP", "port": 9000 if where == "public" else 443}]

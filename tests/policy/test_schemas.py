@@ -15,6 +15,7 @@ from policy.paths import ABSENT, write
 from policy.schemas.document import FILE, KINDS, NO_SCHEMA
 from policy.schemas.validation import problems
 from policy.stacks import load_stack, read_document
+from tests.support.certificates import AUTHORITY
 
 _BUCKET = {"endpoint": "https://s3.example.com", "bucket": "alt-las"}
 _DIGEST = "sha256:" + "0" * 64
@@ -68,7 +69,8 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "alertmanager.routes": {"page": "chat", "ticket": "mail"},
             "loki.objectStore": _BUCKET | {"since": "2026-01-01"},
             "loki.labels": ["node"],
-            "backup.objectStore": _BUCKET | {"ranges": ["192.0.2.0/24"]},
+            "backup.objectStore": _BUCKET
+            | {"ranges": ["192.0.2.0/24"], "path": "here", "encryption": "aws:kms", "endpointCa": AUTHORITY},
             "backup.postgres.resources": _RESOURCES,
             "backup.nats.resources": _RESOURCES,
         },

@@ -33,7 +33,7 @@ class PostgresArgs:
         backup_password: Password of the role that reads everything for the backups.
         restore_password: Password of the role that restores.
         connections: Connections that each service may have at its largest scale, by service.
-        archives_log: Whether the write-ahead log goes to an object store.
+        archive: Name of the archive of the write-ahead log in the object store; None where it goes to none.
     """
 
     surroundings: Surroundings
@@ -42,7 +42,7 @@ class PostgresArgs:
     backup_password: pulumi.Output[str]
     restore_password: pulumi.Output[str]
     connections: Mapping[str, int]
-    archives_log: bool = False
+    archive: str | None = None
 
     @classmethod
     def of(cls, stack: StackConfiguration, surroundings: Surroundings) -> Self | None:
@@ -51,6 +51,7 @@ class PostgresArgs:
         if settings is None:
             return None
         platform = stack.platform
+        bucket = platform.backup.object_store if platform.backup else None
         return cls(
             surroundings=surroundings,
             settings=settings,
@@ -58,7 +59,7 @@ class PostgresArgs:
             backup_password=stack.secrets[BACKUP_PASSWORD_KEY],
             restore_password=stack.secrets[RESTORE_PASSWORD_KEY],
             connections=connections_needed(settings, platform.most_pods(), ROLLOUT_SURGE),
-            archives_log=platform.backup is not None and platform.backup.object_store is not None,
+            archive=bucket.archive() if bucket else None,
         )
 
 
@@ -87,7 +88,7 @@ class Postgres(ObjectComponent):
         before.append(self._register(name, objects.network_policy(args.settings, args.surroundings)))
         cluster = self._register(
             name,
-            objects.cluster(args.settings, args.surroundings, args.connections, archives_log=args.archives_log),
+            objects.cluster(args.settings, args.surroundings, args.connections, args.archive),
             *before,
             data=True,
         )

@@ -132,9 +132,16 @@ def roles(postgres: PostgresSettings, connections: Mapping[str, int]) -> list[di
 
 
 def cluster(
-    postgres: PostgresSettings, surroundings: Surroundings, connections: Mapping[str, int], *, archives_log: bool
+    postgres: PostgresSettings, surroundings: Surroundings, connections: Mapping[str, int], archive: str | None
 ) -> Manifest:
-    """The servers. Volumes, failover, disruption budgets and certificates are the operator's."""
+    """The servers. Volumes, failover, disruption budgets and certificates are the operator's.
+
+    Args:
+        postgres: Settings of PostgreSQL.
+        surroundings: The stack around it.
+        connections: Connections that each service may have at its largest scale, by service.
+        archive: Name of the archive of the write-ahead log in the object store; None where it goes to none.
+    """
     synchronous = {"method": "any", "number": 1, "dataDurability": "required", "failoverQuorum": True}
     configuration: dict[str, Any] = {
         "parameters": postgres.parameters.as_configuration(),
@@ -166,20 +173,14 @@ def cluster(
         "storage": storage,
         **cluster_pods(POSTGRES_HOST, postgres.resources, postgres_pod_labels(), surroundings.mesh_opt_out),
         "monitoring": {"disableDefaultQueries": False},
-        **(_ARCHIVING if archives_log else {}),
+        **(_archiving(archive) if archive else {}),
     }
     return {"apiVersion": API_VERSION, "kind": "Cluster", "metadata": servers(surroundings).metadata(), "spec": spec}
 
 
-_ARCHIVING = {
-    "plugins": [
-        {
-            "name": WAL_PLUGIN,
-            "isWALArchiver": True,
-            "parameters": {"barmanObjectName": WAL_STORE, "serverName": POSTGRES_HOST},
-        }
-    ]
-}
+def _archiving(archive: str) -> dict[str, Any]:
+    parameters = {"barmanObjectName": WAL_STORE, "serverName": archive}
+    return {"plugins": [{"name": WAL_PLUGIN, "isWALArchiver": True, "parameters": parameters}]}
 
 
 def _address() -> dict[str, Any]:

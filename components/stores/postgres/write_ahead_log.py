@@ -16,6 +16,9 @@ from components.traffic.stores import POSTGRES, POSTGRES_HOST
 from components.workloads.component import ObjectComponent, Surroundings
 from components.workloads.pod_set import PodSet
 
+_CHECKSUMS = dict.fromkeys(("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"), "when_required")
+"""As `backup.object_store` uploads: boto3's default adds a checksum trailer, which several S3 stores refuse."""
+
 _CREDENTIALS = dict(zip(("ACCESS_KEY_ID", "ACCESS_SECRET_KEY"), OBJECT_STORE_CREDENTIALS, strict=True))
 
 
@@ -26,6 +29,7 @@ class WriteAheadLogArgs:
     Attributes:
         surroundings: The stack around it.
         settings: The object store.
+        stack: Name of the stack, whose folder it is.
         schedule: When base backups are made, as five fields of cron.
         retention_days: Age at which a base backup, and the log before it, may be deleted.
         credentials: Credentials of the object store by key of their Secret.
@@ -33,6 +37,7 @@ class WriteAheadLogArgs:
 
     surroundings: Surroundings
     settings: ObjectStoreSettings
+    stack: str
     schedule: str
     retention_days: int
     credentials: Mapping[str, pulumi.Output[str]]
@@ -46,6 +51,7 @@ class WriteAheadLogArgs:
         return cls(
             surroundings=surroundings,
             settings=backup.object_store,
+            stack=pulumi.get_stack(),
             schedule=backup.postgres.schedule,
             retention_days=backup.retention_days,
             credentials={name: stack.secrets[key] for name, key in _CREDENTIALS.items()},
@@ -60,7 +66,7 @@ class WriteAheadLog(ObjectComponent):
         objects = PodSet.of(args.surroundings, dump_name(POSTGRES), BACKUP_COMPONENT)
         # Its name is fixed, for the object store names it.
         secret_name = f"{WAL_STORE}-credentials"
-        content = pulumi.Output.all(**args.credentials)
+        content = pulumi.Output.all(**args.credentials, **_further_content(args.settings))
         credentials = self._register(f"{name}-credentials", objects.secret(content, secret_name))
         store = object_store(args, objects.metadata(WAL_STORE), secret_name)
         self._register(name, store, credentials, data=True)
@@ -68,12 +74,16 @@ class WriteAheadLog(ObjectComponent):
         self.register_outputs({})
 
 
+def _further_content(settings: ObjectStoreSettings) -> dict[str, str]:
+    """Content of the Secret that is none: the plugin takes region and CA from a Secret only."""
+    return {"REGION": settings.region} | ({"CA": settings.endpoint_ca} if settings.endpoint_ca else {})
+
+
 def object_store(args: WriteAheadLogArgs, metadata: Mapping[str, Any], secret: str) -> Manifest:
     """Object store in which the operator's Barman Cloud plugin keeps base backups and the write-ahead log."""
-    credentials = {
-        name: {"name": secret, "key": key}
-        for name, key in (("accessKeyId", "ACCESS_KEY_ID"), ("secretAccessKey", "ACCESS_SECRET_KEY"))
-    }
+    keys = {"accessKeyId": "ACCESS_KEY_ID", "secretAccessKey": "ACCESS_SECRET_KEY", "region": "REGION"}
+    settings = args.settings
+    upload = {"compression": "gzip", **({"encryption": settings.encryption} if settings.encryption else {})}
     return {
         "apiVersion": "barmancloud.cnpg.io/v1",
         "kind": "ObjectStore",
@@ -81,24 +91,30 @@ def object_store(args: WriteAheadLogArgs, metadata: Mapping[str, Any], secret: s
         "spec": {
             "retentionPolicy": f"{args.retention_days}d",
             "configuration": {
-                "destinationPath": f"s3://{args.settings.bucket}/{args.settings.path}",
-                "endpointURL": args.settings.endpoint,
-                "s3Credentials": credentials,
-                "wal": {"compression": "gzip", "encryption": "AES256"},
-                "data": {"compression": "gzip", "encryption": "AES256"},
+                "destinationPath": f"s3://{settings.bucket}/{settings.log_folder(args.stack)}",
+                "endpointURL": settings.endpoint,
+                **({"endpointCA": {"name": secret, "key": "CA"}} if settings.endpoint_ca else {}),
+                "s3Credentials": {name: {"name": secret, "key": key} for name, key in keys.items()},
+                "wal": upload,
+                "data": upload,
             },
+            "instanceSidecarConfiguration": {"env": [{"name": n, "value": v} for n, v in _CHECKSUMS.items()]},
         },
     }
 
 
 def base_backups(args: WriteAheadLogArgs, metadata: Mapping[str, Any]) -> Manifest:
-    """Base backups on the schedule of the other backups; the operator's schedules begin with seconds."""
+    """Base backups on the schedule of the other backups, and one at once, without which nothing can be recovered.
+
+    The operator's schedules begin with seconds and are in UTC: its parser (robfig/cron 1.2) knows no time zone.
+    """
     return {
         "apiVersion": API_VERSION,
         "kind": "ScheduledBackup",
         "metadata": metadata,
         "spec": {
             "schedule": f"0 {args.schedule}",
+            "immediate": True,
             "backupOwnerReference": "cluster",
             "cluster": {"name": POSTGRES_HOST},
             "method": "plugin",

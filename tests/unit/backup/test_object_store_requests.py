@@ -25,11 +25,13 @@ class Requests:
         url: Its address.
         sizes: Bytes of each stored object by path.
         refused: Headers of the uploads that it did not take.
+        asked: Encryption that each upload asked for, None for none.
     """
 
     url: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
     refused: list[Mapping[str, str]] = field(default_factory=list)
+    asked: list[str | None] = field(default_factory=list)
 
 
 def _has_checksum_trailer(headers: Mapping[str, str]) -> bool:
@@ -51,7 +53,13 @@ class _StrictStore(BaseHTTPRequestHandler):
             self._answer(501)
         else:
             self.requests.sizes[self.path] = size
+            self.requests.asked.append(headers.get("x-amz-server-side-encryption"))
             self._answer(200)
+
+    def do_POST(self) -> None:  # the name that http.server looks for
+        """Begin an upload in parts, or end it."""
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self._answer(200, body=b"<Answer><UploadId>1</UploadId></Answer>")
 
     def do_HEAD(self) -> None:  # the name that http.server looks for
         """Tell the size of an object; the bucket is there."""
@@ -68,10 +76,12 @@ class _StrictStore(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Keep the output of the tests clean."""
 
-    def _answer(self, code: int, size: int = 0) -> None:
+    def _answer(self, code: int, size: int = 0, body: bytes = b"") -> None:
         self.send_response(code)
-        self.send_header("Content-Length", str(size))
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", str(size or len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
 
 @pytest.fixture
@@ -97,7 +107,8 @@ def test_the_write_test_carries_no_checksum_trailer(requests: Requests) -> None:
     """The preflight of each backup."""
     store_at(requests.url).check("redis")
     assert requests.refused == []
-    assert requests.sizes == {f"/{BUCKET}/dumps/redis/altlas-write-test": 0}
+    path = f"/{BUCKET}/dumps/redis/altlas-write-test"
+    assert requests.sizes == {path: 0, f"{path}?uploadId=1&partNumber=1": len(b"part")}
 
 
 def test_an_upload_carries_no_checksum_trailer(requests: Requests, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from components.settings.secrets import SECRETS
 from rendering.recorder import record
+from tests.support.certificates import AUTHORITY
 from tests.support.documents import STACKS, alpha_with, platform_of
 from tests.support.program import find
 
@@ -128,7 +129,7 @@ def test_dumps_are_uploaded_where_there_is_an_object_store(uploading: Objects, s
     assert {name: found[name] for name in ("S3_ENDPOINT", "S3_BUCKET", "S3_PREFIX", "S3_REGION")} == {
         "S3_ENDPOINT": "https://s3.example.com:9000",
         "S3_BUCKET": "alt-las",
-        "S3_PREFIX": "dumps",
+        "S3_PREFIX": "alpha/dumps/1",
         "S3_REGION": "us-east-1",
     }
     assert passwords(uploading, f"{store}-backup")[-2:] == ["S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"]
@@ -156,7 +157,44 @@ def test_the_operator_s_plugin_logs_in_with_the_same_credentials(uploading: Obje
     assert secret["stringData"] == {
         "ACCESS_KEY_ID": "<objectStoreAccessKeyId>",
         "ACCESS_SECRET_KEY": "<objectStoreSecretAccessKey>",
+        "REGION": "us-east-1",
     }
+
+
+@pytest.mark.parametrize("encryption", [None, "AES256", "aws:kms"])
+def test_dumps_and_log_are_uploaded_by_the_same_rules(encryption: str | None) -> None:
+    """Region, CA, encryption, checksums and folder: a dump that arrives means that the log arrives."""
+    chosen = {"region": "eu-west-3", "endpointCa": AUTHORITY, "encryption": encryption, "generation": 2}
+    made = record("beta", platform_of("beta") | _with_bucket("beta", UPLOADS | chosen)).objects
+    dump = environment(made, "postgres-backup")
+    spec = find(made, "ObjectStore", "postgres-wal")["spec"]
+    configuration = spec["configuration"]
+    secret = find(made, "Secret", configuration["s3Credentials"]["region"]["name"])["stringData"]
+    assert dump["S3_REGION"] == secret[configuration["s3Credentials"]["region"]["key"]] == "eu-west-3"
+    assert dump["S3_CA"] == secret[configuration["endpointCA"]["key"]] == AUTHORITY
+    assert dump.get("S3_ENCRYPTION") == encryption
+    upload = {"compression": "gzip"} | ({"encryption": encryption} if encryption else {})
+    assert configuration["wal"] == configuration["data"] == upload
+    assert dump["S3_PREFIX"] == "beta/dumps/2"
+    assert configuration["destinationPath"] == "s3://alt-las/beta/wal"
+    (plugin,) = find(made, "Cluster", "postgres-db")["spec"]["plugins"]
+    assert plugin["parameters"]["serverName"] == "postgres-2"
+    assert {each["name"]: each["value"] for each in spec["instanceSidecarConfiguration"]["env"]} == {
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    }
+
+
+def test_without_a_word_nothing_is_asked_of_the_store(uploading: Objects) -> None:
+    """Stores without a key service refuse uploads that ask for encryption."""
+    configuration = find(uploading, "ObjectStore", "postgres-wal")["spec"]["configuration"]
+    assert configuration["wal"] == configuration["data"] == {"compression": "gzip"}
+    assert "endpointCA" not in configuration
+    assert not {"S3_CA", "S3_ENCRYPTION"} & environment(uploading, "redis-backup").keys()
+
+
+def _with_bucket(stack: str, bucket: dict[str, Any]) -> dict[str, Any]:
+    return {"backup": platform_of(stack)["backup"] | {"objectStore": bucket}}
 
 
 def test_an_object_store_without_credentials_is_refused_before_anything_is_registered() -> None:

@@ -104,9 +104,14 @@ def test_the_major_version_is_read_from_the_tag(tag: str, major: int) -> None:
         ),
         ({"objectStore": {"endpoint": "http://s3", "bucket": "dumps"}}, "backup.objectStore.endpoint", "https"),
         (
-            {"objectStore": {"endpoint": "https://s3", "bucket": "dumps", "dumpsPath": "postgres"}},
-            "backup.objectStore",
-            "dumpsPath and path are both 'postgres'",
+            {"objectStore": {"endpoint": "https://s3", "bucket": "dumps", "path": "up/../again"}},
+            "backup.objectStore.path",
+            "should match pattern",
+        ),
+        (
+            {"objectStore": {"endpoint": "https://s3", "bucket": "dumps", "endpointCa": "not PEM"}},
+            "backup.objectStore.endpointCa",
+            "is not a certificate in PEM",
         ),
         (
             {"resources": {"requests": {"cpu": "1", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "383Mi"}}},
