@@ -12,7 +12,8 @@ from altlas.session.kubectl import Kubectl
 from altlas.session.session import choose_target, open_cluster
 from altlas.status.custom_resources import operated_statuses
 from altlas.status.monitoring import MonitoringStatus, monitoring_status, monitoring_text
-from altlas.status.rollout import WorkloadStatus, pod_problems, workload_statuses
+from altlas.status.problems import operated_problems, problems
+from altlas.status.rollout import WorkloadStatus, workload_statuses
 from altlas.status.table import workloads_text
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
@@ -34,7 +35,9 @@ def status(
     _, toolbox = open_cluster(here, chosen, report)
     kubeconfig = chosen.kubeconfig or here.kubeconfig(chosen.name)
     kubectl = Kubectl(toolbox.path("kubectl"), kubeconfig)
-    statuses = workload_statuses(kubectl, platform.namespace) + operated_statuses(kubectl, platform, chosen)
+    statuses = workload_statuses(kubectl, platform.namespace) + operated_statuses(
+        kubectl, platform, operated=chosen.runs_containers
+    )
     monitoring = monitoring_status(platform, chosen, kubectl)
     missing = platform.services.by_name().keys() - {each.name for each in statuses}
     missing |= {each.name for each in statuses if each.operated and not each.is_ready}
@@ -45,8 +48,9 @@ def status(
         typer.echo(workloads_text(name, platform, statuses, kubeconfig))
         typer.echo(monitoring_text(monitoring, platform))
     if missing:
-        problems = "".join(f"\n  {problem}" for problem in pod_problems(kubectl, platform.namespace))
-        raise CommandError(f"not ready: {', '.join(sorted(missing))}{problems}")
+        reasons = (*operated_problems(statuses), *problems(kubectl, platform.namespace))
+        text = "".join(f"\n  {reason}" for reason in reasons)
+        raise CommandError(f"not ready: {', '.join(sorted(missing))}{text}")
 
 
 def as_documents(statuses: Sequence[WorkloadStatus], monitoring: MonitoringStatus | str) -> dict[str, object]:

@@ -21,7 +21,6 @@ from altlas.session.console import report, workspace
 from altlas.session.environment import as_shell
 from altlas.session.environment import environment as variables
 from altlas.session.session import choose_target, open_cluster
-from altlas.status.custom_resources import operated_statuses
 from altlas.status.table import workloads_text
 from altlas.update.up import up as bring_up
 
@@ -36,7 +35,7 @@ def up(
     preflight: PreflightOption = True,
     incident: IncidentOption = None,
 ) -> None:
-    """Bring a stack up: start the cluster if it is ours, update the stack, wait until all services are ready."""
+    """Bring a stack up: start the cluster if it is ours, update, wait until all services and stores are ready."""
     here, name = workspace(), one_stack(stack, stack_option)
     with here.only_one(f"up --stack {name}"):
         ledger = ledger_of(here, name, os.environ)
@@ -57,7 +56,6 @@ def up(
                 facts={"incident": incident} if incident else {},
             ),
         )
-    statuses += operated_statuses(session.kubectl, platform, session.target)
     typer.echo(workloads_text(name, platform, statuses, session.kubectl.kubeconfig))
 
 

@@ -5,33 +5,35 @@ from typing import Any
 
 from altlas.session.kubectl import Kubectl
 from altlas.status.rollout import WorkloadStatus
-from cluster import Target
 from components.settings import PlatformSettings
 from rendering.errors import CommandError
 
 _COUNTS = {
-    "Cluster": ("instances", "readyInstances", "imageName"),
-    "Prometheus": ("replicas", "availableReplicas", "image"),
-    "Alertmanager": ("replicas", "availableReplicas", "image"),
+    "Cluster": ("instances", "readyInstances", "readyInstances", "imageName"),
+    "Prometheus": ("replicas", "availableReplicas", "updatedReplicas", "image"),
+    "Alertmanager": ("replicas", "availableReplicas", "updatedReplicas", "image"),
 }
-"""Fields of each kind: desired servers in `spec`, ready servers in `status`, image in `spec`."""
+"""Fields of each kind: desired servers in `spec`, ready and updated servers in `status`, image in `spec`."""
+
+_HEALTHY = "Cluster in healthy state"
+"""Phase of a CloudNativePG Cluster (api/v1 `PhaseHealthy`) in which its operator has nothing left to do."""
 
 _UNKNOWN_KIND = "the server doesn't have a resource type"
 
 
-def operated_statuses(kubectl: Kubectl, platform: PlatformSettings, target: Target) -> tuple[WorkloadStatus, ...]:
+def operated_statuses(kubectl: Kubectl, platform: PlatformSettings, *, operated: bool) -> tuple[WorkloadStatus, ...]:
     """Status of the custom resources that a stack's settings ask for.
 
     Args:
         kubectl: The cluster.
         platform: Settings of the stack.
-        target: Says whether operators really run.
+        operated: Whether operators really run.
 
     Raises:
         CommandError: The cluster does not answer or refuses.
     """
     found = _found(kubectl, platform.namespace, ",".join(_kinds(platform)))
-    return tuple(_status(each, operated=target.runs_containers) for each in found)
+    return tuple(_status(each, operated=operated) for each in found)
 
 
 def _found(kubectl: Kubectl, namespace: str, kinds: str) -> Sequence[Mapping[str, Any]]:
@@ -54,16 +56,41 @@ def _kinds(platform: PlatformSettings) -> Iterator[str]:
 
 
 def _status(resource: Mapping[str, Any], *, operated: bool) -> WorkloadStatus:
-    wanted, ready, image = _COUNTS[resource["kind"]]
+    wanted, ready, updated, image = _COUNTS[resource["kind"]]
     specification, status = resource["spec"], resource.get("status", {})
+    said = _phase(status) if resource["kind"] == "Cluster" else _conditions(status)
     return WorkloadStatus(
         name=resource["metadata"]["name"],
         kind=resource["kind"],
         image=specification.get(image, "-"),
         ready=status.get(ready, 0),
         wanted=specification.get(wanted, 1),
-        # Operators report ready servers, not their release.
-        updated=status.get(ready, 0),
+        updated=status.get(updated, 0),
         nodes=(),
+        observed=_observed(resource),
         operated=operated,
+        said=said,
+    )
+
+
+def _observed(resource: Mapping[str, Any]) -> bool:
+    """True if the operator has acted on the newest settings, as far as it says so."""
+    status = resource.get("status", {})
+    if resource["kind"] == "Cluster":
+        return status.get("phase") in (None, _HEALTHY)
+    generation = resource["metadata"].get("generation", 0)
+    return all(each.get("observedGeneration", generation) >= generation for each in status.get("conditions") or ())
+
+
+def _phase(status: Mapping[str, Any]) -> str:
+    parts = (status.get("phase"), status.get("phaseReason"))
+    return ": ".join(part for part in parts if part)
+
+
+def _conditions(status: Mapping[str, Any]) -> str:
+    """Conditions that do not hold, which are empty of words where all is well."""
+    bad = (each for each in status.get("conditions") or () if each["status"] != "True")
+    return "; ".join(
+        f"{each['type']} is {each['status']}: " + ": ".join(filter(None, (each.get("reason"), each.get("message"))))
+        for each in bad
     )

@@ -1,4 +1,4 @@
-"""State of rollouts: workloads with their ready pods, and why a pod is not ready."""
+"""State of rollouts: workloads with their ready pods."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from typing import Any
 
 from altlas.session.kubectl import Kubectl
 
-_SELECTOR = "app.kubernetes.io/part-of=alt-las"
+SELECTOR = "--selector=app.kubernetes.io/part-of=alt-las"
+"""Option of kubectl that keeps the objects of the platform, also those that operators make."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class WorkloadStatus:
         kind: Kind of the object.
         operated: Whether its servers exist; a simulated operator makes none.
         older: Pods of earlier releases that still exist.
+        said: What an operator says of its servers; empty for other workloads.
     """
 
     name: str
@@ -38,6 +40,7 @@ class WorkloadStatus:
     kind: str = "Deployment"
     operated: bool = True
     older: int = 0
+    said: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -47,45 +50,17 @@ class WorkloadStatus:
         """
         return self.observed and self.wanted > 0 and not self.older and min(self.ready, self.updated) >= self.wanted
 
-
-@dataclass(frozen=True)
-class PodProblem:
-    """Why a pod is not ready.
-
-    Attributes:
-        service: Service the pod belongs to.
-        pod: Name of the pod.
-        reason: Reason and message of its waiting or terminated container.
-        event: Reason and message of the newest warning about it, or None without one.
-    """
-
-    service: str
-    pod: str
-    reason: str
-    event: str | None
-
-    def __str__(self) -> str:
-        event = f"; last event: {self.event}" if self.event else "; no event"
-        return f"{self.service}: pod {self.pod} is not ready: {self.reason}{event}"
+    @property
+    def is_late(self) -> bool:
+        """True if an operator that runs has not made all of its servers ready."""
+        return self.kind not in {"Deployment", "StatefulSet"} and self.operated and not self.is_ready
 
 
 def workload_statuses(kubectl: Kubectl, namespace: str) -> tuple[WorkloadStatus, ...]:
     """Deployments and then StatefulSets of the platform in a namespace, each by name."""
-    objects = kubectl.items("deployments,statefulsets,pods", namespace, f"--selector={_SELECTOR}")
+    objects = kubectl.items("deployments,statefulsets,pods", namespace, SELECTOR)
     pods = [each for each in objects if each["kind"] == "Pod"]
     return tuple(_status(each, pods) for each in objects if each["kind"] != "Pod")
-
-
-def pod_problems(kubectl: Kubectl, namespace: str) -> tuple[PodProblem, ...]:
-    """Pods of the platform that are neither ready nor terminating, with reason and newest warning."""
-    events = kubectl.items("events", namespace, "--field-selector=type=Warning")
-    problems = []
-    for pod in kubectl.items("pods", namespace, f"--selector={_SELECTOR}"):
-        name = pod["metadata"]["name"]
-        if "deletionTimestamp" not in pod["metadata"] and not _is_ready(pod):
-            service = pod["metadata"]["labels"].get("app.kubernetes.io/name", "?")
-            problems.append(PodProblem(service, name, _reason(pod), _newest_event(events, name)))
-    return tuple(problems)
 
 
 def _status(workload: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> WorkloadStatus:
@@ -106,28 +81,3 @@ def _status(workload: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> W
             for condition in workload["status"].get("conditions", ())
         ),
     )
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = pod["status"].get("conditions", ())
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
-
-
-def _reason(pod: Mapping[str, Any]) -> str:
-    for container in pod["status"].get("containerStatuses", ()):
-        for state in ("waiting", "terminated"):
-            found = container.get("state", {}).get(state)
-            if found:
-                return ": ".join(filter(None, (found.get("reason"), found.get("message"))))
-    for condition in pod["status"].get("conditions", ()):
-        if condition["status"] == "False" and condition.get("message"):
-            return ": ".join(filter(None, (condition.get("reason"), condition["message"])))
-    return f"phase {pod['status'].get('phase', 'unknown')}, not ready yet"
-
-
-def _newest_event(events: Iterable[Mapping[str, Any]], pod: str) -> str | None:
-    about = [event for event in events if event["involvedObject"].get("name") == pod]
-    if not about:
-        return None
-    newest = max(about, key=lambda event: event.get("lastTimestamp") or event["metadata"]["creationTimestamp"])
-    return f"{newest['reason']}: {newest['message']}"

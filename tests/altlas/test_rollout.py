@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from altlas.session.kubectl import Kubectl, when_answered
-from altlas.status.rollout import PodProblem, WorkloadStatus, pod_problems, workload_statuses
+from altlas.status.problems import PodProblem, problems
+from altlas.status.rollout import WorkloadStatus, workload_statuses
 from rendering.errors import CommandError, ExitCode
 
 SCRIPT = """#!/bin/sh
@@ -40,8 +41,9 @@ class Cluster:
         """Problem of the only pod, which has this status."""
         self.says("pods", [{"metadata": {"name": "web-1", "labels": LABELS, **metadata}, "status": status}])
         self.says("events", events)
-        problems = pod_problems(self.kubectl, "alt-las")
-        return str(problems[0]) if problems else None
+        self.says("deployments", [])
+        found = problems(self.kubectl, "alt-las")
+        return str(found[0]) if found else None
 
 
 @pytest.fixture
@@ -131,29 +133,6 @@ def test_only_the_platform_s_objects_are_asked_for(cluster: Cluster) -> None:
     assert set(call.split()) == {*options.split(), "get", "deployments,statefulsets,pods", SELECTOR}
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"),
-    [
-        (
-            {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}]},
-            "ErrImagePull: not found",
-        ),
-        ({"containerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}, "CrashLoopBackOff"),
-        ({"containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled"}}}]}, "OOMKilled"),
-        (
-            {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"}]},
-            "Unschedulable: 0/3",
-        ),
-        ({"containerStatuses": [{"state": {"running": {}}}], "phase": "Running"}, "phase Running, not ready yet"),
-        ({}, "phase unknown, not ready yet"),
-    ],
-    ids=["waiting", "without message", "terminated", "condition", "running", "nothing"],
-)
-def test_a_pod_that_is_not_ready_gives_its_reason(cluster: Cluster, status: dict[str, Any], reason: str) -> None:
-    """The container's own first, then what the scheduler says."""
-    assert cluster.problem(status) == f"web: pod web-1 is not ready: {reason}; no event"
-
-
 def test_a_ready_pod_and_one_that_is_ending_are_no_problems(cluster: Cluster) -> None:
     """An ending pod is not expected to be ready."""
     assert cluster.problem({"conditions": [{"type": "Ready", "status": "True"}]}) is None
@@ -183,7 +162,7 @@ def test_a_cluster_that_does_not_answer_is_named_with_its_words(cluster: Cluster
     """Exit code 4 asks to look after the cluster."""
     (cluster.folder / "kubectl").write_text("#!/bin/sh\necho 'connection refused' >&2\nexit 1\n")
     with pytest.raises(CommandError, match=r"^cannot read events.*: connection refused$") as caught:
-        pod_problems(cluster.kubectl, "alt-las")
+        problems(cluster.kubectl, "alt-las")
     assert caught.value.code == ExitCode.NO_CLUSTER
 
 

@@ -13,7 +13,6 @@ from altlas.status.custom_resources import operated_statuses
 from altlas.status.monitoring import MonitoringStatus
 from altlas.status.rollout import WorkloadStatus
 from altlas.status.table import workloads_text
-from cluster import Target
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
 from tests.support.documents import alpha_settings
@@ -32,7 +31,7 @@ ITEMS: list[dict[str, Any]] = [
         "kind": "Prometheus",
         "metadata": {"name": "prometheus"},
         "spec": {"replicas": 1, "image": "prometheus:3"},
-        "status": {"availableReplicas": 1},
+        "status": {"availableReplicas": 1, "updatedReplicas": 1},
     },
     {"kind": "Alertmanager", "metadata": {"name": "alertmanager"}, "spec": {"replicas": 1}},
 ]
@@ -66,15 +65,10 @@ def settings(**without: None) -> PlatformSettings:
     return alpha_settings(dict(without))
 
 
-def target(name: str) -> Target:
-    """A target of a name."""
-    return Target(name, "the test names it")
-
-
 def test_servers_that_operators_make_are_counted_by_what_the_operators_say() -> None:
     """In one question about exactly the kinds that the stack has."""
     cluster = Cluster(ITEMS)
-    database, prometheus, alertmanager = operated_statuses(cluster, settings(), target("kubeconfig"))
+    database, prometheus, alertmanager = operated_statuses(cluster, settings(), operated=True)
     assert cluster.asked == [f"{CLUSTERS},{PROMETHEUSES},{ALERTMANAGERS}"]
     assert (database.kind, database.name, database.ready, database.wanted) == ("Cluster", "postgres-db", 2, 3)
     assert (database.image, alertmanager.image) == ("postgresql:18.4", "-")
@@ -85,7 +79,7 @@ def test_nobody_is_asked_about_what_the_stack_does_not_have() -> None:
     """A cluster without operators is a cluster, too."""
     cluster = Cluster([])
     without = settings(postgres=None, backup=None, prometheus=None, alertmanager=None, grafana=None)
-    assert operated_statuses(cluster, without, target("kubeconfig")) == ()
+    assert operated_statuses(cluster, without, operated=True) == ()
     assert cluster.asked == []
 
 
@@ -94,9 +88,9 @@ def test_kinds_that_the_cluster_does_not_know_are_nothing_and_other_refusals_are
     unknown = CommandError(
         'cannot read: error: the server doesn\'t have a resource type "clusters"', ExitCode.NO_CLUSTER
     )
-    assert operated_statuses(Cluster(unknown), settings(), target("kubeconfig")) == ()
+    assert operated_statuses(Cluster(unknown), settings(), operated=True) == ()
     with pytest.raises(CommandError, match="connection refused"):
-        operated_statuses(Cluster(CommandError("connection refused")), settings(), target("kubeconfig"))
+        operated_statuses(Cluster(CommandError("connection refused")), settings(), operated=True)
 
 
 REDIS = WorkloadStatus("redis", "redis:8", ready=1, wanted=1, updated=1, nodes=("node-1",), kind="StatefulSet")
@@ -104,7 +98,7 @@ REDIS = WorkloadStatus("redis", "redis:8", ready=1, wanted=1, updated=1, nodes=(
 
 def test_the_table_shows_every_kind() -> None:
     """With the kind, because a Cluster and a StatefulSet are looked at by different commands."""
-    operated = operated_statuses(Cluster(ITEMS), settings(), target("kubeconfig"))
+    operated = operated_statuses(Cluster(ITEMS), settings(), operated=True)
     text = workloads_text("alpha", settings(), (REDIS, *operated), Path("kubeconfig"))
     rows = [line.split() for line in text.splitlines() if line][1:6]
     assert rows == [
@@ -119,20 +113,20 @@ def test_the_table_shows_every_kind() -> None:
 
 def test_nothing_is_said_of_servers_whose_operator_is_simulated() -> None:
     """Neither that they are ready nor that they are not."""
-    operated = operated_statuses(Cluster(ITEMS[:1]), settings(), target("sim"))
+    operated = operated_statuses(Cluster(ITEMS[:1]), settings(), operated=False)
     text = workloads_text("alpha", settings(), (REDIS, *operated), Path("kubeconfig"))
     assert "postgres-db  Cluster      -/3" in text
     assert "operators are simulated here, so these are not proven here" in text
     assert "not proven here" not in workloads_text("alpha", settings(), (REDIS,), Path("kubeconfig"))
     assert (
         dataclasses.replace(operated[0], operated=True)
-        == operated_statuses(Cluster(ITEMS[:1]), settings(), target("kubeconfig"))[0]
+        == operated_statuses(Cluster(ITEMS[:1]), settings(), operated=True)[0]
     )
 
 
 def test_programs_get_the_same_figures_as_json() -> None:
     """A simulated operator's servers have no number of ready ones; monitoring that cannot be queried has a reason."""
-    operated = operated_statuses(Cluster(ITEMS[:1]), settings(), target("sim"))
+    operated = operated_statuses(Cluster(ITEMS[:1]), settings(), operated=False)
     document = json.loads(json.dumps(as_documents((REDIS, *operated), "not proven here: no container runs on sim")))
     redis, database = document["workloads"]
     assert redis == {

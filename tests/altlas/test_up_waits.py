@@ -1,0 +1,154 @@
+"""End of `altlas up`: it waits for operators' servers and for slow pulls, and fails with reasons."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altlas.session.engine import Engine
+from altlas.session.kubectl import Kubectl
+from altlas.session.session import Session
+from altlas.session.workspace import Workspace
+from altlas.update import up
+from cluster import Target
+from components.settings import PlatformSettings
+from rendering.errors import CommandError
+from tests.support.documents import alpha_settings
+
+HEALTHY = "Cluster in healthy state"
+NAME = "app.kubernetes.io/name"
+
+
+class Answers(Kubectl):
+    """A cluster whose answers change from question to question; the last one stays."""
+
+    answers: dict[str, Iterator[list[dict[str, Any]]] | list[dict[str, Any]]] = {}  # set by `session_of`
+    last: dict[str, list[dict[str, Any]]] = {}  # set by `session_of`
+
+    def items(self, kind: str, namespace: str, *options: str) -> list[dict[str, Any]]:  # noqa: ARG002  # as in the class
+        """Next answer for a kind."""
+        found = self.answers.get(kind.partition(".")[0], [])
+        if isinstance(found, list):
+            return found
+        self.last[kind] = next(found, self.last.get(kind, []))
+        return self.last[kind]
+
+    def text(self, *arguments: str, stdin: str | None = None) -> str:  # noqa: ARG002  # as in the class
+        """No node is simulated."""
+        return ""
+
+
+def settings() -> PlatformSettings:
+    """Alpha with PostgreSQL as the only operated store, and little time."""
+    changes: dict[str, Any] = dict.fromkeys(("prometheus", "alertmanager", "grafana", "backup", "loki", "alloy"))
+    return alpha_settings(changes | {"rollout": {"progressDeadlineSeconds": 5, "timeoutSeconds": 6}})
+
+
+def session_of(target: str, answers: dict[str, Any]) -> Session:
+    """A session on such a cluster."""
+    kubectl = type("Cluster", (Answers,), {"answers": answers, "last": {}})(Path("kubectl"), Path("kubeconfig"))
+    return Session(Workspace(Path()), Target(target, "a test names it"), kubectl, Engine(Path(), {}))
+
+
+def deployments(**stalled: bool) -> list[dict[str, Any]]:
+    """All services of alpha at their smallest scale; those named are past their deadline with no pod ready."""
+    found = []
+    for name, service in settings().services.by_name().items():
+        wanted = service.autoscaling.min_replicas if service.autoscaling else 1
+        bad = stalled.get(name.replace("-", "_"), False)
+        ready = {} if bad else {"readyReplicas": wanted, "updatedReplicas": wanted, "replicas": wanted}
+        conditions = [{"type": "Progressing", "status": "False"}] if bad else []
+        template = {"spec": {"containers": [{"image": "i"}]}}
+        spec = {"replicas": wanted, "selector": {"matchLabels": {NAME: name}}, "template": template}
+        status = {"conditions": conditions, **ready}
+        found.append({"kind": "Deployment", "metadata": {"name": name}, "spec": spec, "status": status})
+    return found
+
+
+def cluster(ready: int, phase: str = HEALTHY, reason: str = "") -> dict[str, Any]:
+    """PostgreSQL as its operator reports it."""
+    status = {"readyInstances": ready, "phase": phase, "phaseReason": reason}
+    return {"kind": "Cluster", "metadata": {"name": "postgres-db"}, "spec": {"instances": 1}, "status": status}
+
+
+def runner(reason: str) -> dict[str, Any]:
+    """Pod of runner-service that waits."""
+    status = {"containerStatuses": [{"name": "runner", "state": {"waiting": {"reason": reason}}}]}
+    return {"metadata": {"name": "runner-1", "labels": {NAME: "runner-service"}}, "spec": {}, "status": status}
+
+
+PULLING = [
+    {
+        "involvedObject": {"kind": "Pod", "name": "runner-1"},
+        "type": "Normal",
+        "reason": "Pulling",
+        "message": "Pulling image",
+        "lastTimestamp": "2026-01-01T00:00:00Z",
+    }
+]
+WORKLOADS = "deployments,statefulsets,pods"
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "_POLL_SECONDS", 0.01)
+
+
+def test_up_waits_until_postgres_is_ready_and_healthy() -> None:
+    """Not at its first instance while the operator has something left to do."""
+    states = [[cluster(0, "Setting up primary")], [cluster(1, "Upgrading cluster")], [cluster(1)]]
+    rest = iter(states)
+    answers = {WORKLOADS: deployments(), "clusters": rest}
+    found = up.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    assert [each.ready for each in found if each.kind == "Cluster"] == [1]
+    assert list(rest) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (cluster(0, "Unable to create required cluster objects", "no quota"), "its operator says: Unable to create"),
+        (cluster(0, "", ""), "its operator says nothing; look whether it runs"),
+    ],
+)
+def test_up_fails_with_what_the_operator_says_when_postgres_does_not_come(
+    state: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, it said success."""
+    monkeypatch.setattr(up, "wait_for", lambda ask, _, **__: ask())
+    answers = {WORKLOADS: deployments(), "clusters": [state]}
+    with pytest.raises(CommandError, match="postgres-db: Cluster has 0 of 1 servers ready") as caught:
+        up.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    assert said in str(caught.value)
+
+
+def test_servers_of_a_simulated_operator_are_not_waited_for() -> None:
+    """There are none on sim."""
+    answers = {WORKLOADS: deployments(), "clusters": [cluster(0)]}
+    found = up.wait_until_ready(session_of("sim", answers), settings(), print)
+    assert [each.operated for each in found if each.kind == "Cluster"] == [False]
+
+
+def test_a_rollout_past_its_deadline_goes_on_while_a_node_pulls_its_image() -> None:
+    """A first installation on a slow line: Kubernetes sees no progress, and there is some."""
+    states = [deployments(runner_service=True)] * 3 + [deployments()]
+    rest = iter(states)
+    answers = {
+        WORKLOADS: rest,
+        "clusters": [cluster(1)],
+        "pods": [runner("ContainerCreating")],
+        "events": PULLING,
+    }
+    up.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    assert list(rest) == []
+
+
+def test_a_rollout_past_its_deadline_is_given_up_at_once_where_nothing_is_pulled() -> None:
+    """An image that does not exist does not come by waiting."""
+    states = [deployments(runner_service=True)] * 3
+    rest = iter(states)
+    answers = {WORKLOADS: rest, "pods": [runner("ImagePullBackOff")], "events": PULLING}
+    with pytest.raises(CommandError, match="runner-service: pod runner-1 is not ready: ImagePullBackOff"):
+        up.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    assert len(list(rest)) == 1, "one for the decision, one for the message"
