@@ -14,6 +14,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mock
 
 from components.settings import PlatformSettings
 from components.settings.alertmanager import MAIL_SECRET, WEBHOOK_SECRET
+from components.settings.secret_forms import placeholder
 from components.settings.secrets import SECRETS
 from components.stack.problems import PLATFORM_KEY, PROJECT
 from rendering.root import ROOT
@@ -85,7 +86,7 @@ def record(
     """
     if secrets is None:
         keys = [secret.key for secret in SECRETS if secret.required or secret.needed_by]
-        secrets = {key: f"<{key}>" for key in (*keys, WEBHOOK_SECRET, MAIL_SECRET)}
+        secrets = {key: placeholder(key) for key in (*keys, WEBHOOK_SECRET, MAIL_SECRET)}
     recorder = Recorder()
     document = platform.model_dump(mode="json", by_alias=True) if isinstance(platform, PlatformSettings) else platform
     configuration = {PLATFORM_KEY: json.dumps(document)} | {f"{PROJECT}:{key}": text for key, text in secrets.items()}

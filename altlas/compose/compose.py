@@ -178,7 +178,10 @@ def _example(text: str) -> str:
     """A .env with every variable that the text asks for, what it is for, and no value."""
     described = {stores.variable_name(secret.key): secret.description for secret in SECRETS} | dict(stores.DESCRIPTIONS)
     described |= observability.DESCRIPTIONS
-    lines = ["# Copy to .env and give every variable a value of its own, such as the output of `openssl rand -hex 32`."]
+    lines = [
+        "# Copy to .env and give every variable a value of its own, such as the output of `openssl rand -hex 32`. Use",
+        "# letters, digits, - and _ only: Compose, URLs and configuration files read other characters as their own.",
+    ]
     for name in sorted(set(_VARIABLE.findall(text))):
         lines += ["", f"# {described[name]}", f"{name}="]
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from pydantic.alias_generators import to_camel, to_pascal
 
+from components.settings.secret_forms import Form
 from components.settings.services import ServicesSettings, StoreName, short_name
 
 
@@ -22,12 +23,14 @@ class SecretSetting:
             What is generated is required; what a person supplies may be absent, and then its variables are too.
         is_doubled: Whether the store knows a second password beside this one, which nobody uses until a rotation
             takes the one in use out of use: so no pod is refused, whichever of the two it was given.
+        form: What its values look like, so that every place where it is used takes them.
         needed_by: Path of the block below `alt-las:platform` that cannot do without it, or None.
     """
 
     key: str
     description: str
     variables: dict[str, tuple[str, ...]]
+    form: Form = "password"
     generated_bytes: int | None = None
     needed_by: str | None = None
     is_doubled: bool = False
@@ -58,34 +61,40 @@ _SINGLE = (
         key="apiGatewayJwtSecret",
         description="Signs the gateway's access tokens; without it the gateway ends at start.",
         variables={"api-gateway": ("JWT_SECRET",)},
+        form="text",
         generated_bytes=48,
     ),
     SecretSetting(
         key="apiGatewayJwtRefreshSecret",
         description="Signs the gateway's refresh tokens; without it the code falls back to a literal that all know.",
         variables={"api-gateway": ("JWT_REFRESH_SECRET", "REFRESH_TOKEN_SECRET")},
+        form="text",
         generated_bytes=48,
     ),
     SecretSetting(
         key="openaiApiKey",
         description="Key for the model API that ai-orchestrator may call.",
         variables={"ai-orchestrator": ("OPENAI_API_KEY", "AI_API_KEY")},
+        form="key",
     ),
     SecretSetting(
         key="redisUrl",
         description="Redis with its password, redis://user:password@host:6379.",
         variables={"api-gateway": ("REDIS_URL",)},
+        form="redis url",
     ),
     SecretSetting(
         key="natsUrl",
         description="NATS with its credentials, nats://user:password@host:4222.",
         variables=dict.fromkeys(ServicesSettings.with_store("nats"), ("NATS_URL",)),
+        form="nats url",
     ),
     *(
         SecretSetting(
             key=database_url_key(service),
             description=f"PostgreSQL database of {service} with its role and password.",
             variables={service: ("DATABASE_URL",)},
+            form="postgres url",
         )
         for service in ServicesSettings.with_store("postgres")
     ),
@@ -115,18 +124,21 @@ _SINGLE = (
         key="backupEncryptionKey",
         description="Encrypts the dumps; keep a copy outside the cluster, without it no dump can be restored.",
         variables={},
+        form="text",
         generated_bytes=32,
     ),
     SecretSetting(
         key="objectStoreAccessKeyId",
         description="Access key of the bucket of the dumps and the write-ahead log.",
         variables={},
+        form="key",
         needed_by="backup.objectStore",
     ),
     SecretSetting(
         key="objectStoreSecretAccessKey",
         description="Secret key of the bucket of the dumps and the write-ahead log.",
         variables={},
+        form="key",
         needed_by="backup.objectStore",
     ),
     SecretSetting(
@@ -140,6 +152,7 @@ _SINGLE = (
         key="redisInternalSecret",
         description="Makes the passwords by which the stack's own Redis servers, sentinels and proxies log in.",
         variables={},
+        form="text",
         generated_bytes=32,
     ),
     *(
@@ -156,40 +169,47 @@ _SINGLE = (
         key="natsInternalSecret",
         description="Makes the passwords with which the stack's own NATS servers and their keepers know each other.",
         variables={},
+        form="text",
         generated_bytes=32,
     ),
     SecretSetting(
         key="alertmanagerWebhookUrl",
         description="Address of the webhook that receives alerts, where the address itself lets anybody write.",
         variables={},
+        form="web url",
     ),
     SecretSetting(
         key="alertmanagerMailPassword",
         description="Password of the user at the mail server that sends alerts.",
         variables={},
+        form="text",
     ),
     SecretSetting(
         key="grafanaAdminPassword",
         description="Password of Grafana's administrator, the user `admin`.",
         variables={},
+        form="text",
         generated_bytes=32,
     ),
     SecretSetting(
         key="grafanaSecretKey",
         description="Encrypts what Grafana keeps of its datasources.",
         variables={},
+        form="text",
         generated_bytes=32,
     ),
     SecretSetting(
         key="lokiS3AccessKeyId",
         description="Access key of the bucket in which Loki keeps logs.",
         variables={},
+        form="key",
         needed_by="loki.objectStore",
     ),
     SecretSetting(
         key="lokiS3SecretAccessKey",
         description="Secret key of the bucket in which Loki keeps logs.",
         variables={},
+        form="key",
         needed_by="loki.objectStore",
     ),
 )

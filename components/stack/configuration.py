@@ -10,6 +10,7 @@ import pulumi
 from pulumi.runtime import config as pulumi_config
 
 from components.settings import PlatformSettings
+from components.settings.secret_forms import placeholder, problem_of
 from components.settings.secrets import NOTES, SECOND_IN_USE, SECRETS, noted
 from components.stack.loading import parse_platform, with_lock
 from components.stack.problems import PLATFORM_KEY, PROJECT, Problem, SettingsError
@@ -84,7 +85,7 @@ def load(root: Path) -> StackConfiguration:
             shown without traceback.
     """
     config = pulumi.Config(PROJECT)
-    problems = [*_unknown_keys(), *_missing_secrets(config)]
+    problems = [*_unknown_keys(), *_missing_secrets(config), *_unusable_secrets()]
     platform = None
     text = config.get("platform")
     if text is None:
@@ -124,6 +125,18 @@ def _unknown_keys() -> list[Problem]:
             hint = f"did you mean {known[close[0]]!r}? " if close else ""
             problems.append(Problem(key, f"is not a known key; {hint}Known: {', '.join(known.values())}"))
     return problems
+
+
+def _unusable_secrets() -> list[Problem]:
+    """Secrets that some place of their use cannot take, by their keys. Their values stand in no message."""
+    found = []
+    for secret in SECRETS:
+        value = pulumi_config.get_config(f"{PROJECT}:{secret.key}")
+        problem = problem_of(secret.form, value) if value not in (None, placeholder(secret.key)) else None
+        if problem:
+            command = f"pulumi config set --secret --stack {pulumi.get_stack()} {PROJECT}:{secret.key}"
+            found.append(Problem(f"{PROJECT}:{secret.key}", f"{problem}; set another with `{command}`"))
+    return found
 
 
 def _missing_secrets(config: pulumi.Config) -> list[Problem]:

@@ -45,7 +45,7 @@ def test_figures_stay_whole_numbers() -> None:
 
 def test_one_recording_leaves_nothing_behind_for_the_next() -> None:
     """Neither secrets nor settings."""
-    values = {secret.key: "given-once" for secret in SECRETS}
+    values = {secret.key: "given-once-by-a-test" for secret in SECRETS if not secret.form.endswith("url")}
     assert "given-once" in json.dumps(record("alpha", platform_of("alpha"), values).objects)
     after = json.dumps(record("beta", platform_of("beta")).objects)
     assert "given-once" not in after

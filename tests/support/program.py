@@ -129,9 +129,19 @@ def _is_named_after(manifest: Mapping[str, Any], name: str) -> bool:
     return manifest["kind"] in {"ConfigMap", "Secret"} and bool(stem == name)
 
 
+_SCHEMES = {
+    "redis url": "redis://",
+    "nats url": "nats://",
+    "postgres url": "postgresql://",
+    "web url": "https://",
+}
+
+
 def full_configuration(stack: str) -> dict[str, str]:
     """The configuration of a stack with a value for every secret that the program knows."""
-    secrets = {f"{PROJECT}:{secret.key}": f"value-of-{secret.key}" for secret in SECRETS}
+    secrets = {
+        f"{PROJECT}:{secret.key}": _SCHEMES.get(secret.form, "") + f"value-of-{secret.key}" for secret in SECRETS
+    }
     return {PLATFORM_KEY: json.dumps(platform_of(stack)), **secrets}
 
 

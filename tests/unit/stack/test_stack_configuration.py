@@ -14,7 +14,7 @@ from rendering.recorder import record, run_program
 from tests.support.documents import BESIDE_SERVICES, ROOT, alpha_with, platform_of
 from tests.support.program import build, configure, find, full_configuration
 
-REQUIRED = {secret.key: "given" for secret in SECRETS if secret.required}
+REQUIRED = {secret.key: "given-by-a-test-as-text" for secret in SECRETS if secret.required}
 TOKENS = ("apiGatewayJwtSecret", "apiGatewayJwtRefreshSecret")
 
 
@@ -129,12 +129,15 @@ def test_each_secret_reaches_the_services_and_variables_that_want_it_and_no_othe
             "JWT_SECRET": "value-of-apiGatewayJwtSecret",
             "JWT_REFRESH_SECRET": "value-of-apiGatewayJwtRefreshSecret",
             "REFRESH_TOKEN_SECRET": "value-of-apiGatewayJwtRefreshSecret",
-            "REDIS_URL": "value-of-redisUrl",
+            "REDIS_URL": "redis://value-of-redisUrl",
         },
-        "runner-service": {"NATS_URL": "value-of-natsUrl"},
-        "segmentation-service": {"DATABASE_URL": "value-of-segmentationDatabaseUrl"},
+        "runner-service": {"NATS_URL": "nats://value-of-natsUrl"},
+        "segmentation-service": {"DATABASE_URL": "postgresql://value-of-segmentationDatabaseUrl"},
         "ai-orchestrator": {"OPENAI_API_KEY": "value-of-openaiApiKey", "AI_API_KEY": "value-of-openaiApiKey"},
-        "archive-service": {"NATS_URL": "value-of-natsUrl", "DATABASE_URL": "value-of-archiveDatabaseUrl"},
+        "archive-service": {
+            "NATS_URL": "nats://value-of-natsUrl",
+            "DATABASE_URL": "postgresql://value-of-archiveDatabaseUrl",
+        },
     }
     for service, variables in expected.items():
         assert find(objects, "Secret", f"{service}")["stringData"] == variables
