@@ -41,7 +41,7 @@ class SimulatedCluster:
 
 def required_programs(target: Target) -> tuple[str, ...]:
     """Return the names of the programs that a target needs; they must be in `programs` when it is opened."""
-    return {SIM: PROGRAMS, K3D: (K3D,), KUBECONFIG: (KUBECTL,)}.get(target.name, ())
+    return {SIM: PROGRAMS, K3D: (K3D, KUBECTL), KUBECONFIG: (KUBECTL,)}.get(target.name, ())
 
 
 def open_target(
@@ -64,7 +64,7 @@ def open_target(
     if target.name == SIM:
         return SimulatedCluster(Simulator(directory / SIM, programs, report=report))
     if target.name == K3D:
-        return K3dCluster(directory / K3D, programs[K3D], report)
+        return K3dCluster(directory / K3D, programs[K3D], programs[KUBECTL], report)
     if target.name == KUBECONFIG and target.kubeconfig is not None:
         return ExistingCluster(target.kubeconfig, programs[KUBECTL], report)
     raise ClusterError(f"Target {target.name} cannot be opened. Choose one with choose_target.")

@@ -100,6 +100,11 @@ class AddonCluster:
             names = [each.name for each in crds]
             self.kubectl.text("delete", "customresourcedefinitions", *names, "--ignore-not-found", "--timeout=120s")
 
+    def release(self, names: Sequence[str]) -> None:
+        """Take this project's label from CRDs, so that the next field manager may own them."""
+        if names:
+            self.kubectl.text("label", "customresourcedefinitions", *names, "app.kubernetes.io/part-of-")
+
     def _apply(self, crds: Sequence[Mapping[str, Any]], *, force: bool) -> None:
         if not crds:
             return

@@ -112,6 +112,7 @@ class Addons:
         self._check_requirements(own, existing)
         self._install(own, choices.adopt)
         self._update({*external, *foreign}, optional, ask=ask)
+        self._hand_over(sorted(name for name in choices.external if record.get(name, EXTERNAL) != EXTERNAL), existing)
         self._report_external(external)
         return True
 
@@ -167,7 +168,7 @@ class Addons:
                 "touching the addons: ALT_LAS_ADDONS=0. Nothing was changed"
             )
         for name in sorted(choices.external):
-            if record.get(name, EXTERNAL) != EXTERNAL:
+            if record.get(name, EXTERNAL) != EXTERNAL and self._manifest.addons[name].has_operator:
                 raise CommandError(
                     f"{name} was installed from here and its operator may manage data; remove the addons "
                     "first: altlas addons remove. Nothing was changed"
@@ -225,6 +226,15 @@ class Addons:
             f"({others[0].name}{f' and {len(others) - 1} more' if others[1:] else ''}); it is not changed. "
             f"To take it over at {addon.version}: altlas addons install --adopt {name}"
         )
+
+    def _hand_over(self, names: Sequence[str], existing: Mapping[str, Crd]) -> None:
+        """Give CRDs up that were installed from here: they stay, and a removal no longer takes them along."""
+        for name, content in self._objects(names).items():
+            given_up = [
+                each["metadata"]["name"] for each in content.definitions if each["metadata"]["name"] in existing
+            ]
+            self._cluster.release(given_up)
+            self._report(f"Handed {self._manifest.addons[name].title} over to the cluster: {len(given_up)} CRDs stay.")
 
     def _install(self, objects: Mapping[str, AddonObjects], adopt: Collection[str]) -> None:
         crds = {name: each.definitions for name, each in objects.items()}

@@ -44,6 +44,13 @@ def api_server(kubectl: Kubectl, egress: EgressSettings) -> Iterator[Check]:
         yield Check(name=API_SERVER, state="ok", found=text)
 
 
+def api_server_places(kubectl: Kubectl) -> tuple[tuple[str, int], ...]:
+    """Addresses and ports of the API server: those of its Service and of the endpoints behind it."""
+    service = kubectl.find("service", "default", "kubernetes")
+    at = {(service["spec"]["clusterIP"], port["port"]) for port in service["spec"]["ports"]} if service else set()
+    return tuple(sorted(at | {*_endpoints(kubectl, "default", "kubernetes")}))
+
+
 def dns(kubectl: Kubectl, settings: DnsSettings) -> Iterator[Check]:
     """Compare the settings with the pods behind the Service of the cluster's DNS, and with a cache on the nodes."""
     found = next((each for place in _DNS_SERVICES if (each := kubectl.find("service", *place))), None)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from altlas.preflight import network, services
 from altlas.preflight.capacity import capacity
 from altlas.preflight.check import Check, answered, is_refusal
+from altlas.preflight.images import images
 from altlas.preflight.operators import operators
 from altlas.session.kubectl import Kubectl
 from components.settings import PlatformSettings
@@ -36,6 +37,8 @@ def checks(kubectl: Kubectl, stack: str, platform: PlatformSettings, *, with_ope
         ("ingress controller", lambda: services.controller(kubectl, platform)),
         ("certificates", lambda: services.certificates(kubectl, platform)),
         ("issuer", lambda: services.issuer(kubectl, platform)),
+        # Simulated nodes run no image.
+        *(() if is_simulated(kubectl) else (("images", lambda: images(kubectl, platform)),)),
         ("capacity", lambda: capacity(kubectl, objects)),
         *((("operators", lambda: operators(kubectl, platform)),) if with_operators else ()),
     )

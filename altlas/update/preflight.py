@@ -42,6 +42,12 @@ def needed_crds(platform: PlatformSettings) -> dict[str, tuple[Sequence[str], st
     return needed
 
 
+def optional_addons(platform: PlatformSettings) -> frozenset[str]:
+    """Addons that only some stacks need, and that nobody else may own: those of this one."""
+    wanted = {"gateway-api": platform.ingress.api == "gateway", "istio": platform.mesh.is_on}
+    return frozenset(name for name, needed in wanted.items() if needed)
+
+
 def _monitoring_kinds(platform: PlatformSettings, prometheus: PrometheusSettings) -> Iterator[str]:
     yield from ("podmonitors", "probes", "prometheusrules")
     if any(service.metrics for service in platform.services.by_name().values()):

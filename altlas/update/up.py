@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from altlas.addons.install import Addons
+from altlas.addons.install import Addons, Choices
+from altlas.images.local import local_builds
 from altlas.preflight.check import Check, require
 from altlas.preflight.network import API_SERVER
 from altlas.preflight.run import checks, is_simulated
@@ -18,6 +19,9 @@ from altlas.status.problems import operated_problems, problems, services_that_pu
 from altlas.status.rollout import WorkloadStatus, workload_statuses
 from altlas.update import data_guard, preflight
 from altlas.update.cluster_identity import state_on_its_cluster
+from altlas.update.local_cluster import prepared
+from cluster.k3d import BROUGHT
+from cluster.target import K3D, Target
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.stack.docker_engine import docker_answers
@@ -64,12 +68,12 @@ def up(
     stack_secrets.check_supplied(stack_file, stack, platform)
     target = choose_target(workspace, target_name)
     report(str(target))
-    session = start_session(workspace, target, report)
+    session, platform = _started(workspace, stack, platform, target, report)
     state = state_on_its_cluster(session.engine, session.kubectl, stack)
     if with_preflight and target.name != "sim":
         look_first(session, stack, platform, report)
     if with_addons:
-        Addons(session, report).ensure(ask="--yes" not in pulumi_options)
+        Addons(session, report).ensure(_choices(session, platform), ask="--yes" not in pulumi_options)
     prepare_stack(session, stack, report)
     preflight.check_cluster(session.kubectl, stack, platform)
     data_guard.check_update(session.engine, stack, platform, state)
@@ -79,6 +83,25 @@ def up(
         if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):
             raise CommandError(failure(session, platform))
         return session, platform, wait_until_ready(session, platform, report)
+
+
+def _started(
+    workspace: Workspace, stack: str, platform: PlatformSettings, target: Target, report: Report
+) -> tuple[Session, PlatformSettings]:
+    """A session on the running cluster, and the settings, into which k3d's addresses are written."""
+    builds = local_builds(platform, workspace.root) if target.name == K3D else ()
+    session = start_session(workspace, target, report)
+    if target.name == K3D:
+        state_on_its_cluster(session.engine, session.kubectl, stack)
+        prepare_stack(session, stack, report)
+        platform = prepared(session, stack, builds, report)
+    return session, platform
+
+
+def _choices(session: Session, platform: PlatformSettings) -> Choices:
+    """Addons that the stack needs beyond those of every stack, and those that the cluster brings by itself."""
+    brought = BROUGHT if session.target.name == K3D else frozenset()
+    return Choices(external=brought, optional=preflight.optional_addons(platform) - brought)
 
 
 def look_first(session: Session, stack: str, platform: PlatformSettings, report: Report) -> None:
@@ -98,7 +121,7 @@ def look_first(session: Session, stack: str, platform: PlatformSettings, report:
     found = wait_for(
         lambda: tuple(checks(session.kubectl, stack, platform, with_operators=False)),
         settled,
-        seconds=_K3D_SECONDS if session.target.name == "k3d" else 0,
+        seconds=_K3D_SECONDS if session.target.name == K3D else 0,
         poll_seconds=_K3D_POLL_SECONDS,
     )
     for check in found:

@@ -49,6 +49,18 @@ class AddonNamespace(_Closed):
     name: _Name
 
 
+class HelmRelease(_Closed):
+    """Release of a Helm chart that may take objects over, by the names in its project's documentation.
+
+    Attributes:
+        name: Name of the release.
+        namespace: Namespace of the release.
+    """
+
+    name: _Name
+    namespace: _Name
+
+
 class Addon(_Closed):
     """One operator with its CustomResourceDefinitions, or the definitions only.
 
@@ -62,6 +74,7 @@ class Addon(_Closed):
         optional: Whether it is installed only on request.
         requires: Definitions that others must have brought before its operator can run.
         images: Released images by what the project's own file, made for its development, names instead.
+        helm: Release that may take its definitions over later; Helm refuses objects that do not name it.
         files: What is installed.
     """
 
@@ -74,7 +87,13 @@ class Addon(_Closed):
     optional: bool = False
     requires: tuple[_Definition, ...] = ()
     images: dict[_Image, _Image] = {}
+    helm: HelmRelease | None = None
     files: Annotated[tuple[AddonFile, ...], Field(min_length=1)]
+
+    @property
+    def has_operator(self) -> bool:
+        """True if pods of it run: in its namespace, or beside the addon whose definitions it requires."""
+        return bool(self.namespace or self.requires)
 
 
 class AddonManifest(_Closed):

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from cluster.addons.manifest import Addon, AddonNamespace
+from cluster.addons.manifest import Addon, AddonNamespace, HelmRelease
 
 PART_OF = "alt-las-addons"
 """Value of `app.kubernetes.io/part-of` on everything that is installed from here; without it an object is not ours."""
@@ -53,7 +53,9 @@ def addon_objects(addon: Addon, files: Iterable[Path], *, webhooks: bool) -> Add
             server refuse the operator's custom resources, so they are left out; so are its certificates, which nobody
             would issue.
     """
-    objects = [_labelled(_released(each, addon.images)) for path in files for each in _documents(path)]
+    objects = [
+        _owned(_labelled(_released(each, addon.images)), addon.helm) for path in files for each in _documents(path)
+    ]
     if not webhooks:
         objects = [each for each in objects if not _needs_an_operator(each)]
     if addon.namespace:
@@ -92,6 +94,17 @@ def _labelled(manifest: _Object) -> _Object:
     metadata = manifest["metadata"]
     labels = {**metadata.get("labels", {}), "app.kubernetes.io/part-of": PART_OF}
     return {**manifest, "metadata": {**metadata, "labels": labels}}
+
+
+def _owned(manifest: _Object, release: HelmRelease | None) -> _Object:
+    """A definition that a release of Helm may take over."""
+    if release is None or manifest["kind"] != _DEFINITION:
+        return manifest
+    metadata = manifest["metadata"]
+    labels = {**metadata["labels"], "app.kubernetes.io/managed-by": "Helm"}
+    owner = {"meta.helm.sh/release-name": release.name, "meta.helm.sh/release-namespace": release.namespace}
+    annotations = {**metadata.get("annotations", {}), **owner}
+    return {**manifest, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
 
 
 def _in_namespace(objects: list[_Object], namespace: AddonNamespace) -> list[_Object]:

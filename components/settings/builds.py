@@ -89,6 +89,13 @@ class BuildsSettings(Settings):
         "Source from which each update builds and pushes the services' images with a Docker engine; null builds none.",
         None,
     )
+    local_checkout: str | None = setting(
+        "feature",
+        "Folder of the source, with one folder for each service by its name, from which images of registry.invalid are "
+        "built for a cluster on this machine; relative to the project's root. Null for stand-ins.",
+        None,
+        min_length=1,
+    )
     platform: Literal["linux/amd64", "linux/arm64"] = setting(
         "feature",
         "Operating system and processor of the nodes, for which `fromSource` builds on whatever machine.",

@@ -85,7 +85,7 @@ def test_crds_of_others_are_not_changed(project: Project) -> None:
     (project.root / "theirs.json").write_text(json.dumps(theirs))
     assert project.kubectl("create", "--filename", str(project.root / "theirs.json")).code == 0
     before = definitions(project)
-    done = addons(project, "install")
+    done = addons(project, "install", "--with", "gateway-api", "--with", "istio")
     assert done.code == 0, done.text
     assert "Istio (definitions only) of an unknown version is on the cluster already" in done.error
     assert "altlas addons install --adopt istio" in done.error

@@ -101,6 +101,18 @@ def test_what_is_ours_cannot_be_given_up_while_it_is_installed(addons_of: Make, 
     assert memory.changes == []
 
 
+def test_crds_without_an_operator_are_handed_over_and_stay(addons_of: Make, memory: Memory) -> None:
+    """The owner of the mesh installs it by Helm then; a removal no longer takes the CRDs along."""
+    memory.record = record_of(manifest_of(namespace=None), (), webhooks=False)
+    memory.definition(ours=True)
+    assert addons_of(namespace=None).ensure(Choices(external=BOATS))
+    assert memory.changes == [
+        UP.format('["boats"]'),
+        "kubectl label customresourcedefinitions boats.example.org app.kubernetes.io/part-of-",
+    ]
+    assert "Handed Boats over to the cluster: 1 CRDs stay." in memory.reports
+
+
 def test_without_the_right_to_read_the_record_the_cure_is_named(addons_of: Make, memory: Memory) -> None:
     """A deployer of a stack need not be the administrator of the cluster."""
     memory.refusal = "configmaps is forbidden"

@@ -70,7 +70,7 @@ def test_the_checksum_of_an_addon_changes_with_whatever_changes_its_objects() ->
     istio = manifest.addons["istio"]
     other_file = istio.files[0].model_copy(update={"sha256": "0" * 64})
     others = [
-        manifest.model_copy(update={"revision": 2}),
+        manifest.model_copy(update={"revision": manifest.revision + 1}),
         manifest.model_copy(update={"addons": {"istio": istio.model_copy(update={"version": "1.31.2"})}}),
         manifest.model_copy(update={"addons": {"istio": istio.model_copy(update={"files": (other_file,)})}}),
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.addons import PART_OF, AddonObjects, addon_objects
+from cluster.addons import PART_OF, AddonObjects, addon_objects, load_manifest
 from tests.addons.conftest import CONTENT, manifest_of
 
 
@@ -50,6 +50,29 @@ def test_every_object_says_that_it_is_ours_and_keeps_its_own_labels(tmp_path: Pa
         assert each["metadata"]["labels"]["app.kubernetes.io/part-of"] == PART_OF
         if each["kind"] == "ServiceAccount":
             assert each["metadata"]["labels"]["app"] == "boatman"
+
+
+def test_definitions_that_a_helm_chart_owns_elsewhere_name_its_release(tmp_path: Path) -> None:
+    """Helm refuses to take over what does not; everything else stays without an owner."""
+    path = tmp_path / "boats.yaml"
+    path.write_bytes(CONTENT)
+    addon = manifest_of(helm={"name": "boats-base", "namespace": "boats-system"}, namespace=None).addons["boats"]
+    made = addon_objects(addon, [path], webhooks=True)
+    (definition,) = made.definitions
+    assert definition["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+    assert definition["metadata"]["annotations"] == {
+        "meta.helm.sh/release-name": "boats-base",
+        "meta.helm.sh/release-namespace": "boats-system",
+    }
+    assert not any("managed-by" in str(each) for each in made.operator)
+    assert "managed-by" not in str(addon_objects(manifest_of().addons["boats"], [path], webhooks=True))
+
+
+def test_istio_s_definitions_name_the_release_of_its_documentation() -> None:
+    """`helm install istio-base istio/base -n istio-system`."""
+    helm = load_manifest().addons["istio"].helm
+    assert helm is not None
+    assert (helm.name, helm.namespace) == ("istio-base", "istio-system")
 
 
 def test_a_lone_equals_sign_is_a_text(tmp_path: Path) -> None:

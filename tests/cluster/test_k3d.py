@@ -31,8 +31,15 @@ class FakeRunner:
         return json.dumps(self.clusters) if tuple(command) == LIST else "kind: Config\n"
 
 
+def own_jobs(directory: Path) -> list[tuple[str, ...]]:
+    """Wait for the Jobs of k3s: until they are there, which `kubectl wait` would otherwise call an error, and done."""
+    place = ("--kubeconfig", str(directory / "kubeconfig"), "--namespace", "kube-system", "--timeout=300s")
+    jobs = ("job/helm-install-traefik-crd", "job/helm-install-traefik")
+    return [("kubectl", "wait", *place, f"--for={state}", *jobs) for state in ("create", "condition=complete")]
+
+
 def _cluster(directory: Path, runner: FakeRunner) -> K3dCluster:
-    return K3dCluster(directory, Path("k3d"), lambda _: None, runner)
+    return K3dCluster(directory, Path("k3d"), Path("kubectl"), lambda _: None, runner)
 
 
 def test_up_creates_the_cluster_from_a_file_and_writes_a_private_kubeconfig(tmp_path: Path) -> None:
@@ -40,8 +47,8 @@ def test_up_creates_the_cluster_from_a_file_and_writes_a_private_kubeconfig(tmp_
     runner = FakeRunner({"name": "other"})
     kubeconfig = _cluster(tmp_path, runner).up()
     create = ("k3d", "cluster", "create", "--config", str(tmp_path / "k3d.yaml"))
-    assert runner.commands == [LIST, create, ("k3d", "kubeconfig", "get", "alt-las")]
-    assert yaml.safe_load((tmp_path / "k3d.yaml").read_text()) == configuration()
+    assert runner.commands == [LIST, create, ("k3d", "kubeconfig", "get", "alt-las"), *own_jobs(tmp_path)]
+    assert yaml.safe_load((tmp_path / "k3d.yaml").read_text()) == configuration(tmp_path / "traefik.yaml")
     assert kubeconfig.read_text() == "kind: Config\n"
     assert stat.S_IMODE(kubeconfig.stat().st_mode) == 0o600
 
@@ -51,6 +58,38 @@ def test_up_starts_a_cluster_that_is_there(tmp_path: Path) -> None:
     runner = FakeRunner(CREATED)
     _cluster(tmp_path, runner).up()
     assert runner.commands[1] == ("k3d", "cluster", "start", "alt-las", "--wait", "--timeout", "300s")
+    assert runner.commands[-2:] == own_jobs(tmp_path)
+
+
+def test_traefik_serves_gateways_and_the_server_applies_that_at_its_start(tmp_path: Path) -> None:
+    """k3s leaves the provider off, and beta's routes would lead nowhere."""
+    _cluster(tmp_path, FakeRunner()).up()
+    written = yaml.safe_load((tmp_path / "traefik.yaml").read_text())
+    assert (written["kind"], written["metadata"]) == (
+        "HelmChartConfig",
+        {"name": "traefik", "namespace": "kube-system"},
+    )
+    values = yaml.safe_load(written["spec"]["valuesContent"])
+    assert values == {"providers": {"kubernetesGateway": {"enabled": True}}}
+    (volume,) = configuration(tmp_path / "traefik.yaml")["volumes"]
+    place = f"{tmp_path}/traefik.yaml:/var/lib/rancher/k3s/server/manifests/alt-las-traefik.yaml"
+    assert volume == {"volume": place, "nodeFilters": ["server:*"]}
+
+
+def test_images_are_imported_once_and_again_when_they_have_changed(tmp_path: Path) -> None:
+    """An import takes seconds to minutes; a new cluster has none of them."""
+    runner = FakeRunner(CREATED)
+    cluster = _cluster(tmp_path, runner)
+    cluster.up()
+    assert cluster.import_images({"a:1": "sha256:1", "b:1": "sha256:2"}) == ("a:1", "b:1")
+    assert runner.commands[-1] == ("k3d", "image", "import", "--cluster", "alt-las", "a:1", "b:1")
+    asked = len(runner.commands)
+    assert cluster.import_images({"a:1": "sha256:1", "b:1": "sha256:2"}) == ()
+    assert len(runner.commands) == asked
+    assert cluster.import_images({"a:1": "sha256:1", "b:1": "sha256:3"}) == ("b:1",)
+    runner.clusters = ()
+    cluster.up()
+    assert cluster.import_images({"b:1": "sha256:3"}) == ("b:1",)
 
 
 def test_down_stops_and_delete_deletes(tmp_path: Path) -> None:
@@ -87,7 +126,7 @@ def test_the_status_counts_servers_and_agents(
 
 def test_the_configuration_is_pinned_and_leaves_the_users_kubeconfig_alone() -> None:
     """One server, two agents, ports 80 and 443, an exact image."""
-    content = configuration()
+    content = configuration(Path("/cluster/traefik.yaml"))
     assert (content["servers"], content["agents"]) == (1, 2)
     assert content["image"] == "rancher/k3s:v1.35.5-k3s1"
     assert [entry["port"] for entry in content["ports"]] == ["80:80", "443:443"]

@@ -51,7 +51,7 @@ def test_each_target_opens_its_own_kind_of_cluster(tmp_path: Path) -> None:
 def test_each_target_says_which_programs_it_needs(tmp_path: Path) -> None:
     """Nothing is installed that is not needed, and nothing is missing without a word."""
     assert required_programs(Target("sim", "")) == PROGRAMS
-    assert required_programs(Target("k3d", "")) == ("k3d",)
+    assert required_programs(Target("k3d", "")) == ("k3d", "kubectl")
     assert required_programs(Target("kubeconfig", "", tmp_path)) == ("kubectl",)
     with pytest.raises(ClusterError, match="Target k3d needs k3d"):
         open_target(Target("k3d", ""), tmp_path, {}, lambda _: None)

@@ -105,7 +105,7 @@ def kubeconfig_of(project: Project, user: str) -> Path:
 @pytest.fixture(scope="module")
 def cluster(project: Project) -> Project:
     """A cluster with the pinned addons that writes down who asks for what."""
-    done = project.altlas("addons", "install")
+    done = project.altlas("addons", "install", "--with", "gateway-api", "--with", "istio")
     assert done.code == 0, done.text
     for command in (["stop"], ["--audit-log", "start"]):
         done = project.run(sys.executable, "-m", "cluster", *command)

@@ -162,7 +162,7 @@ def stand_in_source(checkout: Path, bases: dict[str, str]) -> SourceBuildSetting
     """A checkout as `builds.fromSource` names it: a folder for each service, with the stand-in of its runtime."""
     shutil.rmtree(checkout, ignore_errors=True)
     for service, runtime in RUNTIME_OF.items():
-        shutil.copytree(ROOT / "tests/images/standins" / runtime, checkout / service)
+        shutil.copytree(ROOT / "images" / "standins" / runtime, checkout / service)
     pairs = {
         runtime: {stage: bases[f"{runtime}-{stage}"] for stage in ("build", "run")} for runtime in RUNTIME_OF.values()
     }

@@ -104,6 +104,7 @@ NO_FIELD = {
     "admission.requireDigests",
     "builds.askRegistry",
     "builds.fromSource",
+    "builds.localCheckout",
     "ingress.routes[].port",
     "tombstones",
 }

@@ -54,6 +54,20 @@ FAULTS: dict[str, tuple[Callable[[Answers], None], dict[str, Any], str, str, str
         "cluster DNS",
         "addresses: [169.254.25.10, 10.96.0.10]",
     ),
+    "images that nobody has": (
+        moved("images of nodes", '["docker.io/library/redis:8"]\n\n'),
+        {},
+        "failed",
+        "images",
+        "no node names the images of services.api-gateway.image, ",
+    ),
+    "nodes that cannot name all their images": (
+        moved("images of nodes", " ".join(f'["docker.io/library/image:{number}"]' for number in range(50))),
+        {},
+        "warning",
+        "images",
+        "push images to a registry of yours",
+    ),
     "no StorageClass": (
         moved("storageclasses.storage.k8s.io default", []),
         {},

@@ -7,6 +7,7 @@ from typing import Any
 from altlas.preflight.check import Check
 from altlas.preflight.run import checks
 from altlas.session.kubectl import Kubectl
+from components.stack.image_build import RUNTIME_OF
 from rendering.errors import CommandError
 from tests.support.documents import alpha_settings
 
@@ -49,6 +50,10 @@ def sound() -> Answers:
         "ingressclasses.networking.k8s.io default": [{"metadata": {"name": "traefik"}}],
         "pods kube-system app.kubernetes.io/name=traefik": [{"metadata": {}, "spec": {}}],
         "secret alt-las-tls": "alt-las-tls   kubernetes.io/tls   2     5d\n",
+        "images of nodes": "".join(
+            f'["registry.invalid/alt-las/{name}"] ["docker.io/library/redis:8"]\n'
+            for name in (*(f"{service}:1.0.0-alpha" for service in RUNTIME_OF), "backup:18.4-1")
+        ),
         "nodes": f"{NODE}\n{NODE}\n{NODE}\n",
         "deployments.apps default app.kubernetes.io/name=cloudnative-pg": [
             {"metadata": {"namespace": "cnpg-system", "name": "controller"}, "status": {"availableReplicas": 1}}
@@ -102,5 +107,7 @@ def look(answers: Answers, changes: Mapping[str, Any] | None = None) -> list[Che
 
 
 def _key(kind: str, what: str) -> str:
-    """Name of a query; one of nodes by a JSON path has its own."""
-    return f"{kind} {what}" if kind != "nodes" else "simulated nodes" if "kwok" in what else kind
+    """Name of a query; those of nodes by a JSON path have their own."""
+    if kind != "nodes":
+        return f"{kind} {what}"
+    return "simulated nodes" if "kwok" in what else "images of nodes" if "images" in what else kind
