@@ -115,6 +115,7 @@ schemas: $(INSTALLED) ## Write the schemas that `make check` validates all objec
 lock: ## Pin the Python packages again, with checksums
 	@$(UV) lock --quiet --no-config --default-index https://pypi.org/simple
 	@$(UV) lock --quiet --no-config --default-index https://pypi.org/simple --project tools/python/scanners
+	@$(UV) lock --quiet --no-config --default-index https://pypi.org/simple --project tools/python/object-store
 	@$(EXPORT) --only-group uv --output-file tools/python/uv.txt
 	@$(EXPORT) --only-group backup --output-file images/backup/requirements.txt
 

@@ -28,6 +28,7 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _TRIES = 3
 _PROBE = "altlas-write-test"
+_CURE = "remove backup.objectStore.encryption"
 _REASONS = {
     "NoSuchBucket": "there is no such bucket; create it, or correct backup.objectStore.bucket",
     "InvalidAccessKeyId": "the access key is unknown; set the secret objectStoreAccessKeyId",
@@ -88,7 +89,8 @@ class ObjectStore:
         """
         target = {"Bucket": self.bucket, "Key": f"{self._folder(store)}{_PROBE}"}
         with self._client() as client:
-            client.head_bucket(Bucket=self.bucket)
+            # Not HEAD, whose answer has no text that could name a wrong region.
+            client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
             client.put_object(**target, **self._asked, Body=b"")
             self._check_encrypted(client.get_object(**target))
             upload = {"UploadId": client.create_multipart_upload(**target, **self._asked)["UploadId"]}
@@ -106,7 +108,7 @@ class ObjectStore:
         if self.encryption and made != self.encryption:
             raise BackupError(
                 f"{self._where()} was asked for the encryption {self.encryption} and says it made {made or 'none'}; "
-                "remove backup.objectStore.encryption, or let the store encrypt"
+                f"{_CURE}, or let the store encrypt"
             )
 
     def upload(self, backup: Backup, store: str) -> None:
@@ -187,9 +189,16 @@ class ObjectStore:
                 yield self._made_client(authority)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
-            raise BackupError(f"{self._where()} refuses: {_REASONS.get(code, error)}") from None
+            raise BackupError(f"{self._where()} refuses: {_REASONS.get(code, f'{error}{self._hint}')}") from None
         except (BotoCoreError, Boto3Error) as error:
-            raise BackupError(f"{self._where()} cannot be used: {_said(error)}") from None
+            raise BackupError(f"{self._where()} cannot be used: {_said(error)}{self._hint}") from None
+
+    @property
+    def _hint(self) -> str:
+        """Likely cause of what has no name: stores without a key service answer with errors of all kinds."""
+        if not self.encryption:
+            return ""
+        return f"; uploads ask for the encryption {self.encryption}: if it has no key service, {_CURE}"
 
     @contextmanager
     def _trusted(self) -> Iterator[str | None]:

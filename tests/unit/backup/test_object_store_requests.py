@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -11,6 +11,7 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
+from backup.errors import BackupError
 from backup.object_store import ObjectStore
 from backup.repository import MANIFEST, Backup
 
@@ -123,6 +124,25 @@ def test_an_upload_carries_no_checksum_trailer(requests: Requests, tmp_path: Pat
         f"{folder}dump.rdb": len(b"content"),
         f"{folder}{MANIFEST}": len(json.dumps(manifest)),
     }
+
+
+@pytest.mark.parametrize("encryption", ["AES256", "aws:kms"])
+def test_encryption_is_asked_for_with_every_upload_and_a_store_that_ignores_it_is_refused(
+    requests: Requests, tmp_path: Path, encryption: str
+) -> None:
+    """Some stores take the header and do nothing; only their answer tells."""
+    store = replace(store_at(requests.url), encryption=encryption)
+    with pytest.raises(BackupError, match=f"asked for the encryption {encryption} and says it made none; remove"):
+        store.check("redis")
+    (tmp_path / MANIFEST).write_text("{}", encoding="utf-8")
+    store.upload(Backup(tmp_path, {"files": []}), "redis")
+    assert requests.asked == [encryption, encryption]
+
+
+def test_nothing_is_asked_for_without_the_setting(requests: Requests) -> None:
+    """A store without a key service would refuse it."""
+    store_at(requests.url).check("redis")
+    assert set(requests.asked) == {None}
 
 
 def test_the_store_refuses_boto3s_default(requests: Requests) -> None:
