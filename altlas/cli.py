@@ -17,7 +17,7 @@ COMMANDS = {
     "env": Entry("up:environment", "Print the environment for plain pulumi and kubectl.", _EVERYDAY),
     "down": Entry("up:down", "Stop the cluster that `up` started; its data stays.", _EVERYDAY),
     "destroy": Entry("destroy:destroy", "Remove everything that a stack owns from the cluster.", _EVERYDAY),
-    "diff": Entry("phases:diff", "Show which settings two stacks decide differently.", _PHASES),
+    "diff": Entry("diff:diff", "Show what taking another stack's settings changes and costs.", _PHASES),
     "stack": Entry("stack:app", "Stack files: transition, render, schema, diagram, Compose, RBAC.", _PHASES),
     "ledger": Entry("ledger:app", "Ledger: what was done to a stack, and the figures of its delivery.", _PHASES),
     "backup": Entry("backup:app", "Backups: list, fetch, restore, test.", _DATA),

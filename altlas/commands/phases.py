@@ -1,4 +1,4 @@
-"""The commands `altlas diff` and `altlas stack transition`: from the settings of one phase to those of the next."""
+"""The commands `altlas stack diff` and `altlas stack transition`: settings of one phase against those of the next."""
 
 import json
 from contextlib import nullcontext
@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 
 from altlas.commands.options import JsonOption, Stack
-from altlas.release.settings_diff import as_text, compare
+from altlas.release.settings_diff import as_document, as_text, compare
 from altlas.release.transition import take_settings
 from altlas.session.console import report, workspace
 from components.stack.loading import read_platform
 
 
-def diff(before: Stack, after: Stack, as_json: JsonOption = False) -> None:
+def settings_diff(before: Stack, after: Stack, as_json: JsonOption = False) -> None:
     """Print which settings two stacks decide differently: field, from, to and class."""
     here = workspace()
     differences = compare(read_platform(here.stack_file(before)), read_platform(here.stack_file(after)))
     if as_json:
-        typer.echo(json.dumps([difference.as_document() for difference in differences], indent=2))
+        typer.echo(json.dumps([as_document(each) for each in differences], indent=2))
     else:
         typer.echo(as_text(differences, before, after), nl=False)
 

@@ -5,7 +5,7 @@ from altlas.commands.lazy import Entry, lazy_group
 _SETTINGS, _RENDERED = "Settings", "Rendered"
 
 COMMANDS = {
-    "diff": Entry("phases:diff", "Show which settings two stacks decide differently.", _SETTINGS),
+    "diff": Entry("phases:settings_diff", "Show which settings two stacks decide differently.", _SETTINGS),
     "transition": Entry("phases:transition", "Copy the settings of another stack; identity stays.", _SETTINGS),
     "schema": Entry("render:schema", "Print the JSON Schema of the stack files.", _SETTINGS),
     "render": Entry("render:render", "Write the Kubernetes objects as YAML files.", _RENDERED),

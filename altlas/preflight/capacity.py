@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from altlas.preflight.check import Check
+from altlas.preflight.load import Amount, requests
 from altlas.session.kubectl import Kubectl
-from components.kubernetes.quantities import mebibytes, millicores
+from components.kubernetes.quantities import millicores
 
 _MEBIBYTE = 1024 * 1024
 _BYTES = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "Ti": 1024 * 1024}
@@ -16,28 +16,6 @@ _ALLOCATABLE = (
     '{.status.allocatable.memory}{"\\n"}{end}'
 )
 _KEEPS_PODS_AWAY = ("NoSchedule", "NoExecute")
-
-
-@dataclass(frozen=True)
-class Amount:
-    """CPU in millicores and memory in Mi."""
-
-    cpu: int = 0
-    memory: int = 0
-
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(self.cpu + other.cpu, self.memory + other.memory)
-
-    def times(self, number: int) -> "Amount":
-        """As much for several pods."""
-        return Amount(self.cpu * number, self.memory * number)
-
-    def fits(self, other: "Amount") -> bool:
-        """True if it is no more than another one."""
-        return self.cpu <= other.cpu and self.memory <= other.memory
-
-    def __str__(self) -> str:
-        return f"{self.cpu / 1000:.2f} CPU, {self.memory / 1024:.1f} GiB"
 
 
 def capacity(kubectl: Kubectl, objects: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
@@ -53,46 +31,6 @@ def capacity(kubectl: Kubectl, objects: Sequence[Mapping[str, Any]]) -> Iterator
         yield Check(name="capacity", state="warning", found=text, cure=cure)
     else:
         yield Check(name="capacity", state="ok", found=text)
-
-
-def requests(objects: Sequence[Mapping[str, Any]]) -> tuple[Amount, Amount]:
-    """Sum of the requests of all pods that always run, with autoscalers at their minimum and at their maximum."""
-    scaled = {
-        each["spec"]["scaleTargetRef"]["name"]: (each["spec"]["minReplicas"], each["spec"]["maxReplicas"])
-        for each in objects
-        if each["kind"] == "HorizontalPodAutoscaler"
-    }
-    smallest = largest = Amount()
-    for each in objects:
-        pod = _pod(each)
-        if pod is not None:
-            name, spec = each["metadata"]["name"], each["spec"]
-            replicas = spec.get("replicas", spec.get("instances", 1))
-            fewest, most = scaled.get(name, (replicas, replicas)) if each["kind"] == "Deployment" else (replicas,) * 2
-            smallest += pod.times(fewest)
-            largest += pod.times(most)
-    return smallest, largest
-
-
-def _pod(manifest: Mapping[str, Any]) -> Amount | None:
-    """Requests of one pod of a workload, also of those that an operator makes."""
-    spec = manifest.get("spec") or {}
-    if manifest["kind"] in {"Deployment", "StatefulSet"}:
-        return _sum(container.get("resources") for container in spec["template"]["spec"]["containers"])
-    if manifest["kind"] == "Cluster":
-        return _sum([spec.get("resources")])
-    if manifest["kind"] in {"Prometheus", "Alertmanager"}:
-        return _sum([spec.get("resources"), *(each.get("resources") for each in spec.get("containers") or ())])
-    return None
-
-
-def _sum(resources: Any) -> Amount:
-    total = Amount()
-    for each in resources:
-        asked = (each or {}).get("requests") or {}
-        cpu = millicores(str(asked["cpu"])) if "cpu" in asked else 0
-        total += Amount(cpu, int(mebibytes(str(asked["memory"]))) if "memory" in asked else 0)
-    return total
 
 
 def _allocatable(kubectl: Kubectl) -> tuple[Amount, int]:

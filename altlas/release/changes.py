@@ -6,6 +6,7 @@ object in a newer version of its API, is one object that changes.
 """
 
 import json
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -25,7 +26,7 @@ from rendering.recorder import Registration
 
 _CONTENT_HASH = re.compile(r"-[0-9a-f]{10}")
 _LIST_KEYS = ("name", "mountPath", "containerPort", "port", "key")
-"""Keys that name an entry of a list, the first that each entry has and no two share."""
+_RULE_KEYS = ("alert", "record")
 
 Conceal = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Makes a copy of a manifest in which fingerprints stand for the values of secrets."""
@@ -34,7 +35,7 @@ Conceal = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 def object_steps(
     before: Iterable[Registration], after: Iterable[Registration], conceal: Conceal
 ) -> tuple[ObjectStep, ...]:
-    """Steps from one set of objects to another: new and changed ones in the order of `after`, then deletions.
+    """Steps from one set of objects to another, sorted by Pulumi's name: creations and changes, then deletions.
 
     Args:
         before: Registrations as they are; those that are no Kubernetes objects do not count.
@@ -42,9 +43,9 @@ def object_steps(
         conceal: Replaces the values of secrets.
     """
     old, new = _by_identity(before), _by_identity(after)
-    steps = [_step(old.get(key), each, conceal) for key, each in new.items()]
-    gone = [_deletion(each, conceal) for key, each in old.items() if key not in new]
-    return (*(step for step in steps if step), *reversed(gone))
+    steps = [_step(old.get(key), new[key], conceal) for key in sorted(new)]
+    gone = [_deletion(old[key], conceal) for key in sorted(old.keys() - new.keys(), reverse=True)]
+    return (*(step for step in steps if step), *gone)
 
 
 def field_changes(before: Any, after: Any, path: str = "") -> Iterator[FieldChange]:
@@ -77,7 +78,7 @@ def object_name(each: Registration) -> ObjectName:
 
 def _by_identity(registrations: Iterable[Registration]) -> dict[tuple[str, str], Registration]:
     return {
-        (each.type.rpartition(":")[2], each.name): each for each in registrations if each.type.startswith("kubernetes:")
+        (each.name, each.type.rpartition(":")[2]): each for each in registrations if each.type.startswith("kubernetes:")
     }
 
 
@@ -121,8 +122,8 @@ def _are_blocks(entries: Sequence[Any]) -> bool:
 
 
 def _list_changes(before: Sequence[Any], after: Sequence[Any], path: str) -> Iterator[FieldChange]:
-    for key in _LIST_KEYS:
-        old, new = _keyed(before, key), _keyed(after, key)
+    for name_of in _NAMES:
+        old, new = _named(before, name_of), _named(after, name_of)
         if old is not None and new is not None:
             for name in dict.fromkeys([*old, *new]):
                 yield from field_changes(old.get(name), new.get(name), f"{path}[{name}]")
@@ -130,10 +131,18 @@ def _list_changes(before: Sequence[Any], after: Sequence[Any], path: str) -> Ite
     yield from _unnamed_changes(before, after, path)
 
 
-def _keyed(entries: Sequence[Any], key: str) -> dict[str, Any] | None:
-    """Entries by a key that each of them has and no two share, else None."""
-    found = {str(each[key]): each for each in entries if not isinstance(each.get(key), Mapping | list | None)}
+def _named(entries: Sequence[Any], name_of: Callable[[Any], Any]) -> dict[str, Any] | None:
+    """Entries by their names, None unless each has one and no two share it."""
+    names = [name_of(each) for each in entries]
+    found = {str(name): each for name, each in zip(names, entries, strict=True) if isinstance(name, str | int)}
     return found if len(found) == len(entries) else None
+
+
+def _rule_name(entry: Mapping[str, Any]) -> str | None:
+    """Name of a rule of Prometheus: its alert or record, and its labels, which tell rules of one name apart."""
+    name = next((entry[key] for key in _RULE_KEYS if key in entry), None)
+    labels = ",".join(f"{key}={value}" for key, value in sorted((entry.get("labels") or {}).items()))
+    return f"{name}{{{labels}}}" if isinstance(name, str) else None
 
 
 def _unnamed_changes(before: Sequence[Any], after: Sequence[Any], path: str) -> Iterator[FieldChange]:
@@ -148,3 +157,7 @@ def _unnamed_changes(before: Sequence[Any], after: Sequence[Any], path: str) -> 
         other = after[new[number]] if number < len(new) else None
         index = old[number] if number < len(old) else new[number]
         yield from field_changes(one, other, f"{path}[{index}]")
+
+
+_NAMES: tuple[Callable[[Any], Any], ...] = (_rule_name, *(operator.methodcaller("get", key) for key in _LIST_KEYS))
+"""Names of an entry of a list: the first that each entry has and no two share."""

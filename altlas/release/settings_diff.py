@@ -1,9 +1,11 @@
 """The typed difference of two stacks' settings: which field, from what, to what, and which kind of decision it is."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from altlas.release.steps import ChangeSetting
+from altlas.release.undo import undo_of_setting
 from components.settings import FieldClass, PlatformSettings, Settings
 from components.settings.base import FIELD_CLASSES
 
@@ -21,33 +23,6 @@ class Leaf:
     field_class: FieldClass
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One field that two stacks decide differently.
-
-    Attributes:
-        field: Path below `alt-las:platform`.
-        before: Value in the first stack, None where it has none.
-        after: Value in the second stack, None where it has none.
-        field_class: The kind of decision.
-    """
-
-    field: str
-    before: Any
-    after: Any
-    field_class: FieldClass
-
-    def as_document(self) -> dict[str, Any]:
-        """The difference as `altlas diff --json` prints it."""
-        document = asdict(self)
-        return {
-            "field": document["field"],
-            "from": document["before"],
-            "to": document["after"],
-            "class": document["field_class"],
-        }
-
-
 def leaves(settings: Settings, path: str = "") -> Iterator[tuple[str, Leaf]]:
     """All leaves of a settings tree with their paths, in the order of declaration."""
     for name, field in type(settings).model_fields.items():
@@ -61,7 +36,7 @@ def leaves(settings: Settings, path: str = "") -> Iterator[tuple[str, Leaf]]:
             yield here, Leaf(plain[str(field.alias)], _field_class(extra))
 
 
-def compare(before: PlatformSettings, after: PlatformSettings) -> tuple[Difference, ...]:
+def compare(before: PlatformSettings, after: PlatformSettings) -> tuple[ChangeSetting, ...]:
     """Everything that two stacks decide differently, by class and then in the order of the settings."""
     first, second = dict(leaves(before)), dict(leaves(after))
     found = []
@@ -70,22 +45,31 @@ def compare(before: PlatformSettings, after: PlatformSettings) -> tuple[Differen
         known = one or other
         from_value, to_value = one.value if one else None, other.value if other else None
         if known and from_value != to_value:
-            found.append(Difference(path, from_value, to_value, known.field_class))
-    return tuple(sorted(found, key=lambda difference: FIELD_CLASSES.index(difference.field_class)))
+            undo, why = undo_of_setting(path, from_value, to_value)
+            kind = known.field_class
+            found.append(
+                ChangeSetting(field=path, before=from_value, after=to_value, decision=kind, undo=undo, why=why)
+            )
+    return tuple(sorted(found, key=lambda change: FIELD_CLASSES.index(change.decision)))
 
 
-def as_text(differences: tuple[Difference, ...], before: str, after: str) -> str:
+def as_document(change: ChangeSetting) -> dict[str, Any]:
+    """The difference as `altlas stack diff --json` prints it."""
+    return {"field": change.field, "from": change.before, "to": change.after, "class": change.decision}
+
+
+def as_text(differences: tuple[ChangeSetting, ...], before: str, after: str) -> str:
     """The difference for people: one line a field, grouped by class, the same bytes each time."""
     if not differences:
         return f"{before} and {after} have the same settings\n"
     width = max(len(difference.field) for difference in differences)
     lines = [f"{before} -> {after}: {len(differences)} settings differ"]
     for field_class in FIELD_CLASSES:
-        group = [difference for difference in differences if difference.field_class == field_class]
+        group = [difference for difference in differences if difference.decision == field_class]
         if group:
             stays = ", stays with its stack" if field_class == "identity" else ""
             lines += ["", f"{field_class} ({len(group)}{stays})"]
-            lines += [f"  {d.field:<{width}}  {_shown(d.before)} -> {_shown(d.after)}" for d in group]
+            lines += [f"  {d.field:<{width}}  {shown(d.before)} -> {shown(d.after)}" for d in group]
     return "\n".join(lines) + "\n"
 
 
@@ -94,7 +78,8 @@ def _field_class(extra: dict[str, Any]) -> FieldClass:
     return field_class
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of a setting for people."""
     if value is None:
         return "unset"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,11 +4,13 @@ Pure functions over manifests. A migration that a service makes in its own datab
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from altlas.release.steps import FieldChange, Undo
 from altlas.update.data_loss import METRICS_KINDS, STATEFUL_KINDS
 from components.kubernetes.object import DATA_ANNOTATION
+from components.kubernetes.quantities import mebibytes
 from components.settings.postgres import major_version, volume_mebibytes
 
 _REPLACED: dict[str, tuple[str, ...]] = {
@@ -37,7 +39,30 @@ _SIZES = (
     "spec.storage.size",
     "spec.storage.volumeClaimTemplate.spec.resources.requests.storage",
 )
+_FEWER = {
+    "alertmanager.retentionHours": "what is older than {} hours is deleted",
+    "backup.retentionCount": "older backups beyond {} may be deleted",
+    "backup.retentionDays": "backups older than {} days may be deleted",
+    "loki.retentionDays": "logs older than {} days are deleted",
+    "prometheus.retentionDays": "metrics older than {} days are deleted",
+}
+"""Settings whose lower value deletes data for good."""
+
+_STREAM_LIMITS = ("maxAgeSeconds", "maxBytes")
 _KEPT_VOLUMES = "its volumes stay, and the measurements on them"
+
+
+def undo_of_setting(field: str, before: Any, after: Any) -> tuple[Undo, str]:
+    """Effort to undo a change of a setting, and the reason, where the setting itself decides it."""
+    if field in _FEWER and isinstance(before, int) and isinstance(after, int) and after < before:
+        return "one-way", _FEWER[field].format(after)
+    if field == "nats.replicas" and before != after and 1 in (before, after):
+        return "restore", "one server and several keep streams apart, so they start empty; back up the messages first"
+    if field == "nats.streams" and before and after:
+        smaller = sorted(_smaller_streams(before, after))
+        if smaller:
+            return "one-way", f"messages beyond the new limits of {', '.join(smaller)} may be deleted"
+    return "reversible", ""
 
 
 def undo_of_creation(manifest: Mapping[str, Any]) -> tuple[Undo, str]:
@@ -106,3 +131,17 @@ def _one_way(before: Mapping[str, Any], change: FieldChange) -> str:
 
 def _tag(image: str) -> str:
     return image.partition("@")[0].rpartition(":")[2]
+
+
+def _smaller_streams(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> set[str]:
+    limits = {each["name"]: each for each in after}
+    return {
+        each["name"]
+        for each in before
+        for key in _STREAM_LIMITS
+        if each["name"] in limits and _amount(limits[each["name"]][key]) < _amount(each[key])
+    }
+
+
+def _amount(limit: Any) -> Fraction:
+    return Fraction(limit) if isinstance(limit, int) else mebibytes(str(limit))

@@ -17,16 +17,16 @@ from tests.support.documents import ROOT
 Altlas = Callable[..., Any]
 
 
-def test_diff_prints_the_difference_for_people(altlas: Altlas) -> None:
+def test_stack_diff_prints_the_settings_for_people(altlas: Altlas) -> None:
     """The same text as on record, and nothing on standard error."""
-    done = altlas("diff", "alpha", "beta")
+    done = altlas("stack", "diff", "alpha", "beta")
     assert (done.code, done.error) == (0, "")
     assert done.out == (ROOT / "tests" / "stacks" / "alpha_to_beta.diff").read_text(encoding="utf-8")
 
 
-def test_diff_prints_the_difference_for_scripts(altlas: Altlas) -> None:
+def test_stack_diff_prints_the_settings_for_scripts(altlas: Altlas) -> None:
     """A list of objects with field, from, to and class."""
-    done = altlas("diff", "alpha", "beta", "--json")
+    done = altlas("stack", "diff", "alpha", "beta", "--json")
     listed = json.loads(done.out)
     assert (done.code, done.error) == (0, "")
     assert listed[0] == {"field": "namespace", "from": "alt-las", "to": "alt-las-beta", "class": "identity"}
@@ -158,7 +158,7 @@ def test_transition_writes_what_it_would_print(altlas: Altlas, checkout: Path) -
     )
     assert (checkout / "Pulumi.alpha.yaml").read_text() == printed
     assert read_platform(checkout / "Pulumi.alpha.yaml").namespace == "alt-las"
-    assert altlas("diff", "alpha", "beta").out.startswith("alpha -> beta: 2 settings differ\n")
+    assert altlas("stack", "diff", "alpha", "beta").out.startswith("alpha -> beta: 2 settings differ\n")
 
 
 def test_schema_prints_the_schema(altlas: Altlas) -> None:

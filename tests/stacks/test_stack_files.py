@@ -13,7 +13,7 @@ from components.stack.problems import PLATFORM_KEY
 from tests.support.documents import ROOT, STACKS, platform_of, stack_text
 
 GOLDEN = Path(__file__).parent / "alpha_to_beta.diff"
-REWRITE = "if this difference is wanted, rewrite it: altlas diff alpha beta > tests/stacks/alpha_to_beta.diff"
+REWRITE = "if this difference is wanted, rewrite it: altlas stack diff alpha beta > tests/stacks/alpha_to_beta.diff"
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -55,9 +55,9 @@ def test_only_the_settings_that_a_phase_decides_differ() -> None:
     """Pods, sizes, releases, where, and the ingress API; of data only on how many servers a message is kept."""
     alpha, beta = (parse_platform(platform_of(stack)) for stack in STACKS)
     differences = compare(alpha, beta)
-    assert {d.field_class for d in differences} == {"identity", "capacity", "feature", "data"}
-    assert {d.field for d in differences if d.field_class == "data"} == {"nats.streams", "loki.retentionDays"}
-    assert {d.field for d in differences if d.field_class == "identity"} == {"namespace", "ingress.host"}
-    features = {d.field for d in differences if d.field_class == "feature" and ".image." not in d.field}
+    assert {d.decision for d in differences} == {"identity", "capacity", "feature", "data"}
+    assert {d.field for d in differences if d.decision == "data"} == {"nats.streams", "loki.retentionDays"}
+    assert {d.field for d in differences if d.decision == "identity"} == {"namespace", "ingress.host"}
+    features = {d.field for d in differences if d.decision == "feature" and ".image." not in d.field}
     promises = {field for field in features if ".slo." in field or ".metrics." in field}
     assert features - promises == {"ingress.api", "services.segmentation-service.command"}

@@ -89,12 +89,12 @@ def test_entries_of_lists_are_named_by_their_key(before: Any, after: Any, found:
 
 
 def test_objects_are_created_changed_and_deleted_in_this_order() -> None:
-    """Deletions last, in the reverse order of creation; what is equal is no step."""
+    """By name, deletions last and backwards; what is equal is no step."""
     one, two, three, four = (WEB | {"metadata": {"name": name}} for name in ("one", "two", "three", "four"))
     after = registered(two | {"spec": {"replicas": 2}}, three, four)
     assert steps(registered(one, two, four), after) == [
-        "update Deployment two",
         "create Deployment three",
+        "update Deployment two",
         "delete Deployment one",
     ]
     assert steps(registered(one, two), []) == ["delete Deployment two", "delete Deployment one"]

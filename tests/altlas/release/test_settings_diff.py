@@ -5,8 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altlas.release.settings_diff import Difference, as_text, compare, leaves
-from components.settings.base import FIELD_CLASSES
+from altlas.release.settings_diff import as_document, as_text, compare, leaves
+from altlas.release.steps import ChangeSetting
+from components.settings.base import FIELD_CLASSES, FieldClass
 from tests.support.documents import alpha_settings
 
 CHANGES = st.fixed_dictionaries(
@@ -25,7 +26,7 @@ CHANGES = st.fixed_dictionaries(
 )
 
 
-def found(before: dict[str, Any], after: dict[str, Any]) -> tuple[Difference, ...]:
+def found(before: dict[str, Any], after: dict[str, Any]) -> tuple[ChangeSetting, ...]:
     """Differences between two variants of alpha."""
     return compare(alpha_settings(before), alpha_settings(after))
 
@@ -39,27 +40,32 @@ def test_a_stack_does_not_differ_from_itself(changes: dict[str, Any]) -> None:
 @given(CHANGES, CHANGES)
 def test_swapping_the_stacks_swaps_from_and_to(one: dict[str, Any], other: dict[str, Any]) -> None:
     """The way back says the same about the same fields."""
-    there = {(d.field, d.before, d.after, d.field_class) for d in map(hashable, found(one, other))}
-    back = {(d.field, d.after, d.before, d.field_class) for d in map(hashable, found(other, one))}
+    there = {(d.field, d.before, d.after, d.decision) for d in map(hashable, found(one, other))}
+    back = {(d.field, d.after, d.before, d.decision) for d in map(hashable, found(other, one))}
     assert there == back
 
 
 @given(CHANGES, CHANGES)
 def test_differences_are_grouped_by_class(one: dict[str, Any], other: dict[str, Any]) -> None:
     """Identity first, and only classes that exist."""
-    order = [FIELD_CLASSES.index(d.field_class) for d in found(one, other)]
+    order = [FIELD_CLASSES.index(d.decision) for d in found(one, other)]
     assert order == sorted(order)
 
 
-def hashable(difference: Difference) -> Difference:
+def changed(field: str, before: Any, after: Any, decision: FieldClass) -> ChangeSetting:
+    """A change that its inverse takes back."""
+    return ChangeSetting(field=field, before=before, after=after, decision=decision)
+
+
+def hashable(change: ChangeSetting) -> ChangeSetting:
     """The same difference with values that can stand in a set."""
-    return Difference(difference.field, str(difference.before), str(difference.after), difference.field_class)
+    return changed(change.field, str(change.before), str(change.after), change.decision)
 
 
 def test_a_changed_field_is_named_with_both_values_and_its_class() -> None:
     """And nothing else is named."""
     assert found({}, {"services.runner-service.image.tag": "2"}) == (
-        Difference("services.runner-service.image.tag", "1.0.0-alpha", "2", "feature"),
+        changed("services.runner-service.image.tag", "1.0.0-alpha", "2", "feature"),
     )
 
 
@@ -68,10 +74,10 @@ def test_a_block_that_only_one_stack_has_is_unset_in_the_other() -> None:
     fixed = {"services.runner-service.autoscaling": None, "services.runner-service.replicas": 3}
     path = "services.runner-service"
     assert set(found({}, fixed)) == {
-        Difference(f"{path}.replicas", None, 3, "capacity"),
-        Difference(f"{path}.autoscaling.minReplicas", 2, None, "capacity"),
-        Difference(f"{path}.autoscaling.maxReplicas", 8, None, "capacity"),
-        Difference(f"{path}.autoscaling.scaleOnMemory", True, None, "capacity"),
+        changed(f"{path}.replicas", None, 3, "capacity"),
+        changed(f"{path}.autoscaling.minReplicas", 2, None, "capacity"),
+        changed(f"{path}.autoscaling.maxReplicas", 8, None, "capacity"),
+        changed(f"{path}.autoscaling.scaleOnMemory", True, None, "capacity"),
     }
 
 
@@ -83,7 +89,7 @@ def test_a_default_that_is_written_out_is_no_difference() -> None:
 def test_a_table_is_one_field() -> None:
     """Additional calls differ as a whole, as plain data."""
     call = {"caller": "runner-service", "callee": "archive-service"}
-    assert found({}, {"additionalCalls": [call]}) == (Difference("additionalCalls", [], [call], "security"),)
+    assert found({}, {"additionalCalls": [call]}) == (changed("additionalCalls", [], [call], "security"),)
 
 
 def test_every_leaf_of_a_stack_has_one_of_the_five_classes() -> None:
@@ -114,8 +120,8 @@ def test_the_text_is_grouped_aligned_and_says_what_stays() -> None:
 
 
 def test_a_difference_as_a_document_has_the_words_of_the_command() -> None:
-    """Scripts read `altlas diff --json`."""
-    assert Difference("namespace", "a", "b", "identity").as_document() == {
+    """Scripts read `altlas stack diff --json`."""
+    assert as_document(changed("namespace", "a", "b", "identity")) == {
         "field": "namespace",
         "from": "a",
         "to": "b",
