@@ -45,7 +45,7 @@ def as_markdown(change: StackChange, limit: int = LIMIT) -> str:
 
 
 def _first(dangerous: Sequence[Step], room: int) -> str | None:
-    """What to look at first: a table, or the names grouped by reason where a table is too long."""
+    """Steps to look at first: a table, or the names grouped by reason where a table is too long."""
     if not dangerous:
         return "Every step can be taken back by its inverse; nothing is deleted or replaced.\n\n"
     heading = f"**Look at these first ({len(dangerous)})**\n\n"

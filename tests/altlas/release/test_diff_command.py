@@ -18,7 +18,8 @@ def test_text_shows_danger_settings_objects_load_restarts_and_data(altlas: Altla
     assert (done.code, done.error) == (0, "")
     lines = done.out.splitlines()
     assert re.fullmatch(
-        r"alpha -> beta: \d+ settings change; objects: \d+ created, \d+ changed, \d+ renamed, 1 replaced, 2 deleted", lines[0]
+        r"alpha -> beta: \d+ settings change; objects: \d+ created, \d+ changed, \d+ renamed, 1 replaced, 2 deleted",
+        lines[0],
     )
     headings = [line for line in lines if re.match(r"(Look|identity|Objects|Load|Restarts|Note)", line)]
     assert headings == [

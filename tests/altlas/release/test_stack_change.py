@@ -53,7 +53,7 @@ def first(change: StackChange) -> set[str]:
 
 
 def test_from_alpha_to_beta_and_back(tmp_path: Path) -> None:
-    """What a reader must look at, in both directions; everything else is taken back by its inverse."""
+    """Steps that a reader must look at, in both directions; everything else is taken back by its inverse."""
     there = compared(tmp_path, platform_of("alpha"), platform_of("beta"))
     assert first(there) == {
         "change-setting nats.replicas: restore",
