@@ -20,10 +20,13 @@ ORDER BY schemaname, sequencename), '{}') FROM pg_sequences"""
 # A sum does not depend on the order of the rows and needs no memory; 60 bits of each row's digest fit a bigint.
 _ROWS = """SELECT json_build_object('rows', count(*),
 'checksum', coalesce(sum(('x' || substr(md5(t::text), 1, 15))::bit(60)::bigint), 0)::text) FROM {} t"""
+_OBJECTS = """SELECT CASE WHEN count(*) = 0 THEN '{}' ELSE json_build_object('all', json_build_object('rows', count(*),
+'checksum', sum(('x' || substr(md5(oid::text || md5(lo_get(oid))), 1, 15))::bit(60)::bigint)::text))::text END
+FROM pg_largeobject_metadata"""
 _DATABASES = "SELECT coalesce(json_agg(datname ORDER BY datname), '[]') FROM pg_database WHERE NOT datistemplate"
 
 Content = Mapping[str, Any]
-"""Rows and checksum of every table, and where every sequence stands."""
+"""Rows and checksum of every table and of all large objects together, and where every sequence stands."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +150,9 @@ class Ask:
 
 
 def read_content(ask: Ask) -> Content:
-    """Rows and checksum of every table, and where every sequence stands, as a session sees them."""
+    """Content of a database as a session sees it."""
     tables = {name: json.loads(ask(_ROWS.format(name))) for name in json.loads(ask(_TABLES))}
-    return {"tables": tables, "sequences": json.loads(ask(_SEQUENCES))}
+    return {"tables": tables, "sequences": json.loads(ask(_SEQUENCES)), "large objects": json.loads(ask(_OBJECTS))}
 
 
 def quoted(identifier: str) -> str:

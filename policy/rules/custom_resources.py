@@ -11,9 +11,9 @@ from policy.rules.checks import Problem
 _POSTGRES, _MONITORING, _ISTIO = "postgresql.cnpg.io", "monitoring.coreos.com", "security.istio.io"
 _GATEWAY = "gateway.networking.k8s.io"
 _SUPER_RIGHTS = ("superuser", "replication", "bypassrls", "createrole", "createdb")
-_EXCEPTIONS = {("restore", "createdb"), ("backup", "bypassrls")}
+_EXCEPTIONS = {("restore", "createdb"), ("backup", "bypassrls"), ("restore", "bypassrls")}
 """Only the Job of a restore that a person starts gets the password of `restore`; `backup` reads all rows, or its dumps
-would fail on tables with row-level security."""
+would fail on tables with row-level security, and `restore` compares all of them."""
 
 _OPEN_METHODS = {"trust", "password", "md5", "ident"}
 _NUMBERS = ("runAsUser", "runAsGroup", "fsGroup")

@@ -27,7 +27,7 @@ _GRPC_OFFSET = 10_000
 
 _PORTS = ("master", "volume", "filer", "s3")
 WRITER = ("writer", "secret-of-the-object-store")
-READER = ("reader", "secret-of-somebody-else-who-reads")
+READER = ("reader", "secret-of-a-person-who-only-reads")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def running(folder: Path) -> Iterator[S3Server]:
     command = [
         *(str(weed), "server", "-dir", str(folder / "data"), "-ip", host, "-ip.bind", host),
         *(f"-{name}.port={port}" for name, port in ports.items()),
-        # Nobody is told, no more listens than must, small volumes, and an end without a wait.
+        # No telemetry, no further servers, small volumes, and an end without a wait.
         *("-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.preStopSeconds=0"),
         *("-volume.max=500", "-master.volumeSizeLimitMB=64"),
         *("-s3", "-s3.autoCreateBucket=false", f"-s3.config={folder / 'identities.json'}"),

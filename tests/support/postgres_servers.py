@@ -183,10 +183,11 @@ class Postgres:
         connections = connections_needed(platform.postgres, platform.most_pods(), ROLLOUT_SURGE)
         for role in roles(platform.postgres, connections):
             makes = "CREATEDB" if role["createdb"] else "NOCREATEDB"
+            reads = "BYPASSRLS" if role["bypassrls"] else "NOBYPASSRLS"
             group = f"IN ROLE {', '.join(role['inRoles'])}" if role["inRoles"] else ""
             self.admin.query(
                 "postgres",
-                f"CREATE ROLE {role['name']} LOGIN NOSUPERUSER {makes} NOCREATEROLE NOREPLICATION NOBYPASSRLS "
+                f"CREATE ROLE {role['name']} LOGIN NOSUPERUSER {makes} NOCREATEROLE NOREPLICATION {reads} "
                 f"CONNECTION LIMIT {role['connectionLimit']} {group} PASSWORD '{PASSWORDS[role['name']]}'",
             )
         self.admin.query("postgres", f"CREATE DATABASE {HOME_DATABASE}")

@@ -127,7 +127,8 @@ def roles(postgres: PostgresSettings, connections: Mapping[str, int]) -> list[di
         *own,
         # pg_dump refuses a table with row-level security to a role that does not see all of its rows.
         _role(BACKUP_ROLE, _BACKUP_CONNECTIONS, ("pg_read_all_data",), reads_all_rows=True),
-        _role(RESTORE_ROLE, _RESTORE_CONNECTIONS, owners, makes_databases=True),
+        # It compares what it has restored, also what an owner hides from itself (FORCE ROW LEVEL SECURITY).
+        _role(RESTORE_ROLE, _RESTORE_CONNECTIONS, owners, makes_databases=True, reads_all_rows=True),
     ]
 
 

@@ -105,7 +105,7 @@ def test_no_role_has_more_rights_or_connections_than_it_needs(small: Program) ->
         powers = [role[power] for power in ("superuser", "createrole", "replication")]
         assert powers == [False] * 3
     # pg_dump refuses a table with row-level security to a role that does not see all of its rows.
-    assert [name for name, role in roles.items() if role["bypassrls"]] == ["backup"]
+    assert [name for name, role in roles.items() if role["bypassrls"]] == ["backup", "restore"]
 
 
 def test_services_get_their_own_database_under_every_documented_name(small: Program) -> None:
