@@ -7,6 +7,7 @@ class ExitCode(IntEnum):
     """Exit codes of `altlas`.
 
     1: look at the cluster. 2: correct the input. 3 and 4: repair the machine or the connection. 5: wait.
+    6: the plan has no step, nothing was done. 7: a rule of releases forbids it (freeze, approvals, a spent plan).
     """
 
     OK = 0
@@ -15,6 +16,8 @@ class ExitCode(IntEnum):
     NO_TOOLS = 3
     NO_CLUSTER = 4
     BUSY = 5
+    NOTHING = 6
+    REFUSED = 7
 
 
 class CommandError(Exception):

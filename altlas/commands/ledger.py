@@ -20,6 +20,9 @@ from rendering.errors import CommandError, ExitCode
 
 app = command_group(help="Ledger: what was done to a stack, by whom and when.")
 
+_DIGEST = 64
+"""Length of a digest in hexadecimal, of which the beginning is enough to find it."""
+
 _FORMATS = ("text", "json", "prometheus")
 
 
@@ -98,6 +101,8 @@ def _summary(entry: LedgerEntry) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, str) and len(value) == _DIGEST:
+        return value[:12]
     if isinstance(value, dict):
         return " ".join(f"{key}={number}" for key, number in sorted(value.items()))
     return str(value)[:60]

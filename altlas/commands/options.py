@@ -37,6 +37,9 @@ PreflightOption = Annotated[
 IncidentOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="Incident that makes this unplanned; recorded as a rework.")
 ]
+OverrideOption = Annotated[
+    str | None, typer.Option(metavar="REASON", help="Go on although releases are stopped; recorded in the ledger.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

@@ -8,6 +8,7 @@ import typer
 from altlas.commands.options import (
     AddonsOption,
     IncidentOption,
+    OverrideOption,
     PreflightOption,
     StackArgument,
     StackOption,
@@ -17,6 +18,7 @@ from altlas.commands.options import (
 )
 from altlas.release.deployments import recorded
 from altlas.release.ledger import ledger_of
+from altlas.release.rules import check_up
 from altlas.session.console import report, workspace
 from altlas.session.environment import as_shell
 from altlas.session.environment import environment as variables
@@ -34,12 +36,13 @@ def up(
     *,
     preflight: PreflightOption = True,
     incident: IncidentOption = None,
+    override: OverrideOption = None,
 ) -> None:
     """Bring a stack up: start the cluster if it is ours, update, wait until all services and stores are ready."""
     here, name = workspace(), one_stack(stack, stack_option)
     with here.only_one(f"up --stack {name}"):
         ledger = ledger_of(here, name, os.environ)
-        ledger.entries()
+        check_up(here, name, ledger, override or "")
         session, platform, statuses = bring_up(
             here,
             name,

@@ -24,7 +24,7 @@ DEPLOYING: tuple[Kind, ...] = ("apply", "rollback")
 
 
 @dataclass
-class Recording:
+class RunningDeployment:
     """A deployment that runs.
 
     Attributes:
@@ -78,7 +78,7 @@ def recorded(
     kind: Kind = "apply",
     reason: Reason = "planned",
     facts: Mapping[str, Any] | None = None,
-) -> Iterator[Recording]:
+) -> Iterator[RunningDeployment]:
     """Record an update that the body of the `with` makes.
 
     Args:
@@ -97,7 +97,7 @@ def recorded(
     begin: dict[str, Any] = {"result": "started", "reason": reason, "target": session.target.name, **(facts or {})}
     if known:
         begin |= {"commit": known.sha, "committedAt": known.time, "clean": known.is_clean}
-    recording = Recording(ledger.append(kind, who, begin).number)
+    recording = RunningDeployment(ledger.append(kind, who, begin).number)
     started, result = time.monotonic(), "failed"
     try:
         yield recording

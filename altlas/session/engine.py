@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,16 @@ class Engine:
                     print(line, end="", flush=True)  # noqa: T201  # passes on what Pulumi prints
         return process.returncode
 
+    def run_filtered(self, hide: Callable[[str], str], *arguments: str) -> int:
+        """Run a command in the foreground without a display, each line through a filter, and return its exit code."""
+        command = ["pulumi", *arguments, "--non-interactive"]
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, cwd=self.root, env=self.environment, text=True, **options) as process:
+            for line in process.stdout or ():
+                if not _PASSING_STATE.match(line):
+                    print(hide(line), end="", flush=True)  # noqa: T201  # passes on what Pulumi prints
+        return process.returncode
+
     def capture(self, *arguments: str, text: str | None = None) -> str:
         """Run a command and return its standard output.
 
@@ -67,13 +77,17 @@ class Engine:
             raise _failure(arguments, done)
         return done.stdout
 
-    def preview(self, stack: str) -> Mapping[str, Any]:
+    def preview(self, stack: str, *options: str) -> Mapping[str, Any]:
         """Plan of an update, also where the engine refuses it: its diagnostics hold the reason.
+
+        Args:
+            stack: The stack.
+            options: More options of `pulumi preview`.
 
         Raises:
             CommandError: The engine printed no plan; holds its output.
         """
-        arguments = self.arguments("preview", stack, ("--json",))
+        arguments = self.arguments("preview", stack, ("--json", *options))
         done = self._quietly(arguments, None)
         try:
             plan: Mapping[str, Any] = json.loads(done.stdout)

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,6 +61,28 @@ class Kubectl:
         what = f"{kind} {namespace}/{name}"
         text = self._get(what, kind, name, "--namespace", namespace, "--ignore-not-found")
         found: dict[str, Any] | None = json.loads(text) if text.strip() else None
+        return found
+
+    def existing(self, manifests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Those of the given objects that exist, as the cluster has them.
+
+        Args:
+            manifests: Objects; kind and name count.
+
+        Raises:
+            CommandError: The cluster does not answer or refuses.
+        """
+        names = [
+            {key: each[key] for key in ("apiVersion", "kind")}
+            | {"metadata": {key: each["metadata"][key] for key in ("name", "namespace") if key in each["metadata"]}}
+            for each in manifests
+        ]
+        if not names:
+            return []
+        wanted = json.dumps({"apiVersion": "v1", "kind": "List", "items": names})
+        text = self.text("get", "--filename", "-", "--ignore-not-found", "--output", "json", stdin=wanted)
+        document = json.loads(text or '{"items": []}')
+        found: list[dict[str, Any]] = document.get("items", [document])
         return found
 
     def text(self, *arguments: str, stdin: str | None = None) -> str:

@@ -26,16 +26,35 @@ def check_update(engine: Engine, stack: str, platform: PlatformSettings, state: 
         CommandError: Data would be lost; names every object and the alternative. Or the update cannot be planned; holds
             the engine's message. Nothing was changed.
     """
-    deployed = guards.deployed_data(state)
-    if not deployed:
+    if not guards.deployed_data(state):
         return
-    check_repositories(state, stack, platform)
-    _refuse(_changes(stack, platform, (*deployed.values(), *guards.deployed_measuring(state))))
+    check_settings(stack, platform, state)
     plan = engine.preview(stack)
-    _refuse(guards.planned_losses(plan, deployed, platform.tombstones))
+    check_plan(plan, platform, state)
     if errors := guards.plan_errors(plan):
         said = "".join(f"\n  {str(each['message']).removeprefix('error: ').strip()}" for each in errors)
         raise CommandError(f"the update cannot be planned, nothing was changed:{said}")
+
+
+def check_settings(stack: str, platform: PlatformSettings, state: Mapping[str, Any]) -> None:
+    """Check that the settings alone delete no deployed data, without the engine.
+
+    Raises:
+        SettingsError: The policy in force does not allow an image. Nothing was changed.
+        CommandError: Data would be lost; names every object and the alternative.
+    """
+    if deployed := guards.deployed_data(state):
+        check_repositories(state, stack, platform)
+        _refuse(_changes(stack, platform, (*deployed.values(), *guards.deployed_measuring(state))))
+
+
+def check_plan(plan: Mapping[str, Any], platform: PlatformSettings, state: Mapping[str, Any]) -> None:
+    """Check that the engine's plan deletes and replaces no deployed data, whatever the engine itself allows.
+
+    Raises:
+        CommandError: Data would be lost; names every object and the alternative.
+    """
+    _refuse(guards.planned_losses(plan, guards.deployed_data(state), platform.tombstones))
 
 
 def _changes(stack: str, platform: PlatformSettings, deployed: Iterable[guards.Deployed]) -> tuple[guards.Danger, ...]:

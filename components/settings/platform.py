@@ -22,6 +22,7 @@ from components.settings.nats import NatsSettings
 from components.settings.postgres import RESERVED_CONNECTIONS, PostgresSettings, connections_needed, major_version
 from components.settings.prometheus import PrometheusSettings
 from components.settings.redis import RedisSettings
+from components.settings.release import ReleaseSettings
 from components.settings.rollout import ROLLOUT_SURGE, RolloutSettings
 from components.settings.services import ServicesSettings
 from components.settings.workload import AutoscalingSettings
@@ -60,6 +61,7 @@ class PlatformSettings(Settings):
     admission: AdmissionSettings = section("What the API server refuses.", AdmissionSettings())
     autoscaling: AutoscalingSettings = section("Targets and speed of all HorizontalPodAutoscalers.")
     rollout: RolloutSettings = section("How a new release replaces the running one.", RolloutSettings())
+    release: ReleaseSettings = section("Who approves a release, and when none is applied.", ReleaseSettings())
     services: ServicesSettings = section("The services, by name.")
     additional_calls: tuple[CallSettings, ...] = setting(
         "security",

@@ -36,8 +36,9 @@ class Answering(Engine):
         assert text is None
         return json.dumps(self.__dict__["exported"])
 
-    def preview(self, stack: str) -> Mapping[str, Any]:
+    def preview(self, stack: str, *options: str) -> Mapping[str, Any]:
         """The plan."""
+        assert options == ()
         self.asked.append(stack)
         plan: Mapping[str, Any] = self.__dict__["plan"]
         return plan

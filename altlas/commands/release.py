@@ -1,0 +1,136 @@
+"""The commands `altlas plan`, `show`, `approve`, `apply`, `freeze` and `unfreeze`: a release from plan to apply."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from altlas.commands.options import (
+    IncidentOption,
+    JsonOption,
+    OverrideOption,
+    StackArgument,
+    StackOption,
+    TargetOption,
+    one_stack,
+)
+from altlas.release.apply import Permission, apply_plan, check_offline
+from altlas.release.approval import approve as sign
+from altlas.release.approval import verified
+from altlas.release.checkout import person
+from altlas.release.ledger import ledger_of
+from altlas.release.plan import PlanFile, read_plan, write_plan
+from altlas.release.plan_text import plan_text
+from altlas.release.planning import make_plan
+from altlas.session import stack_secrets
+from altlas.session.console import report, workspace
+from altlas.session.session import choose_target, start_session
+from components.stack.loading import read_platform
+from rendering.errors import CommandError, ExitCode
+
+_FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="File of a plan.")]
+_WhyOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, for the ledger.")]
+
+
+def plan(
+    stack: StackArgument = None,
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
+    hours: Annotated[int | None, typer.Option(min=1, max=168, help="Time until it expires.")] = None,
+    stack_option: StackOption = None,
+    target: TargetOption = None,
+) -> None:
+    """Plan an update and seal everything that it depends on in a file; change nothing on the cluster."""
+    here, name = workspace(), one_stack(stack, stack_option)
+    platform = read_platform(here.stack_file(name))
+    stack_secrets.check_passphrase(here, here.stack_file(name), os.environ)
+    stack_secrets.check_supplied(here.stack_file(name), name, platform)
+    with here.only_one(f"plan {name}"):
+        ledger = ledger_of(here, name, os.environ)
+        ledger.entries()
+        chosen = choose_target(here, target)
+        report(str(chosen))
+        file = PlanFile(make_plan(start_session(here, chosen, report), name, platform, report, hours=hours))
+        write_plan(output, file)
+        body = {"plan": file.plan.digest, "steps": len(file.plan.steps), "expires": file.plan.expires}
+        ledger.append("plan", person(here.root), body)
+    typer.echo(plan_text(file))
+
+
+def show(file: _FileArgument, as_json: JsonOption = False) -> None:
+    """Print a plan and check its approvals, without cluster, engine or network."""
+    found = read_plan(file)
+    here = workspace()
+    if as_json:
+        document = {**found.plan.model_dump(mode="json"), "digest": found.plan.digest}
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        typer.echo(plan_text(found))
+    signers = here.root / read_platform(here.stack_file(found.plan.stack)).release.allowed_signers
+    for each in found.approvals:
+        who, key = verified(found.plan, each, signers)
+        report(f"approved by {who}, key {key}")
+
+
+def approve(
+    file: _FileArgument,
+    key: Annotated[Path, typer.Option(metavar="FILE", help="SSH key to sign with, as ssh-keygen takes it.")],
+) -> None:
+    """Sign a plan with an SSH key that the repository allows; never one's own plan."""
+    found, here = read_plan(file), workspace()
+    stack = found.plan.stack
+    signers = here.root / read_platform(here.stack_file(stack)).release.allowed_signers
+    envelope = sign(found.plan, key.expanduser(), signers)
+    who, fingerprint = verified(found.plan, envelope, signers)
+    if who in {verified(found.plan, each, signers)[0] for each in found.approvals}:
+        raise CommandError(f"{who} has approved this plan already. Nothing was changed", ExitCode.REFUSED)
+    body = {"plan": found.plan.digest, "approver": who, "key": fingerprint}
+    ledger_of(here, stack, os.environ).append("approve", person(here.root), body)
+    write_plan(file, found.with_approval(envelope))
+    typer.echo(f"{who} approves the plan {found.plan.digest} of the stack {stack} until {found.plan.expires}.")
+
+
+def apply(
+    file: _FileArgument,
+    target: TargetOption = None,
+    override: OverrideOption = None,
+    incident: IncidentOption = None,
+) -> None:
+    """Apply exactly what was planned and approved; refuse at the first difference, before anything is written."""
+    found, here = read_plan(file), workspace()
+    stack = found.plan.stack
+    platform = read_platform(here.stack_file(stack))
+    with here.only_one(f"apply of a plan of {stack}"):
+        ledger = ledger_of(here, stack, os.environ)
+        asked = Permission(override=override or "", incident=incident or "")
+        permission = check_offline(here, found, platform, ledger, asked)
+        chosen = choose_target(here, target or found.plan.target)
+        report(str(chosen))
+        session = start_session(here, chosen, report)
+        recording = apply_plan(session, found.plan, platform, ledger, permission)
+    if recording.is_nothing:
+        raise CommandError(
+            "the plan has no step: nothing was done, and the ledger counts no deployment", ExitCode.NOTHING
+        )
+    typer.echo(f"Applied the plan {found.plan.digest} to the stack {stack}: entry {recording.number} of the ledger.")
+
+
+def freeze(why: _WhyOption, stack: StackArgument = None, stack_option: StackOption = None) -> None:
+    """Stop all releases of a stack until `altlas unfreeze`."""
+    _mark("freeze", one_stack(stack, stack_option), why)
+
+
+def unfreeze(why: _WhyOption, stack: StackArgument = None, stack_option: StackOption = None) -> None:
+    """Allow releases of a stack again."""
+    _mark("unfreeze", one_stack(stack, stack_option), why)
+
+
+def _mark(kind: str, stack: str, why: str) -> None:
+    here = workspace()
+    read_platform(here.stack_file(stack))
+    ledger = ledger_of(here, stack, os.environ)
+    entry = ledger.append("freeze" if kind == "freeze" else "unfreeze", person(here.root), {"why": why})
+    said = "are stopped" if kind == "freeze" else "are allowed again"
+    typer.echo(f"Releases of {stack} {said}: entry {entry.number} of the ledger, by {entry.by}.")
