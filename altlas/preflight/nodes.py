@@ -22,7 +22,7 @@ _ALLOCATABLE = (
 _KEEPS_PODS_AWAY = ("NoSchedule", "NoExecute")
 _DESCRIBED = re.compile(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})x([1-9][0-9]{0,4})")
 _PODS = 110
-"""Pods that a kubelet takes unless it is told otherwise."""
+"""Most pods of a kubelet by default."""
 
 
 @dataclass(frozen=True)
