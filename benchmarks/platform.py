@@ -22,6 +22,7 @@ from pathlib import Path
 
 import cluster
 from altlas.addons.install import Addons
+from altlas.session.consent import Consent
 from altlas.session.session import Session, open_cluster, start_session
 from altlas.session.workspace import Workspace
 from altlas.update import data_guard
@@ -143,7 +144,7 @@ def main() -> None:
         workspace.create()
         session = start_session(workspace, cluster.Target("sim", "the benchmark's own"), lambda _: None)
         try:
-            Addons(session, lambda _: None).ensure(ask=False)
+            Addons(session, lambda _: None).ensure(consent=Consent(given=True))
             prepare_stack(session, STACK, lambda _: None)
             document = read_platform(workspace.stack_file(STACK)).model_dump(mode="json", by_alias=True)
             objects = record(KUBECTL_STACK, document | {"namespace": KUBECTL_NAMESPACE}).objects

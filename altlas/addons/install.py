@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from altlas.addons.definitions import AddonCluster, Crd
+from altlas.session.consent import Consent
 from altlas.session.console import Report
 from altlas.session.session import Session
 from cluster.addons import (
@@ -34,6 +35,9 @@ SIMULATED = (
     "Operators are simulated here: their custom resources are accepted by the real API, without the operators' own "
     "admission webhooks; what only a running operator can do is not proven here."
 )
+_AGREED = ("--yes", "--skip-preview")
+"""Options of Pulumi once a person has agreed."""
+
 _SHOWN = 10
 
 
@@ -81,12 +85,12 @@ class Addons:
         # A recreated cluster is another one, also under its old name.
         return f"cluster-{self._cluster.identity()[:8]}"
 
-    def ensure(self, choices: Choices = Choices(), *, ask: bool = True) -> bool:
+    def ensure(self, choices: Choices = Choices(), *, consent: Consent) -> bool:
         """Install the pinned addons that the cluster lacks; return whether anything changed.
 
         Args:
             choices: Addons to leave alone, adopt or add; earlier choices stay.
-            ask: Whether Pulumi asks before it changes a cluster that is not simulated.
+            consent: To a change of a cluster that is not simulated.
 
         Raises:
             CommandError: A newer version is installed, an addon cannot be adopted or left alone or lacks requirements
@@ -110,8 +114,9 @@ class Addons:
         foreign = self._foreign(objects, existing, choices.adopt)
         own = {n: each for n, each in objects.items() if n not in foreign}
         self._check_requirements(own, existing)
+        self._ask(consent, f"Install or update {', '.join(own) or 'the record of the addons'} on this cluster?")
         self._install(own, choices.adopt)
-        self._update({*external, *foreign}, optional, ask=ask)
+        self._update({*external, *foreign}, optional)
         self._hand_over(sorted(name for name in choices.external if record.get(name, EXTERNAL) != EXTERNAL), existing)
         self._report_external(external)
         return True
@@ -125,7 +130,7 @@ class Addons:
             for name in self._manifest.addons
         }
 
-    def remove(self, *, ask: bool = True) -> bool:
+    def remove(self, *, consent: Consent) -> bool:
         """Remove the operators and CRDs that were installed from here; return whether there were any.
 
         Raises:
@@ -139,8 +144,9 @@ class Addons:
         resources = self._cluster.custom_resources(own)
         if resources:
             raise CommandError(_still_used(resources))
+        self._ask(consent, f"Remove {', '.join(sorted(record)) or 'the addons'} and {len(own)} CRDs from this cluster?")
         if self._engine.stack_exists(self._stack):
-            if self._engine.run("destroy", "--stack", self._stack, "--remove", *self._answers(ask=ask)):
+            if self._engine.run("destroy", "--stack", self._stack, "--remove", *_AGREED):
                 raise CommandError("the operators are not completely removed; correct the cause and remove them again")
         elif record:
             raise CommandError(
@@ -244,20 +250,19 @@ class Addons:
             self._report(SIMULATED)
         self._cluster.apply(crds, adopt)
 
-    def _update(self, external: Collection[str], optional: Collection[str], *, ask: bool) -> None:
+    def _update(self, external: Collection[str], optional: Collection[str]) -> None:
         self._settings.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._engine.stack_exists(self._stack):
             self._engine.create_stack(self._stack)
         settings = {"webhooks": self._webhooks, "external": sorted(external), "optional": sorted(optional)}
         options = [f"--config={PROJECT}:{key}={json.dumps(value)}" for key, value in settings.items()]
-        if self._engine.run("up", "--stack", self._stack, *options, *self._answers(ask=ask)):
+        if self._engine.run("up", "--stack", self._stack, *options, *_AGREED):
             raise CommandError("the operators are not completely installed; correct the cause and run this again")
 
-    def _answers(self, *, ask: bool) -> tuple[str, ...]:
-        if not self._webhooks:
-            # The simulated cluster holds no data that a preview could protect.
-            return ("--yes", "--skip-preview")
-        return () if ask else ("--yes",)
+    def _ask(self, consent: Consent, question: str) -> None:
+        # The simulated cluster holds no data that a question could protect.
+        if self._webhooks:
+            consent.ask(question)
 
     def _report_external(self, external: Collection[str]) -> None:
         if external:

@@ -8,6 +8,7 @@ import typer
 from altlas.addons.install import SIMULATED, Addons, Choices
 from altlas.commands.lazy import command_group
 from altlas.commands.options import JsonOption, TargetOption, YesOption
+from altlas.session.consent import Consent
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, engine_session, start_session
 from altlas.session.table import table_text
@@ -69,7 +70,7 @@ def install(
     with here.only_one("addons install"):
         chosen = choose_target(here, target)
         report(str(chosen))
-        changed = Addons(start_session(here, chosen, report), report).ensure(choices, ask=not yes)
+        changed = Addons(start_session(here, chosen, report), report).ensure(choices, consent=Consent(yes))
     report("The pinned addons are installed." if changed else "The pinned addons are in place; nothing was done.")
 
 
@@ -80,5 +81,5 @@ def remove(target: TargetOption = None, yes: YesOption = False) -> None:
     with here.only_one("addons remove"):
         chosen = choose_target(here, target)
         report(str(chosen))
-        changed = Addons(start_session(here, chosen, report), report).remove(ask=not yes)
+        changed = Addons(start_session(here, chosen, report), report).remove(consent=Consent(yes))
     report("The addons are removed." if changed else "There is nothing to remove: no addon was installed from here.")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from altlas.commands.lazy import command_group
 from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack
 from altlas.release.checkout import person
 from altlas.release.ledger import ledger_of
+from altlas.session.consent import typed_name
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, engine_session
 from altlas.session.table import table_text
@@ -104,8 +104,8 @@ def restore(
     """Restore a backup into a copy, or replace live data (--replace)."""
     name = one_stack(stack, stack_option)
     platform = _platform(name)
-    if replace and confirm is None and sys.stdin.isatty():
-        confirm = typer.prompt(f"This replaces live data. Type the name of the stack ({name}) to go on", err=True)
+    if replace and confirm is None:
+        confirm = typed_name(f"This replaces live data. Type the name of the stack ({name}) to go on")
     request = requests.RestoreRequest(
         store=store,
         stack=name,

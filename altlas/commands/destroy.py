@@ -9,8 +9,10 @@ from altlas.backup.job import remove_jobs
 from altlas.commands.options import StackArgument, StackOption, TargetOption, YesOption, one_stack
 from altlas.release.checkout import person
 from altlas.release.ledger import ledger_of
+from altlas.session.consent import Consent
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, start_session
+from altlas.session.update_lock import check_unlocked
 from altlas.update import data_guard
 from altlas.update.cluster_identity import state_on_its_cluster
 from components.stack.loading import read_platform
@@ -35,11 +37,14 @@ def destroy(
         chosen = choose_target(here, target)
         report(str(chosen))
         session = start_session(here, chosen, report)
+        check_unlocked(session.engine, name)
         state = state_on_its_cluster(session.engine, session.kubectl, name)
-        if data_guard.check_removal(state, name, with_data):
+        data = data_guard.check_removal(state, name, with_data)
+        lost = f" with its data ({', '.join(data)})" if data else ""
+        Consent(yes or chosen.name == "sim").ask(f"Remove everything of the stack {name}{lost}?")
+        if data:
             remove_jobs(session.kubectl, platform.namespace)
             data_guard.release_protection(session.engine, name, state)
-        options = ("--yes", "--skip-preview") if yes or chosen.name == "sim" else ()
         ledger.append("destroy", person(here.root), {"target": chosen.name, "withData": with_data is not None})
-        if session.engine.run(*session.engine.arguments("destroy", name, options)):
+        if session.engine.run(*session.engine.arguments("destroy", name, ("--yes", "--skip-preview"))):
             raise CommandError(f"the stack {name} is not completely removed; correct the cause and destroy it again")

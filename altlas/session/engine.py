@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from altlas.session.interruption import until_its_end
 from components.stack.problems import PROJECT
 from rendering.errors import CommandError
 
@@ -40,16 +41,25 @@ class Engine:
         """Run a command in the foreground and return its exit code.
 
         On a terminal Pulumi draws its own display. Elsewhere lines about steps in progress are left out of the log.
+
+        Raises:
+            CommandError: Somebody interrupted the command. Pulumi has ended in order and holds no lock.
         """
-        command = ["pulumi", *arguments]
-        if sys.stdout.isatty():
-            return subprocess.run(command, cwd=self.root, env=self.environment, check=False).returncode
+        command, terminal = ["pulumi", *arguments], sys.stdout.isatty()
         with subprocess.Popen(
-            command, cwd=self.root, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            command,
+            cwd=self.root,
+            env=self.environment,
+            stdin=None if terminal else subprocess.DEVNULL,
+            stdout=None if terminal else subprocess.PIPE,
+            text=True,
+            # A terminal interrupts its whole process group; elsewhere one interruption must not reach Pulumi twice,
+            # because the second one makes it leave its lock and what it had begun.
+            process_group=None if terminal else 0,
         ) as process:
-            for line in process.stdout or ():
-                if not _PASSING_STATE.match(line):
-                    print(line, end="", flush=True)  # noqa: T201  # passes on what Pulumi prints
+            interrupted = until_its_end(process, lambda: _print_log(process), tell=not terminal)
+        if interrupted:
+            raise CommandError("interrupted: Pulumi has finished what it had begun; the same command continues")
         return process.returncode
 
     def run_filtered(self, hide: Callable[[str], str], *arguments: str) -> int:
@@ -137,6 +147,12 @@ class Engine:
     def arguments(self, command: str, stack: str, options: Sequence[str] = ()) -> tuple[str, ...]:
         """Command line of a command on a stack."""
         return (command, "--stack", stack, *options)
+
+
+def _print_log(process: subprocess.Popen[str]) -> None:
+    for line in process.stdout or ():
+        if not _PASSING_STATE.match(line):
+            print(line, end="", flush=True)  # noqa: T201  # passes on what Pulumi prints
 
 
 def _failure(arguments: Sequence[str], done: subprocess.CompletedProcess[str]) -> CommandError:

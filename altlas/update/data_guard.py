@@ -70,7 +70,7 @@ def _refuse(found: tuple[guards.Danger, ...]) -> None:
         raise CommandError(f"the update would endanger data, nothing was changed:{lines}", ExitCode.BAD_INPUT)
 
 
-def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) -> bool:
+def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) -> tuple[str, ...]:
     """Check that the removal of a stack with data is confirmed.
 
     Args:
@@ -79,7 +79,7 @@ def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) ->
         given_up: Name that was typed to confirm the loss of the data.
 
     Returns:
-        Whether data will be deleted, so that its protection must be removed first.
+        Objects with data that will be deleted, so that their protection must be removed first.
 
     Raises:
         CommandError: There is data, and its loss was not confirmed. Nothing was changed.
@@ -90,7 +90,7 @@ def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) ->
             "Nothing was changed",
             ExitCode.BAD_INPUT,
         )
-    held = [each.title for each in guards.deployed_data(state).values()]
+    held = tuple(each.title for each in guards.deployed_data(state).values())
     if held and given_up is None:
         raise CommandError(
             f"the stack {stack} holds data that cannot be recreated: {', '.join(held)}. Nothing was changed. Make a "
@@ -98,7 +98,7 @@ def check_removal(state: Mapping[str, Any], stack: str, given_up: str | None) ->
             "single objects, name them in alt-las:platform.tombstones and deploy",
             ExitCode.BAD_INPUT,
         )
-    return bool(held)
+    return held
 
 
 def release_protection(engine: Engine, stack: str, state: Mapping[str, Any]) -> None:

@@ -8,12 +8,14 @@ in the stack file, so that the same command finishes an interrupted rotation. No
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from altlas.session import stack_secrets
+from altlas.session.consent import Consent
 from altlas.session.console import Report
 from altlas.session.session import Session, choose_target, engine_session
+from altlas.session.update_lock import check_unlocked
 from altlas.session.workspace import Workspace
 from altlas.update.cluster_identity import state_on_its_cluster
 from altlas.update.up import up
@@ -84,7 +86,11 @@ def rotate(request: RotationRequest) -> None:
             f"`altlas up --stack {request.stack}`",
             ExitCode.BAD_INPUT,
         )
+    check_unlocked(session.engine, request.stack)
     state_on_its_cluster(session.engine, session.kubectl, request.stack)
+    consent = Consent("--yes" in request.pulumi_options or target.name == "sim")
+    consent.ask(f"Change {', '.join(request.keys)} of the stack {request.stack} and restart the pods that use them?")
+    request = replace(request, pulumi_options=("--yes",))
     if not begun:
         if stack_secrets.missing_secrets(stack_file):
             # A stack of an earlier release has no second passwords; the servers must read them first.

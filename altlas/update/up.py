@@ -10,9 +10,11 @@ from altlas.preflight.check import Check, require
 from altlas.preflight.network import API_SERVER
 from altlas.preflight.run import checks, is_simulated
 from altlas.session import stack_secrets
+from altlas.session.consent import Consent
 from altlas.session.console import Report
 from altlas.session.kubectl import when_answered
 from altlas.session.session import Session, choose_target, start_session
+from altlas.session.update_lock import check_unlocked
 from altlas.session.workspace import Workspace
 from altlas.status.custom_resources import operated_statuses
 from altlas.status.problems import operated_problems, problems, services_that_pull
@@ -67,20 +69,24 @@ def up(
     stack_secrets.check_passphrase(workspace, stack_file, os.environ)
     stack_secrets.check_supplied(stack_file, stack, platform)
     target = choose_target(workspace, target_name)
+    # The simulated cluster holds no data that a question could protect.
+    consent = Consent("--yes" in pulumi_options or target.name == "sim")
     report(str(target))
     session, platform = _started(workspace, stack, platform, target, report)
     state = state_on_its_cluster(session.engine, session.kubectl, stack)
     if with_preflight and target.name != "sim":
         look_first(session, stack, platform, report)
     if with_addons:
-        Addons(session, report).ensure(_choices(session, platform), ask="--yes" not in pulumi_options)
+        Addons(session, report).ensure(_choices(session, platform), consent=consent)
     prepare_stack(session, stack, report)
     preflight.check_cluster(session.kubectl, stack, platform)
     data_guard.check_update(session.engine, stack, platform, state)
-    # The simulated cluster holds no data that a preview could protect.
-    options = ("--yes", "--skip-preview") if target.name == "sim" else ()
+    if not consent.given:
+        show_plan(session, stack)
+        consent.ask(f"Do this update of the stack {stack}?")
+    skip = ("--skip-preview",) if target.name == "sim" or not consent.given else ()
     with around(session):
-        if session.engine.run(*session.engine.arguments("up", stack, (*options, *pulumi_options))):
+        if session.engine.run(*session.engine.arguments("up", stack, ("--yes", *skip, *pulumi_options))):
             raise CommandError(failure(session, platform))
         return session, platform, wait_until_ready(session, platform, report)
 
@@ -91,6 +97,7 @@ def _started(
     """A session on the running cluster, and the settings, into which k3d's addresses are written."""
     builds = local_builds(platform, workspace.root) if target.name == K3D else ()
     session = start_session(workspace, target, report)
+    check_unlocked(session.engine, stack)
     if target.name == K3D:
         state_on_its_cluster(session.engine, session.kubectl, stack)
         prepare_stack(session, stack, report)
@@ -102,6 +109,16 @@ def _choices(session: Session, platform: PlatformSettings) -> Choices:
     """Addons that the stack needs beyond those of every stack, and those that the cluster brings by itself."""
     brought = BROUGHT if session.target.name == K3D else frozenset()
     return Choices(external=brought, optional=preflight.optional_addons(platform) - brought)
+
+
+def show_plan(session: Session, stack: str) -> None:
+    """Show what an update would do.
+
+    Raises:
+        CommandError: It cannot be planned; Pulumi has said why. Nothing was changed.
+    """
+    if session.engine.run(*session.engine.arguments("preview", stack)):
+        raise CommandError("the update cannot be planned, so nothing was changed")
 
 
 def look_first(session: Session, stack: str, platform: PlatformSettings, report: Report) -> None:

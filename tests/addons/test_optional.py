@@ -8,26 +8,28 @@ import pytest
 import yaml
 
 from altlas.addons.install import Addons, Choices
+from altlas.session.consent import Consent
 from cluster.addons import AddonState, addon_objects, load_manifest, record_of
 from cluster.addons.manifest import Addon
 from rendering.errors import CommandError
 from tests.addons.conftest import Memory, manifest_of
 
 Make = Callable[..., Addons]
+AGREED = Consent(given=True)
 ASKED_FOR = Choices(optional=frozenset({"boats"}))
 PINNED = record_of(manifest_of(optional=True), (), webhooks=False, optional=["boats"])
 
 
 def test_an_optional_addon_is_not_installed_of_itself(addons_of: Make, memory: Memory) -> None:
     """A cluster without it has all it is to have."""
-    assert not addons_of(optional=True).ensure()
+    assert not addons_of(optional=True).ensure(consent=AGREED)
     assert memory.changes == []
     assert addons_of(optional=True).states() == {"boats": ("", AddonState.OPTIONAL)}
 
 
 def test_it_is_installed_with_an_option(addons_of: Make, memory: Memory) -> None:
     """CRDs, then the operator; the stack's settings record the choice."""
-    assert addons_of(optional=True).ensure(ASKED_FOR)
+    assert addons_of(optional=True).ensure(ASKED_FOR, consent=AGREED)
     assert memory.changes[0].startswith("kubectl apply")
     assert '--config=alt-las-addons:optional=["boats"]' in memory.changes[1]
 
@@ -35,10 +37,10 @@ def test_it_is_installed_with_an_option(addons_of: Make, memory: Memory) -> None
 def test_it_is_kept_up_to_date_without_being_asked_for_again(addons_of: Make, memory: Memory) -> None:
     """By the cluster's own record."""
     memory.record = PINNED
-    assert not addons_of(optional=True).ensure()
+    assert not addons_of(optional=True).ensure(consent=AGREED)
     assert addons_of(optional=True).states() == {"boats": ("1.2.3", AddonState.INSTALLED)}
     memory.definition(ours=True)
-    assert addons_of("2.0.0", optional=True).ensure()
+    assert addons_of("2.0.0", optional=True).ensure(consent=AGREED)
     assert '--config=alt-las-addons:optional=["boats"]' in memory.changes[-1]
 
 
@@ -48,12 +50,12 @@ def test_what_it_requires_of_others_must_be_there_first(addons_of: Make, memory:
     with pytest.raises(
         CommandError, match=r"Boats needs what the cluster does not have: certificates\.cert-manager\.io"
     ):
-        addons_of(target="kubeconfig", **required).ensure(ASKED_FOR)
+        addons_of(target="kubeconfig", **required).ensure(ASKED_FOR, consent=AGREED)
     assert memory.changes == []
-    assert addons_of(**required).ensure(ASKED_FOR)
+    assert addons_of(**required).ensure(ASKED_FOR, consent=AGREED)
     memory.changes.clear()
     memory.definitions.append({"metadata": {"name": "certificates.cert-manager.io"}})
-    assert addons_of(target="kubeconfig", **required).ensure(ASKED_FOR)
+    assert addons_of(target="kubeconfig", **required).ensure(ASKED_FOR, consent=AGREED)
 
 
 def secret_of(addon: Addon, folder: Path, value: str) -> str:

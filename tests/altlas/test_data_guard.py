@@ -12,8 +12,8 @@ from altlas.update.data_guard import check_update
 from components.stack.loading import parse_platform
 from components.stack.problems import SettingsError
 from rendering.errors import CommandError, ExitCode
-from tests.altlas.test_guards import program, state
-from tests.support.data_documents import postgres_document
+from tests.altlas.test_guards import program
+from tests.support.data_documents import exported_state, postgres_document
 from tests.support.documents import BESIDE_SERVICES, alpha_with, platform_of
 
 DOCUMENT = alpha_with(dict.fromkeys(BESIDE_SERVICES) | {"postgres": postgres_document()})
@@ -60,7 +60,7 @@ def check(exported: Mapping[str, Any], plan: Mapping[str, Any], document: Mappin
 @pytest.fixture(scope="module")
 def deployed() -> dict[str, Any]:
     """Alpha with PostgreSQL, as it was deployed."""
-    return state(program())
+    return exported_state(program())
 
 
 def test_an_update_whose_plan_takes_nothing_goes_on(deployed: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ def test_an_image_that_the_policy_in_force_does_not_know_is_allowed_first(allowe
     after = DOCUMENT | {"services": alpha_with(moved)["services"], "redis": platform_of("alpha")["redis"]}
     cure = ["ghcr.io/cloudnative-pg/cloudnative-pg", "ghcr.io/acme/runner", "haproxy", "redis"]
     known = {"admission.additionalRepositories": cure} if allowed else {}
-    before = state(program(known), protect=False)
+    before = exported_state(program(known), protect=False)
     if allowed:
         assert check(before, {"steps": []}, after).asked == ["alpha"]
         return

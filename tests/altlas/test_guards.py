@@ -7,7 +7,7 @@ import pytest
 
 from altlas.update import data_loss as guards
 from rendering.recorder import record
-from tests.support.data_documents import postgres_document
+from tests.support.data_documents import exported_state, postgres_document
 from tests.support.documents import BESIDE_SERVICES, alpha_with, platform_of
 
 CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"
@@ -22,26 +22,10 @@ def program(changes: Mapping[str, Any] | None = None, **postgres: Any) -> dict[t
     return {(each.type, each.name): each.inputs for each in record("alpha", document).registrations}
 
 
-def state(objects: Mapping[tuple[str, str], Mapping[str, Any]], protect: bool = True) -> dict[str, Any]:
-    """Output of `pulumi stack export` after these objects were deployed."""
-    data = ("Cluster", "Database", "StatefulSet", "PersistentVolumeClaim")
-    resources = [
-        {
-            "urn": f"urn:pulumi:alpha::alt-las::{type_token}::{name}",
-            "type": type_token,
-            "inputs": inputs,
-            "protect": protect and type_token.endswith(data),
-            "retainOnDelete": protect,
-        }
-        for (type_token, name), inputs in objects.items()
-    ]
-    return {"version": 3, "deployment": {"resources": resources}}
-
-
 @pytest.fixture(scope="module")
 def deployed() -> dict[str, guards.Deployed]:
     """Alpha's data."""
-    return guards.deployed_data(state(program()))
+    return guards.deployed_data(exported_state(program()))
 
 
 def found(deployed: Mapping[str, guards.Deployed], after: Mapping[Any, Any], *tombstones: str) -> list[str]:
@@ -61,13 +45,13 @@ def test_more_servers_more_storage_and_back_to_one_server_are_no_danger(
     """Alpha to beta and back is a change of numbers."""
     grown = program(instances=3, storageSize="20Gi")
     assert found(deployed, grown) == []
-    assert found(guards.deployed_data(state(grown)), program(storageSize="20Gi")) == []
+    assert found(guards.deployed_data(exported_state(grown)), program(storageSize="20Gi")) == []
 
 
 def test_a_volume_of_measurements_does_not_shrink_and_may_go() -> None:
     """Prometheus' operator would leave the volume as it is, and the retention would be reckoned from another size."""
     watched = {key: platform_of("alpha")[key] for key in ("prometheus", "alertmanager")}
-    before, sizes = state(program(watched), protect=False), {"prometheus.storageSize": "9Gi"}
+    before, sizes = exported_state(program(watched), protect=False), {"prometheus.storageSize": "9Gi"}
     measuring = guards.deployed_measuring(before)
     assert sorted(each.title for each in measuring) == ["Alertmanager alertmanager", "Prometheus prometheus"]
     assert not {each.title for each in measuring} & {each.title for each in guards.deployed_data(before).values()}
@@ -95,7 +79,7 @@ def test_a_tombstone_must_be_deployed_before_the_object_goes(deployed: Mapping[s
     """Pulumi's protection comes off with the first update, the object with the second."""
     after = {key: value for key, value in program().items() if key[0] != CLUSTER}
     assert found(deployed, after, "postgres-db")[0].startswith("Cluster postgres-db: its tombstone is not deployed yet")
-    released = guards.deployed_data(state(program(), protect=False))
+    released = guards.deployed_data(exported_state(program(), protect=False))
     assert found(released, after, "postgres-db") == []
     assert len(found(released, after)) == 1
 
@@ -142,7 +126,7 @@ def test_every_immutable_field_of_a_stateful_set_is_seen(path: str) -> None:
     """Kubernetes would refuse the update, or Pulumi would replace the object."""
     manifest = {"metadata": {"name": "nats", "namespace": "alt-las"}, "spec": {path: "one"}}
     changed = {**manifest, "spec": {path: "other"}}
-    before = guards.deployed_data(state({(STATEFUL_SET, "nats"): manifest}))
+    before = guards.deployed_data(exported_state({(STATEFUL_SET, "nats"): manifest}))
     assert found(before, {(STATEFUL_SET, "nats"): manifest}) == []
     (text,) = found(before, {(STATEFUL_SET, "nats"): changed})
     assert text.startswith(f"StatefulSet nats: spec.{path}: is immutable")
@@ -154,7 +138,7 @@ def test_a_claim_may_grow_and_never_shrink() -> None:
     def claim(size: str) -> dict[str, Any]:
         return {"metadata": {"name": "dumps"}, "spec": {"resources": {"requests": {"storage": size}}}}
 
-    before = guards.deployed_data(state({(VOLUME, "dumps"): claim("1Gi")}))
+    before = guards.deployed_data(exported_state({(VOLUME, "dumps"): claim("1Gi")}))
     assert found(before, {(VOLUME, "dumps"): claim("1024Mi")}) == []
     assert found(before, {(VOLUME, "dumps"): claim("2Gi")}) == []
     (text,) = found(before, {(VOLUME, "dumps"): claim("1023Mi")})
@@ -182,7 +166,7 @@ def test_a_template_of_volumes_says_how_to_grow_and_that_it_cannot_shrink(
     after: dict[str, Any], message: str | None
 ) -> None:
     """Growing has a way of its own, which keeps pods and volumes; the same size in another unit is no change."""
-    before = guards.deployed_data(state({(STATEFUL_SET, "redis"): templates("2Gi")}))
+    before = guards.deployed_data(exported_state({(STATEFUL_SET, "redis"): templates("2Gi")}))
     texts = found(before, {(STATEFUL_SET, "redis"): after})
     if message is None:
         assert texts == []
@@ -225,7 +209,7 @@ def test_a_plan_that_the_engine_refuses_half_way_names_every_object_once(
 
 def test_without_protection_nothing_else_changes() -> None:
     """The state is what it was but for the two marks."""
-    before = state(program())
+    before = exported_state(program())
     after = guards.without_protection(before)
     resources = zip(before["deployment"]["resources"], after["deployment"]["resources"], strict=True)
     for old, new in resources:

@@ -1,5 +1,6 @@
 """Settings of the data tier for tests: sizes that fit alpha's and beta's services."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from components.settings import PlatformSettings
@@ -35,3 +36,19 @@ def with_postgres(**changes: Any) -> dict[str, Any]:
 def postgres_platform(**changes: Any) -> PlatformSettings:
     """Alpha's settings with PostgreSQL and backups."""
     return alpha_settings({"postgres": postgres_document(**changes), "backup": backup_document()})
+
+
+def exported_state(objects: Mapping[tuple[str, str], Mapping[str, Any]], protect: bool = True) -> dict[str, Any]:
+    """Output of `pulumi stack export` after these objects were deployed."""
+    data = ("Cluster", "Database", "StatefulSet", "PersistentVolumeClaim")
+    resources = [
+        {
+            "urn": f"urn:pulumi:alpha::alt-las::{type_token}::{name}",
+            "type": type_token,
+            "inputs": inputs,
+            "protect": protect and type_token.endswith(data),
+            "retainOnDelete": protect,
+        }
+        for (type_token, name), inputs in objects.items()
+    ]
+    return {"version": 3, "deployment": {"resources": resources}}
