@@ -301,6 +301,7 @@ def test_an_interrupted_update_lets_pulumi_end_in_order(tmp_path: Path, number: 
         (2**22 + 1, os.uname().nodename, "was killed and has left its lock"),
         (1, "elsewhere", "If it was killed, remove its lock with"),
     ],
+    ids=["running", "killed", "elsewhere"],
 )
 def test_a_lock_that_an_update_left_is_named_with_its_cure(tmp_path: Path, process: int, host: str, said: str) -> None:
     """Before anything is written; as Pulumi 3.259 writes its lock."""
