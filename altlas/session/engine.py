@@ -43,7 +43,7 @@ class Engine:
         On a terminal Pulumi draws its own display. Elsewhere lines about steps in progress are left out of the log.
 
         Raises:
-            CommandError: Somebody interrupted the command. Pulumi has ended in order and holds no lock.
+            CommandError: The command was interrupted. Pulumi has ended in order and holds no lock.
         """
         command, terminal = ["pulumi", *arguments], sys.stdout.isatty()
         with subprocess.Popen(

@@ -10,7 +10,7 @@ from altlas.session.engine import Engine
 from altlas.session.kubectl import Kubectl
 from altlas.session.session import Session
 from altlas.session.workspace import Workspace
-from altlas.update import up
+from altlas.update import readiness
 from cluster import Target
 from components.settings import PlatformSettings
 from rendering.errors import CommandError
@@ -92,7 +92,7 @@ WORKLOADS = "deployments,statefulsets,pods"
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(up, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(readiness, "_POLL_SECONDS", 0.01)
 
 
 def test_up_waits_until_postgres_is_ready_and_healthy() -> None:
@@ -100,7 +100,7 @@ def test_up_waits_until_postgres_is_ready_and_healthy() -> None:
     states = [[cluster(0, "Setting up primary")], [cluster(1, "Upgrading cluster")], [cluster(1)]]
     rest = iter(states)
     answers = {WORKLOADS: deployments(), "clusters": rest}
-    found = up.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    found = readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
     assert [each.ready for each in found if each.kind == "Cluster"] == [1]
     assert list(rest) == []
 
@@ -116,17 +116,17 @@ def test_up_fails_with_what_the_operator_says_when_postgres_does_not_come(
     state: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before, it said success."""
-    monkeypatch.setattr(up, "wait_for", lambda ask, _, **__: ask())
+    monkeypatch.setattr(readiness, "wait_for", lambda ask, _, **__: ask())
     answers = {WORKLOADS: deployments(), "clusters": [state]}
     with pytest.raises(CommandError, match="postgres-db: Cluster has 0 of 1 servers ready") as caught:
-        up.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+        readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
     assert said in str(caught.value)
 
 
 def test_servers_of_a_simulated_operator_are_not_waited_for() -> None:
     """There are none on sim."""
     answers = {WORKLOADS: deployments(), "clusters": [cluster(0)]}
-    found = up.wait_until_ready(session_of("sim", answers), settings(), print)
+    found = readiness.wait_until_ready(session_of("sim", answers), settings(), print)
     assert [each.operated for each in found if each.kind == "Cluster"] == [False]
 
 
@@ -140,7 +140,7 @@ def test_a_rollout_past_its_deadline_goes_on_while_a_node_pulls_its_image() -> N
         "pods": [runner("ContainerCreating")],
         "events": PULLING,
     }
-    up.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
     assert list(rest) == []
 
 
@@ -150,5 +150,5 @@ def test_a_rollout_past_its_deadline_is_given_up_at_once_where_nothing_is_pulled
     rest = iter(states)
     answers = {WORKLOADS: rest, "pods": [runner("ImagePullBackOff")], "events": PULLING}
     with pytest.raises(CommandError, match="runner-service: pod runner-1 is not ready: ImagePullBackOff"):
-        up.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+        readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
     assert len(list(rest)) == 1, "one for the decision, one for the message"
