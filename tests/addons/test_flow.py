@@ -107,7 +107,7 @@ def test_crds_without_an_operator_are_handed_over_and_stay(addons_of: Make, memo
     """The owner of the mesh installs it by Helm then; a removal no longer takes the CRDs along."""
     memory.record = record_of(manifest_of(namespace=None), (), webhooks=False)
     memory.definition(ours=True)
-    assert addons_of(namespace=None).ensure(Choices(external=BOATS))
+    assert addons_of(namespace=None).ensure(Choices(external=BOATS), consent=AGREED)
     assert memory.changes == [
         UP.format('["boats"]'),
         "kubectl label customresourcedefinitions boats.example.org app.kubernetes.io/part-of-",
