@@ -29,6 +29,8 @@ def test_an_interrupted_update_lets_pulumi_end_in_order(tmp_path: Path, number: 
     program.write_text(STAND_IN)
     program.chmod(0o755)
     script = (
+        # A job in the background of a shell starts with SIGINT ignored.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path; from altlas.session.engine import Engine\n"
         f"Engine(Path({str(tmp_path)!r}), {{}}).run('up')"
     )
