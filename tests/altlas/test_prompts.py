@@ -98,7 +98,7 @@ class NotingEngine(Engine):
         self._noted(arguments)
         return json.dumps(self.world.state) if "export" in arguments else ""
 
-    def preview(self, stack: str) -> Mapping[str, Any]:  # noqa: ARG002  # as in the class
+    def preview(self, stack: str, *options: str) -> Mapping[str, Any]:  # noqa: ARG002  # as in the class
         """Nothing to do."""
         return {"steps": []}
 
