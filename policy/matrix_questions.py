@@ -268,9 +268,15 @@ def _token(pod: Pod, parameters: Parameters) -> str | None:
     return f"a token for {account}" if account in parameters.token_service_accounts else None
 
 
+def _single(pod: Pod, parameters: Parameters) -> str | None:
+    name = name_of(pod.owner)
+    return f"one pod of services.{name}" if name in parameters.single else None
+
+
 OPT_OUTS: dict[str, Callable[[Pod, Parameters], str | None]] = {
     "The image is held to a digest": _digests,
     "The pod mounts no token": _token,
+    "At least two replicas": _single,
     "The ServiceAccount hands out no token": _token,
 }
 """Questions that a stack may opt a workload out of, with what opts it out by name, or None where nothing does."""

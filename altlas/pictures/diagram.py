@@ -160,6 +160,7 @@ def page(drawing: Drawing, others: Sequence[Drawing]) -> str:
         others: Stacks whose differences are listed.
     """
     reached = "\n".join(f"| {url} | {service} |" for url, service in drawing.routes)
+    compared = "\n".join(_compared(drawing, other) for other in others)
     calls = "\n".join(f"| {arrow.source} | {arrow.target} | {arrow.label} |" for arrow in drawing.arrows)
     return f"""{NOTICE}
 
@@ -187,7 +188,7 @@ other and with their operator.
 
 ## Other stacks
 
-{"".join(_compared(drawing, other) for other in others)}"""
+{compared}"""
 
 
 def _compared(drawing: Drawing, other: Drawing) -> str:

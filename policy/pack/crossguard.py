@@ -38,7 +38,7 @@ says, such as the replicas that an autoscaler has chosen; those are nobody's mis
 """
 
 _DATA_MARK = join("metadata.annotations", DATA_ANNOTATION)
-_LISTS = ("allowed_repositories", "token_service_accounts", "exposed_services", "secret_readers", "given_up")
+_LISTS = ("allowed_repositories", "token_service_accounts", "exposed_services", "secret_readers", "given_up", "single")
 _SCHEMA = PolicyConfigSchema(
     properties={
         "require_digests": {"type": "boolean", "default": False},

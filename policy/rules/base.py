@@ -21,6 +21,7 @@ class Parameters:
         exposed_services: Services (`namespace/name`) that may be reached from outside the cluster.
         secret_readers: Roles and ClusterRoles that may read Secrets that they do not name.
         given_up: Names of objects whose data the stack gives up.
+        single: Services of which the stack runs one pod.
     """
 
     stack: str | None = None
@@ -31,6 +32,7 @@ class Parameters:
     exposed_services: frozenset[str] = frozenset()
     secret_readers: frozenset[str] = frozenset()
     given_up: frozenset[str] = frozenset()
+    single: frozenset[str] = frozenset()
 
 
 class Finding(NamedTuple):

@@ -23,10 +23,11 @@ from policy.proof.reachability import CompiledFor, prove
 from policy.rules import RULES, ObjectRule, SetRule, evaluate
 from policy.rules.availability import replica_range
 from policy.selectors import matches
-from policy.stacks import Stack, load_stack, read_document, stack_names
+from policy.stacks import Stack, load_stack, read_document
 from tests.policy.regression_changes import DEPLOYMENT_CHANGES, OTHER_CHANGES, Change, image_changes, policy_changes
 from tests.policy.regression_objects import REMOVABLE, additions
 from tests.policy.settings_variations import Document, repeatable, variation, with_digests
+from tests.support.documents import STACKS
 
 SEED = 20250520
 REGRESSIONS = 800
@@ -86,8 +87,7 @@ def regressions(count: int = REGRESSIONS, seed: int = SEED) -> list[Regression]:
         ValueError: A gate objects to a stack before anything is changed, so its word would prove nothing.
     """
     stacks = [
-        load_stack(name, with_digests(read_document(name), repeatable(seed)), require_digests=True)
-        for name in stack_names()
+        load_stack(name, with_digests(read_document(name), repeatable(seed)), require_digests=True) for name in STACKS
     ]
     for stack in stacks:
         if gates := gates_that_object(stack):
@@ -200,7 +200,7 @@ def false_alarms(executor: Executor, count: int = VALID_DOCUMENTS, seed: int = S
         seed: Decides what they hold.
     """
     chance = repeatable(seed)
-    documents = [read_document(name) for name in stack_names()]
+    documents = [read_document(name) for name in STACKS]
     varied = [variation(documents[number % len(documents)], chance) for number in range(count)]
     answers = executor.map(_gates_that_object_to_document, range(count), varied)
     return ((number, gates) for number, gates in enumerate(answers) if gates)

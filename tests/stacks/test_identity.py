@@ -6,7 +6,7 @@ import pytest
 
 from components.stack.problems import PLATFORM_KEY
 from rendering.recorder import run_program
-from tests.support.documents import ROOT, STACKS
+from tests.support.documents import ROOT, STACK_FILES
 from tests.support.program import Program, build, configure, full_configuration
 
 DEPLOYED = Path(__file__).parent / "identity"
@@ -27,7 +27,7 @@ def identities(program: Program) -> set[str]:
     return {f"{qualified}::{urn.rpartition('::')[2]}" for urn, qualified in types.items()}
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", STACK_FILES)
 def test_no_deployed_resource_loses_its_identity(stack: str) -> None:
     """The engine would delete it and create another one; a rename needs an alias and a new line in the file."""
     values = full_configuration(stack)

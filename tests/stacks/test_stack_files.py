@@ -1,4 +1,4 @@
-"""The two stack files: nothing in them is dead, and what differs between them is on record."""
+"""The stack files: nothing in them is dead, and what differs between them is on record."""
 
 import re
 from pathlib import Path
@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from altlas.preflight.load import Amount, requests
 from altlas.release.settings_diff import as_text, compare
+from components.kubernetes.quantities import mebibytes, millicores
 from components.settings.secrets import SECRETS
 from components.stack.loading import parse_platform
 from components.stack.problems import PLATFORM_KEY
-from tests.support.documents import ROOT, STACKS, platform_of, stack_text
+from rendering.recorder import record
+from tests.support.documents import ROOT, STACK_FILES, STACKS, platform_of, stack_text
 
 GOLDEN = Path(__file__).parent / "alpha_to_beta.diff"
 REWRITE = "if this difference is wanted, rewrite it: altlas stack diff alpha beta > tests/stacks/alpha_to_beta.diff"
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", STACK_FILES)
 def test_a_stack_file_holds_only_keys_that_are_read(stack: str) -> None:
     """The program reads the platform and its secrets, Pulumi the salt; any other key would be dead."""
     document = yaml.safe_load(stack_text(stack))
@@ -25,9 +28,56 @@ def test_a_stack_file_holds_only_keys_that_are_read(stack: str) -> None:
     assert document["config"].keys() <= {PLATFORM_KEY, *(f"alt-las:{secret.key}" for secret in SECRETS)}
 
 
-def test_there_is_a_file_for_each_phase_and_none_for_another() -> None:
-    """A third phase is a decision, not a file that was left lying about."""
-    assert sorted(path.name for path in ROOT.glob("Pulumi.*.yaml")) == ["Pulumi.alpha.yaml", "Pulumi.beta.yaml"]
+def test_there_is_a_file_for_each_phase_and_one_for_a_single_machine() -> None:
+    """Another one is a decision, not a file that was left lying about."""
+    assert sorted(path.name for path in ROOT.glob("Pulumi.*.yaml")) == [f"Pulumi.{name}.yaml" for name in STACK_FILES]
+
+
+BESIDE = {
+    "operators, each 100m and 100Mi in its manifest": Amount(200, 200),
+    "CoreDNS and metrics-server of k3s, each 100m and 70Mi": Amount(200, 140),
+}
+"""Requests of what a cluster runs besides the stack."""
+
+MACHINE = Amount(2000, 8192)
+LEFT_TO_THE_NODE = Amount(300, 1024)
+"""Kubelet, containerd and the API server of k3s on that machine."""
+
+
+def test_the_local_stack_fits_a_machine_with_two_processors_and_eight_gibibytes() -> None:
+    """At every scale, with what it stands on, and with one backup or restore test at a time."""
+    settings = parse_platform(platform_of("local"))
+    objects = record("local", platform_of("local")).objects
+    smallest, largest = requests(objects)
+    assert smallest == largest
+    jobs = (
+        [settings.backup.resources_of(store).requests for store in settings.backup.by_store()]
+        if settings.backup
+        else []
+    )
+    job = Amount(max(millicores(each.cpu) for each in jobs), int(max(mebibytes(each.memory) for each in jobs)))
+    assert len(jobs) == 3
+    needed = sum((*BESIDE.values(), LEFT_TO_THE_NODE, job), largest)
+    assert needed.fits(MACHINE), needed
+    # Not half empty either: what is guaranteed must be enough to work.
+    assert not needed.times(2).fits(MACHINE), needed
+    assert not requests(record("alpha", platform_of("alpha")).objects)[0].fits(MACHINE)
+
+
+def test_the_local_stack_has_one_pod_of_each_and_all_that_alpha_has() -> None:
+    """Only the proxies of probes are two, as everywhere."""
+    found = {name: record(name, platform_of(name)).objects for name in ("alpha", "local")}
+    kinds = ("Deployment", "StatefulSet", "Cluster", "Prometheus", "Alertmanager", "CronJob")
+    names = {
+        name: {(o["kind"], o["metadata"]["name"]) for o in objects if o["kind"] in kinds}
+        for name, objects in found.items()
+    }
+    assert names["alpha"] == names["local"]
+    several = [
+        o["metadata"]["name"] for o in found["local"] if o["kind"] in kinds and o["spec"].get("replicas", 1) != 1
+    ]
+    assert several == ["blackbox-exporter"]
+    assert not [o for o in found["local"] if o["kind"] == "HorizontalPodAutoscaler"]
 
 
 def test_the_project_file_sets_no_defaults() -> None:
@@ -37,7 +87,7 @@ def test_the_project_file_sets_no_defaults() -> None:
     assert project["config"].keys() == {"pulumi:disable-default-providers"}
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", STACK_FILES)
 def test_no_secret_stands_in_a_stack_file_in_plain_text(stack: str) -> None:
     """Every value beside the platform is an encrypted one."""
     for key, value in yaml.safe_load(stack_text(stack))["config"].items():

@@ -14,6 +14,11 @@ from components.stack.problems import PLATFORM_KEY, Problem, SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ("alpha", "beta")
+"""Phases of the platform."""
+
+STACK_FILES = (*STACKS, "local")
+"""All stacks that have a file: the phases, and the one for a machine of a developer."""
+
 MONITORING_BLOCKS = ("loki", "alloy", "grafana", "prometheus", "alertmanager")
 """Blocks of a stack file that watch the others."""
 
@@ -29,7 +34,7 @@ def stack_text(stack: str) -> str:
     return (ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
 
 
-_DOCUMENTS: dict[str, Any] = {stack: yaml.safe_load(stack_text(stack)) for stack in STACKS}
+_DOCUMENTS: dict[str, Any] = {stack: yaml.safe_load(stack_text(stack)) for stack in STACK_FILES}
 
 
 def platform_of(stack: str) -> dict[str, Any]:
