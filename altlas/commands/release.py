@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from altlas.release.ledger import ledger_of
 from altlas.release.plan import PlanFile, read_plan, write_plan
 from altlas.release.plan_text import plan_text
 from altlas.release.planning import make_plan
+from altlas.release.rollback import choose_release, release_workspace, with_rules_of
 from altlas.session import stack_secrets
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, start_session
@@ -55,6 +57,36 @@ def plan(
         file = PlanFile(make_plan(start_session(here, chosen, report), name, platform, report, hours=hours))
         write_plan(output, file)
         body = {"plan": file.plan.digest, "steps": len(file.plan.steps), "expires": file.plan.expires}
+        ledger.append("plan", person(here.root), body)
+    typer.echo(plan_text(file))
+
+
+def rollback(
+    stack: StackArgument = None,
+    *,
+    to: Annotated[
+        int | None, typer.Option(metavar="N", help="Release to go back to; without it the one before the last.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
+    accept: Annotated[
+        list[str] | None, typer.Option(metavar="OBJECT", help='Accept a step that nothing takes back, as "KIND NAME".')
+    ] = None,
+    stack_option: StackOption = None,
+    target: TargetOption = None,
+) -> None:
+    """Plan to go back to a recorded release: program, settings, images and secrets together; data stays."""
+    here, name = workspace(), one_stack(stack, stack_option)
+    here.stack_file(name)
+    with here.only_one(f"rollback {name}"):
+        ledger = ledger_of(here, name, os.environ)
+        back = replace(choose_release(ledger, name, to), accepted=tuple(accept or ()))
+        earlier = release_workspace(here, ledger, name, back.release)
+        platform = with_rules_of(here, earlier, name)
+        chosen = choose_target(here, target)
+        report(str(chosen))
+        file = PlanFile(make_plan(start_session(earlier, chosen, report), name, platform, report, back=back))
+        write_plan(output, file)
+        body = {"plan": file.plan.digest, "steps": len(file.plan.steps), "of": back.of, "release": back.release}
         ledger.append("plan", person(here.root), body)
     typer.echo(plan_text(file))
 
@@ -101,18 +133,23 @@ def apply(
     """Apply exactly what was planned and approved; refuse at the first difference, before anything is written."""
     found, here = read_plan(file), workspace()
     stack = found.plan.stack
-    platform = read_platform(here.stack_file(stack))
     with here.only_one(f"apply of a plan of {stack}"):
         ledger = ledger_of(here, stack, os.environ)
+        applied = release_workspace(here, ledger, stack, found.plan.release) if found.plan.release else here
+        platform = with_rules_of(here, applied, stack)
         asked = Permission(override=override or "", incident=incident or "")
-        permission = check_offline(here, found, platform, ledger, asked)
+        permission = check_offline(applied, found, platform, ledger, asked)
         chosen = choose_target(here, target or found.plan.target)
         report(str(chosen))
-        session = start_session(here, chosen, report)
+        session = start_session(applied, chosen, report)
         recording = apply_plan(session, found.plan, platform, ledger, permission)
     if recording.is_nothing:
         raise CommandError(
             "the plan has no step: nothing was done, and the ledger counts no deployment", ExitCode.NOTHING
+        )
+    if applied is not here:
+        report(
+            f"Program and stack file of this checkout are still the later ones; those that run are in {applied.root}."
         )
     typer.echo(f"Applied the plan {found.plan.digest} to the stack {stack}: entry {recording.number} of the ledger.")
 

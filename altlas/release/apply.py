@@ -174,7 +174,9 @@ def apply_plan(
         who = person(session.workspace.root)
         if permission.overridden:
             ledger.append("override", who, {"window": permission.overridden, "why": permission.override})
-        facts = {"plan": plan.digest, "cluster": plan.cluster, **permission.facts(), "of": plan.of}
+        facts = {"plan": plan.digest, "cluster": plan.cluster, **permission.facts()}
+        if plan.release is not None:
+            facts |= {"of": plan.of, "release": plan.release}
         if not plan.operations:
             return RunningDeployment(ledger.append(plan.kind, who, {**facts, "result": "nothing"}).number)
         hide = filter_of(session.engine, plan.stack)

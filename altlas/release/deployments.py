@@ -4,12 +4,14 @@ Owns the form of both entries and how they are read. Does not own the update nor
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from altlas.release.archive import keep_release
 from altlas.release.checkout import commit, person
 from altlas.release.ledger import Kind, Ledger, LedgerEntry
 from altlas.session.session import Session
@@ -97,20 +99,38 @@ def recorded(
     begin: dict[str, Any] = {"result": "started", "reason": reason, "target": session.target.name, **(facts or {})}
     if known:
         begin |= {"commit": known.sha, "committedAt": known.time, "clean": known.is_clean}
+    before = session.engine.exported_state(stack)
     recording = RunningDeployment(ledger.append(kind, who, begin).number)
     started, result = time.monotonic(), "failed"
     try:
         yield recording
-        recording.changes = last_changes(session, stack)
+        recording.changes = changes_between(before, session.engine.exported_state(stack))
         result = "nothing" if recording.is_nothing else "succeeded"
     finally:
-        end = {"result": result, "began": recording.number, "seconds": round(time.monotonic() - started)}
+        end: dict[str, Any] = {"result": result, "began": recording.number}
+        end["seconds"] = round(time.monotonic() - started)
+        if result == "succeeded":
+            end["archive"] = keep_release(ledger, recording.number, root, session.workspace.stack_file(stack))
         ledger.append(kind, who, {**end, "changes": dict(recording.changes)})
 
 
-def last_changes(session: Session, stack: str) -> Mapping[str, int]:
-    """Number of resources by operation in the last update of a stack."""
-    return dict(session.engine.last_update(stack).get("resourceChanges") or {})
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, int]:
+    """Number of resources by what happened to them from one exported state to another."""
+    old, new = _resources(before), _resources(after)
+    return dict(Counter(_operation(old.get(urn), new.get(urn)) for urn in old.keys() | new.keys()))
+
+
+def _resources(state: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    found = (state.get("deployment") or {}).get("resources") or ()
+    return {each["urn"]: each for each in found if not each.get("delete")}
+
+
+def _operation(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> str:
+    if old is None or new is None:
+        return "create" if old is None else "delete"
+    if old.get("id") != new.get("id"):
+        return "replace"
+    return "same" if old.get("inputs") == new.get("inputs") else "update"
 
 
 def deployments(entries: Iterable[LedgerEntry]) -> tuple[Deployment, ...]:

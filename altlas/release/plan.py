@@ -31,6 +31,7 @@ class Plan(BaseModel):
         stack: Stack that it changes.
         kind: `apply`, or `rollback` to an earlier release.
         of: Deployment that a rollback takes back.
+        release: Release that a rollback goes back to.
         target: Kind of cluster.
         cluster: UID of the cluster's namespace kube-system.
         created: Time of the plan.
@@ -51,6 +52,7 @@ class Plan(BaseModel):
     stack: str
     kind: Literal["apply", "rollback"]
     of: int | None
+    release: int | None
     target: str
     cluster: str
     created: str

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from altlas.release.checkout import Commit, commit, person
 from altlas.release.engine_plan import EnginePlan, engine_plan
 from altlas.release.filtering import filter_of
 from altlas.release.plan import Plan, seal_document, steps_document
+from altlas.release.rollback import GoingBack, check_one_way
 from altlas.release.rules import check_deletions, needed_approvals
 from altlas.release.seal import Seal, cluster_uid, seal_files, seal_objects, seal_state
 from altlas.session.console import Report
@@ -71,8 +71,7 @@ def make_plan(
     report: Report,
     *,
     hours: int | None = None,
-    kind: Literal["apply", "rollback"] = "apply",
-    of: int | None = None,
+    back: GoingBack | None = None,
 ) -> Plan:
     """Plan an update of a stack.
 
@@ -82,8 +81,7 @@ def make_plan(
         platform: Its settings.
         report: Prints progress.
         hours: Time until it expires; None for that of the settings.
-        kind: Kind of the plan.
-        of: Deployment that a rollback takes back.
+        back: Release of a rollback; None for an update. The session's checkout is the release then.
 
     Raises:
         CommandError: See `measure`; or the plan deletes more than the stack allows.
@@ -91,14 +89,17 @@ def make_plan(
     prepare_stack(session, stack, report)
     found = measure(session, stack, platform)
     check_deletions(platform.release, found.engine.steps)
+    if back:
+        check_one_way(found.engine.steps, back.accepted)
     needed, reason = needed_approvals(platform.release, found.engine)
     root, now = session.workspace.root, datetime.now(UTC).replace(microsecond=0)
     known = commit(root)
     return Plan(
         schema_name="alt-las/release-plan/v1",
         stack=stack,
-        kind=kind,
-        of=of,
+        kind="rollback" if back else "apply",
+        of=back.of if back else None,
+        release=back.release if back else None,
         target=session.target.name,
         cluster=found.cluster,
         created=now.isoformat(),

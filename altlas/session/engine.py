@@ -138,12 +138,6 @@ class Engine:
         state: Mapping[str, Any] = json.loads(self.capture("stack", "export", "--stack", stack))
         return state
 
-    def last_update(self, stack: str) -> Mapping[str, Any]:
-        """Pulumi's own record of the last update of a stack; empty where there was none. Secrets are left out of it."""
-        pages = ("--json", "--page-size", "1", "--page", "1")
-        updates = json.loads(self.capture("stack", "history", "--stack", stack, *pages) or "[]")
-        return updates[0] if updates else {}
-
     def arguments(self, command: str, stack: str, options: Sequence[str] = ()) -> tuple[str, ...]:
         """Command line of a command on a stack."""
         return (command, "--stack", stack, *options)

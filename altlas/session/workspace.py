@@ -19,14 +19,16 @@ class Workspace:
 
     Attributes:
         root: Folder of Pulumi.yaml.
+        home: Folder of all run-time state where it is not in `root`, as for the program of an earlier release.
     """
 
     root: Path
+    home: Path | None = None
 
     @property
     def private(self) -> Path:
         """Folder of all run-time state, readable by its owner only."""
-        return self.root / ".altlas"
+        return self.home or self.root / ".altlas"
 
     @property
     def state(self) -> Path:

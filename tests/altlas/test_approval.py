@@ -25,6 +25,7 @@ def planned(approvals: int = 1, **changes: Any) -> Plan:
         "stack": "alpha",
         "kind": "apply",
         "of": None,
+        "release": None,
         "target": "sim",
         "cluster": "cluster-1",
         "created": "2026-01-01T00:00:00+00:00",

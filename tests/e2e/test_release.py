@@ -1,0 +1,176 @@
+"""A release from plan to rollback on a real API server, with nothing but files: no account, no service."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.altlas.release_stand_ins import allowed, key_of
+from tests.e2e.conftest import Project
+from tests.support.deployed import copy_of
+
+pytestmark = pytest.mark.e2e
+
+ADA, BOB = "ada@example.org", "bob@example.org"
+REDIS = ("maxMemory: 256Mi", "maxMemory: 200Mi")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with alpha on a running cluster, without monitoring, and two persons who may approve."""
+    with copy_of("small", tmp_path_factory) as found:
+        keys = [key_of(found.root / ".altlas", name) for name in ("ada", "bob")]
+        lines = (allowed(key, name) for key, name in zip(keys, (ADA, BOB), strict=True))
+        (found.root / "allowed_signers").write_text("".join(lines))
+        yield found
+
+
+def key(project: Project, name: str) -> str:
+    """Path of a person's private key."""
+    return str(project.root / ".altlas" / name)
+
+
+def set_memory(project: Project, before: str, after: str) -> None:
+    """Change the memory of Redis, which is in a ConfigMap named by its content and touches data."""
+    text = project.stack_file("alpha").read_text()
+    assert text.count(before) == 1
+    project.stack_file("alpha").write_text(text.replace(before, after))
+
+
+def redis_memory(project: Project) -> str:
+    """Memory of Redis in the ConfigMap that its pods mount."""
+    (redis,) = (each for each in project.objects("statefulsets", "alt-las") if each["metadata"]["name"] == "redis")
+    volumes = redis["spec"]["template"]["spec"]["volumes"]
+    (name,) = (each["configMap"]["name"] for each in volumes if each["name"] == "configuration")
+    maps = {each["metadata"]["name"]: each for each in project.objects("configmaps", "alt-las")}
+    configuration: str = maps[name]["data"]["redis.conf"]
+    return next(line for line in configuration.splitlines() if line.startswith("maxmemory "))
+
+
+def secrets(project: Project) -> list[str]:
+    """Values of all generated secrets."""
+    printed = json.loads(project.pulumi("config", "--show-secrets", "--json", "--stack", "alpha").out)
+    values = [each["value"] for each in printed.values() if each.get("secret")]
+    assert len(values) >= 19
+    return values
+
+
+def runner_secret(project: Project) -> dict[str, str]:
+    """Content of the Secret that the runner-service reads."""
+    (runner,) = (
+        each for each in project.objects("deployments", "alt-las") if each["metadata"]["name"] == "runner-service"
+    )
+    (container,) = runner["spec"]["template"]["spec"]["containers"]
+    (name,) = (each["secretRef"]["name"] for each in container["envFrom"] if "secretRef" in each)
+    found = {each["metadata"]["name"]: each for each in project.objects("secrets", "alt-las")}
+    data: dict[str, str] = found[name]["data"]
+    return data
+
+
+def planned(project: Project, name: str, *approvers: str) -> Path:
+    """A plan with approvals."""
+    path = project.root / ".altlas" / name
+    done = project.altlas("plan", "alpha", "-o", str(path))
+    assert done.code == 0, done.text
+    for each in approvers:
+        done = project.altlas("approve", str(path), "--key", key(project, each))
+        assert done.code == 0, done.text
+    return path
+
+
+def test_a_plan_is_shown_offline_approved_by_two_and_applied_exactly(project: Project) -> None:
+    """A change of data needs two persons; no output and no file of the way holds a secret."""
+    before, secret = redis_memory(project), runner_secret(project)
+    assert (
+        project.pulumi("config", "set", "--secret", "alt-las:natsRunnerPassword", "P" * 40, "--stack", "alpha").code
+        == 0
+    )
+    set_memory(project, *REDIS)
+    path = planned(project, "release.json")
+    said = [path.read_text()]
+    # Its own network namespace, without any network.
+    shown = project.run("unshare", "--map-root-user", "--net", str(project_altlas()), "show", str(path))
+    assert shown.code == 0, shown.text
+    assert "ConfigMap redis-configuration" in shown.out
+    assert "approvals 0 of 2 needed" in shown.out
+    done = project.altlas("apply", str(path))
+    assert (done.code, "needs 2 approvals" in done.error) == (7, True), done.text
+    for person in ("ada", "bob"):
+        done = project.altlas("approve", str(path), "--key", key(project, person))
+        assert done.code == 0, done.text
+    assert redis_memory(project) == before
+    done = project.altlas("apply", str(path))
+    assert done.code == 0, done.text
+    assert redis_memory(project) == "maxmemory 209715200"
+    assert runner_secret(project) != secret
+    again = project.altlas("apply", str(path))
+    assert (again.code, "are spent" in again.error) == (7, True), again.text
+    said += [shown.text, done.text, again.text, project.altlas("ledger", "show", "alpha", "--json").out]
+    canaries = secrets(project)
+    assert [value for value in canaries for text in said if value in text] == []
+    assert any(value in f"{said[0]} {canaries[0]}" for value in canaries), "the control finds a planted one"
+
+
+def test_an_object_that_someone_changed_voids_the_plan(project: Project) -> None:
+    """By another field manager, after the approvals; the message names the object."""
+    set_memory(project, "maxMemory: 200Mi", "maxMemory: 210Mi")
+    path = planned(project, "moved.json", "ada", "bob")
+    scaled = ("patch", "poddisruptionbudget", "runner-service", "--namespace", "alt-las", "--type=merge")
+    assert project.kubectl(*scaled, "--patch", '{"spec": {"maxUnavailable": 0}}').code == 0
+    done = project.altlas("apply", str(path))
+    assert done.code == 7, done.text
+    assert "the object on the cluster PodDisruptionBudget alt-las/runner-service has changed" in done.error
+    assert redis_memory(project) == "maxmemory 209715200"
+    assert project.kubectl(*scaled, "--patch", '{"spec": {"maxUnavailable": 1}}').code == 0
+    set_memory(project, "maxMemory: 210Mi", "maxMemory: 200Mi")
+
+
+def test_a_plan_without_steps_is_nothing(project: Project) -> None:
+    """Its own exit code, and no deployment."""
+    done = project.altlas("apply", str(planned(project, "nothing.json")))
+    assert (done.code, "nothing was done" in done.error) == (6, True), done.text
+
+
+def test_a_rollback_brings_back_settings_configuration_and_secrets(project: Project) -> None:
+    """By a plan and approvals like any other; the stack file of the checkout stays as it is."""
+    later, text = runner_secret(project), project.stack_file("alpha").read_text()
+    path = project.root / ".altlas" / "back.json"
+    done = project.altlas("rollback", "alpha", "-o", str(path))
+    assert done.code == 0, done.text
+    assert "rollback of the stack alpha" in done.out
+    for person in ("ada", "bob"):
+        assert project.altlas("approve", str(path), "--key", key(project, person)).code == 0
+    done = project.altlas("apply", str(path))
+    assert done.code == 0, done.text
+    assert redis_memory(project) == "maxmemory 268435456"
+    assert runner_secret(project) != later
+    assert project.stack_file("alpha").read_text() == text
+    done = project.altlas("rollback", "alpha", "-o", str(path))
+    assert (done.code, "was a rollback; name the release by --to" in done.error) == (7, True), done.text
+
+
+def test_the_ledger_verifies_and_knows_every_step(project: Project) -> None:
+    """The first `up`, what was applied, the rollback, and nothing of what was refused."""
+    verified = project.altlas("ledger", "verify", "alpha")
+    assert verified.code == 0, verified.text
+    entries = json.loads(project.altlas("ledger", "show", "alpha", "--json").out)
+    results = [(each["kind"], each["body"].get("result")) for each in entries if each["kind"] in ("apply", "rollback")]
+    assert results == [
+        ("apply", "started"),
+        ("apply", "succeeded"),
+        ("apply", "started"),
+        ("apply", "succeeded"),
+        ("apply", "nothing"),
+        ("rollback", "started"),
+        ("rollback", "succeeded"),
+    ]
+    metrics = project.altlas("ledger", "metrics", "alpha")
+    assert metrics.code == 0, metrics.text
+    assert metrics.out.count("not enough data") == 5
+
+
+def project_altlas() -> Path:
+    """The command."""
+    return Path(sys.executable).parent / "altlas"
