@@ -15,6 +15,8 @@ from altlas.commands.options import (
     known_stacks,
     one_stack,
 )
+from altlas.release.deployments import recorded
+from altlas.release.ledger import ledger_of
 from altlas.session import stack_secrets
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, engine_session
@@ -64,6 +66,7 @@ def rotate(
     stack, keys = one_stack(words[0] if named else None, stack_option), words[1 if named else 0 :]
     if not keys:
         raise typer.BadParameter("name at least one secret, such as natsRunnerPassword", param_hint="KEY")
+    ledger = ledger_of(here, stack, os.environ)
     request = rotation.RotationRequest(
         workspace=here,
         stack=stack,
@@ -72,8 +75,10 @@ def rotate(
         pulumi_options=("--yes",) if yes else (),
         with_addons=addons,
         report=report,
+        around=lambda session: recorded(ledger, session, stack, facts={"rotated": keys}),
     )
     with here.only_one(f"secrets rotate --stack {stack}"):
+        ledger.entries()
         rotation.rotate(request)
     report(f"Rotated: {', '.join(keys)}.")
     for key in keys:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from altlas.release.plan import Plan, PlanFile
 from altlas.release.steps import ObjectStep, is_dangerous
-
-_SIGNS = {"create": "+", "update": "~", "rename": "~", "replace": "-+", "delete": "-"}
+from altlas.release.text import effort, object_lines
 
 
 def plan_text(file: PlanFile) -> str:
@@ -32,14 +31,6 @@ def _why(plan: Plan) -> str:
 
 
 def _step(step: ObjectStep) -> Iterator[str]:
-    undo = f"  [{step.undo}{f': {step.why}' if step.why else ''}]" if step.undo != "reversible" else ""
-    yield f"{_SIGNS[step.step]:>2} {step.object.title}{undo}"
-    for field in getattr(step, "fields", ()):
-        yield f"     {field.path}: {_shown(field.before)} -> {_shown(field.after)}"
-
-
-def _shown(value: object) -> str:
-    text = "unset" if value is None else str(value)
-    first = text.splitlines()[0] if text else "''"
-    most = 60
-    return first if first == text and len(first) <= most else f"{first[:most]}..."
+    first, *fields = object_lines(step)
+    yield f"{first}  [{effort(step)}]" if step.undo != "reversible" else first
+    yield from fields

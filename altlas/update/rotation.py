@@ -7,7 +7,8 @@ in the stack file, so that the same command finishes an interrupted rotation. No
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -48,6 +49,7 @@ class RotationRequest:
         pulumi_options: Options of the updates, such as `--yes`.
         with_addons: Whether the updates install the cluster's addons.
         report: Prints progress.
+        around: See `altlas.update.up.up`.
     """
 
     workspace: Workspace
@@ -57,11 +59,18 @@ class RotationRequest:
     pulumi_options: tuple[str, ...]
     with_addons: bool
     report: Report
+    around: Callable[[Session], AbstractContextManager[object]] = nullcontext
 
     def up(self) -> Session:
         """Update the stack and wait until all its services are ready."""
         session, _, _ = up(
-            self.workspace, self.stack, self.target, self.pulumi_options, self.report, with_addons=self.with_addons
+            self.workspace,
+            self.stack,
+            self.target,
+            self.pulumi_options,
+            self.report,
+            with_addons=self.with_addons,
+            around=self.around,
         )
         return session
 

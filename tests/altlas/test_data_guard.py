@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from altlas.session.engine import Engine
-from altlas.update.data_guard import check_update
+from altlas.update.data_guard import check_plan, check_update
 from components.stack.loading import parse_platform
 from components.stack.problems import SettingsError
 from rendering.errors import CommandError, ExitCode
@@ -112,3 +112,14 @@ def test_a_plan_that_fails_for_another_reason_stops_the_update_before_it_begins(
         check(deployed, plan)
     assert str(error.value) == "the update cannot be planned, nothing was changed:\n  the API server refuses it"
     assert error.value.code == ExitCode.FAILED
+
+
+@pytest.mark.parametrize("operation", ["delete", "replace", "delete-replaced", "create-replacement"])
+@pytest.mark.parametrize("protected", [True, False])
+def test_the_guard_does_not_rely_on_protection(operation: str, protected: bool) -> None:
+    """With `pulumi --ignore-protect` the engine refuses nothing: its plan has the step and no error."""
+    exported = exported_state(program(), protect=protected)
+    (urn,) = (r["urn"] for r in exported["deployment"]["resources"] if r["urn"].endswith("Cluster::postgres-db"))
+    with pytest.raises(CommandError, match=f"Cluster postgres-db: the plan would {operation} it"):
+        check_plan({"steps": [{"op": operation, "urn": urn}]}, parse_platform(DOCUMENT), exported)
+    check_plan({"steps": [{"op": "update", "urn": urn}]}, parse_platform(DOCUMENT), exported)
