@@ -33,7 +33,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from backup import metrics, sealing
+from backup import metrics, network, sealing
 from backup.encryption import derive_key
 from backup.errors import BackupError
 from backup.nats_store import NatsStore
@@ -44,6 +44,8 @@ from backup.repository import STORES, Backup, Repository, choose, parse_moment
 from backup.store import BackupStore, Restored, RestoreOptions
 
 Arguments = argparse.Namespace
+_CONNECTING = frozenset({"dump", "restore", "fetch", "preflight"})
+"""Commands that reach the store or the bucket."""
 
 _STORES: Mapping[str, Callable[[], BackupStore]] = {
     "postgres": PostgresStore.from_environment,
@@ -69,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _read_passwords()
         repository = Repository(Path(given.root), given.store)
+        if given.command in _CONNECTING:
+            network.wait(network.addresses(os.environ))
         commands[given.command](given, repository)
     except (BackupError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
