@@ -1,12 +1,13 @@
 """Alert receivers and routes. Never a password or an address that is one."""
 
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, model_validator
 
 from components.settings.base import Settings, section, setting
 from components.settings.image import ImageSettings
-from components.settings.names import DnsLabel, DnsName
+from components.settings.names import DnsLabel, DnsName, NetworkRange
 from components.settings.workload import Memory, QuantitySettings, ResourceSettings
 
 WEBHOOK_SECRET = "alertmanagerWebhookUrl"  # noqa: S105  # the name of a configuration key
@@ -37,6 +38,7 @@ class WebhookSettings(Settings):
     )
 
 
+_HTTPS_PORT = 443
 SMTPS_PORT = 465
 """Port on which a mail server speaks TLS from the first byte (RFC 8314)."""
 
@@ -61,6 +63,9 @@ class ReceiverSettings(Settings):
     """Receiver of alerts: a webhook or a mailbox."""
 
     name: DnsLabel = setting("feature", "Name of the receiver, for the routes.")
+    ranges: tuple[NetworkRange, ...] = setting(
+        "security", "IPv4 ranges in which the address is, such as those of a mail relay; empty for public ones.", ()
+    )
     webhook: WebhookSettings | None = section("Address of a webhook.", None)
     mail: MailSettings | None = section("Address of a mailbox.", None)
 
@@ -86,7 +91,10 @@ class ReceiverSettings(Settings):
     @property
     def port(self) -> int:
         """TCP port at which the receiver is reached."""
-        return self.mail.port if self.mail else 443
+        if self.mail is not None:
+            return self.mail.port
+        url = self.webhook.url if self.webhook else None
+        return (urlsplit(url).port if url else None) or _HTTPS_PORT
 
 
 class AlertRouteSettings(Settings):

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, model_validator
 
 from components.kubernetes.quantities import mebibytes
 from components.settings.base import Settings, section, setting
+from components.settings.bucket import BucketSettings
 from components.settings.image import ImageSettings
 from components.settings.workload import Memory, ResourceSettings
 
@@ -45,19 +46,12 @@ def _day(text: str) -> str:
     return text
 
 
-class LokiObjectStoreSettings(Settings):
+class LokiObjectStoreSettings(BucketSettings):
     """Place of logs that are not on Loki's own volume: a bucket behind an S3 interface.
 
     Its keys are the secrets `lokiS3AccessKeyId` and `lokiS3SecretAccessKey`.
     """
 
-    endpoint: str = setting(
-        "data",
-        "Address of the S3 interface, reached over the internet on port 443.",
-        pattern=r"^https://[^/:\s]+$",
-    )
-    bucket: str = setting("data", "Bucket, which must exist.", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-    region: str = setting("data", "Region of the bucket.", "us-east-1", pattern=r"^[a-z0-9-]+$")
     since: Annotated[str, AfterValidator(_day)] = setting(
         "data",
         "First day (UTC) whose logs lie in the bucket; earlier ones stay on the volume. For a Loki that has logs "

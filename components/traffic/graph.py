@@ -32,6 +32,13 @@ class Scrape:
     port: int
 
 
+class Outside(NamedTuple):
+    """Destination outside the cluster: address ranges, or all public addresses where there are none, on a port."""
+
+    ranges: tuple[str, ...]
+    port: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Observer:
     """Pods that watch the others, or that the watching stands on.
@@ -44,7 +51,7 @@ class Observer:
         reads_api_server: Whether they ask the API server.
         answers_api_server: Whether the API server passes requests on to them (`altlas status`).
         in_mesh: Whether they enter the mesh where there is one: those that reach services, or are reached by such.
-        internet_ports: Ports of public addresses that they may reach.
+        outside: What they may reach outside the cluster.
         ingress_port: Port of the ingress controller's pods that they may reach, or None.
         pod_labels: Labels that select the pods where they are not ours to choose; empty for those of the name.
         namespace: Namespace of the pods where it is not the stack's own; nothing is then made for them.
@@ -60,20 +67,13 @@ class Observer:
     reads_api_server: bool = False
     answers_api_server: bool = False
     in_mesh: bool = False
-    internet_ports: tuple[int, ...] = ()
+    outside: tuple[Outside, ...] = ()
     ingress_port: int | None = None
     pod_labels: Mapping[str, str] = field(default_factory=dict)
     namespace: str | None = None
     further_ports: tuple[int, ...] = ()
     called_by_services: bool = False
     from_ingress: bool = False
-
-
-class Outside(NamedTuple):
-    """Destination outside the cluster: address ranges, or all public addresses where there are none, on a port."""
-
-    ranges: tuple[str, ...]
-    port: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +83,12 @@ class Job:
     Attributes:
         name: Name of the pods, such as redis-backup.
         calls: Names of those that they call, on the callee's own port.
-        outside: What they may reach outside the cluster, or None for nothing.
+        outside: What they may reach outside the cluster.
     """
 
     name: str
     calls: tuple[str, ...]
-    outside: Outside | None = None
+    outside: tuple[Outside, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +99,13 @@ class Store:
         name: Name of the store, such as redis.
         port: TCP port of its pods.
         pod_labels: Labels that select its pods.
-        outside: What its pods may reach outside the cluster, or None for nothing.
+        outside: What its pods may reach outside the cluster.
     """
 
     name: str
     port: int
     pod_labels: Mapping[str, str]
-    outside: Outside | None = None
+    outside: tuple[Outside, ...] = ()
 
 
 class ServiceDeclaration(Protocol):
@@ -139,7 +139,7 @@ class ServiceGraph:
         entered_from_ingress: Services that the ingress controller may reach.
         reaching_internet: Services that may reach port 443 of public addresses.
         in_mesh: Services whose pods are in the mesh.
-        outside: Destinations of stores outside the cluster.
+        outside: Destinations outside the cluster of stores, observers and jobs.
         egress: DNS, the API server, and what is not the internet.
         observers: Pods that watch the others.
         jobs: Pods that come and go, such as those of the dumps.
@@ -155,7 +155,7 @@ class ServiceGraph:
     entered_from_ingress: frozenset[str] = frozenset()
     reaching_internet: frozenset[str] = frozenset()
     in_mesh: frozenset[str] = frozenset()
-    outside: Mapping[str, Outside] = field(default_factory=dict)
+    outside: Mapping[str, tuple[Outside, ...]] = field(default_factory=dict)
     egress: EgressSettings = field(default_factory=EgressSettings)
     observers: Mapping[str, Observer] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
@@ -189,16 +189,13 @@ class ServiceGraph:
         return tuple(scrape for scrape in self.scrapes if scrape.scraper == scraper)
 
     def internet_ports_of(self, name: str) -> tuple[int, ...]:
-        """Ports of public addresses that a service or observer may reach; 443 for a service that may at all."""
-        if name in self.observers:
-            return self.observers[name].internet_ports
-        if outside := self.outside_of(name):
-            return () if outside.ranges else (outside.port,)
-        return (HTTPS_PORT,) if name in self.reaching_internet else ()
+        """Ports of public addresses that something may reach; 443 for a service that may at all."""
+        ports = {each.port for each in self.outside_of(name) if not each.ranges}
+        return tuple(sorted(ports | ({HTTPS_PORT} if name in self.reaching_internet else set())))
 
-    def outside_of(self, name: str) -> Outside | None:
-        """Destination outside the cluster of a job or a store, if it has one."""
-        return self.jobs[name].outside if name in self.jobs else self.outside.get(name)
+    def outside_of(self, name: str) -> tuple[Outside, ...]:
+        """Destinations outside the cluster of a store, an observer or a job."""
+        return self.outside.get(name, ())
 
     def ports_of(self, name: str) -> tuple[int, ...]:
         """All TCP ports that the callers of `name` reach."""
@@ -260,13 +257,20 @@ def service_graph(
             )
         ),
         reaching_internet=frozenset(service.service_name for service in services if service.reaches_internet),
-        outside={store.name: store.outside for store in own_stores.values() if store.outside},
+        outside=_outside(own_stores.values(), watching.values(), coming.values()),
         egress=platform.egress,
         in_mesh=_in_mesh(services, watching.values()) if platform.mesh.is_on else frozenset(),
         observers=watching,
         jobs=coming,
         foreign={name: observer.namespace for name, observer in watching.items() if observer.namespace},
     )
+
+
+def _outside(
+    stores: Iterable[Store], observers: Iterable[Observer], jobs: Iterable[Job]
+) -> Mapping[str, tuple[Outside, ...]]:
+    found: tuple[Store | Observer | Job, ...] = (*stores, *observers, *jobs)
+    return {each.name: each.outside for each in found if each.outside}
 
 
 def _calls(

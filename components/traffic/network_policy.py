@@ -184,9 +184,11 @@ def outside_rules(name: str, graph: ServiceGraph) -> list[Rule]:
     if ports := graph.internet_ports_of(name):
         block = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NOT_INTERNET, *graph.egress.private_ranges]}}
         rules.append({"to": [block], "ports": tcp_ports(*ports)})
-    outside = graph.outside_of(name)
-    if outside and outside.ranges:
-        rules.append({"to": [_block(each) for each in outside.ranges], "ports": [_tcp(outside.port)]})
+    rules += [
+        {"to": [_block(each) for each in outside.ranges], "ports": [_tcp(outside.port)]}
+        for outside in graph.outside_of(name)
+        if outside.ranges
+    ]
     return rules
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from components.kubernetes.naming import selector_labels
 from components.settings import PlatformSettings
-from components.traffic.graph import HTTPS_PORT, Observer, Scrape
+from components.traffic.graph import Observer, Outside, Scrape
 from components.traffic.stores import NATS, POSTGRES, REDIS_SERVERS
 
 PROMETHEUS = "prometheus"
@@ -56,8 +56,8 @@ def declared_observers(platform: PlatformSettings) -> tuple[Observer, ...]:
 
 def _logs(platform: PlatformSettings) -> Iterator[Observer]:
     if platform.loki:
-        # A bucket is reached over the internet.
-        yield Observer(name=LOKI, port=LOKI_PORT, internet_ports=(HTTPS_PORT,) if platform.loki.object_store else ())
+        bucket = platform.loki.object_store
+        yield Observer(name=LOKI, port=LOKI_PORT, outside=(Outside(bucket.ranges, bucket.port),) if bucket else ())
     if platform.alloy:
         yield Observer(
             name=ALLOY,
@@ -104,12 +104,12 @@ def _observers(platform: PlatformSettings) -> Iterator[Observer]:
     if platform.backup:
         yield Observer(name=BACKUP_METRICS, port=BACKUP_METRICS_PORT, reads_api_server=True)
     if platform.alertmanager:
-        ports = {receiver.port for receiver in platform.alertmanager.receivers}
+        receivers = {Outside(each.ranges, each.port) for each in platform.alertmanager.receivers}
         yield Observer(
             name=ALERTMANAGER,
             port=ALERTMANAGER_PORT,
             answers_api_server=True,
-            internet_ports=tuple(sorted(ports)),
+            outside=tuple(sorted(receivers)),
             pod_labels=selector_labels(ALERTMANAGER),
         )
 

@@ -30,10 +30,10 @@ def declared_stores(platform: PlatformSettings) -> tuple[Store, ...]:
     return tuple(_stores(platform))
 
 
-def bucket_of(platform: PlatformSettings) -> Outside | None:
+def bucket_of(platform: PlatformSettings) -> tuple[Outside, ...]:
     """Destination of backups and of PostgreSQL's write-ahead log, where they go to a bucket."""
     bucket = platform.backup.object_store if platform.backup else None
-    return Outside(bucket.ranges, bucket.port) if bucket else None
+    return (Outside(bucket.ranges, bucket.port),) if bucket else ()
 
 
 def _stores(platform: PlatformSettings) -> Iterator[Store]:

@@ -13,9 +13,9 @@ from policy.proof.endpoints import (
     INGRESS,
     INTERNET,
     MESH_PROBES,
-    OBJECT_STORE,
     ClusterAddresses,
     DnsEndpoints,
+    group_of_ranges,
 )
 from policy.proof.monitoring import monitoring_edges
 from policy.proof.reachability import Declaration, Edge, dns_edges
@@ -48,21 +48,17 @@ def declaration_of(platform: PlatformSettings) -> Declaration:
             private_ranges=platform.egress.private_ranges,
             api_server=frozenset(map(ipaddress.ip_address, platform.egress.api_server_addresses)),
             api_server_proxy=platform.egress.proxied_ranges,
-            object_store=_object_store(platform),
+            outside=frozenset(each.ranges for given in graph.outside.values() for each in given if each.ranges),
             database_operator=platform.postgres.operator_namespace if platform.postgres else None,
         ),
     )
 
 
 def _uploads(graph: ServiceGraph) -> Iterator[Edge]:
-    for name in (*graph.jobs, *graph.outside):
-        if outside := graph.outside_of(name):
-            yield Edge(name, OBJECT_STORE if outside.ranges else INTERNET, "TCP", outside.port)
-
-
-def _object_store(platform: PlatformSettings) -> tuple[str, ...]:
-    used = platform.backup.object_store if platform.backup else None
-    return used.ranges if used else ()
+    for name, destinations in graph.outside.items():
+        for outside in destinations:
+            target = group_of_ranges(outside.ranges) if outside.ranges else INTERNET
+            yield Edge(name, target, "TCP", outside.port)
 
 
 def _edges(graph: ServiceGraph) -> Iterator[Edge]:

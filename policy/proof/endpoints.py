@@ -17,13 +17,17 @@ API_SERVER_PROXY = "requests that the API server passes on"
 DATABASE_OPERATOR = "database operator"
 MESH_PROBES = "probes in the mesh"
 OTHERS = "nobody in particular"
-OBJECT_STORE = "the object store"
 """Group of endpoints that no edge ever names, so whatever reaches them is extra."""
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _OPERATOR_LABELS = {"app.kubernetes.io/name": "cloudnative-pg"}
 _MESH_PROBE_ADDRESS = ipaddress.IPv4Address("169.254.7.127")
 _FIRST_POD_ADDRESS = ipaddress.IPv4Address("10.42.0.10")
+
+
+def group_of_ranges(ranges: Sequence[str]) -> str:
+    """Node of the declared graph that stands for a destination outside the cluster, in ranges that a stack names."""
+    return f"addresses in {', '.join(ranges)}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class ClusterAddresses:
         private_ranges: Ranges that are not the internet although they look like it.
         api_server: Addresses of the API server, as far as a stack names them.
         api_server_proxy: Ranges from which requests come that the API server passes on.
-        object_store: Ranges in which the object store of the dumps is, where a stack names them.
+        outside: Ranges of each destination outside the cluster, where a stack names them, such as a bucket's.
         database_operator: Namespace of the operator that runs PostgreSQL, where a stack has one.
     """
 
@@ -83,13 +87,14 @@ class ClusterAddresses:
     private_ranges: tuple[str, ...] = ()
     api_server: frozenset[Address] = frozenset()
     api_server_proxy: tuple[str, ...] = ()
-    object_store: tuple[str, ...] = ()
+    outside: frozenset[tuple[str, ...]] = frozenset()
     database_operator: str | None = None
 
     @property
     def named_addresses(self) -> frozenset[Address]:
         """Addresses that a stack names, and the ends of the ranges that it names: judged, whatever policies say."""
-        ranges = map(ipaddress.ip_network, (*self.ingress_ranges, *self.api_server_proxy, *self.object_store))
+        outside = (each for ranges in self.outside for each in ranges)
+        ranges = map(ipaddress.ip_network, (*self.ingress_ranges, *self.api_server_proxy, *outside))
         ends = {end for each in ranges for end in (each.network_address, each.broadcast_address)}
         return self.api_server | self.dns.addresses | ends
 
@@ -131,7 +136,7 @@ def _outside(address: Address, surroundings: ClusterAddresses) -> Endpoint:
     ranges = {
         INGRESS: surroundings.ingress_ranges,
         API_SERVER_PROXY: surroundings.api_server_proxy,
-        OBJECT_STORE: surroundings.object_store,
+        **{group_of_ranges(ranges): ranges for ranges in surroundings.outside},
     }
     groups = {group for group, within in ranges.items() if _is_in(address, within)}
     groups |= {DNS} if address in surroundings.dns.addresses else set()

@@ -6,7 +6,7 @@ from components.settings import PlatformSettings
 from components.settings.egress import EgressSettings
 from components.traffic.graph import Observer, ServiceGraph
 from components.traffic.observers import ALERTMANAGER, ALERTMANAGER_GOSSIP_PORT, scraper_of
-from policy.proof.endpoints import API_SERVER, API_SERVER_PROXY, INGRESS, INTERNET
+from policy.proof.endpoints import API_SERVER, API_SERVER_PROXY, INGRESS
 from policy.proof.reachability import Edge, dns_edges
 
 _MESH_PORT = 15008
@@ -37,8 +37,6 @@ def _needs(observer: Observer, egress: EgressSettings) -> Iterator[Edge]:
             yield Edge(observer.name, API_SERVER, "TCP", port)
     if observer.answers_api_server:
         yield Edge(API_SERVER_PROXY, observer.name, "TCP", observer.port)
-    for port in observer.internet_ports:
-        yield Edge(observer.name, INTERNET, "TCP", port)
     if observer.ingress_port:
         yield Edge(observer.name, INGRESS, "TCP", observer.ingress_port)
 

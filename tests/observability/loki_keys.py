@@ -44,7 +44,13 @@ KEYS: dict[str, Any] = {
     "storage_config": {
         "tsdb_shipper": {"active_index_directory": _PATH, "cache_location": _PATH},
         "filesystem": {"directory": _PATH},
-        "aws": {"endpoint": str, "bucketnames": str, "region": str, "s3forcepathstyle": bool},
+        "aws": {
+            "endpoint": str,
+            "bucketnames": str,
+            "region": str,
+            "s3forcepathstyle": bool,
+            "http_config": {"ca_file": _PATH},
+        },
     },
     "ingester": {
         "chunk_encoding": re.compile("snappy|gzip|zstd|none"),

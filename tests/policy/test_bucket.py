@@ -1,4 +1,4 @@
-"""Egress to the bucket: the same rule for backups, for servers that archive their log, and for a recovered copy."""
+"""Egress to buckets and alert receivers: one rule for all pods that use one, public or in ranges of its own."""
 
 import copy
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from policy.proof.declaration import declaration_of
 from policy.proof.reachability import prove
 from policy.stacks import Stack, load_stack, read_document
 
-BUCKETS = {
+BUCKETS: dict[str, dict[str, Any]] = {
     "public": {"endpoint": "https://s3.example.com:9000", "bucket": "backups"},
     "private": {"endpoint": "https://s3.example.com", "bucket": "backups", "ranges": ["192.168.7.0/28"]},
 }
@@ -64,3 +64,38 @@ def test_a_server_that_cannot_archive_its_log_is_found(where: str) -> None:
 def test_without_a_bucket_the_servers_reach_nothing_outside() -> None:
     """As always."""
     assert to_bucket(egress_of(list(load_stack("alpha").manifests), "postgres-db")) == []
+
+
+LOGS = BUCKETS["private"] | {"endpoint": "https://s3.example.com:9000", "since": "2027-01-01"}
+MAIL = {"to": "a@example.com", "sender": "b@example.com", "host": "relay.example.com"}
+RELAY = {"name": "relay", "mail": MAIL, "ranges": ["192.168.8.0/24", "10.9.0.4/32"]}
+CHAT = {"name": "chat", "webhook": {"url": "https://chat.example.com:8443/hook"}}
+
+
+@pytest.mark.parametrize(
+    ("pods", "block", "rules"),
+    [
+        ("loki", {"loki": {"objectStore": LOGS}}, [(["192.168.7.0/28"], 9000)]),
+        (
+            "alertmanager",
+            {"alertmanager": {"receivers": [RELAY, CHAT], "routes": {"page": "chat", "ticket": "relay"}}},
+            [(["0.0.0.0/0"], 8443), (["192.168.8.0/24", "10.9.0.4/32"], 587)],
+        ),
+    ],
+)
+def test_logs_and_alerts_reach_what_is_in_private_ranges(
+    pods: str, block: dict[str, Any], rules: list[tuple[list[str], int]]
+) -> None:
+    """On the port that the settings name, and the prover misses each edge that is closed."""
+    document = read_document("alpha")
+    stack = load_stack("alpha", document | {key: (document.get(key) or {}) | value for key, value in block.items()})
+    found = to_bucket(egress_of(list(stack.manifests), pods))
+    assert [([peer["ipBlock"]["cidr"] for peer in rule["to"]], rule["ports"][0]["port"]) for rule in found] == rules
+    assert prove(stack.manifests, declaration_of(stack.platform)).differences == ()
+    for position in range(len(found)):
+        manifests = copy.deepcopy(list(stack.manifests))
+        given = egress_of(manifests, pods)
+        given.remove(to_bucket(given)[position])
+        differences = prove(manifests, declaration_of(stack.platform)).differences
+        # Pods that are ours are also judged as their canary would be.
+        assert {(each.kind, each.source.removesuffix(" (canary)")) for each in differences} == {("missing", pods)}

@@ -20,7 +20,7 @@ from tests.support.certificates import AUTHORITY
 _BUCKET = {"endpoint": "https://s3.example.com", "bucket": "alt-las"}
 _DIGEST = "sha256:" + "0" * 64
 _RECEIVERS = [
-    {"name": "chat", "webhook": {"url": "https://chat.example.com/hook"}},
+    {"name": "chat", "webhook": {"url": "https://chat.example.com/hook"}, "ranges": ["192.168.9.0/24"]},
     {
         "name": "mail",
         "mail": {"to": "a@example.com", "sender": "b@example.com", "host": "mail.example.com", "username": "a"},
@@ -67,7 +67,7 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "prometheus.certificateProbe": {"service": "traefik"},
             "alertmanager.receivers": _RECEIVERS,
             "alertmanager.routes": {"page": "chat", "ticket": "mail"},
-            "loki.objectStore": _BUCKET | {"since": "2026-01-01"},
+            "loki.objectStore": _BUCKET | {"since": "2026-01-01", "ranges": ["192.0.2.0/24"], "endpointCa": AUTHORITY},
             "loki.labels": ["node"],
             "backup.objectStore": _BUCKET
             | {"ranges": ["192.0.2.0/24"], "path": "here", "encryption": "aws:kms", "endpointCa": AUTHORITY},

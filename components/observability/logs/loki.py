@@ -30,7 +30,7 @@ _COMPONENT = "logs"
 _USER = 10001
 _GRACE_SECONDS = 300
 """Time to write down what is in memory."""
-_CONFIGURATION = "/etc/loki"
+_CONFIGURATION = configuration.FOLDER
 _FILE = "config.yaml"
 _PORTS = {HTTP_PORT_NAME: LOKI_PORT}
 
@@ -94,7 +94,9 @@ class Loki(ObjectComponent):
 
 def configuration_content(loki: LokiSettings) -> dict[str, str]:
     """Data of the ConfigMap."""
-    return {_FILE: configuration.configuration_file(loki)}
+    authority = loki.object_store.endpoint_ca if loki.object_store else None
+    files = {_FILE: configuration.configuration_file(loki)}
+    return files | ({configuration.CA_FILE: authority} if authority else {})
 
 
 def stateful_set(loki: LokiSettings, pods: PodSet, secret: pulumi.Input[str] | None) -> Manifest:

@@ -13,6 +13,9 @@ from components.traffic.observers import LOKI_PORT
 FIRST_DAY = "2025-01-01"
 """First day of the schema; no log of the platform is older."""
 
+FOLDER, CA_FILE = "/etc/loki", "ca.crt"
+"""Folder of the configuration in the pod, and the certificates of a private CA in it."""
+
 _GRPC_PORT = 9095
 _INDEX_HOURS = 24
 _DELETE_DELAY_HOURS = 2
@@ -112,6 +115,7 @@ def _s3(store: LokiObjectStoreSettings) -> dict[str, Any]:
         "bucketnames": store.bucket,
         "region": store.region,
         "s3forcepathstyle": True,
+        **({"http_config": {"ca_file": f"{FOLDER}/{CA_FILE}"}} if store.endpoint_ca else {}),
     }
 
 

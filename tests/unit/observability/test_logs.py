@@ -10,6 +10,7 @@ import pytest
 from components.observability.logs.loki_configuration import FIRST_DAY
 from components.settings.secrets import SECRETS
 from rendering.recorder import Recorder, record
+from tests.support.certificates import AUTHORITY
 from tests.support.documents import STACKS, alpha_with, platform_of
 from tests.support.program import find, scraped_on
 
@@ -129,6 +130,21 @@ def test_a_bucket_is_reached_over_the_internet_with_keys_from_a_secret_alone() -
         port["port"] for rule in find(objects, "NetworkPolicy", "loki")["spec"]["egress"] for port in rule["ports"]
     ]
     assert reached == [53, 53, 443]
+
+
+def test_a_bucket_s_private_authority_is_trusted() -> None:
+    """Its certificates lie beside the configuration that names them."""
+    objects = record(
+        "alpha", alpha_with({"loki.objectStore": BUCKET | {"endpointCa": AUTHORITY}}), REQUIRED | KEYS
+    ).objects
+    assert loki_configuration(objects)["storage_config"]["aws"]["http_config"] == {"ca_file": "/etc/loki/ca.crt"}
+    (data,) = (
+        each["data"]
+        for each in objects
+        if each["kind"] == "ConfigMap" and "loki-configuration" in each["metadata"]["name"]
+    )
+    assert data["ca.crt"] == AUTHORITY
+    assert "http_config" not in loki_configuration(with_bucket())["storage_config"]["aws"]
 
 
 def test_a_bucket_without_keys_is_refused_with_the_way_to_set_them() -> None:

@@ -65,13 +65,20 @@ def test_pods_are_selected_by_our_labels_unless_their_operator_has_chosen_others
 
 @pytest.mark.parametrize(
     ("outside", "public"),
-    [(None, ()), (Outside((), 443), (443,)), (Outside(("192.0.2.0/28",), 9000), ())],
-    ids=["none", "all", "some"],
+    [
+        ((), ()),
+        ((Outside((), 443),), (443,)),
+        ((Outside(("192.0.2.0/28",), 9000),), ()),
+        ((Outside(("192.0.2.0/28",), 9000), Outside((), 587), Outside((), 443)), (443, 587)),
+    ],
+    ids=["none", "all", "some", "both"],
 )
-def test_a_job_calls_without_a_port_of_its_own(outside: Outside | None, public: tuple[int, ...]) -> None:
+def test_a_job_calls_without_a_port_of_its_own(outside: tuple[Outside, ...], public: tuple[int, ...]) -> None:
     """And reaches public addresses only where it names no ranges."""
     job = Job(name="store-backup", calls=("store",), outside=outside)
-    made = ServiceGraph(ports=PORTS, calls=calls_from(job.name, job.calls), jobs={job.name: job})
+    made = ServiceGraph(
+        ports=PORTS, calls=calls_from(job.name, job.calls), jobs={job.name: job}, outside={job.name: outside}
+    )
     assert made.callers_of("store") == ("store-backup",)
     assert made.internet_ports_of("store-backup") == public
 
