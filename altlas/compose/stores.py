@@ -32,7 +32,7 @@ _FACTS = QuantitySettings(cpu="500m", memory="512Mi")
 _POSTGRES_FACTS = QuantitySettings(cpu="1", memory="1Gi")
 """Limits where a stack has no such store (original manifests, section 2)."""
 
-_DEFAULT_IMAGES = {"postgres": "postgres:18.4-alpine", "redis": "redis:8.10.1-alpine", "nats": "nats:2.15.1-alpine"}
+_DEFAULT_IMAGES = {"postgres": "postgres:18.6-alpine", "redis": "redis:8.10.1-alpine", "nats": "nats:2.15.1-alpine"}
 _ROLES_SCRIPT = """\
 set -eu
 make() {

@@ -117,12 +117,19 @@ def _metadata(stack: str) -> dict[str, Any]:
     return {"name": policy_name(stack), "labels": naming.labels("platform", "admission")}
 
 
+_FIXED = (
+    # A digest alone is fixed, too; webhooks that look digests up (Kyverno, GKE) leave the tag out.
+    r"(image.matches('^[^@]*:[^/@]+(@|$)') || image.matches('^[^@]+@sha256:[0-9a-f]{64}$')) "
+    r"&& !image.matches('(?i):latest(@|$)')"
+)
+
+
 def _validations(args: AdmissionArgs) -> list[dict[str, str]]:
     own = {_without_registry(repository) for repository in args.repositories}
     retired = "|".join(re.escape(image) for image in sorted(RETIRED_IMAGES))
     rules = [
         ("retired-image", f"!image.matches({_regex(f'^{_DEFAULT_REGISTRY}({retired})(@|$)')})", "is retired"),
-        ("fixed-tag", r"image.matches('^[^@]*:[^/@]+(@|$)') && !image.matches('(?i):latest(@|$)')", "has no fixed tag"),
+        ("fixed-tag", _FIXED, "has no fixed tag"),
         (
             "known-repository",
             _is_from(own | {*args.of_operators}),

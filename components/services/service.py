@@ -88,9 +88,11 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
                 settings=args.settings,
                 autoscaling=args.autoscaling,
                 surroundings=args.surroundings,
-                environment={**telemetry, **self.environment(args)},
+                # Libraries would write below the read-only root, because the user has no home in the image.
+                environment={**telemetry, "HOME": "/tmp", **self.environment(args)},  # noqa: S108  # in the container
                 secret_environment=args.secret_environment,
                 writable_paths=self.writable_paths,
+                scratch_sizes=self.scratch_sizes(args.settings),
                 working_directory=self.working_directory,
                 service_port=self.service_port or args.settings.port,
                 image=args.image,
@@ -99,6 +101,11 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
         )
         self.url = workload.url
         self.register_outputs({"url": self.url})
+
+    @classmethod
+    def scratch_sizes(cls, settings: SettingsType) -> Mapping[str, str]:  # noqa: ARG003  # for services that need more
+        """Room of writable paths that need another than `scratchSize`."""
+        return {}
 
     @classmethod
     def environment(cls, args: ServiceArgs[SettingsType]) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from components.settings.workload import Memory, ResourceSettings
 class GrafanaSettings(Settings):
     """One pod without a volume: everything it shows is provisioned, so a new pod shows the same."""
 
-    image: ImageSettings = section("Image of Grafana.", ImageSettings(repository="grafana/grafana", tag="13.2.0"))
+    image: ImageSettings = section("Image of Grafana.", ImageSettings(repository="grafana/grafana", tag="13.2.2"))
     resources: ResourceSettings = section("What the pod is guaranteed and may use.")
     scratch_size: Memory = setting(
         "capacity", "Room for its own small database and for what it renders.", "256Mi", unit="Mi or Gi"

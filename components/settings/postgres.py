@@ -106,7 +106,7 @@ class PostgresSettings(Settings):
 
     image: ImageSettings = section(
         "Image of the server.",
-        ImageSettings(repository="ghcr.io/cloudnative-pg/postgresql", tag="18.4-system-trixie"),
+        ImageSettings(repository="ghcr.io/cloudnative-pg/postgresql", tag="18.6-standard-trixie"),
     )
     instances: Voters = setting(
         "capacity", "Servers; from 3 on each commit waits for a second one.", ge=1, le=7, unit="pods"
@@ -134,7 +134,7 @@ class PostgresSettings(Settings):
             known = " or ".join(map(str, SUPPORTED_MAJORS))
             raise ValueError(
                 f"image.tag {self.image.tag!r} does not begin with a supported version; use PostgreSQL {known}, "
-                "such as 18.4-system-trixie"
+                "such as 18.6-standard-trixie"
             )
         return self
 

@@ -21,7 +21,7 @@ VOLUME_FACTOR = 2
 class RedisProxySettings(Settings):
     """The proxy that sends every connection to the present primary. Runs only where there are several servers."""
 
-    image: ImageSettings = section("Image of HAProxy.", ImageSettings(repository="haproxy", tag="3.2.4-alpine"))
+    image: ImageSettings = section("Image of HAProxy.", ImageSettings(repository="haproxy", tag="3.2.22-alpine"))
     replicas: int = setting("capacity", "Proxies, each of which finds the primary by itself.", 2, ge=2, le=9)
     resources: ResourceSettings = section(
         "What each proxy is guaranteed and may use.",

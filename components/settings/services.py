@@ -171,6 +171,9 @@ class AiOrchestratorSettings(ServiceSettings):
     )
     log_level: LogLevel = setting("feature", "Least severe log line that is written.", "info")
     cache_size_limit_mebibytes: int = setting("capacity", "Size of the model cache on disk.", 192, ge=16, unit="Mi")
+    models_size: Memory = setting(
+        "capacity", "Room in each pod for models that its libraries download.", "2Gi", unit="Mi or Gi"
+    )
     gpu_enabled: bool = setting("feature", "Run models on a GPU; the pods do not ask for one yet.", False)
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """A stateless service on Kubernetes: everything from its ServiceAccount to its autoscaler, in one place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -29,6 +29,7 @@ class WorkloadArgs:
         environment: Plain environment variables.
         secret_environment: Environment variables whose values are secret.
         writable_paths: Directories that the container may write; all else is read-only.
+        scratch_sizes: Room of writable paths that need another than the settings' `scratchSize`.
         working_directory: Directory in which the container starts, or None for the image's own.
         service_port: TCP port under which other services reach this one.
         image: Image that runs, with its digest where an update learns that; None for the one of the settings.
@@ -42,6 +43,7 @@ class WorkloadArgs:
     secret_environment: Mapping[str, pulumi.Input[str]]
     writable_paths: tuple[str, ...]
     service_port: int
+    scratch_sizes: Mapping[str, str] = field(default_factory=dict)
     working_directory: str | None = None
     image: pulumi.Input[str] | None = None
 
@@ -115,7 +117,7 @@ def service_pod(name: str, args: WorkloadArgs, secret: pulumi.Input[str] | None)
         user=settings.run_as_user,
         containers=[container(server)],
         volumes=[
-            {"name": _volume_name(path), "emptyDir": {"sizeLimit": settings.scratch_size}}
+            {"name": _volume_name(path), "emptyDir": {"sizeLimit": args.scratch_sizes.get(path, settings.scratch_size)}}
             for path in args.writable_paths
         ],
         grace_period_seconds=settings.shutdown.grace_period_seconds,

@@ -69,7 +69,7 @@ def test_an_older_version_of_the_server_is_refused_before_the_update(project: Pr
     before = identities(project)
     image = "      image: {repository: ghcr.io/cloudnative-pg/postgresql, tag: 17.6-system-trixie}\n"
     original = change(project, "    postgres:\n", f"    postgres:\n{image}")
-    change(project, "tag: 18.4-1", "tag: 17.6-1")
+    change(project, "tag: 18.6-1", "tag: 17.6-1")
     done = project.altlas("up", "--stack", "alpha")
     project.stack_file("alpha").write_text(original)
     assert done.code == 2, done.text

@@ -31,7 +31,7 @@ def arguments(command: Sequence[str]) -> dict[str, str]:
 def test_every_image_of_alpha_that_no_registry_has_is_built() -> None:
     """Five services and the backup image; what has a registry is left to it."""
     builds = local_builds(alpha_settings(), ROOT)
-    names = {*(f"{PREFIX}{service}:1.0.0-alpha" for service in RUNTIME_OF), f"{PREFIX}backup:18.4-1"}
+    names = {*(f"{PREFIX}{service}:1.0.0-alpha" for service in RUNTIME_OF), f"{PREFIX}backup:18.6-1"}
     assert {each.reference for each in builds} == names
     for each in builds:
         assert each.command[:3] == ("docker", "build", "--quiet")
@@ -43,7 +43,7 @@ def test_every_image_of_alpha_that_no_registry_has_is_built() -> None:
 def test_beta_s_services_are_published_so_its_backup_image_alone_is_built() -> None:
     """A published image is never replaced by one that is built here."""
     (build,) = local_builds(parse_platform(platform_of("beta")), ROOT)
-    assert build.reference == f"{PREFIX}backup:18.4-1"
+    assert build.reference == f"{PREFIX}backup:18.6-1"
     given = arguments(build.command)
     assert given["POSTGRES_MAJOR"] == "18"
     assert given["POSTGRES_IMAGE"].startswith("ghcr.io/cloudnative-pg/postgresql:18.")

@@ -29,7 +29,7 @@ def to_openshift(answers: Answers) -> None:
 
 HOST_NETWORK = [{"metadata": {}, "spec": {"hostNetwork": True}}]
 NO_GROWTH = [{"metadata": {"name": "a", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}]
-TAINTED = '|[{"effect":"NoSchedule","key":"node-role.kubernetes.io/control-plane"}]|64|640000000Ki'
+TAINTED = '|[{"effect":"NoSchedule","key":"node-role.kubernetes.io/control-plane"}]|64|640000000Ki|110'
 GATEWAY_CLASS = {"metadata": {"name": "traefik"}, "status": {"conditions": [{"type": "Accepted", "status": "False"}]}}
 
 FAULTS: dict[str, tuple[Callable[[Answers], None], dict[str, Any], str, str, str]] = {
@@ -146,7 +146,7 @@ FAULTS: dict[str, tuple[Callable[[Answers], None], dict[str, Any], str, str, str
         "there is no ClusterIssuer letsencrypt",
     ),
     "too small a cluster": (
-        moved("nodes", f"||1|2000000Ki\n{TAINTED}\n"),
+        moved("nodes", f"||1|2000000Ki|110\n{TAINTED}\n"),
         {},
         "failed",
         "capacity",

@@ -12,8 +12,8 @@ from rendering.errors import CommandError
 from tests.support.documents import alpha_settings
 
 Answers = dict[str, Any]
-NODE = "||4|8000000Ki"
-"""A line for each node: unschedulable, taints, CPU, memory."""
+NODE = "||4|8000000Ki|110"
+"""A line for each node: unschedulable, taints, CPU, memory, pods."""
 
 
 def endpoint_slice(port: int, *addresses: str, name: str = "") -> dict[str, Any]:
@@ -52,7 +52,7 @@ def sound() -> Answers:
         "secret alt-las-tls": "alt-las-tls   kubernetes.io/tls   2     5d\n",
         "images of nodes": "".join(
             f'["registry.invalid/alt-las/{name}"] ["docker.io/library/redis:8"]\n'
-            for name in (*(f"{service}:1.0.0-alpha" for service in RUNTIME_OF), "backup:18.4-1")
+            for name in (*(f"{service}:1.0.0-alpha" for service in RUNTIME_OF), "backup:18.6-1")
         ),
         "nodes": f"{NODE}\n{NODE}\n{NODE}\n",
         "deployments.apps default app.kubernetes.io/name=cloudnative-pg": [

@@ -68,6 +68,8 @@ def main_file(host: str | None) -> str:
         "plugins": {
             "plugin_admin_enabled": "false",
             "preinstall_disabled": "true",
+            # A newer plugin cannot be unpacked below a read-only root, and the bundled one is unregistered before.
+            "preinstall_auto_update": "false",
             "public_key_retrieval_disabled": "true",
         },
         "news": {"news_feed_enabled": "false"},

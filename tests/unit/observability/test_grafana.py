@@ -49,6 +49,7 @@ def test_nobody_gets_in_unasked_and_nothing_is_sent_home(programs: Mapping[str, 
     }
     assert [(name, key) for name, keys in off.items() for key in keys if ini.getboolean(name, key)] == []
     assert ini.getboolean("plugins", "preinstall_disabled")
+    assert not ini.getboolean("plugins", "preinstall_auto_update")
     assert ini.getboolean("security", "disable_gravatar")
 
 

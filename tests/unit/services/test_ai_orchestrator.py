@@ -6,7 +6,7 @@ import pytest
 
 from rendering.recorder import Recorder
 from tests.support.documents import STACKS
-from tests.support.environment import TELEMETRY, environment_of
+from tests.support.environment import EVERY_SERVICE, environment_of
 from tests.support.program import find
 
 
@@ -16,12 +16,14 @@ def test_the_orchestrator_gets_the_directories_of_its_models_and_cache(
 ) -> None:
     """All of its plain variables; no GPU, because no pod asks for one."""
     assert find(programs[stack].objects, "ConfigMap", "ai-orchestrator")["data"] == {
-        **TELEMETRY,
+        **EVERY_SERVICE,
         "PYTHONUNBUFFERED": "1",
         "PORT": "8001",
         "LOG_LEVEL": "INFO",
         "DEBUG": "false",
         "MODEL_DIR": "/app/models",
+        "HF_HOME": "/app/models",
+        "XDG_CACHE_HOME": "/app/cache",
         "CACHE_DIR": "/app/cache",
         "MODEL_CACHE_DIR": "/app/cache",
         "CACHE_SIZE_LIMIT": "192",

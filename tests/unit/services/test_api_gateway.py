@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from rendering.recorder import Recorder
-from tests.support.environment import TELEMETRY, environment_of
+from tests.support.environment import EVERY_SERVICE, environment_of
 from tests.support.program import find
 
 
@@ -17,7 +17,7 @@ def test_the_gateway_gets_the_addresses_of_the_services_it_calls(
 ) -> None:
     """All of its plain variables, and no other."""
     assert find(programs[stack].objects, "ConfigMap", "api-gateway")["data"] == {
-        **TELEMETRY,
+        **EVERY_SERVICE,
         "NODE_ENV": "production",
         "PORT": "3000",
         "LOG_LEVEL": "info",

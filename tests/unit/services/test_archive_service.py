@@ -6,14 +6,14 @@ import pytest
 
 from rendering.recorder import Recorder
 from tests.support.documents import STACKS
-from tests.support.environment import TELEMETRY, environment_of
+from tests.support.environment import EVERY_SERVICE, environment_of
 from tests.support.program import find
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_archive_gets_its_port_and_nothing_secret(programs: Mapping[str, Recorder], stack: str) -> None:
     """Database and queue have credentials, so their addresses are secrets."""
-    expected = TELEMETRY | {"NODE_ENV": "production", "PORT": "9000"}
+    expected = EVERY_SERVICE | {"NODE_ENV": "production", "PORT": "9000"}
     assert find(programs[stack].objects, "ConfigMap", "archive-service")["data"] == expected
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from rendering.recorder import Recorder
 from tests.support.documents import STACKS
-from tests.support.environment import TELEMETRY, environment_of
+from tests.support.environment import EVERY_SERVICE, environment_of
 from tests.support.program import find
 
 
@@ -16,7 +16,7 @@ def test_the_runner_gets_both_names_of_the_ai_address_and_its_directories(
 ) -> None:
     """The documented name and the one that the code reads, with the port that is right."""
     assert find(programs[stack].objects, "ConfigMap", "runner-service")["data"] == {
-        **TELEMETRY,
+        **EVERY_SERVICE,
         "RUST_LOG": "info",
         "BIND_ADDRESS": "0.0.0.0:8080",
         "AI_SERVICE_URL": "http://ai-orchestrator:8001",

@@ -6,7 +6,7 @@ import pytest
 
 from rendering.recorder import Recorder
 from tests.support.documents import STACKS
-from tests.support.environment import TELEMETRY, environment_of
+from tests.support.environment import EVERY_SERVICE, environment_of
 from tests.support.program import find
 
 
@@ -16,7 +16,7 @@ def test_segmentation_frees_memory_before_its_limit(
 ) -> None:
     """All of its plain variables; beta has the thresholds that the code has by itself, alpha's fit its small limit."""
     assert find(programs[stack].objects, "ConfigMap", "segmentation-service")["data"] == {
-        **TELEMETRY,
+        **EVERY_SERVICE,
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": "/app",
         "PORT": "8000",

@@ -53,9 +53,10 @@ def test_writable_paths_are_those_that_the_code_writes(programs: Programs, stack
 
 
 def test_resources_are_the_phase_s(programs: Programs, stack: str, service: str) -> None:
-    """Request and limit, for CPU, memory and disk: 256Mi for the log and for each scratch directory."""
+    """Request and limit, for CPU, memory and disk: 256Mi for the log and each scratch directory, 2Gi for models."""
     expected = figures.RESOURCES[stack][service]
-    disk = f"{256 * (1 + len(figures.WRITABLE_PATHS[service]))}Mi"
+    models = 2048 - 256 if service == "ai-orchestrator" else 0
+    disk = f"{256 * (1 + len(figures.WRITABLE_PATHS[service])) + models}Mi"
     assert container(programs, stack, service)["resources"] == {
         "requests": {"cpu": expected.cpu[0], "memory": expected.memory[0], "ephemeral-storage": "64Mi"},
         "limits": {"cpu": expected.cpu[1], "memory": expected.memory[1], "ephemeral-storage": disk},
