@@ -14,6 +14,7 @@ from altlas.release.deployments import deployments
 from altlas.release.dora import as_json as metrics_json
 from altlas.release.dora import as_prometheus, as_text, metrics
 from altlas.release.ledger import Ledger, LedgerEntry, ledger_of
+from altlas.release.records import applied, deployment_records, verdict
 from altlas.session.console import report, workspace
 from altlas.session.table import table_text
 from rendering.errors import CommandError, ExitCode
@@ -71,6 +72,24 @@ def verify(
     typer.echo(f"The ledger of {name} holds {len(reading.entries)} entries; each follows from the one before it.")
     if reading.entries:
         typer.echo(f"head {reading.entries[-1].hash}")
+
+
+@app.command()
+def export(
+    number: Annotated[int, typer.Argument(metavar="ENTRY", help="Entry of the begin of an apply.")],
+    stack: StackArgument = None,
+    stack_option: StackOption = None,
+    form: Annotated[
+        str, typer.Option("--format", help="svr: in-toto verdict; github: body of deployment records.")
+    ] = "svr",
+) -> None:
+    """Print a record of an applied plan for other systems, as JSON."""
+    if form not in ("svr", "github"):
+        raise CommandError(f"the format {form!r} is unknown; use svr or github", ExitCode.BAD_INPUT)
+    name, ledger = _ledger(stack, stack_option)
+    begin, end = applied(ledger.entries(), number)
+    document = verdict(name, begin, end) if form == "svr" else deployment_records(name, begin)
+    typer.echo(json.dumps(document, indent=2))
 
 
 @app.command(name="metrics")

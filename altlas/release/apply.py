@@ -174,7 +174,7 @@ def apply_plan(
         who = person(session.workspace.root)
         if permission.overridden:
             ledger.append("override", who, {"window": permission.overridden, "why": permission.override})
-        facts = {"plan": plan.digest, "cluster": plan.cluster, **permission.facts()}
+        facts = {"plan": plan.digest, "cluster": plan.cluster, "images": plan.seal["images"], **permission.facts()}
         if plan.release is not None:
             facts |= {"of": plan.of, "release": plan.release}
         if not plan.operations:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from altlas.release.approval import approve, check_approvals
 from altlas.release.engine_plan import engine_plan
@@ -217,3 +219,22 @@ def test_the_engine_s_plan_has_no_secret_and_no_generated_name() -> None:
     fields = {each.path: (each.before, each.after) for each in replaced.fields}  # type: ignore[union-attr]  # it has
     assert fields["data"] == ("[secret]", "[secret, another value]")
     assert fields["metadata.name"] == ("keys-1111", "keys-(generated)")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("create", "update", "replace", "delete", "delete-replaced", "create-replacement")),
+            st.sampled_from(("Deployment", "Service", "NetworkPolicy", "Role", "StatefulSet", "PersistentVolumeClaim")),
+        ),
+        min_size=1,
+        unique_by=lambda case: case[1],
+    )
+)
+def test_no_plan_that_deletes_replaces_or_widens_is_approved_automatically(cases: list[tuple[str, str]]) -> None:
+    """Whatever else is in it; a plan of harmless steps is."""
+    needed, reason = needed_approvals(RULES, engine_plan({"steps": [step(*case) for case in cases]}))
+    policy, data = {"NetworkPolicy", "Role"}, {"StatefulSet", "PersistentVolumeClaim"}
+    harmless = all(op in ("create", "update") and kind not in policy | data for op, kind in cases)
+    assert (needed == 0) == harmless
+    assert bool(reason) != harmless
