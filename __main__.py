@@ -43,7 +43,7 @@ platform.PlatformAdmission("admission", platform.AdmissionArgs.of(settings), opt
 # Last, because they are long texts: Pulumi writes all that is there already with every step that follows.
 blackbox = watch.BlackboxExporter.optional("blackbox-exporter", watch.BlackboxArgs.of(settings, around), opts)
 watch.KubeStateMetrics.optional("kube-state-metrics", watch.KubeStateArgs.of(settings, around), opts)
-watch.Monitoring.optional("monitoring", watch.MonitoringArgs.of(settings, around, ports, blackbox), opts)
+watch.Monitoring.optional("monitoring", watch.MonitoringArgs.of(settings, around, blackbox), opts)
 watch.Grafana.optional("grafana", watch.GrafanaArgs.of(stack, around, prometheus, loki), opts)
 
 pulumi.export("namespace", namespace.name)

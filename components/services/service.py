@@ -80,7 +80,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
 
     def __init__(self, name: str, args: ServiceArgs[SettingsType], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"alt-las:services:{type(self).__name__}", name, None, opts)
-        telemetry = {"OTEL_EXPORTER_OTLP_ENDPOINT": args.telemetry_endpoint} if args.telemetry_endpoint else {}
+        telemetry = telemetry_environment(args.telemetry_endpoint)
         workload = Workload(
             name,
             WorkloadArgs(
@@ -111,6 +111,11 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
     def environment(cls, args: ServiceArgs[SettingsType]) -> Mapping[str, str]:
         """Plain environment variables: every name that is documented and every name that the code reads."""
         raise NotImplementedError
+
+
+def telemetry_environment(endpoint: str | None) -> dict[str, str]:
+    """Variables of OpenTelemetry SDKs. Alloy takes logs and metrics; traces would be refused batch by batch."""
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_EXPORTER": "none"} if endpoint else {}
 
 
 def message_flows(services: Iterable[type[Service[Any]]]) -> tuple[MessageFlow, ...]:

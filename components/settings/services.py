@@ -9,6 +9,7 @@ from components.settings.base import Settings, section, setting
 from components.settings.image import ImageSettings
 from components.settings.slo import ServiceMetricsSettings, SloSettings
 from components.settings.workload import (
+    GatewayProbeSettings,
     Memory,
     ModelLoadingProbeSettings,
     ProbeSettings,
@@ -103,6 +104,7 @@ class ApiGatewaySettings(ServiceSettings):
     stores = ("redis",)
 
     port: int = _port(3000)
+    probes: GatewayProbeSettings = section("How the kubelet finds out how the service is.", GatewayProbeSettings())
     log_level: LogLevel = setting("feature", "Least severe log line that is written.", "info")
 
 

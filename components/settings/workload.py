@@ -128,7 +128,7 @@ class ProbeSettings(Settings):
     """Checks of the kubelet that a container has started, is ready and is alive.
 
     No service answers a path of its own for liveness yet. With the path of readiness, an outage of a store, or load,
-    would restart every pod that it makes slow; so liveness only asks whether the port is open until there is one.
+    would soon restart every pod that it makes slow; so liveness only asks whether the port is open until there is one.
 
     Subclasses below hold the paths that each service's code really answers and the time that its runtime needs.
     """
@@ -145,6 +145,14 @@ class ProbeSettings(Settings):
     period_seconds: int = setting("feature", "Time between two probes.", 10, ge=1, le=300, unit="seconds")
     timeout_seconds: int = setting("feature", "Time a probe waits for its answer.", 5, ge=1, le=60, unit="seconds")
     failure_threshold: int = setting("feature", "Failures in a row that count as down.", 3, ge=1, le=20)
+    liveness_seconds: int | None = setting(
+        "feature",
+        "How long the liveness probe may fail before the container is restarted; null for failureThreshold failures.",
+        None,
+        ge=10,
+        le=3600,
+        unit="seconds",
+    )
 
     @model_validator(mode="after")
     def _probes_do_not_overlap(self) -> Self:
@@ -154,6 +162,26 @@ class ProbeSettings(Settings):
                 "would overlap; lower the timeout or raise the period"
             )
         return self
+
+
+class GatewayProbeSettings(ProbeSettings):
+    """Probes of the gateway, whose /health answers 503 while it has no Redis.
+
+    Its client gives up for good after ten tries, in about six seconds (ioredis' retryStrategy in redisClient.ts), so a
+    gateway that has been unhealthy for longer than a restart or failover of Redis takes does not recover by itself.
+    """
+
+    liveness_path: str | None = setting(
+        "feature", "HTTP path of the liveness probe; null probes the TCP port.", "/health", pattern=r"^/\S*$"
+    )
+    liveness_seconds: int | None = setting(
+        "feature",
+        "How long the liveness probe may fail before the container is restarted; null for failureThreshold failures.",
+        120,
+        ge=10,
+        le=3600,
+        unit="seconds",
+    )
 
 
 class RunnerProbeSettings(ProbeSettings):

@@ -91,8 +91,15 @@ def probes(settings: ProbeSettings, port: str) -> dict[str, Any]:
             "failureThreshold": math.ceil(settings.startup_seconds / _STARTUP_PERIOD_SECONDS),
         },
         "readinessProbe": {**_check(settings.readiness_path, port), **timing},
-        "livenessProbe": {**_check(settings.liveness_path, port), **timing},
+        "livenessProbe": {**_check(settings.liveness_path, port), **timing, **_patience(settings)},
     }
+
+
+def _patience(settings: ProbeSettings) -> dict[str, int]:
+    """Threshold of the liveness probe where a time is set for it."""
+    if settings.liveness_seconds is None:
+        return {}
+    return {"failureThreshold": math.ceil(settings.liveness_seconds / settings.period_seconds)}
 
 
 def sleep_before_stop(seconds: int) -> dict[str, Any]:

@@ -105,15 +105,19 @@ def secret(metadata: Metadata, content: pulumi.Input[Mapping[str, Any]], secret_
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **kind, "stringData": content}
 
 
-def service(metadata: Metadata, ports: Mapping[str, int], spec: Mapping[str, Any]) -> Manifest:
+def service(
+    metadata: Metadata, ports: Mapping[str, int], spec: Mapping[str, Any], targets: Mapping[str, str] | None = None
+) -> Manifest:
     """Address of pods, or host names for each of them.
 
     Args:
         metadata: Its metadata.
-        ports: Port by the name of the pods' port that it leads to.
+        ports: Ports by name.
         spec: Type and selector.
+        targets: Name of the pods' port that a port leads to, where it is not the port's own name.
     """
-    named = [{"name": key, "port": port, "targetPort": key, "protocol": "TCP"} for key, port in ports.items()]
+    led = {key: (targets or {}).get(key, key) for key in ports}
+    named = [{"name": key, "port": port, "targetPort": led[key], "protocol": "TCP"} for key, port in ports.items()]
     # The pods' readiness already covers the endpoints; waiting for them too costs ten seconds each.
     described = {**metadata, **SKIP_AWAIT}
     return {"apiVersion": "v1", "kind": "Service", "metadata": described, "spec": {**spec, "ports": named}}

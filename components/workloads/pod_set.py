@@ -103,10 +103,16 @@ class PodSet:
         metadata = self.metadata(name)
         return objects.secret(metadata if name else {key: metadata[key] for key in ("namespace", "labels")}, content)
 
-    def client_service(self, ports: Mapping[str, int], selector: Mapping[str, str] | None = None) -> Manifest:
-        """The one address that services know."""
-        spec = {"type": "ClusterIP", "selector": dict(selector or self.selector)}
-        return objects.service(self.metadata(), ports, spec)
+    def client_service(
+        self,
+        ports: Mapping[str, int],
+        selector: Mapping[str, str] | None = None,
+        targets: Mapping[str, str] | None = None,
+        further: Mapping[str, Any] | None = None,
+    ) -> Manifest:
+        """The one address that clients know, see `objects.service`; `further` adds to its spec."""
+        spec = {"type": "ClusterIP", "selector": dict(selector or self.selector), **(further or {})}
+        return objects.service(self.metadata(), ports, spec, targets)
 
     def headless_service(self, ports: Mapping[str, int]) -> Manifest:
         """Host names of the pods. Servers must find each other before they are ready."""

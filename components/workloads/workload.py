@@ -15,6 +15,8 @@ from components.workloads.pod import PodArgs
 from components.workloads.pod_set import PodSet
 
 _PORT = naming.HTTP_PORT_NAME
+DIRECT_PORT = "direct"
+"""Name of the port of a Service that is also the port of its pods, where the documented one is another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +76,18 @@ class Workload(ObjectComponent):
             secret = self._register(f"{name}-secrets", pods.secret(dict(args.secret_environment))).metadata["name"]
         deployment = pods.deployment(args.settings.replicas, service_pod(name, args, secret), versioned=True)
         self._register(name, deployment, *before_pods, awaited=True)
-        self._register(name, pods.client_service({_PORT: args.service_port}))
+        self._register(name, pods.client_service(service_ports(args), targets={DIRECT_PORT: _PORT}))
         self._register(name, pods.disruption_budget())
         if args.settings.autoscaling:
             self._register(name, objects.autoscaler(pods.metadata(), args.settings.autoscaling, args.autoscaling))
         self.url = pulumi.Output.from_input(f"http://{name}:{args.service_port}")
         self.register_outputs({"url": self.url})
+
+
+def service_ports(args: WorkloadArgs) -> dict[str, int]:
+    """Ports of the Service of a workload, always with the pods' own: EKS' network policies refuse any other."""
+    own, port = args.settings.port, args.service_port
+    return {_PORT: port} if port == own else {_PORT: port, DIRECT_PORT: own}
 
 
 def service_pod(name: str, args: WorkloadArgs, secret: pulumi.Input[str] | None) -> PodArgs:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from policy.manifests import Manifest, ManifestSet, Pod, kind_of, name_of, namespace_of
+from policy.operator_pods import OPERATOR_KINDS, operator_pod_of
 from policy.paths import read
 from policy.rules.base import Finding, ObjectRule, Parameters, SetRule
 from policy.selectors import matches
@@ -25,6 +26,14 @@ def _selected(service: Manifest, manifests: ManifestSet) -> list[Pod]:
     return [pod for pod in manifests.pods if pod.namespace == namespace and matches(selector, pod.labels)]
 
 
+def _selected_of_operators(service: Manifest, manifests: ManifestSet) -> Iterator[Pod]:
+    selector, namespace = {"matchLabels": read(service, "spec.selector")}, namespace_of(service)
+    for manifest in manifests.of(*(kind for _, kind in OPERATOR_KINDS)):
+        pod = operator_pod_of(manifest)
+        if pod and namespace_of(manifest) == namespace and matches(selector, pod.labels):
+            yield pod
+
+
 def _exposed_services(manifest: Manifest, parameters: Parameters) -> Iterator[Finding]:
     if kind_of(manifest) != "Service" or f"{namespace_of(manifest)}/{name_of(manifest)}" in parameters.exposed_services:
         return
@@ -44,7 +53,8 @@ def _idle_services(manifests: ManifestSet, _: Parameters) -> Iterator[Finding]:
                 service, "spec.selector", "is not set, so anybody who may write Endpoints directs its traffic"
             )
             continue
-        applications = {pod.labels.get(_APPLICATION) for pod in _selected(service, manifests)}
+        pods = (*_selected(service, manifests), *_selected_of_operators(service, manifests))
+        applications = {pod.labels.get(_APPLICATION) for pod in pods}
         if not applications:
             yield Finding(service, "spec.selector", "selects no pod")
         elif len(applications) > 1:

@@ -87,7 +87,7 @@ def on_loopback(text: str, address: str, loki: str, kubeconfig: Path) -> str:
         f"{loki_objects.URL}/": f"http://{loki}/",
         f"0.0.0.0:{OTLP_GRPC_PORT}": f"{address}:{OTLP_GRPC_PORT}",
         f"0.0.0.0:{OTLP_HTTP_PORT}": f"{address}:{OTLP_HTTP_PORT}",
-        f"http://{PROMETHEUS_SERVICE}:{PROMETHEUS_PORT}/": f"http://{address}:{PROMETHEUS_PORT}/",
+        f"http://prometheus-prometheus-0.{PROMETHEUS_SERVICE}:{PROMETHEUS_PORT}/": f"http://{address}:{PROMETHEUS_PORT}/",
         'role = "pod"\n': f'role = "pod"\n  kubeconfig_file = {place}\n',
         "[loki.process.pods.receiver]\n": f"[loki.process.pods.receiver]\n{client}",
         'k8sattributes "services" {\n': 'k8sattributes "services" {\n  auth_type = "kubeConfig"\n',

@@ -106,6 +106,15 @@ _PLATFORM = (
         ),
     ),
     Scenario(
+        alert="AutoscalerInactive",
+        cases=constant(
+            "kube_horizontalpodautoscaler_status_condition",
+            f'{_SCALER},condition="ScalingActive",status="false"',
+            1,
+            0,
+        ),
+    ),
+    Scenario(
         alert="QuotaNearlyFull",
         cases=pair(
             series("kube_resourcequota", _QUOTA, 'type="used"'),

@@ -4,6 +4,7 @@ Where Alloy is installed it also validates the configuration itself.
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,15 @@ def test_every_reference_leads_to_a_component_and_every_component_is_used(tmp_pa
     assert names(whole) - {each.rpartition(".")[0] for each in used} == sources
 
 
+@pytest.mark.parametrize(("stack", "servers"), [("alpha", 1), ("beta", 2)])
+def test_metrics_of_services_are_written_to_every_server_of_prometheus(stack: str, servers: int) -> None:
+    """A headless Service would lead all of them to one server, and the other would know nothing of them."""
+    hosts = re.findall(r'url = "http://([^"/]+)/api/v1/write"', configuration(stack))
+    assert hosts == [f"prometheus-prometheus-{index}.prometheus-operated:9090" for index in range(servers)]
+    service = find(objects(stack), "Service", "prometheus")
+    assert service["spec"]["sessionAffinity"] == "ClientIP", "a reader stays with one server: two differ"
+
+
 def test_labels_of_what_services_send_come_from_the_pod_and_not_from_the_sender(tmp_path: Path) -> None:
     """First what it claims is forgotten, then the pod is found by its connection, then the labels are set."""
     pipeline = Pipeline(
@@ -71,7 +81,7 @@ def test_labels_of_what_services_send_come_from_the_pod_and_not_from_the_sender(
         loki="http://loki:3100",
         memory_mebibytes=512,
         max_streams=100,
-        remote_write="http://prometheus:9090/api/v1/write",
+        remote_write=("http://prometheus:9090/api/v1/write",),
     )
     whole = parse(configuration_file(pipeline), tmp_path)
     assert list(problems(whole)) == []

@@ -43,7 +43,7 @@ _BOTH: dict[str, Any] = {
     "services.api-gateway.image": {"repository": "example.org/gateway", "tag": "1", "digest": _DIGEST},
     "services.runner-service.metrics": {},
     "services.runner-service.slo": {"successPercent": 99.0, "latencyMilliseconds": 300},
-    "services.runner-service.probes": {"livenessPath": "/live"},
+    "services.runner-service.probes": {"livenessPath": "/live", "livenessSeconds": 60},
     "services.ai-orchestrator.gpuEnabled": True,
     "services.segmentation-service.spacyEnabled": True,
     "services.archive-service.autoscaling": ABSENT,

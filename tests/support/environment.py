@@ -7,7 +7,11 @@ from components.stack.configuration import StackConfiguration
 from tests.support.documents import alpha_settings
 from tests.support.program import surroundings_without_engine
 
-EVERY_SERVICE = {"HOME": "/tmp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://alloy:4318"}  # noqa: S108  # in the container
+EVERY_SERVICE = {
+    "HOME": "/tmp",  # noqa: S108  # in the container
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://alloy:4318",
+    "OTEL_TRACES_EXPORTER": "none",
+}
 """What every service of a stack with Alloy gets on top of its own."""
 
 

@@ -191,6 +191,7 @@ _TABLE: tuple[tuple[str, str, MetricType, str, str], ...] = (
         "statefulset_replicas statefulset_status_replicas statefulset_status_replicas_ready "
         "horizontalpodautoscaler_spec_max_replicas horizontalpodautoscaler_spec_min_replicas "
         "horizontalpodautoscaler_status_current_replicas horizontalpodautoscaler_status_desired_replicas "
+        "horizontalpodautoscaler_status_condition "
         "resourcequota job_status_failed job_status_succeeded job_failed job_complete cronjob_status_active "
         "cronjob_status_last_schedule_time cronjob_status_last_successful_time cronjob_spec_suspend cronjob_info "
         "persistentvolumeclaim_status_phase persistentvolumeclaim_resource_requests_storage_bytes "

@@ -11,7 +11,7 @@ _BOTH = Counter(
         "ConfigMap": 1,
         "Secret": 1,
         "Deployment": 3,
-        "Service": 3,
+        "Service": 4,
         "PodDisruptionBudget": 3,
         "Prometheus": 1,
         "Alertmanager": 1,

@@ -70,6 +70,15 @@ def _limits(where: str) -> Iterator[Alert]:
         summary="{{ $labels.horizontalpodautoscaler }} runs as many pods as it may",
         description="More load makes answers slower from here on, because no pod can be added.",
     )
+    active = f'kube_horizontalpodautoscaler_status_condition{{{where},condition="ScalingActive",status="false"}}'
+    yield Alert(
+        name="AutoscalerInactive",
+        expression=f"{active} > 0",
+        minutes=15,
+        severity="ticket",
+        summary="{{ $labels.horizontalpodautoscaler }} does not scale",
+        description="It gets no figures, mostly for lack of a metrics API, so the number of pods stays as it is.",
+    )
     used, hard = (f'kube_resourcequota{{{where},type="{kind}"}}' for kind in ("used", "hard"))
     yield Alert(
         name="QuotaNearlyFull",

@@ -43,14 +43,14 @@ class AlloyArgs:
         settings: Its image and resources.
         loki: Labels and limits of the streams that Loki takes.
         loki_url: Address of Loki.
-        prometheus_url: Address of the Prometheus that takes the metrics which services send, or None.
+        write_urls: Addresses of all servers that take the metrics which services send; empty for nobody.
     """
 
     surroundings: Surroundings
     settings: AlloySettings
     loki: LokiSettings
     loki_url: str
-    prometheus_url: str | None
+    write_urls: tuple[str, ...]
 
     @classmethod
     def of(
@@ -64,7 +64,7 @@ class AlloyArgs:
             settings=platform.alloy,
             loki=platform.loki,
             loki_url=loki.url,
-            prometheus_url=prometheus.url if prometheus else None,
+            write_urls=prometheus.write_urls if prometheus else (),
         )
 
 
@@ -105,7 +105,7 @@ def pipeline(args: AlloyArgs, stack: str) -> configuration.Pipeline:
         loki=args.loki_url,
         memory_mebibytes=args.settings.resources.limits.memory_mebibytes,
         max_streams=args.loki.limits.max_streams,
-        remote_write=f"{args.prometheus_url}/api/v1/write" if args.prometheus_url else None,
+        remote_write=args.write_urls,
     )
 
 

@@ -45,7 +45,7 @@ class Pipeline:
         loki: Address of Loki.
         memory_mebibytes: What the pod may use.
         max_streams: Streams that may be open at once.
-        remote_write: Where metrics that services send go; None where nobody keeps them.
+        remote_write: Where metrics that services send go, to each of them; empty where nobody keeps them.
     """
 
     namespace: str
@@ -54,7 +54,7 @@ class Pipeline:
     loki: str
     memory_mebibytes: int
     max_streams: int
-    remote_write: str | None = None
+    remote_write: Sequence[str] = ()
 
 
 def configuration_file(pipeline: Pipeline) -> str:
@@ -97,7 +97,7 @@ def _printed(pipeline: Pipeline) -> list[str]:
 
 def _sent(pipeline: Pipeline) -> list[str]:
     """Data that services send by OTLP: it gets the labels of the pod that it comes from, whatever it says of itself."""
-    metrics = pipeline.remote_write is not None
+    metrics = bool(pipeline.remote_write)
     wanted = [label for label in pipeline.labels if label != _PHASE]
     metadata = [_METADATA[label] for label in wanted if label in _METADATA]
     claimed = [*pipeline.labels, *metadata]
@@ -151,11 +151,12 @@ def _k8sattributes(pipeline: Pipeline, wanted: Sequence[str], metadata: Sequence
     )
 
 
-def _metrics(remote_write: str) -> list[str]:
-    """Metrics that services send, written to Prometheus."""
+def _metrics(remote_write: Sequence[str]) -> list[str]:
+    """Metrics that services send, written to every server of Prometheus."""
+    endpoints = (_block("endpoint", {"url": _text(url)}) for url in remote_write)
     return [
         _block('otelcol.exporter.prometheus "services"', {"forward_to": "[prometheus.remote_write.services.receiver]"}),
-        _block('prometheus.remote_write "services"', {}, _block("endpoint", {"url": _text(remote_write)})),
+        _block('prometheus.remote_write "services"', {}, *endpoints),
     ]
 
 

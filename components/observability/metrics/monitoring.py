@@ -1,6 +1,6 @@
 """Monitoring of a stack: monitors, probes, recording rules and alerts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -33,7 +33,6 @@ class MonitoringArgs:
         cls,
         platform: PlatformSettings,
         surroundings: Surroundings,
-        service_ports: Mapping[str, int],
         prober: BlackboxExporter | None,
     ) -> Self | None:
         """Take from the settings of a stack what is to be watched; None without metrics.
@@ -41,12 +40,11 @@ class MonitoringArgs:
         Args:
             platform: The settings.
             surroundings: The stack around it.
-            service_ports: Port under which each service is reached inside the namespace, by name.
             prober: Probes health paths and the certificate.
         """
         if prober is None:
             return None
-        made = monitors(platform, service_ports, prober.address)
+        made = monitors(platform, prober.address)
         return cls(surroundings=surroundings, monitors=made, rules=tuple(rule_objects(platform, jobs(made))))
 
 

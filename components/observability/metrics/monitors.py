@@ -38,17 +38,16 @@ _LONGEST_PROBE_SECONDS = 10
 _PROBES_IN_AN_INTERVAL = 3
 
 
-def monitors(platform: PlatformSettings, service_ports: Mapping[str, int], prober: str) -> tuple[Manifest, ...]:
+def monitors(platform: PlatformSettings, prober: str) -> tuple[Manifest, ...]:
     """All monitors of a stack; none without Prometheus.
 
     Args:
         platform: The stack's settings.
-        service_ports: Port under which each service is reached inside the namespace, by name.
         prober: Host and port of the blackbox exporter.
     """
     if platform.prometheus is None:
         return ()
-    return tuple(_Monitors(platform, platform.prometheus, service_ports, prober).all())
+    return tuple(_Monitors(platform, platform.prometheus, prober).all())
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,6 @@ class _Monitors:
 
     platform: PlatformSettings
     settings: PrometheusSettings
-    service_ports: Mapping[str, int]
     prober: str
 
     def all(self) -> Iterator[Manifest]:
@@ -82,7 +80,7 @@ class _Monitors:
             if service.metrics:
                 yield self._service(name, service.metrics.path)
             # The path that the readiness probe asks for, through the Service, as a caller would.
-            host = f"{name}.{self.platform.namespace}.svc:{self.service_ports[name]}"
+            host = f"{name}.{self.platform.namespace}.svc:{service.port}"
             yield self._probe(name, HEALTH_MODULE, f"http://{host}{service.probes.readiness_path}")
 
     def _service(self, name: str, path: str) -> Manifest:

@@ -58,9 +58,17 @@ class PrometheusArgs:
 
 
 def url_in(namespace: str | None = None) -> str:
-    """Address of the Prometheus of a namespace; without one, of the stack's own namespace."""
-    host = f"{PROMETHEUS_SERVICE}.{namespace}" if namespace else PROMETHEUS_SERVICE
-    return f"http://{host}:{PROMETHEUS_PORT}"
+    """Address of the Prometheus that another namespace has; without one, of the stack's own."""
+    return f"http://{f'{PROMETHEUS_SERVICE}.{namespace}' if namespace else PROMETHEUS}:{PROMETHEUS_PORT}"
+
+
+def write_urls(replicas: int) -> tuple[str, ...]:
+    """Address of each server for what is written to it.
+
+    The operator's Service is headless: a client that writes to it keeps one connection and feeds one server only.
+    """
+    hosts = (f"{PROMETHEUS}-{PROMETHEUS}-{index}.{PROMETHEUS_SERVICE}" for index in range(replicas))
+    return tuple(f"http://{host}:{PROMETHEUS_PORT}/api/v1/write" for host in hosts)
 
 
 def role_rules() -> list[dict[str, Any]]:
@@ -137,16 +145,18 @@ def network_policy(args: PrometheusArgs, pods: PodSet) -> Manifest:
 
 
 class Prometheus(ObjectComponent):
-    """The object Prometheus, its ServiceAccount with a Role of the namespace, and its NetworkPolicy.
+    """The object Prometheus, its ServiceAccount with a Role of the namespace, its NetworkPolicy and its Service.
 
     Owns what the servers keep and may do. Does not own the operator, what is scraped, nor the volumes that the operator
     makes.
 
     Attributes:
-        url: Address inside the namespace.
+        url: Address inside the namespace for readers, each of whom stays with one server: two differ in what they have.
+        write_urls: Address of each server for metrics that are sent to it.
     """
 
     url: str
+    write_urls: tuple[str, ...]
 
     def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("alt-las:observability:Prometheus", name, args.surroundings, opts)
@@ -155,5 +165,7 @@ class Prometheus(ObjectComponent):
         rights = [self._register(name, each, account) for each in pods.reader_role(role_rules())]
         policy = self._register(name, network_policy(args, pods))
         self._register(name, prometheus(args, pods, pulumi.get_stack()), *rights, policy)
-        self.url = url_in()
-        self.register_outputs({"url": self.url})
+        affinity = {"sessionAffinity": "ClientIP"}
+        self._register(name, pods.client_service({WEB_PORT: PROMETHEUS_PORT}, further=affinity))
+        self.url, self.write_urls = url_in(), write_urls(args.settings.replicas)
+        self.register_outputs({"url": self.url, "write_urls": self.write_urls})

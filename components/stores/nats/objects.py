@@ -177,10 +177,20 @@ def streams_job(nats: NatsSettings, surroundings: Surroundings, secret: pulumi.I
         grace_period_seconds=5,
         restart_policy="Never",
     )
-    identity = {**content, "servers": str(nats.replicas), "image": nats.tools_image.reference}
+    template = objects.pod_template(pod)
+    identity = {**content, "servers": str(nats.replicas), "template": json.dumps(template_without_outputs(template))}
     args = JobArgs(deadline_seconds=_JOB_SECONDS, retries=_JOB_RETRIES, kept_seconds=_JOB_KEPT_SECONDS)
     metadata = objects.metadata(naming.content_name(STREAMS, identity)) | {"annotations": {**REPLACED_AFTER_FAILURE}}
-    return job(metadata, args, objects.pod_template(pod))
+    return job(metadata, args, template)
+
+
+def template_without_outputs(template: Any) -> Any:
+    """A pod template without what only the engine knows, such as the name of a Secret."""
+    if isinstance(template, Mapping):
+        return {key: template_without_outputs(value) for key, value in sorted(template.items())}
+    if isinstance(template, list | tuple):
+        return [template_without_outputs(value) for value in template]
+    return None if isinstance(template, pulumi.Output) else template
 
 
 def _server(nats: NatsSettings) -> dict[str, Any]:

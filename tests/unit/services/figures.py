@@ -24,6 +24,7 @@ class Probes:
     period: int
     timeout: int
     startup_failures: int
+    liveness_failures: int = 3
 
 
 # Section 1: container port, Service port, role and directories that the code writes.
@@ -50,9 +51,12 @@ WRITABLE_PATHS = {
     "archive-service": ["/app/logs", TMP],
 }
 
-# Section 1.1: paths that really exist, timings of the beta requirements; liveness asks the port only.
+# Section 1.1: paths that really exist, timings of the beta requirements; liveness asks the port, except that of the
+# gateway, whose client never recovers from an outage of Redis by itself.
 PROBES = {
-    "api-gateway": Probes(readiness="/health", liveness=None, period=10, timeout=5, startup_failures=12),
+    "api-gateway": Probes(
+        readiness="/health", liveness="/health", period=10, timeout=5, startup_failures=12, liveness_failures=12
+    ),
     "runner-service": Probes(readiness="/api/v1/health", liveness=None, period=15, timeout=10, startup_failures=18),
     "segmentation-service": Probes(readiness="/health", liveness=None, period=15, timeout=10, startup_failures=24),
     "ai-orchestrator": Probes(readiness="/health", liveness=None, period=15, timeout=10, startup_failures=24),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.services import SERVICES, message_flows
@@ -17,7 +18,7 @@ from components.traffic.graph import service_graph
 from components.traffic.stores import declared_stores
 from components.workloads.passwords import derived_password
 from rendering.recorder import Recorder
-from tests.support.documents import STACKS, platform_of
+from tests.support.documents import STACKS, alpha_settings, platform_of
 from tests.support.program import find, surroundings_without_engine
 
 PROXY = {"app.kubernetes.io/name": "redis-proxy", "app.kubernetes.io/part-of": "alt-las"}
@@ -129,16 +130,42 @@ def test_the_same_password_has_the_same_hash() -> None:
 
 def test_the_job_has_another_name_for_another_declaration_only() -> None:
     """A Job cannot be changed, and the streams of the same declaration need no second one."""
+    assert job_name("alpha") == job_name("alpha")
+    assert job_name("alpha") != job_name("beta")
 
-    def name(stack: str) -> str:
-        platform = settings(stack)
-        assert platform.nats is not None
-        return str(
-            nats_objects.streams_job(platform.nats, surroundings_without_engine(platform), "secret")["metadata"]["name"]
-        )
 
-    assert name("alpha") == name("alpha")
-    assert name("alpha") != name("beta")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rollout": {"imagePullPolicy": "IfNotPresent"}},
+        {
+            "nats.toolsResources": {
+                "requests": {"cpu": "60m", "memory": "64Mi"},
+                "limits": {"cpu": "1", "memory": "1Gi"},
+            }
+        },
+        {"mesh": {"mode": "ambient"}},
+        {"nats.toolsImage": {"repository": "natsio/nats-box", "tag": "0.99.0"}},
+    ],
+    ids=["pull policy", "resources", "mesh", "image"],
+)
+def test_the_job_has_another_name_for_every_other_template(changes: dict[str, Any]) -> None:
+    """The template of a Job is immutable; under the same name the API server would refuse it."""
+    assert job_name("alpha", changes) != job_name("alpha")
+
+
+def test_the_name_of_a_secret_that_only_the_engine_knows_is_not_part_of_the_job_s_name() -> None:
+    """The name must be known when the Job is planned."""
+    template = {"b": [{"secret": pulumi.Output.from_input("x")}], "a": 1}
+    assert nats_objects.template_without_outputs(template) == {"a": 1, "b": [{"secret": None}]}
+
+
+def job_name(stack: str, changes: dict[str, Any] | None = None) -> str:
+    """Name of the Job that makes the streams."""
+    platform = alpha_settings(changes) if changes else settings(stack)
+    assert platform.nats is not None
+    job = nats_objects.streams_job(platform.nats, surroundings_without_engine(platform), "secret")
+    return str(job["metadata"]["name"])
 
 
 def test_a_service_gets_permissions_for_what_it_declares(programs: Mapping[str, Recorder]) -> None:

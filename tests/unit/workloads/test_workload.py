@@ -173,7 +173,10 @@ def test_the_service_passes_its_port_to_the_pods_named_port(plain: Program) -> N
     assert service["spec"] == {
         "type": "ClusterIP",
         "selector": SELECTOR,
-        "ports": [{"name": "http", "port": 81, "targetPort": "http", "protocol": "TCP"}],
+        "ports": [
+            {"name": "http", "port": 81, "targetPort": "http", "protocol": "TCP"},
+            {"name": "direct", "port": 9000, "targetPort": "http", "protocol": "TCP"},
+        ],
     }
     assert service["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
 
