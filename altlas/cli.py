@@ -18,6 +18,7 @@ COMMANDS = {
     "down": Entry("up:down", "Stop the cluster that `up` started; its data stays.", _EVERYDAY),
     "destroy": Entry("destroy:destroy", "Remove everything that a stack owns from the cluster.", _EVERYDAY),
     "diff": Entry("diff:diff", "Show what taking another stack's settings changes and costs.", _PHASES),
+    "drift": Entry("drift:drift", "Show what differs on the cluster, by whom and since when.", _PHASES),
     "capacity": Entry("capacity:capacity", "Show whether a stack fits: nodes, growth, quota, volumes.", _PHASES),
     "stack": Entry("stack:app", "Stack files: transition, render, schema, diagram, Compose, RBAC.", _PHASES),
     "plan": Entry("release:plan", "Plan an update and seal what it depends on in a file.", _PHASES),

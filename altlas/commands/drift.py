@@ -1,0 +1,94 @@
+"""The command `altlas drift`."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import typer
+
+from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack
+from altlas.release.drift import Cause, DriftField, causes
+from altlas.release.drift import drift as drift_of
+from altlas.release.drift_ignores import Ignore, ignores_file, read_ignores, split
+from altlas.release.live_objects import deployed_objects, live_objects
+from altlas.session.console import report, workspace
+from altlas.session.session import choose_target, engine_session
+from altlas.session.table import table_text
+from altlas.update.cluster_identity import state_on_its_cluster
+from components.stack.loading import read_platform
+from rendering.errors import CommandError, ExitCode
+
+_OBJECTS = 3
+
+
+def drift(
+    stack: StackArgument = None,
+    stack_option: StackOption = None,
+    target: TargetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what differs on the cluster from the last update: field, writer, since when; grouped by cause.
+
+    Changes nothing. Ends with 1 if anything differs that Drift.STACK.yaml does not accept. Fields of autoscalers,
+    operators and the API server's defaults do not count.
+    """
+    here, name = workspace(), one_stack(stack, stack_option)
+    platform = read_platform(here.stack_file(name))
+    ignores = read_ignores(ignores_file(here.root, name))
+    session = engine_session(here, choose_target(here, target), report)
+    state = state_on_its_cluster(session.engine, session.kubectl, name)
+    deployed = deployed_objects(state)
+    if not deployed:
+        raise CommandError(f"the stack {name} has no objects; deploy it by `altlas up {name}`", ExitCode.BAD_INPUT)
+    found = drift_of(deployed, live_objects(session.kubectl, deployed, platform.namespace))
+    counted, accepted, expired = split(found, ignores, datetime.now(UTC).date())
+    if as_json:
+        typer.echo(json.dumps(_document(name, counted, accepted), indent=2))
+    else:
+        typer.echo(_text(name, len(deployed), causes(counted), len(accepted), expired))
+    if counted:
+        raise CommandError(f"{len(counted)} differences from the last update of {name}")
+
+
+def _text(stack: str, objects: int, found: tuple[Cause, ...], accepted: int, expired: list[Ignore]) -> str:
+    parts = [f"{stack}: {objects} objects, {sum(len(each.fields) for each in found)} differences, {accepted} accepted"]
+    if found:
+        rows = [(each.manager or "unknown", each.since or "unknown", _what(each), _where(each)) for each in found]
+        parts.append(table_text(("WRITER", "SINCE", "DIFFERENCE", "OBJECTS"), rows))
+        parts.append(
+            f"Revert: `pulumi refresh --stack {stack}`, then `altlas up {stack}`. Adopt: write the value into the "
+            f"stack file or a component, then `altlas up {stack}`. Accept until a day: Drift.{stack}.yaml."
+        )
+    for each in expired:
+        parts.append(f"Accepted until {each.until}, which has passed: {each.object} {each.field} ({each.reason})")
+    return "\n\n".join(parts)
+
+
+def _what(cause: Cause) -> str:
+    first = cause.fields[0]
+    if not cause.path:
+        return cause.kind
+    values = {(str(each.wanted), str(each.found)) for each in cause.fields}
+    shown = f": {_short(first.wanted)} -> {_short(first.found)}" if len(values) == 1 else ""
+    return f"{cause.kind} {cause.path}{shown}"
+
+
+def _where(cause: Cause) -> str:
+    names = [each.object.title for each in cause.fields]
+    more = f" and {len(names) - _OBJECTS} more" if len(names) > _OBJECTS else ""
+    return ", ".join(names[:_OBJECTS]) + more
+
+
+def _short(value: object) -> str:
+    longest = 60
+    text = "none" if value is None else value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    text = " ".join(text.split())
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def _document(stack: str, counted: list[DriftField], accepted: list[DriftField]) -> dict[str, object]:
+    return {
+        "stack": stack,
+        "drift": [asdict(each) for each in counted],
+        "accepted": [asdict(each) for each in accepted],
+    }

@@ -1,0 +1,248 @@
+"""Drift: fields of the cluster that are not as the last update left them, with who changed them and since when.
+
+Pure functions over the objects of the state and those of the cluster. Compared is what the program sent; fields that it
+never sends belong to the cluster, unless somebody wrote them. Fields that an autoscaler, an operator or the API server
+owns are excluded by a table that follows from the program (`excluded`).
+"""
+
+import fnmatch
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from altlas.release.changes import object_name
+from altlas.release.owned_fields import EntryKey, Owner, Path, owners, pointer, read, shown
+from altlas.release.steps import ObjectName
+from components.kubernetes.quantities import mebibytes, millicores
+from rendering.recorder import Registration
+
+Kind = Literal["changed", "added", "removed", "deleted", "orphan"]
+_IGNORED = ("metadata.managedFields", "metadata.resourceVersion", "metadata.uid", "metadata.generation", "status")
+_LABELS = {"app.kubernetes.io/managed-by": "pulumi", "app.kubernetes.io/part-of": "alt-las"}
+_EVERYWHERE: Mapping[str, str] = {
+    "metadata.finalizers": "protection of the cluster",
+    "metadata.ownerReferences": "garbage collection of the cluster",
+    'metadata.annotations[[]"deployment.kubernetes.io/*': "Deployment controller",
+    'metadata.annotations[[]"pv.kubernetes.io/*': "volume controller",
+    'metadata.annotations[[]"volume.*kubernetes.io/*': "volume controller",
+    'metadata.annotations[[]"openshift.io/*': "OpenShift",
+    'metadata.annotations[[]"cnpg.io/*': "CloudNativePG",
+    "spec.volumeName": "volume controller",
+}
+"""Fields that a cluster's own programs write, as patterns, with their owner."""
+
+
+@dataclass(frozen=True)
+class DriftField:
+    """One field that is not as the last update left it.
+
+    Attributes:
+        object: The object.
+        kind: `changed`, `added`, `removed`; `deleted` and `orphan` are about the whole object.
+        path: The field; empty for a whole object.
+        wanted: Value of the last update; `[secret]` for a secret.
+        found: Value in the cluster; `[secret]` for a secret.
+        manager: Who wrote it, as the API server knows it; empty where that is not recorded.
+        since: When (RFC 3339, UTC); empty where that is not recorded.
+        pointer: JSON pointer of the field in the object of the cluster; empty where it is not there.
+    """
+
+    object: ObjectName
+    kind: Kind
+    path: str
+    wanted: Any
+    found: Any
+    manager: str
+    since: str
+    pointer: str = ""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Fields that one writer changed in the same way.
+
+    Attributes:
+        manager: Who wrote them.
+        kind: Kind of the drift.
+        path: The field; empty for whole objects.
+        fields: The fields, by object.
+        since: When the first one was written.
+    """
+
+    manager: str
+    kind: Kind
+    path: str
+    fields: tuple[DriftField, ...]
+
+    @property
+    def since(self) -> str:
+        """When the first of the fields was written."""
+        return min(each.since for each in self.fields)
+
+
+def excluded(objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, str]]:
+    """Owners of fields by kind and name of an object, as the program's objects say.
+
+    An autoscaler owns the replicas of its target; Flagger those of its target, and the weights of its route.
+    """
+    table: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for each in objects:
+        spec = each.get("spec") or {}
+        if each["kind"] == "HorizontalPodAutoscaler":
+            target = spec["scaleTargetRef"]
+            table[target["kind"], target["name"]]["spec.replicas"] = "HorizontalPodAutoscaler"
+        elif each["kind"] == "Canary":
+            target = spec["targetRef"]
+            table[target["kind"], target["name"]]["spec.replicas"] = "Flagger"
+            table["HTTPRoute", target["name"]]["spec.rules"] = "Flagger"
+    return dict(table)
+
+
+_SECRET_BLOCKS = ("data", "stringData")
+_SECRET = "[secret]"  # noqa: S105  # stands for any secret
+_WRAPPED = "4dabf18193072939515e22adb298388d"  # how the engine marks a wrapped value, also in the state
+_NOBODY = Owner("", "", "", frozenset())
+
+
+def drift(deployed: Sequence[Registration], live: Sequence[Mapping[str, Any]]) -> tuple[DriftField, ...]:
+    """Fields that differ, by object.
+
+    Args:
+        deployed: Objects as the last update sent them.
+        live: Objects of the cluster, with their managed fields.
+    """
+    table = excluded([each.inputs for each in deployed])
+    here = {_place(each): each for each in live}
+    found: list[DriftField] = []
+    for each in deployed:
+        name = object_name(each)
+        manifest = here.pop((name.kind, name.namespace, name.name), None)
+        if manifest is None:
+            found.append(DriftField(name, "deleted", "", "", None, "", ""))
+        else:
+            found += _fields(name, each.inputs, manifest, table.get((name.kind, name.name), {}))
+    return (*found, *(_orphan(each) for each in here.values() if _is_orphan(each)))
+
+
+def causes(fields: Iterable[DriftField]) -> tuple[Cause, ...]:
+    """Fields grouped by writer, kind and path; those on the most objects first."""
+    groups: dict[tuple[str, Kind, str], list[DriftField]] = defaultdict(list)
+    for each in fields:
+        groups[each.manager, each.kind, each.path].append(each)
+    found = [Cause(manager, kind, path, tuple(each)) for (manager, kind, path), each in groups.items()]
+    return tuple(sorted(found, key=lambda cause: (-len(cause.fields), cause.manager, cause.path)))
+
+
+def _fields(
+    name: ObjectName, sent: Mapping[str, Any], live: Mapping[str, Any], table: Mapping[str, str]
+) -> Iterator[DriftField]:
+    for owner in (each for each in owners(live) if not each.is_pulumi):
+        for path in sorted({_whole_entry(sent, path) for path in owner.paths}, key=shown):
+            if not _is_excluded(shown(path), table) and (kind := _difference(name, sent, live, path)):
+                hidden = _is_secret(name, sent, path)
+                wanted, got = (_SECRET, _SECRET) if hidden else (read(sent, path), read(live, path))
+                where = pointer(live, path)
+                yield DriftField(name, kind, shown(path), wanted, got, owner.manager, owner.since, where)
+    for path in _removed(sent, live) if name.kind != "Secret" else ():
+        if not _is_excluded(shown(path), table):
+            value = _SECRET if _is_secret(name, sent, path) else read(sent, path)
+            # A field that is gone has no owner, so its writer is not recorded.
+            yield DriftField(name, "removed", shown(path), value, None, "", "")
+
+
+def _whole_entry(sent: Mapping[str, Any], path: Path) -> Path:
+    """The path, cut at the first entry of a list that was not sent: such an entry is one difference."""
+    for end in range(1, len(path)):
+        if isinstance(path[end - 1], EntryKey) and read(sent, path[:end]) is None:
+            return path[:end]
+    return path
+
+
+def _difference(name: ObjectName, sent: Mapping[str, Any], live: Mapping[str, Any], path: Path) -> Kind | None:
+    wanted, found = read(sent, path), read(live, path)
+    if name.kind == "Secret" and path[0] in _SECRET_BLOCKS:
+        return "changed"  # what was sent is encrypted; that another writer owns it says that it changed
+    if wanted is None:
+        return "added" if found is not None else None
+    return None if _same(wanted, found) else "changed"
+
+
+def _is_secret(name: ObjectName, sent: Mapping[str, Any], path: Path) -> bool:
+    """True for content of a Secret, and for what the state holds encrypted."""
+    if name.kind == "Secret" and path[0] in _SECRET_BLOCKS:
+        return True
+    return any(
+        isinstance(value := read(sent, path[:end]), Mapping) and _WRAPPED in value for end in range(1, len(path) + 1)
+    )
+
+
+def _removed(sent: Any, live: Any, path: Path = ()) -> Iterator[Path]:
+    """Fields and entries that were sent and that the cluster does not have."""
+    if isinstance(sent, Mapping) and isinstance(live, Mapping):
+        for key, value in sent.items():
+            yield from _removed(value, live.get(key), (*path, key))
+    elif isinstance(sent, list) and isinstance(live, list) and all("name" in each for each in sent if _is_block(each)):
+        for each in filter(_is_block, sent):
+            entry = EntryKey((("name", each["name"]),))
+            yield from _removed(each, read(live, (entry,)), (*path, entry))
+    elif live is None and not _same(sent, None):
+        yield path
+
+
+def _is_block(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _same(wanted: Any, found: Any) -> bool:
+    """True if a value of the cluster is the one that was sent, with what the API server adds."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        return all(_same(value, found.get(key)) for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(wanted) == len(found) and all(map(_same, wanted, found))
+    if found is None:
+        return not wanted or (isinstance(wanted, Mapping) and not any(wanted.values()))
+    return bool(wanted == found) or str(wanted) == str(found) or _same_quantity(wanted, found)
+
+
+def _same_quantity(wanted: Any, found: Any) -> bool:
+    """True for two spellings of a quantity: the API server writes `1000m` as `1` and `1024Mi` as `1Gi`."""
+    for parse in (mebibytes, millicores):
+        try:
+            return parse(str(wanted)) == parse(str(found))
+        except ValueError:
+            continue
+    return False
+
+
+def _is_excluded(path: str, table: Mapping[str, str]) -> bool:
+    if any(path == root or path.startswith((f"{root}.", f"{root}[")) for root in (*_IGNORED, *table)):
+        return True
+    return any(fnmatch.fnmatchcase(path, f"{pattern}*") for pattern in _EVERYWHERE)
+
+
+def _place(manifest: Mapping[str, Any]) -> tuple[str, str | None, str]:
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace"), metadata["name"]
+
+
+def _is_orphan(manifest: Mapping[str, Any]) -> bool:
+    metadata = manifest["metadata"]
+    labels = metadata.get("labels") or {}
+    return not metadata.get("ownerReferences") and all(labels.get(name) == value for name, value in _LABELS.items())
+
+
+def _orphan(manifest: Mapping[str, Any]) -> DriftField:
+    version = manifest["apiVersion"]
+    token = f"kubernetes:{version if '/' in version else f'core/{version}'}:{manifest['kind']}"
+    _, namespace, name = _place(manifest)
+    writer = max(owners(manifest), key=lambda each: each.since, default=_NOBODY)
+    return DriftField(
+        ObjectName(type=token, logical=name, name=name, namespace=namespace),
+        "orphan",
+        "",
+        None,
+        None,
+        writer.manager,
+        writer.since,
+    )

@@ -1,0 +1,84 @@
+"""Taking drift back: what somebody added is removed, and what the last update sent is applied again.
+
+Applied as the Kubernetes provider does it, under its own name, so that the next update finds no conflict; the provider
+itself refuses fields that another writer owns. Objects that no update made (orphans) are left to people.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from altlas.release.drift import DriftField
+from altlas.release.steps import ObjectName
+from altlas.session.kubectl import Kubectl
+
+_WRAPPED = "4dabf18193072939515e22adb298388d"  # how the engine marks a wrapped value, also in the state
+
+
+def revert(kubectl: Kubectl, state: Mapping[str, Any], fields: Iterable[DriftField]) -> list[str]:
+    """Take drift back, object by object.
+
+    Args:
+        kubectl: The cluster.
+        state: What `pulumi stack export --show-secrets` prints.
+        fields: The drift.
+
+    Returns:
+        Objects that are as the last update left them again.
+
+    Raises:
+        CommandError: The cluster refuses; objects before that one are reverted.
+    """
+    known = {
+        (each["type"], each["urn"].rpartition("::")[2]): each
+        for each in state["deployment"]["resources"]
+        if each["type"].startswith("kubernetes:") and not each.get("delete")
+    }
+    by_object: dict[ObjectName, list[DriftField]] = defaultdict(list)
+    for field in fields:
+        if (field.object.type, field.object.logical) in known:
+            by_object[field.object].append(field)
+    for name, drifted in by_object.items():
+        resource = known[name.type, name.logical]
+        if patch := removals(drifted):
+            _patch(kubectl, name, patch)
+        if any(each.kind != "added" for each in drifted):
+            manager = resource["outputs"]["__fieldManager"]
+            options = ("--server-side", "--force-conflicts", f"--field-manager={manager}", "--filename=-")
+            kubectl.text("apply", *options, stdin=json.dumps(plain(resource["inputs"])))
+    return [name.title for name in by_object]
+
+
+def removals(fields: Sequence[DriftField]) -> list[dict[str, Any]]:
+    """JSON patch that removes added fields: later entries of a list first, so that no index moves.
+
+    The value is tested first, so that a field that has changed again in between is refused.
+    """
+    added = [each for each in fields if each.kind == "added" and each.pointer]
+    operations: list[dict[str, Any]] = []
+    for each in sorted(added, key=lambda each: _order(each.pointer), reverse=True):
+        operations.append({"op": "test", "path": each.pointer, "value": each.found})
+        operations.append({"op": "remove", "path": each.pointer})
+    return operations
+
+
+def plain(value: Any) -> Any:
+    """Inputs of the state without the engine's wrapping of secrets."""
+    if isinstance(value, Mapping):
+        if _WRAPPED in value:
+            return plain(json.loads(value["plaintext"]))
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
+def _patch(kubectl: Kubectl, name: ObjectName, patch: list[dict[str, Any]]) -> None:
+    group, _, version = name.type.removeprefix("kubernetes:").rpartition(":")[0].rpartition("/")
+    resource = f"{name.kind}.{version}.{group}" if group not in {"", "core"} else name.kind
+    place = ("--namespace", name.namespace) if name.namespace else ()
+    kubectl.text("patch", resource, name.name, *place, "--type=json", f"--patch={json.dumps(patch)}")
+
+
+def _order(pointer: str) -> tuple[tuple[bool, int, str], ...]:
+    """Parts of a pointer; indexes by their number."""
+    return tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in pointer.split("/"))

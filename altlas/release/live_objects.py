@@ -1,0 +1,46 @@
+"""Objects of a stack as the cluster has them, with their managed fields, and as the last update sent them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from altlas.session.kubectl import Kubectl
+from rendering.recorder import Registration
+
+
+def deployed_objects(state: Mapping[str, Any]) -> list[Registration]:
+    """Objects in what `pulumi stack export` prints, as the last update sent them; secrets are encrypted."""
+    return [
+        Registration(each["type"], each["urn"].rpartition("::")[2], each.get("inputs") or {})
+        for each in state.get("deployment", {}).get("resources") or ()
+        if each["type"].startswith("kubernetes:") and not each.get("delete")
+    ]
+
+
+def live_objects(kubectl: Kubectl, deployed: Iterable[Registration], namespace: str) -> list[dict[str, Any]]:
+    """All objects of the deployed kinds in a namespace, and the deployed ones outside of it.
+
+    Raises:
+        CommandError: The cluster does not answer or refuses.
+    """
+    cluster_scoped: dict[str, list[str]] = defaultdict(list)
+    kinds = set()
+    for each in deployed:
+        kind = _resource(each.inputs)
+        if each.inputs["metadata"].get("namespace"):
+            kinds.add(kind)
+        else:
+            cluster_scoped[kind].append(each.inputs["metadata"]["name"])
+    found = kubectl.items(",".join(sorted(kinds)), namespace, _WITH_OWNERS) if kinds else []
+    for kind, names in cluster_scoped.items():
+        found += kubectl.named(kind, *names, _WITH_OWNERS)
+    return found
+
+
+_WITH_OWNERS = "--show-managed-fields"
+
+
+def _resource(manifest: Mapping[str, Any]) -> str:
+    """Kind as kubectl takes it, with version and group, because kinds of two groups may have one name."""
+    group, _, version = str(manifest["apiVersion"]).rpartition("/")
+    return f"{manifest['kind']}.{version}.{group}" if group else str(manifest["kind"])
