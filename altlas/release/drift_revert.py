@@ -1,4 +1,4 @@
-"""Taking drift back: what somebody added is removed, and what the last update sent is applied again.
+"""Taking drift back: what another writer added is removed, and what the last update sent is applied again.
 
 Applied as the Kubernetes provider does it, under its own name, so that the next update finds no conflict; the provider
 itself refuses fields that another writer owns. Objects that no update made (orphans) are left to people.

@@ -28,7 +28,7 @@ Path = tuple["str | EntryKey", ...]
 
 @dataclass(frozen=True)
 class Owner:
-    """Somebody or something that wrote fields.
+    """A person or a program that wrote fields.
 
     Attributes:
         manager: Name of the field manager, such as kubectl-edit.

@@ -95,7 +95,7 @@ def test_a_changed_field_names_its_writer_and_time() -> None:
 
 
 def test_a_field_that_was_written_again_with_the_same_value_is_none() -> None:
-    """Somebody owns it, and nothing differs; quantities are compared as such."""
+    """Another writer owns it, and nothing differs; quantities are compared as such."""
     fields: dict[str, Any] = {
         "f:spec": {"f:template": {"f:spec": {"f:containers": {CONTAINER: {"f:image": {}, "f:resources": {}}}}}}
     }
