@@ -1,8 +1,8 @@
 """Drift: fields of the cluster that are not as the last update left them, with who changed them and since when.
 
 Pure functions over the objects of the state and those of the cluster. Compared is what the program sent; fields that it
-never sends belong to the cluster, unless another writer wrote them. Fields that an autoscaler, an operator or the API server
-owns are excluded by a table that follows from the program (`excluded`).
+never sends belong to the cluster, unless another writer wrote them. Fields that an autoscaler, an operator or the API
+server owns are excluded by a table that follows from the program (`excluded`).
 """
 
 import fnmatch

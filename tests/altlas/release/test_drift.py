@@ -131,7 +131,7 @@ def test_a_list_that_is_owned_as_a_whole_is_compared_as_a_whole() -> None:
 
 
 def test_the_replicas_of_an_autoscaled_workload_belong_to_the_autoscaler() -> None:
-    """With one in the program they do not count; without one they do, whoever wrote them."""
+    """With one in the program they do not count; without one they do."""
     scaler = {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
