@@ -92,6 +92,15 @@ def test_the_platform_s_pods_are_admitted_whatever_makes_them(
     assert refused(project, of_kind(kind, template)) == ""
 
 
+def test_an_image_by_digest_alone_is_admitted(project: Project, gateway: dict[str, Any]) -> None:
+    """Webhooks that look digests up leave the tag out; nothing is more fixed than a digest."""
+    repository = GATEWAY.rpartition(":")[0]
+    container, *others = gateway["spec"]["containers"]
+    spec = {**gateway["spec"], "containers": [{**container, "image": f"{repository}@{DIGEST}"}, *others]}
+    template = {"metadata": {"labels": gateway["metadata"]["labels"]}, "spec": spec}
+    assert refused(project, of_kind("Deployment", template)) == ""
+
+
 @pytest.mark.parametrize(
     ("rule", "image"),
     [
