@@ -4,6 +4,7 @@ Owns the choice of the cluster. Does not own what a command does with it.
 """
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,16 @@ from altlas.session.environment import environment
 from altlas.session.kubectl import Kubectl
 from altlas.session.workspace import Workspace
 from components.stack.docker_engine import docker_answers
+from rendering.errors import CommandError, ExitCode
 
 DEPLOYING_PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes", "kubectl")
 """Programs that every target needs."""
+
+
+_NOT_PINNED = {
+    "k3d": "install 5.8 or newer (https://k3d.io, or `go install github.com/k3d-io/k3d/v5@v5.8.3`)",
+}
+"""Programs that people install themselves, with the way to get each."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +59,28 @@ def choose_target(workspace: Workspace, target: str | None = None) -> cluster.Ta
 
 
 def open_cluster(workspace: Workspace, target: cluster.Target, report: Report) -> tuple[cluster.Cluster, tools.Toolbox]:
-    """The cluster of a target, not started, and the programs to work with it."""
-    toolbox = tools.ensure((*DEPLOYING_PROGRAMS, *cluster.required_programs(target)))
-    programs = {name: toolbox.path(name) for name in cluster.required_programs(target)}
+    """The cluster of a target, not started, and the programs to work with it.
+
+    Raises:
+        CommandError: A program that this project does not pin is not installed.
+        ToolsError: A pinned one cannot be had.
+    """
+    required = cluster.required_programs(target)
+    own = {name: _installed(name) for name in required if name in _NOT_PINNED}
+    toolbox = tools.ensure((*DEPLOYING_PROGRAMS, *(name for name in required if name not in own)))
+    programs = own | {name: toolbox.path(name) for name in required if name not in own}
     return cluster.open_target(target, workspace.private, programs, report), toolbox
+
+
+def _installed(name: str) -> Path:
+    found = shutil.which(name)
+    if found is None:
+        raise CommandError(
+            f"{name} is not installed, and this project does not bring it; {_NOT_PINNED[name]}, or choose the "
+            "simulated cluster: TARGET=sim",
+            ExitCode.NO_TOOLS,
+        )
+    return Path(found)
 
 
 def start_session(workspace: Workspace, target: cluster.Target, report: Report) -> Session:

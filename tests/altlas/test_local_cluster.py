@@ -8,17 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+import tools
 from altlas.images.local import LocalBuild
 from altlas.session.engine import Engine
+from altlas.session.session import open_cluster
+from altlas.session.workspace import Workspace
 from altlas.update.local_cluster import bring_images, with_addresses
 from altlas.update.preflight import optional_addons
 from cluster.k3d import K3dCluster
+from cluster.target import K3D, Target
 from components.stack.loading import parse_platform
 from components.stack.problems import PLATFORM_KEY
-from tests.support.documents import alpha_settings, platform_of, stack_text
+from tests.altlas.conftest import Altlas
+from tests.support.documents import ROOT, alpha_settings, platform_of, stack_text
 from tests.support.recorded_cluster import Recorded, endpoint_slice, sound
+from tools.manifest import Manifest
 
 BUILDS = (
     LocalBuild(reference="registry.invalid/a:1", origin="a STAND-IN", command=("docker", "build", "a")),
@@ -101,6 +108,48 @@ def test_a_cluster_that_does_not_tell_changes_nothing(tmp_path: Path) -> None:
     engine.commands = []
     assert with_addresses(kubectl, engine, "alpha", file, lambda _: None) == alpha_settings()
     assert engine.commands == []
+
+
+def test_k3d_is_taken_from_the_path_and_everything_else_is_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project neither downloads nor builds k3d, so nothing asks for it there."""
+    program = tmp_path / "k3d"
+    program.write_text("#!/bin/sh\necho '[]'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked: list[str] = []
+
+    class Toolbox:
+        def path(self, name: str) -> Path:
+            return Path("/pinned") / name
+
+    def ensure(names: Sequence[str]) -> Toolbox:
+        asked.extend(names)
+        return Toolbox()
+
+    monkeypatch.setattr(tools, "ensure", ensure)
+    opened, _ = open_cluster(Workspace(tmp_path), Target(K3D, "the test names it"), lambda _: None)
+    assert isinstance(opened, K3dCluster)
+    assert opened.status().summary == "There is no k3d cluster alt-las."
+    assert "kubectl" in asked
+    assert "k3d" not in asked
+    assert set(asked) <= set(Manifest.load().programs())
+
+
+@pytest.mark.parametrize("command", [("up", "alpha"), ("preflight", "alpha"), ("status", "alpha")])
+def test_without_k3d_the_cure_is_named_before_anything_is_started(
+    altlas: Altlas, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """Exit code 3, as for every program that is missing; the stack file stays as it is."""
+    (checkout / "images").symlink_to(ROOT / "images")
+    monkeypatch.setenv("PATH", str(tmp_path / "no-programs"))
+    monkeypatch.setenv("TARGET", "k3d")
+    before = (checkout / "Pulumi.alpha.yaml").read_bytes()
+    done = altlas(*command)
+    assert done.code == 3, done.error
+    assert "k3d is not installed, and this project does not bring it; install 5.8 or newer" in done.error
+    assert (checkout / "Pulumi.alpha.yaml").read_bytes() == before
 
 
 def test_addons_that_only_some_stacks_need_are_installed_for_those() -> None:
