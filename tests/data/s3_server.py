@@ -18,14 +18,17 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 
 from cluster.certificates import CertificateAuthority, CertificateRequest
-from tests.support.documents import ROOT
+from rendering.recorder import record
+from tests.support.documents import ROOT, alpha_with
 from tests.support.loopback import Process, addresses, wait_until
+from tests.support.program import find
 from tools import python_packages
 
 _GRPC_OFFSET = 10_000
 """Distance of the server's port for gRPC from that for HTTP."""
 
 _PORTS = ("master", "volume", "filer", "s3")
+BUCKET = "alt-las-backups"
 WRITER = ("writer", "secret-of-the-object-store")
 READER = ("reader", "secret-of-a-person-who-only-reads")
 
@@ -162,3 +165,19 @@ class Archiver:
             "AWS_CA_BUNDLE": str(self.server.authority_file),
             **{each["name"]: each["value"] for each in spec["instanceSidecarConfiguration"]["env"]},
         }
+
+
+def stack_objects(server: S3Server, **changes: Any) -> list[dict[str, Any]]:
+    """Objects of alpha with the server's bucket."""
+    store = {"endpoint": server.endpoint, "bucket": BUCKET, "endpointCa": server.authority}
+    return record("alpha", alpha_with({"backup.objectStore": store | changes})).objects
+
+
+def archiver(server: S3Server, **changes: Any) -> Archiver:
+    """Barman's commands with what alpha's objects tell the plugin."""
+    objects = stack_objects(server, **changes)
+    secret = dict(find(objects, "Secret", "postgres-wal-credentials")["stringData"])
+    secret |= dict(zip(("ACCESS_KEY_ID", "ACCESS_SECRET_KEY"), WRITER, strict=True))
+    (plugin,) = find(objects, "Cluster", "postgres-db")["spec"]["plugins"]
+    store = find(objects, "ObjectStore", "postgres-wal")
+    return Archiver(server, store, secret, plugin["parameters"]["serverName"])

@@ -16,19 +16,16 @@ from backup.errors import BackupError
 from backup.object_store import ObjectStore
 from backup.repository import Backup, Repository
 from components.stores.redis import configuration
-from rendering.recorder import record
 from tests.data import debian
 from tests.data.backup_command import BackupCommand, path_with
 from tests.data.redis_servers import PASSWORDS, RedisServers, client, redis_of, running
-from tests.data.s3_server import READER, WRITER, Archiver, S3Server
+from tests.data.s3_server import BUCKET, READER, WRITER, S3Server, archiver, stack_objects
 from tests.data.s3_server import running as s3_running
-from tests.support.documents import alpha_with
 from tests.support.figures import Figures
 from tests.support.program import find
 
 pytestmark = pytest.mark.data
 
-BUCKET = "alt-las-backups"
 SEGMENT = "000000010000000000000001"
 """Name of a file of the write-ahead log."""
 
@@ -78,22 +75,6 @@ def rendered(server: S3Server, **changes: Any) -> dict[str, str]:
     (container,) = pod["spec"]["containers"]
     found = {each["name"]: each["value"] for each in container["env"] if each["name"].startswith("S3_")}
     return found | dict(zip(("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"), WRITER, strict=True))
-
-
-def stack_objects(server: S3Server, **changes: Any) -> list[dict[str, Any]]:
-    """Objects of alpha with the server's bucket."""
-    store = {"endpoint": server.endpoint, "bucket": BUCKET, "endpointCa": server.authority}
-    return record("alpha", alpha_with({"backup.objectStore": store | changes})).objects
-
-
-def archiver(server: S3Server, **changes: Any) -> Archiver:
-    """Barman's commands with what alpha's objects tell the plugin."""
-    objects = stack_objects(server, **changes)
-    secret = dict(find(objects, "Secret", "postgres-wal-credentials")["stringData"])
-    secret |= dict(zip(("ACCESS_KEY_ID", "ACCESS_SECRET_KEY"), WRITER, strict=True))
-    (plugin,) = find(objects, "Cluster", "postgres-db")["spec"]["plugins"]
-    store = find(objects, "ObjectStore", "postgres-wal")
-    return Archiver(server, store, secret, plugin["parameters"]["serverName"])
 
 
 def keys(bucket: Any) -> list[str]:
