@@ -25,6 +25,7 @@ from altlas.release.rules import check_freeze, needed_approvals
 from altlas.release.seal import cluster_uid, differences, seal_files
 from altlas.session.console import report
 from altlas.session.session import Session
+from altlas.session.update_lock import check_unlocked
 from altlas.session.workspace import Workspace
 from altlas.update.readiness import failure, wait_until_ready
 from components.settings import PlatformSettings
@@ -167,6 +168,7 @@ def apply_plan(
         CommandError: Something differs from the plan; nothing was changed. Or the update failed.
     """
     check_cluster(plan, session)
+    check_unlocked(session.engine, plan.stack)
     with tempfile.TemporaryDirectory(dir=session.workspace.private) as folder:
         saved = Path(folder) / "plan.json"
         found = measure(session, plan.stack, platform, saved)
@@ -183,11 +185,15 @@ def apply_plan(
         with recorded(
             ledger, session, plan.stack, kind=plan.kind, reason=permission.reason(plan), facts=facts
         ) as recording:
-            arguments = session.engine.arguments("up", plan.stack, ("--plan", str(saved), "--yes"))
-            if session.engine.run_filtered(hide, *arguments):
+            arguments = session.engine.arguments("up", plan.stack, ("--plan", str(saved), "--yes", "--non-interactive"))
+            try:
+                said = failure(session, platform) if session.engine.filtered(hide).run(*arguments) else ""
+            except CommandError as error:
+                said = str(error).partition(";")[0]
+            if said:
                 raise CommandError(
-                    f"{failure(session, platform)}\nWhat was done stays, and the plan is spent: correct the cause, "
-                    f"then make a new plan by `altlas plan {plan.stack}`"
+                    f"{said}\nWhat was done stays, and the plan is spent: correct the cause, then make a new plan by "
+                    f"`altlas plan {plan.stack}`"
                 )
             wait_until_ready(session, platform, report)
         return recording

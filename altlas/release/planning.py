@@ -55,7 +55,10 @@ def measure(session: Session, stack: str, platform: PlatformSettings, save: Path
     data_guard.check_settings(stack, platform, state)
     files = seal_files(session.workspace.root, session.workspace.stack_file(stack), platform)
     seal = Seal(**files, state=seal_state(state), objects=seal_objects(session.kubectl, state))
-    preview = session.engine.preview(stack, *(("--save-plan", str(save)) if save else ()))
+    try:
+        preview = session.engine.preview(stack, *(("--save-plan", str(save)) if save else ()))
+    except CommandError as error:
+        raise CommandError(filter_of(session.engine, stack)(str(error)), error.code) from None
     data_guard.check_plan(preview, platform, state)
     if errors := plan_errors(preview):
         hide = filter_of(session.engine, stack)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -26,16 +26,22 @@ class Engine:
         root: Folder of Pulumi.yaml.
         variables: Result of `altlas.session.environment.environment`.
         project: Name in Pulumi.yaml.
+        hide: Filter of each line that a run in the foreground shows, also of those about errors.
     """
 
     root: Path
     variables: Mapping[str, str]
     project: str = PROJECT
+    hide: Callable[[str], str] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """The whole environment of a Pulumi process."""
         return {**os.environ, **self.variables}
+
+    def filtered(self, hide: Callable[[str], str]) -> "Engine":
+        """The same engine, whose runs in the foreground show each line through a filter, and no display."""
+        return replace(self, hide=hide)
 
     def run(self, *arguments: str) -> int:
         """Run a command in the foreground and return its exit code.
@@ -45,31 +51,22 @@ class Engine:
         Raises:
             CommandError: The command was interrupted. Pulumi has ended in order and holds no lock.
         """
-        command, terminal = ["pulumi", *arguments], sys.stdout.isatty()
+        command, terminal = ["pulumi", *arguments], sys.stdout.isatty() and self.hide is None
         with subprocess.Popen(
             command,
             cwd=self.root,
             env=self.environment,
             stdin=None if terminal else subprocess.DEVNULL,
             stdout=None if terminal else subprocess.PIPE,
+            stderr=subprocess.STDOUT if self.hide else None,
             text=True,
             # A terminal interrupts its whole process group; elsewhere one interruption must not reach Pulumi twice,
             # because the second one makes it leave its lock and what it had begun.
             process_group=None if terminal else 0,
         ) as process:
-            interrupted = until_its_end(process, lambda: _print_log(process), tell=not terminal)
+            interrupted = until_its_end(process, lambda: _print_log(process, self.hide), tell=not terminal)
         if interrupted:
             raise CommandError("interrupted: Pulumi has finished what it had begun; the same command continues")
-        return process.returncode
-
-    def run_filtered(self, hide: Callable[[str], str], *arguments: str) -> int:
-        """Run a command in the foreground without a display, each line through a filter, and return its exit code."""
-        command = ["pulumi", *arguments, "--non-interactive"]
-        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(command, cwd=self.root, env=self.environment, text=True, **options) as process:
-            for line in process.stdout or ():
-                if not _PASSING_STATE.match(line):
-                    print(hide(line), end="", flush=True)  # noqa: T201  # passes on what Pulumi prints
         return process.returncode
 
     def capture(self, *arguments: str, text: str | None = None) -> str:
@@ -143,10 +140,10 @@ class Engine:
         return (command, "--stack", stack, *options)
 
 
-def _print_log(process: subprocess.Popen[str]) -> None:
+def _print_log(process: subprocess.Popen[str], hide: Callable[[str], str] | None) -> None:
     for line in process.stdout or ():
         if not _PASSING_STATE.match(line):
-            print(line, end="", flush=True)  # noqa: T201  # passes on what Pulumi prints
+            print(hide(line) if hide else line, end="", flush=True)  # noqa: T201  # passes on what Pulumi prints
 
 
 def _failure(arguments: Sequence[str], done: subprocess.CompletedProcess[str]) -> CommandError:

@@ -111,8 +111,15 @@ class StandInEngine(Engine):
             {"deployment": {"resources": [{"data": mark | {"plaintext": '{"a": "CANARY-of-the-state"}'}}]}}
         )
 
-    def run_filtered(self, hide: Any, *arguments: str) -> int:
-        """Print the lines and remember the command."""
+    def filtered(self, hide: Callable[[str], str]) -> Engine:
+        """The same, with a filter."""
+        self.__dict__["hide"] = hide
+        return self
+
+    def run(self, *arguments: str) -> int:
+        """Print the lines through the filter and remember the command."""
+        hide = self.hide
+        assert hide is not None, "what the engine prints is filtered"
         self.world.updates.append(arguments)
         for line in self.world.printed:
             print(hide(line), end="")

@@ -1,5 +1,8 @@
 """Seal of a plan: after one change of anything it depends on, it is refused by name; unchanged, it applies."""
 
+import json
+import os
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -209,6 +212,22 @@ def test_a_plan_is_spent_by_its_first_use_also_by_one_that_failed(release: Relea
         release.apply()
     assert error.value.code == ExitCode.REFUSED
     assert len(release.world.updates) == 1
+
+
+def test_a_state_that_another_process_holds_is_left_alone(release: Release) -> None:
+    """Pulumi's lock is asked for before anything is measured; the message names the process."""
+    state = release.root / ".altlas" / "state"
+    locks = state / ".pulumi" / "locks" / "organization" / "alt-las" / "alpha"
+    locks.mkdir(parents=True)
+    lock = {
+        "pid": os.getpid(),
+        "username": "ada",
+        "hostname": socket.gethostname(),
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+    (locks / "1.json").write_text(json.dumps(lock))
+    release.session.engine.__dict__["variables"] = {"PULUMI_BACKEND_URL": f"file://{state}"}
+    refused(release, f"the stack alpha is being updated .process {os.getpid()} of ada", ExitCode.BUSY)
 
 
 def test_an_expired_plan_is_refused(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
