@@ -58,7 +58,7 @@ def compose(stack: str, platform: PlatformSettings, objects: Sequence[Manifest])
     services |= observability.containers(platform, objects)
     document = {
         "name": f"alt-las-{stack}",
-        "services": services,
+        "services": {name: _startable(service) for name, service in services.items()},
         "networks": {_network(*call): {"internal": True} for call in calls}
         | {"outside": {}, observability.NETWORK: {"internal": True}},
         "volumes": {name: {} for name in (*stores.VOLUMES, *observability.volumes(platform))},
@@ -66,6 +66,11 @@ def compose(stack: str, platform: PlatformSettings, objects: Sequence[Manifest])
     }
     text = _HEADER.format(stack=stack) + yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120)
     return text, _example(text)
+
+
+def _startable(service: Mapping[str, Any]) -> dict[str, Any]:
+    """A service without a read-only root if Compose must copy configurations into it: it refuses to start both."""
+    return {key: value for key, value in service.items() if key != "read_only" or not service.get("configs")}
 
 
 def _service(

@@ -20,7 +20,7 @@ HARDENED: Mapping[str, Any] = {
     "security_opt": ["no-new-privileges:true"],
     "restart": "unless-stopped",
 }
-"""Hardening of every container: no capabilities, no privilege escalation, a read-only root."""
+"""Hardening of every container: no capabilities, no privilege escalation, a read-only root where Compose allows it."""
 
 PROCESSES = 512
 """Most processes and threads of one container."""
