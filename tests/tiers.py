@@ -50,7 +50,7 @@ PARTS = (
     Part("monitoring", "verify", 500, ("tests/observability/",)),
     Part("images", "verify", 1200, ("tests/images/",)),
     Part("scanners", "verify", 400, ("tests/scan/",)),
-    Part("gates", "verify", 200, ("tests/policy/",)),
+    Part("gates", "verify", 260, ("tests/policy/",)),
 )
 """Parts of slow tests; a test belongs to the first one that names its place."""
 

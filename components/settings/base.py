@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from annotated_types import Le, Lt
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 FieldClass = Literal["identity", "capacity", "feature", "security", "data"]
@@ -18,6 +19,10 @@ _REQUIRED: Any = ...
 _Wanted = TypeVar("_Wanted", bound="Settings")
 
 
+LARGEST_NUMBER = 2**31 - 1
+"""Largest value of a 32-bit field, as those of replicas, seconds and percentages are."""
+
+
 class Settings(BaseModel):
     """Base of every settings model: unknown keys are errors, values are read-only and never echoed in errors.
 
@@ -27,6 +32,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, alias_generator=to_camel
     )
+
+    @field_validator("*")
+    @classmethod
+    def _number_fits_an_object(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse a number that the API server would cut off to 32 bits, where the setting has no bound of its own."""
+        if isinstance(value, int) and value > LARGEST_NUMBER:
+            metadata = cls.model_fields[str(info.field_name)].metadata
+            if not any(isinstance(each, Le | Lt) for each in metadata):
+                raise ValueError(f"is above {LARGEST_NUMBER}, the largest number of a Kubernetes object; lower it")
+        return value
 
 
 def blocks(settings: Settings, wanted: type[_Wanted], path: str = "") -> Iterator[tuple[str, _Wanted]]:
