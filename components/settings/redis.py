@@ -43,7 +43,9 @@ class RedisSentinelSettings(Settings):
     resources: ResourceSettings = section(
         "What each sentinel is guaranteed and may use.",
         ResourceSettings(
-            requests=QuantitySettings(cpu="20m", memory="32Mi"), limits=QuantitySettings(cpu="100m", memory="64Mi")
+            # A shell that probes it every five seconds shares its limit.
+            requests=QuantitySettings(cpu="20m", memory="32Mi"),
+            limits=QuantitySettings(cpu="200m", memory="64Mi"),
         ),
     )
 

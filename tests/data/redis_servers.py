@@ -1,5 +1,6 @@
 """Real Redis servers, sentinels and a proxy with the program's own configuration and scripts."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,6 +118,12 @@ class RedisServers:
                 return index
         raise OSError("no server is primary")
 
+    def end(self, index: int) -> None:
+        """End a pod as the kubelet does: preStop hook, then the signal; its sentinel stays until the server is gone."""
+        hand_over(self.servers[index])
+        self.servers[index].stop()
+        self.sentinels[index].stop()
+
     def kill(self, index: int) -> None:
         """Take a whole pod away: the server and the sentinel beside it."""
         self.servers[index].kill()
@@ -126,6 +133,12 @@ class RedisServers:
         """Stop everything."""
         for process in self.processes():
             process.kill()
+
+
+def hand_over(server: Process) -> None:
+    """Run the preStop hook of a server."""
+    script = str(server.folder / "etc/hand-over.sh")
+    subprocess.run(["sh", script], env=dict(server.environment), check=True, timeout=40)
 
 
 def scripts_environment(settings: RedisSettings, folder: Path, hosts: tuple[str, ...], index: int) -> dict[str, str]:

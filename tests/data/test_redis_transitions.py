@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from tests.data.redis_servers import (
     client,
     complete,
     free_addresses,
+    hand_over,
     patient_client,
     pod,
     proxy_of,
     redis_of,
 )
+from tests.data.traffic import Traffic
 from tests.support.figures import Figures
 from tests.support.loopback import Process, wait_until
 
@@ -32,6 +35,7 @@ class Volumes:
         self.folder, self.hosts = folder, tuple(hosts)
         self.running: dict[int, tuple[Process, Process | None]] = {}
         self.proxy = proxy_of(folder, self.hosts, self.entry)
+        self.address = self.hosts[0]
 
     def start(self, stack: str, index: int) -> None:
         """Start the pod of a server with the template of a stack; what ran there before has ended."""
@@ -67,6 +71,14 @@ class Volumes:
         environment = dict(server.environment)
         return subprocess.run(hook, env=environment, check=False, capture_output=True).returncode == 0
 
+    def stop(self, index: int) -> None:
+        """End a pod as the kubelet does: preStop hook, then the signal."""
+        server, beside = self.running.pop(index)
+        hand_over(server)
+        server.stop()
+        if beside:
+            beside.stop()
+
     def alone(self) -> None:
         """Start what alpha runs: the first server, without the others."""
         self.end_all()
@@ -75,13 +87,32 @@ class Volumes:
 
     def grow(self) -> None:
         """Go from alpha to beta as the StatefulSet does it: the first pod is replaced when both others are ready."""
+        self.proxy.start()
+        wait_until(self.accepts, "the proxy serves what a single server has")
+        self.address = self.entry
         self.start("beta", 1)
         self.start("beta", 2)
-        self.proxy.start()
         wait_until(lambda: all(self.sentinel_answers(index) for index in (1, 2)), "the new pods are ready", 60)
         assert self.role(0) == "master"
         assert [self.role(index) for index in (1, 2)] == ["slave up"] * 2
+        self.stop(0)
         self.start("beta", 0)
+
+    def shrink(self) -> None:
+        """Go from beta to alpha as `altlas up` does it: the first pod is replaced when both others have ended."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.stop, (1, 2)))
+        self.stop(0)
+        self.start("alpha", 0)
+        wait_until(lambda: self.role(0) == "master", "the single server answers")
+        self.address = self.hosts[0]
+        self.proxy.stop()
+
+    def accepts(self) -> bool:
+        """True if the proxy lets a write through."""
+        with contextlib.suppress(redis.RedisError):
+            return bool(client(self.entry).set("is-it-there", 1))
+        return False
 
     def complete(self) -> RedisServers:
         """The three servers of beta, when they and their sentinels know each other."""
@@ -117,25 +148,51 @@ def replicated_life(volumes: Volumes) -> None:
         primary = servers.primary()
         if primary == 2:
             break
-        hook = ["sh", str(servers.servers[primary].folder / "etc/hand-over.sh")]
-        subprocess.run(hook, env=dict(servers.servers[primary].environment), check=True, timeout=40)
+        servers.end(primary)
+        volumes.start("beta", primary)
         servers = volumes.complete()
     assert servers.primary() == 2
     patient_client(volumes.entry).set("mark", "first beta")
     wait_until(lambda: volumes.values("mark") == ["first beta"] * 3, "every server has it")
 
 
-def test_what_a_single_server_has_acknowledged_survives_volumes_of_an_earlier_beta(
-    volumes: Volumes, figures: Figures
-) -> None:
-    """Alpha, beta, alpha, beta: at the end all servers have the second alpha's data, also after a cold start."""
-    replicated_life(volumes)
+class Caller:
+    """A connection of a service, to what the Service `redis` leads to at that moment."""
+
+    def __init__(self, volumes: Volumes) -> None:
+        self._client = client(volumes.address, seconds=2)
+
+    def write(self, number: int) -> None:
+        """Set a key."""
+        self._client.set(f"write:{number}", number)
+
+    def read(self, number: int) -> bool:
+        """Tell whether a key is there."""
+        return bool(self._client.get(f"write:{number}") == str(number))
+
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
+
+
+def test_the_round_trip_loses_no_answered_write(volumes: Volumes, figures: Figures) -> None:
+    """Alpha, beta, alpha, beta, with a writer and a reader all the time, and a cold start at the end."""
     volumes.alone()
-    assert client(volumes.hosts[0]).set("mark", "second alpha")
-    volumes.grow()
+    with Traffic(lambda: Caller(volumes)) as traffic:
+        for number, change in enumerate((volumes.grow, volumes.shrink, volumes.grow)):
+            wait_until(traffic.goes_on(), "writes are answered before")
+            for what in ("write", "read"):
+                traffic.unavailable(what)
+            change()
+            if change == volumes.grow:
+                volumes.complete()
+            wait_until(traffic.goes_on(), "writes are answered again")
+            parts = [f"{what}s {sum_:.1f} s" for what in ("write", "read") for _, sum_ in [traffic.unavailable(what)]]
+            figures.add(f"Redis, change {number + 1}, {change.__name__}", f"unavailable: {', '.join(parts)}")
     servers = volumes.complete()
-    assert [servers.role(index) for index in range(3)].count("master") == 1
-    assert volumes.values("mark") == ["second alpha"] * 3
+    found = client(volumes.hosts[servers.primary()])
+    lost = {number for number in traffic.answered if found.get(f"write:{number}") != str(number)}
+    assert lost == set()
     primary = servers.primary()
     for index in range(3):
         servers.kill(index)
@@ -144,8 +201,13 @@ def test_what_a_single_server_has_acknowledged_survives_volumes_of_an_earlier_be
         servers.sentinels[index].start()
     complete(servers)
     assert servers.primary() == primary
-    assert volumes.values("mark") == ["second alpha"] * 3
-    figures.add("Redis, alpha to beta on volumes of an earlier beta", "the newest write on 3 of 3 servers, 1 primary")
+    last = traffic.answered[-1]
+    assert volumes.values(f"write:{last}") == [str(last)] * 3
+    figures.add(
+        "Redis, alpha to beta to alpha to beta",
+        f"{len(traffic.answered)} writes answered, {len(lost)} lost, "
+        f"{len(traffic.stale)} not seen by a read while a primary was replaced",
+    )
 
 
 def test_the_first_server_returns_replicated_before_the_others_have_copied(volumes: Volumes) -> None:

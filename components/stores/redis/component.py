@@ -26,6 +26,7 @@ class RedisArgs:
         caller: Passwords of the service that has a user of its own.
         internal: Secret from which the passwords of all other users are derived.
         exporter: Settings of the exporter in the pod of each server, or None without monitoring.
+        prepares: Whether only the number of servers changes, which a smaller one does before the servers themselves do.
     """
 
     surroundings: Surroundings
@@ -33,6 +34,7 @@ class RedisArgs:
     caller: Passwords
     internal: pulumi.Output[str]
     exporter: ExporterSettings | None = None
+    prepares: bool = False
 
     @classmethod
     def of(cls, stack: StackConfiguration, surroundings: Surroundings) -> Self | None:
@@ -47,6 +49,7 @@ class RedisArgs:
             caller=stack.passwords(CALLER_PASSWORD_KEY),
             internal=stack.secrets[INTERNAL_SECRET_KEY],
             exporter=prometheus.exporters.redis if prometheus else None,
+            prepares=stack.prepares,
         )
 
 
@@ -79,18 +82,25 @@ class Redis(ObjectComponent):
         ]
         self._register(f"{name}-servers", servers.headless_service(objects.ports(redis)))
         self._register(name, servers.disruption_budget())
-        entry = objects.proxies(args.surroundings) if redis.is_replicated else servers
-        self._register(name, servers.client_service({"redis": objects.PORT}, entry.selector))
-        stateful_set = objects.stateful_set(redis, args.surroundings, secret_name, args.exporter)
-        self._register(name, stateful_set, *before, data=True, awaited=True)
         if redis.is_replicated:
-            self._add_proxies(f"{name}-proxy", args, secret_name)
+            # A single server serves through the proxies, and the Service leads to them, before it gets replicas.
+            proxies = self._add_proxies(f"{name}-proxy", args, secret_name, *before)
+            entry = servers.client_service({"redis": objects.PORT}, objects.proxies(args.surroundings).selector)
+            before.append(self._register(name, entry, proxies))
+        else:
+            # After all that it waited for as the Service of several: an update of some objects keeps that order.
+            self._register(name, servers.client_service({"redis": objects.PORT}), *before)
+        stateful_set = objects.stateful_set(redis, args.surroundings, secret_name, args.exporter)
+        only = "replicas" if args.prepares else None
+        self._register(name, stateful_set, *before, data=True, awaited=True, only=only)
         self.url = args.caller.in_use.apply(objects.url)
         self.environment = {objects.CALLER: {"REDIS_URL": self.url}}
         self.backup_source: BackupSource = objects.backup_source(redis, servers, args.internal)
         self.register_outputs({"url": self.url})
 
-    def _add_proxies(self, name: str, args: RedisArgs, secret: pulumi.Input[str]) -> None:
+    def _add_proxies(
+        self, name: str, args: RedisArgs, secret: pulumi.Input[str], *after: pulumi.Resource
+    ) -> pulumi.Resource:
         surroundings = args.surroundings
         proxies, content = objects.proxies(surroundings), objects.proxy_content(args.settings, surroundings)
         before = [
@@ -99,4 +109,5 @@ class Redis(ObjectComponent):
             self._register(name, objects.proxy_policy(surroundings)),
         ]
         self._register(name, proxies.disruption_budget())
-        self._register(name, objects.proxy_deployment(args.settings, surroundings, secret), *before, awaited=True)
+        deployment = objects.proxy_deployment(args.settings, surroundings, secret)
+        return self._register(name, deployment, *before, *after, awaited=True)

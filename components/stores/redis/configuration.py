@@ -35,8 +35,8 @@ ACL_RULES: Mapping[str, str] = {
         "+client|setname +client|kill +script|kill"
     ),
     "health": "resetkeys resetchannels -@all +ping +info",
-    # Tells its own server to read the users again, see `redis_scripts.FOLLOW_USERS`.
-    "keeper": "resetkeys resetchannels -@all +ping +acl|load",
+    # Tells its own server to read the users again, and before its end to answer no more writes, see `scripts`.
+    "keeper": "resetkeys resetchannels -@all +ping +acl|load +client|pause",
 }
 """Permissions of each user, as Redis 6.2 and later write them. The user `default` is off."""
 
@@ -159,11 +159,15 @@ _RESOLVERS = (
 )
 
 
+_SERVES = r"role:master\r\nconnected_slaves:[0-9]+\r\n(min_slaves_good_slaves:[1-9]|slave0|master_failover_state)"
+
+
 def proxy_configuration(servers: Sequence[str], max_connections: int, *, bind: str = "", resolve: bool = True) -> str:
     """HAProxy's configuration: every connection goes to the one server that is primary and may accept writes.
 
     A primary that lost its replicas refuses writes (min-replicas-to-write), so it gets no connection either: after a
-    partition there are two that call themselves primary, and only one of them has replicas.
+    partition there are two that call themselves primary, and only one of them has replicas. A server that runs alone
+    needs none, so the proxies serve before it gets some.
 
     Args:
         servers: Fully qualified host names of all servers: HAProxy's own resolver knows no search domains.
@@ -198,7 +202,8 @@ def proxy_configuration(servers: Sequence[str], max_connections: int, *, bind: s
             '  tcp-check send "AUTH health ${REDIS_HEALTH_PASSWORD}\\r\\n"',
             "  tcp-check expect string +OK",
             '  tcp-check send "INFO replication\\r\\n"',
-            "  tcp-check expect rstring 'role:master[\\s\\S]*min_slaves_good_slaves:[1-9]'",
+            # The line about good replicas is missing where a server needs none for a write: one that runs alone.
+            f"  tcp-check expect rstring '{_SERVES}'",
             '  tcp-check send "QUIT\\r\\n"',
             f"  default-server check inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions{lookup}",
             *(f"  server redis-{index} {host}:{PORT}" for index, host in enumerate(servers)),

@@ -39,6 +39,8 @@ _SERVER_USER = 10002
 _PROXY_USER = 10003
 _GRACE_SECONDS = 60
 _PROXY_GRACE_SECONDS = 30
+_PROXY_READY_SECONDS = 3
+"""A proxy has found the primary by then: a look-up and two checks."""
 _PLACE = configuration.RedisPlace()
 _SERVER_PORTS = {"redis": PORT}
 _SENTINEL_PORTS = {"sentinel": configuration.SENTINEL_PORT}
@@ -161,10 +163,7 @@ def stateful_set(
     config_map = objects.configuration_name(configuration_content(redis))
     volumes = [
         {"name": "configuration", "configMap": {"name": config_map, "defaultMode": 0o444}},
-        {
-            "name": "secrets",
-            "secret": {"secretName": USERS, "defaultMode": 0o440},
-        },
+        {"name": "secrets", "secret": {"secretName": USERS, "defaultMode": 0o440}},
         password_volume(secret),
     ]
     pod = PodArgs(
@@ -194,7 +193,8 @@ def proxy_deployment(redis: RedisSettings, surroundings: Surroundings, secret: p
         ],
         grace_period_seconds=_PROXY_GRACE_SECONDS,
     )
-    return objects.deployment(redis.proxy.replicas, pod)
+    made = objects.deployment(redis.proxy.replicas, pod)
+    return {**made, "spec": {**made["spec"], "minReadySeconds": _PROXY_READY_SECONDS}}
 
 
 def _environment(redis: RedisSettings, surroundings: Surroundings) -> dict[str, Any]:

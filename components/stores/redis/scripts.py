@@ -200,19 +200,50 @@ exec redis-server "$own" --sentinel
 
 HAND_OVER = f"""\
 #!/bin/sh
-# Before the server ends: if it is the primary, another takes over, and the proxies have time to see it.
-{READ_PASSWORDS}{_GENERATION}role() {{
+# Before the server ends. A primary answers no more writes, waits until its replicas have what it has answered, and lets
+# a sentinel promote one of them. A replica stays three seconds, in which a primary that ends at the same time stops.
+{READ_PASSWORDS}{_GENERATION}
+replication() {{
     REDISCLI_AUTH="$REDIS_HEALTH_PASSWORD" redis-cli -h "$LOCAL" -p {PORT} --user health info replication 2>/dev/null |
-        tr -d '\\r' | sed -n 's/^role://p'
+        tr -d '\\r'
 }}
+# Prints the hosts of the replicas that have everything up to an offset. A client that makes a dump has no port.
+replicas() {{
+    replication | awk -F '[:,=]' -v offset="$1" '/^slave[0-9]+:/ && $5 > 0 && $9 >= offset {{ print $3 }}'
+}}
+# Asks the own sentinel; a server that ran alone has none, but its replicas have.
+sentinel() {{
+    for host in "$LOCAL" $others; do
+        REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" timeout 2 redis-cli -h "$host" -p {SENTINEL_PORT} \\
+            sentinel "$1" "$(primary_name)" 2>/dev/null && return
+    done
+}}
+others=""
+answered=""
 tries=0
-while [ -n "$PEERS" ] && [ "$(role)" = "master" ] && [ "$tries" -lt 20 ]; do
-    REDISCLI_AUTH="$REDIS_SENTINEL_PASSWORD" redis-cli -h "$LOCAL" -p {SENTINEL_PORT} \\
-        sentinel failover "$(primary_name)" >/dev/null 2>&1
+calm=0
+while [ "$tries" -lt 20 ] && [ "$calm" -lt 3 ]; do
+    case $(replication) in
+    *role:master*)
+        calm=0
+        if [ -z "$others" ]; then
+            others=$(replicas 0 | tr '\\n' ' ')
+            if [ -z "$others" ]; then exit 0; fi
+            REDISCLI_AUTH="$REDIS_KEEPER_PASSWORD" redis-cli -h "$LOCAL" -p {PORT} --user keeper \\
+                client pause 60000 write >/dev/null 2>&1
+            answered=$(replication | sed -n 's/^master_repl_offset://p')
+        fi
+        present=$(sentinel get-master-addr-by-name | head -n 1)
+        case " $others" in *" $present "*) break ;; esac
+        if [ "$(replicas 0)" = "$(replicas "$answered")" ]; then sentinel failover >/dev/null; fi
+        ;;
+    *) calm=$((calm + 1)) ;;
+    esac
     tries=$((tries + 1))
     sleep 1
 done
-sleep 2
+# The proxies see the new primary.
+sleep 1
 """
 
 IS_READY = f"""\
