@@ -29,7 +29,13 @@ APPLY_STREAMS = f"""\
 #!/bin/sh
 # Makes every declared stream and changes those that differ. Removes none: what is declared no longer keeps its data.
 set -eu
-{READ_PASSWORDS}for file in "$CONFIGURATION"/*.json; do
+{READ_PASSWORDS}# A new pod is refused until the network has its rules, and by new servers until they have a leader.
+tries=0
+until nats stream ls --names >/dev/null 2>&1 || [ "$tries" -ge 30 ]; do
+    tries=$((tries + 1))
+    sleep 1
+done
+for file in "$CONFIGURATION"/*.json; do
     name=$(basename "$file" .json)
     if nats stream info "$name" --json >/dev/null 2>&1; then
         nats stream edit "$name" --config "$file" --force >/dev/null
