@@ -107,9 +107,12 @@ class NatsStore:
 
 def _replace(target: NatsServer, folder: Path, taken: bool) -> int:
     try:
+        options: tuple[str, ...] = ()
         if taken:
+            # The backup may come from another number of servers; the stream keeps as many replicas as it has now.
+            options = ("--replicas", str(target.state(folder.name)["config"]["num_replicas"]))
             target.remove(folder.name)
-        target.load(folder)
+        target.load(folder, *options)
         return int(target.state(folder.name)["state"]["messages"])
     except BackupError as error:
         raise BackupError(f"the stream {folder.name} could not be restored: {error}") from None

@@ -84,6 +84,22 @@ class RedisServer:
             return "replica" if found["master_link_status"] == "up" else "replica without its primary"
         return "primary"
 
+    def check_version(self, host: str) -> None:
+        """Check that the redis-server beside this program can load a dump of a server.
+
+        Raises:
+            BackupError: The server is newer, or does not answer.
+        """
+        try:
+            found = str(self.client(host).info("server")["redis_version"])
+        except redis.RedisError as error:
+            raise BackupError(f"Redis at {host}:{self.port}: {error}") from None
+        if _release(found) > _release(own := version()):
+            raise BackupError(
+                f"the server {host} is Redis {found}, and Redis {own} of this image cannot load its dumps; use a "
+                f"backup image with Redis {found}"
+            )
+
     def fetch(self, host: str, path: Path) -> None:
         """Write what a server holds at this moment into a file, as a replica would get it.
 
@@ -132,6 +148,11 @@ def scratch_server(fill: Path) -> Iterator[Any]:  # Any: redis-py types no comma
                 server.kill()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _release(text: str) -> tuple[int, ...]:
+    """Major and minor version: the format of dumps does not change within."""
+    return tuple(int(part) for part in text.split(".")[:2])
 
 
 def version() -> str:

@@ -51,6 +51,7 @@ class RedisStore:
         with repository.locked("dump"), scratch_folder("dump") as scratch:
             file, host, taken_at = scratch / redis_server.FILE, self.source.source(), repository.free_second()
             self.source.fetch(host, file)
+            self.source.check_version(host)
             with redis_server.scratch_server(file) as client:
                 found = redis_server.content(client)
             with repository.new(taken_at) as folder:

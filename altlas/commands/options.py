@@ -34,6 +34,10 @@ AddonsOption = Annotated[
 PreflightOption = Annotated[
     bool, typer.Option("--preflight/--no-preflight", help="Check the cluster first, as `altlas preflight` does.")
 ]
+LeaveMessagesOption = Annotated[
+    bool,
+    typer.Option("--leave-messages", help="Change the number of NATS servers although messages there are unread."),
+]
 IncidentOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="Incident that makes this unplanned; recorded as a rework.")
 ]

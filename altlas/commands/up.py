@@ -8,6 +8,7 @@ import typer
 from altlas.commands.options import (
     AddonsOption,
     IncidentOption,
+    LeaveMessagesOption,
     OverrideOption,
     PreflightOption,
     StackArgument,
@@ -37,6 +38,7 @@ def up(
     preflight: PreflightOption = True,
     incident: IncidentOption = None,
     override: OverrideOption = None,
+    leave_messages: LeaveMessagesOption = False,
 ) -> None:
     """Bring a stack up: start the cluster if it is ours, update, wait until all services and stores are ready."""
     here, name = workspace(), one_stack(stack, stack_option)
@@ -51,6 +53,7 @@ def up(
             report,
             with_addons=addons,
             with_preflight=preflight,
+            leaves_messages=leave_messages,
             around=lambda session: recorded(
                 ledger,
                 session,

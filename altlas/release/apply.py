@@ -27,6 +27,7 @@ from altlas.session.console import report
 from altlas.session.session import Session
 from altlas.session.update_lock import check_unlocked
 from altlas.session.workspace import Workspace
+from altlas.update.preparation import check_none
 from altlas.update.readiness import failure, wait_until_ready
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
@@ -173,6 +174,7 @@ def apply_plan(
         saved = Path(folder) / "plan.json"
         found = measure(session, plan.stack, platform, saved)
         check_measured(plan, found, platform)
+        check_none(session.engine.exported_state(plan.stack), plan.stack, platform)
         who = person(session.workspace.root)
         if permission.overridden:
             ledger.append("override", who, {"window": permission.overridden, "why": permission.override})

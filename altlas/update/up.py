@@ -19,6 +19,7 @@ from altlas.status.rollout import WorkloadStatus
 from altlas.update import data_guard, preflight
 from altlas.update.cluster_identity import state_on_its_cluster
 from altlas.update.local_cluster import prepared
+from altlas.update.preparation import Preparation
 from altlas.update.readiness import failure, wait_until_ready
 from cluster.k3d import BROUGHT
 from cluster.target import K3D, Target
@@ -42,6 +43,7 @@ def up(
     *,
     with_addons: bool = True,
     with_preflight: bool = True,
+    leaves_messages: bool = False,
     around: Callable[[Session], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[Session, PlatformSettings, tuple[WorkloadStatus, ...]]:
     """Bring a stack up and wait until all its services and stores are ready.
@@ -54,6 +56,7 @@ def up(
         report: Prints progress.
         with_addons: Install the pinned addons of the cluster.
         with_preflight: Check the cluster first.
+        leaves_messages: Let unread messages of NATS stay with the old servers where their number changes.
         around: Makes what is entered before Pulumi changes the cluster, and left when all is ready or has failed.
 
     Raises:
@@ -76,12 +79,19 @@ def up(
         Addons(session, report).ensure(_choices(session, platform), consent=consent)
     prepare_stack(session, stack, report)
     preflight.check_cluster(session.kubectl, stack, platform)
+    preparation = Preparation.checked(session, stack, state, platform, leaves_messages=leaves_messages)
     data_guard.check_update(session.engine, stack, platform, state)
     options = ("--yes", *_agreed(session, stack, consent), *pulumi_options)
-    with around(session):
-        if session.engine.run(*session.engine.arguments("up", stack, options)):
-            raise CommandError(failure(session, platform))
-        return session, platform, wait_until_ready(session, platform, report)
+    with around(session), preparation.done(report):
+        return session, platform, _updated(session, stack, platform, options, report)
+
+
+def _updated(
+    session: Session, stack: str, platform: PlatformSettings, options: tuple[str, ...], report: Report
+) -> tuple[WorkloadStatus, ...]:
+    if session.engine.run(*session.engine.arguments("up", stack, options)):
+        raise CommandError(failure(session, platform))
+    return wait_until_ready(session, platform, report)
 
 
 def _started(

@@ -56,6 +56,8 @@ class PostgresParameterSettings(Settings):
             "shared_buffers": f"{self.shared_buffers_mebibytes}MB",
             "work_mem": f"{self.work_mem_mebibytes}MB",
             "maintenance_work_mem": f"{self.maintenance_work_mem_mebibytes}MB",
+            # On nodes that have some, a pod without a limit for them ends with a bus error.
+            "huge_pages": "off",
         }
 
 

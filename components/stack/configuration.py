@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from components.stack.loading import parse_platform, with_lock
 from components.stack.problems import PLATFORM_KEY, PROJECT, Problem, SettingsError
 from components.stack.required_secrets import missing_supplied
 from components.stack.shared_bucket import shared_bucket_problems
+
+PREPARES = "ALT_LAS_PREPARES"
+"""Environment variable that `altlas up` sets for the step before an update that changes the number of servers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +55,13 @@ class StackConfiguration:
         platform: The checked settings.
         secrets: Secret values by configuration key; only those that are set.
         second_in_use: Keys of the doubled secrets whose second password is in use.
+        prepares: Whether the program only prepares an update that changes the number of servers of a store.
     """
 
     platform: PlatformSettings
     secrets: Mapping[str, pulumi.Output[str]]
     second_in_use: frozenset[str] = frozenset()
+    prepares: bool = False
 
     def passwords(self, key: str) -> Passwords:
         """Both passwords of a doubled secret."""
@@ -102,7 +108,10 @@ def load(root: Path) -> StackConfiguration:
         raise pulumi.RunError(str(SettingsError(tuple(problems))))
     secrets = {secret.key: value for secret in SECRETS if (value := config.get_secret(secret.key)) is not None}
     return StackConfiguration(
-        platform=platform, secrets=secrets, second_in_use=frozenset(noted(config.get(SECOND_IN_USE)))
+        platform=platform,
+        secrets=secrets,
+        second_in_use=frozenset(noted(config.get(SECOND_IN_USE))),
+        prepares=bool(os.environ.get(PREPARES)),
     )
 
 

@@ -85,7 +85,13 @@ class ObjectComponent(pulumi.ComponentResource):
         return None if args is None else cls(name, args, opts)  # type: ignore[arg-type]  # a subclass takes a name, its arguments and options
 
     def _register(
-        self, name: str, manifest: Manifest, *after: pulumi.Resource, data: bool = False, awaited: bool = False
+        self,
+        name: str,
+        manifest: Manifest,
+        *after: pulumi.Resource,
+        data: bool = False,
+        awaited: bool = False,
+        held: tuple[str, ...] = (),
     ) -> KubernetesObject:
         """Register an object of this component.
 
@@ -95,12 +101,15 @@ class ObjectComponent(pulumi.ComponentResource):
             after: Objects that must exist before it, besides the namespace.
             data: Whether it holds data: then it is protected, and kept when the program lets go of it.
             awaited: Whether the update waits for it as long as a rollout may take.
+            held: Paths of fields that this update leaves as they are on the cluster; no immutable ones, as the
+                provider takes their defaults for ours.
         """
         timeout = f"{self._surroundings.rollout.timeout_seconds}s"
         options = pulumi.ResourceOptions(
             parent=self,
             depends_on=[self._surroundings.namespace_resource, *after],
             custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if awaited else None,
+            ignore_changes=list(held) or None,
         )
         if data:
             options = stateful_options(name, self._surroundings.released_objects, options)

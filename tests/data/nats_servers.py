@@ -80,23 +80,30 @@ def write_files(folder: Path, platform: PlatformSettings, hosts: tuple[str, ...]
     return own / "nats.conf"
 
 
+def pod(folder: Path, platform: PlatformSettings, hosts: tuple[str, ...], index: int) -> Process:
+    """A server, not started; its folder is the volume and keeps what is there."""
+    own = folder / f"nats-{index}"
+    file = write_files(own, platform, hosts, index)
+    environment = {
+        "PATH": f"{Path(program('nats-server')).parent}:/usr/bin:/bin",
+        "SERVER_NAME": f"nats-{index}",
+        "CONFIGURATION": str(file.parent),
+        "RUN": str(own),
+        "FOLLOW_SECONDS": "0.2",
+    }
+    return Process(["sh", str(file.parent / "start.sh")], own, "server", environment)
+
+
+def free_addresses(count: int) -> tuple[str, ...]:
+    """Addresses on which servers can listen."""
+    return addresses(count, (configuration.PORT, configuration.ROUTE_PORT, configuration.MONITORING_PORT))
+
+
 @contextmanager
 def running(folder: Path, platform: PlatformSettings) -> Iterator[NatsServers]:
     """The servers of a stack, each with a folder that outlives them, which is its volume."""
-    ports = (configuration.PORT, configuration.ROUTE_PORT, configuration.MONITORING_PORT)
-    hosts = addresses(nats_of(platform).replicas, ports)
-    processes = []
-    for index in range(len(hosts)):
-        own = folder / f"nats-{index}"
-        file = write_files(own, platform, hosts, index)
-        environment = {
-            "PATH": f"{Path(program('nats-server')).parent}:/usr/bin:/bin",
-            "SERVER_NAME": f"nats-{index}",
-            "CONFIGURATION": str(file.parent),
-            "RUN": str(own),
-            "FOLLOW_SECONDS": "0.2",
-        }
-        processes.append(Process(["sh", str(file.parent / "start.sh")], own, "server", environment))
+    hosts = free_addresses(nats_of(platform).replicas)
+    processes = [pod(folder, platform, hosts, index) for index in range(len(hosts))]
     servers = NatsServers(hosts, tuple(processes))
     try:
         servers.start()

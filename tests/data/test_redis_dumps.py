@@ -189,6 +189,15 @@ def test_the_second_of_two_restores_is_refused(single: RedisServers, tmp_path: P
     assert refused == "error: another restore of redis is at work; wait until it has ended"
 
 
+def test_a_server_that_is_newer_than_the_image_is_refused_by_name(single: RedisServers, tmp_path: Path) -> None:
+    """An older server cannot load its dumps; the same versions are no reason."""
+    older = command(single, tmp_path / "backups", PATH=path_with())
+    refused = older.refusal("dump")
+    assert "is Redis 7.0.15, and Redis 6.2.14 of this image cannot load its dumps; use a backup image with" in refused
+    assert older.repository.backups() == ()
+    command(single, tmp_path / "backups").answer("dump")
+
+
 def test_a_dump_that_does_not_load_is_no_backup(single: RedisServers, tmp_path: Path) -> None:
     """A client that ends well with half a file: the server of the drill refuses it."""
     fake = tmp_path / "bin" / "redis-cli"

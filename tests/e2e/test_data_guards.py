@@ -1,5 +1,7 @@
 """Data no command takes by mistake, on a real API server: refusals before the first write, and the ways to do it."""
 
+import base64
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -130,6 +132,51 @@ def test_a_volume_of_a_server_grows_as_the_guide_says(project: Project) -> None:
     assert {name for name in before if after[name] != before[name]} == {"StatefulSet/redis"}
     claims = {c["metadata"]["name"]: c for c in project.objects("persistentvolumeclaims", "alt-las")}
     assert claims["data-redis-0"]["spec"]["resources"]["requests"]["storage"] == "3Gi"
+
+
+def test_a_number_of_servers_changes_in_steps(project: Project) -> None:
+    """PostgreSQL gets its servers before commits wait for them; Redis ends the others before the first runs alone."""
+    original = project.stack_file("alpha").read_text()
+    for store in ("redis", "nats"):
+        change(project, f"    {store}:\n      replicas: 1", f"    {store}:\n      replicas: 3")
+    change(project, "      instances: 1", "      instances: 3")
+    before = identities(project)
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert "First: PostgreSQL gets 3 servers; after that, commits wait for a second one." in done.text
+    assert changes_of_the_step(project) == {"update": 1, "replace": 1}
+    assert cluster(project)["postgresql"]["synchronous"]["number"] == 1
+    assert before.items() <= identities(project).items()
+    accounts = users(project)
+    project.stack_file("alpha").write_text(original)
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    assert "First: The first server of Redis gets everything; the others end." in done.text
+    assert changes_of_the_step(project) == {"update": 1, "replace": 1}
+    assert [pod["metadata"]["name"] for pod in redis_pods(project)] == ["redis-0"]
+    assert "synchronous" not in cluster(project)["postgresql"]
+    assert users(project) == accounts
+    assert '"last.files"' in accounts
+
+
+def changes_of_the_step(project: Project) -> dict[str, int]:
+    """Operations of the update before the last one, as the engine counted them; those without a change left out."""
+    done = project.pulumi("stack", "history", "--stack", "alpha", "--json", "--page-size", "2")
+    counts: dict[str, int] = json.loads(done.out)[1]["resourceChanges"]
+    return {operation: count for operation, count in counts.items() if operation != "same"}
+
+
+def cluster(project: Project) -> dict[str, Any]:
+    """Spec of the PostgreSQL Cluster."""
+    (found,) = project.objects("clusters.postgresql.cnpg.io", "alt-las")
+    spec: dict[str, Any] = found["spec"]
+    return spec
+
+
+def users(project: Project) -> str:
+    """Users of NATS as the servers read them."""
+    (found,) = (e for e in project.objects("secrets", "alt-las") if e["metadata"]["name"] == "nats-users")
+    return base64.b64decode(found["data"]["accounts.conf"]).decode()
 
 
 def test_an_object_with_data_goes_after_its_tombstone_was_deployed_and_its_volume_stays(project: Project) -> None:

@@ -92,7 +92,11 @@ def promise_problems(objects: Objects) -> list[str]:
     """Settings that the server cannot keep, or that the services cannot live with."""
     (cluster,) = (each for each in objects if each["kind"] == "Cluster")
     spec, parameters = cluster["spec"], cluster["spec"]["postgresql"]["parameters"]
-    number = {name: int(text.removesuffix("MB")) for name, text in parameters.items()}
+    number = {
+        name: int(text.removesuffix("MB"))
+        for name, text in parameters.items()
+        if text.endswith("MB") or text.isdecimal()
+    }
     limits = {role["name"]: role["connectionLimit"] for role in spec["managed"]["roles"]}
     problems = []
     databases = {

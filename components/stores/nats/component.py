@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import pulumi
@@ -35,6 +35,7 @@ class NatsArgs:
         passwords: Passwords of each service that has a user, by service.
         internal: Secret from which the passwords of all other users are derived.
         exporter: Settings of the exporter in the pod of each server, or None without monitoring.
+        prepares: Whether services may read messages but not publish any, until all are read.
     """
 
     surroundings: Surroundings
@@ -43,6 +44,7 @@ class NatsArgs:
     passwords: Mapping[str, Passwords]
     internal: pulumi.Output[str]
     exporter: ExporterSettings | None = None
+    prepares: bool = False
 
     @classmethod
     def of(cls, stack: StackConfiguration, surroundings: Surroundings, flows: Sequence[MessageFlow]) -> Self | None:
@@ -58,6 +60,7 @@ class NatsArgs:
             passwords={service: stack.passwords(key) for service, key in PASSWORD_KEYS.items()},
             internal=stack.secrets[INTERNAL_SECRET_KEY],
             exporter=prometheus.exporters.nats if prometheus else None,
+            prepares=stack.prepares,
         )
 
 
@@ -119,8 +122,9 @@ def _users(args: NatsArgs, internal: pulumi.Output[dict[str, str]]) -> pulumi.Ou
         for service, passwords in args.passwords.items()
         for second, password in enumerate(passwords.both)
     }
+    flows = [replace(flow, publishes=()) for flow in args.flows] if args.prepares else args.flows
     return pulumi.Output.all(internal, services).apply(
-        lambda both: objects.users_content(args.settings, args.flows, {**both[0], **both[1]})
+        lambda both: objects.users_content(args.settings, flows, {**both[0], **both[1]})
     )
 
 

@@ -34,6 +34,7 @@ class PostgresArgs:
         restore_password: Password of the role that restores.
         connections: Connections that each service may have at its largest scale, by service.
         archive: Name of the archive of the write-ahead log in the object store; None where it goes to none.
+        prepares: Whether commits stay as they are: one can wait for a second server when it is there.
     """
 
     surroundings: Surroundings
@@ -43,6 +44,7 @@ class PostgresArgs:
     restore_password: pulumi.Output[str]
     connections: Mapping[str, int]
     archive: str | None = None
+    prepares: bool = False
 
     @classmethod
     def of(cls, stack: StackConfiguration, surroundings: Surroundings) -> Self | None:
@@ -60,6 +62,7 @@ class PostgresArgs:
             restore_password=stack.secrets[RESTORE_PASSWORD_KEY],
             connections=connections_needed(settings, platform.most_pods(), ROLLOUT_SURGE),
             archive=bucket.archive() if bucket else None,
+            prepares=stack.prepares,
         )
 
 
@@ -91,6 +94,7 @@ class Postgres(ObjectComponent):
             objects.cluster(args.settings, args.surroundings, args.connections, args.archive),
             *before,
             data=True,
+            held=("spec.postgresql",) if args.prepares else (),
         )
         for service, database in databases.items():
             made = objects.database(database.name, pods, args.connections[service])

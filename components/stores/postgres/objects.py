@@ -9,6 +9,7 @@ import pulumi
 
 from components.kubernetes.object import Manifest
 from components.settings.postgres import PostgresSettings
+from components.stores.postgres.replication import PARAMETERS, PRIMARY_LEASE, SYNCHRONOUS
 from components.traffic.jobs import BackupSource
 from components.traffic.network_policy import (
     api_server_rule,
@@ -143,12 +144,10 @@ def cluster(
         connections: Connections that each service may have at its largest scale, by service.
         archive: Name of the archive of the write-ahead log in the object store; None where it goes to none.
     """
-    synchronous = {"method": "any", "number": 1, "dataDurability": "required", "failoverQuorum": True}
-    configuration: dict[str, Any] = {
-        "parameters": postgres.parameters.as_configuration(),
-        "pg_hba": host_based_authentication(postgres),
-        **({"synchronous": synchronous} if postgres.synchronous else {}),
-    }
+    parameters = postgres.parameters.as_configuration()
+    configuration: dict[str, Any] = {"parameters": parameters, "pg_hba": host_based_authentication(postgres)}
+    if postgres.synchronous:
+        configuration |= {"parameters": {**parameters, **PARAMETERS}, "synchronous": {**SYNCHRONOUS}}
     storage = {"size": postgres.storage_size, "resizeInUseVolumes": True}
     if postgres.storage_class:
         storage["storageClass"] = postgres.storage_class
@@ -165,6 +164,7 @@ def cluster(
         "smartShutdownTimeout": _SMART_SHUTDOWN_SECONDS,
         "primaryUpdateStrategy": "unsupervised",
         "primaryUpdateMethod": "switchover",
+        **({"primaryLease": {**PRIMARY_LEASE}} if postgres.synchronous else {}),
         "bootstrap": {"initdb": {"database": HOME_DATABASE, "owner": HOME_DATABASE, "dataChecksums": True}},
         "postgresql": configuration,
         "managed": {

@@ -91,8 +91,8 @@ class Redis(ObjectComponent):
             # After all that it waited for as the Service of several: an update of some objects keeps that order.
             self._register(name, servers.client_service({"redis": objects.PORT}), *before)
         stateful_set = objects.stateful_set(redis, args.surroundings, secret_name, args.exporter)
-        only = "replicas" if args.prepares else None
-        self._register(name, stateful_set, *before, data=True, awaited=True, only=only)
+        held = ("spec.template",) if args.prepares else ()
+        self._register(name, stateful_set, *before, data=True, awaited=True, held=held)
         self.url = args.caller.in_use.apply(objects.url)
         self.environment = {objects.CALLER: {"REDIS_URL": self.url}}
         self.backup_source: BackupSource = objects.backup_source(redis, servers, args.internal)

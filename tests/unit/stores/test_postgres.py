@@ -70,6 +70,17 @@ def test_one_server_commits_alone_and_three_wait_for_a_second(small: Program) ->
     }
 
 
+def test_a_failover_of_several_servers_does_not_wait_for_the_operator_s_long_lease(small: Program) -> None:
+    """Half of its time was that wait. The operator's webhook wants each longer than the next, the second by a fifth."""
+    assert "primaryLease" not in cluster(small)
+    assert "wal_retrieve_retry_interval" not in cluster(small)["postgresql"]["parameters"]
+    three = cluster(program(instances=3))
+    lease = three["primaryLease"]
+    assert lease == {"leaseDurationSeconds": 5, "renewDeadlineSeconds": 4, "retryPeriodSeconds": 1}
+    assert lease["leaseDurationSeconds"] > lease["renewDeadlineSeconds"] > 1.2 * lease["retryPeriodSeconds"]
+    assert three["postgresql"]["parameters"]["wal_retrieve_retry_interval"] == "1s"
+
+
 def test_a_role_reaches_its_own_database_and_no_other(small: Program) -> None:
     """In this order; the last line shuts the door."""
     assert cluster(small)["postgresql"]["pg_hba"] == [

@@ -1,0 +1,59 @@
+"""Messages of NATS that no consumer has read yet, as the servers themselves report them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from altlas.session.kubectl import Kubectl
+from components.stores.nats.configuration import MONITORING_PORT
+from components.traffic.stores import NATS
+
+_QUESTION = f"http://127.0.0.1:{MONITORING_PORT}/jsz?accounts=true&streams=true&consumers=true"
+
+
+def unread_messages(reports: Mapping[str, Mapping[str, Any]], *, without_consumer: bool = False) -> dict[str, int]:
+    """Messages by stream that a consumer has still to read or to acknowledge; all of a stream that has no consumer.
+
+    Args:
+        reports: What each server says at `/jsz`, by the server's name. Of several servers, each knows for certain only
+            the streams and consumers that it leads.
+        without_consumer: Only those of streams that nobody reads.
+    """
+    held: dict[str, int] = {}
+    waiting: dict[str, int] = {}
+    for server, report in reports.items():
+        for account in report.get("account_details") or ():
+            for stream in account.get("stream_detail") or ():
+                name = stream["name"]
+                if _leads(server, stream):
+                    held[name] = stream["state"]["messages"]
+                for consumer in stream.get("consumer_detail") or ():
+                    waiting.setdefault(name, 0)
+                    if _leads(server, consumer):
+                        waiting[name] = max(waiting[name], consumer["num_pending"] + consumer["num_ack_pending"])
+    found = {name: count for name, count in held.items() if name not in waiting}
+    return {name: count for name, count in sorted((found if without_consumer else held | waiting).items()) if count}
+
+
+def ask_servers(kubectl: Kubectl, namespace: str, servers: int) -> dict[str, Mapping[str, Any]]:
+    """The reports of all servers, asked from inside their pods, so that no policy has to let anybody in.
+
+    Raises:
+        CommandError: A server does not answer, or the user may not run commands in pods.
+    """
+    names = [f"{NATS}-{index}" for index in range(servers)]
+    return {name: json.loads(in_pod(kubectl, namespace, name, "wget", "-qO-", _QUESTION)) for name in names}
+
+
+def in_pod(kubectl: Kubectl, namespace: str, pod: str, *command: str) -> str:
+    """Output of a command in the pod of a server.
+
+    Raises:
+        CommandError: It failed.
+    """
+    return kubectl.text("exec", pod, "--namespace", namespace, "--container", NATS, "--", *command)
+
+
+def _leads(server: str, detail: Mapping[str, Any]) -> bool:
+    """True if a server leads a stream or a consumer: all of a single server, which names no leader."""
+    return bool((detail.get("cluster") or {}).get("leader", server) == server)

@@ -1,0 +1,109 @@
+"""The step before an update that changes the number of servers, and messages that nobody has read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from altlas.update.preparation import check_none, steps
+from altlas.update.unread_messages import unread_messages
+from components.stack.loading import parse_platform
+from rendering.errors import CommandError, ExitCode
+from rendering.recorder import record
+from tests.support.data_documents import exported_state
+from tests.support.documents import STACKS, platform_of
+
+
+@pytest.fixture(scope="module")
+def deployed() -> dict[str, Any]:
+    """States of both stacks, as an update leaves them."""
+    return {
+        stack: exported_state(
+            {(each.type, each.name): each.inputs for each in record(stack, platform_of(stack)).registrations}
+        )
+        for stack in STACKS
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "stores"),
+    [
+        ("alpha", "beta", ["postgres-db", "nats"]),
+        ("beta", "alpha", ["redis", "nats"]),
+        ("alpha", "alpha", []),
+        ("beta", "beta", []),
+    ],
+)
+def test_what_changes_first(deployed: Mapping[str, Any], before: str, after: str, stores: list[str]) -> None:
+    """Servers are added before commits wait for them, and end before the first one runs alone."""
+    found = steps(deployed[before], parse_platform(platform_of(after)))
+    assert [step.store for step in found] == stores
+    kinds = {"postgres-db": "Cluster::postgres-db", "redis": "StatefulSet::redis", "nats": "Secret::nats-users"}
+    for step in found:
+        assert step.urn.endswith(kinds[step.store])
+
+
+def test_a_plan_that_changes_a_number_of_servers_is_refused(deployed: Mapping[str, Any]) -> None:
+    """A plan is applied exactly, and such a change takes steps before it."""
+    check_none(deployed["alpha"], "alpha", parse_platform(platform_of("alpha")))
+    with pytest.raises(CommandError, match=r"number of servers of redis, nats.*`altlas up alpha`") as refused:
+        check_none(deployed["beta"], "alpha", parse_platform(platform_of("alpha")))
+    assert refused.value.code == ExitCode.REFUSED
+
+
+def test_nothing_changes_first_on_an_empty_cluster() -> None:
+    """All servers are new."""
+    assert steps({}, parse_platform(platform_of("beta"))) == ()
+
+
+def stream(name: str, messages: int, leader: str | None = None, *consumers: Mapping[str, Any]) -> dict[str, Any]:
+    """A stream as a server describes it."""
+    cluster = {"cluster": {"leader": leader}} if leader else {}
+    return {"name": name, "state": {"messages": messages}, "consumer_detail": list(consumers), **cluster}
+
+
+def consumer(pending: int, unacknowledged: int, leader: str | None = None) -> dict[str, Any]:
+    """A consumer as a server describes it."""
+    cluster = {"cluster": {"leader": leader}} if leader else {}
+    return {"num_pending": pending, "num_ack_pending": unacknowledged, **cluster}
+
+
+def report(*streams: Mapping[str, Any]) -> dict[str, Any]:
+    """Report of a server at /jsz."""
+    return {"account_details": [{"name": "PLATFORM", "stream_detail": list(streams)}, {"name": "SYSTEM"}]}
+
+
+@pytest.mark.parametrize(
+    ("reports", "unread", "without_consumer"),
+    [
+        ({"nats-0": {}}, {}, {}),
+        ({"nats-0": report(stream("A", 0))}, {}, {}),
+        ({"nats-0": report(stream("A", 5))}, {"A": 5}, {"A": 5}),
+        ({"nats-0": report(stream("A", 5, None, consumer(0, 0)))}, {}, {}),
+        ({"nats-0": report(stream("A", 5, None, consumer(2, 1)))}, {"A": 3}, {}),
+        ({"nats-0": report(stream("A", 5, None, consumer(0, 0), consumer(4, 0)))}, {"A": 4}, {}),
+        (
+            {
+                # Only who leads knows: the other is behind with both.
+                "nats-0": report(stream("A", 3, "nats-1", consumer(3, 0, "nats-1"))),
+                "nats-1": report(stream("A", 5, "nats-1", consumer(0, 1, "nats-1"))),
+            },
+            {"A": 1},
+            {},
+        ),
+        (
+            {
+                "nats-0": report(stream("A", 9, "nats-0")),
+                "nats-1": report(stream("A", 5, "nats-0")),
+            },
+            {"A": 9},
+            {"A": 9},
+        ),
+    ],
+)
+def test_unread_are_messages_that_a_consumer_has_still_to_read_or_to_acknowledge(
+    reports: Mapping[str, Any], unread: Mapping[str, int], without_consumer: Mapping[str, int]
+) -> None:
+    """Of a stream without a consumer all of them are unread, and nobody will read them."""
+    assert unread_messages(reports) == unread
+    assert unread_messages(reports, without_consumer=True) == without_consumer
