@@ -89,6 +89,8 @@ def _service(
     return {
         "image": container["image"],
         "user": f"{user}:{user}",
+        # What Kubernetes calls the command takes the place of the image's entry point and of its command.
+        **({"entrypoint": container["command"]} if "command" in container else {}),
         **({"working_dir": container["workingDir"]} if "workingDir" in container else {}),
         "environment": _environment(container, objects) | {"HEALTH_URL": health_url},
         "healthcheck": {

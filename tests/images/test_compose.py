@@ -70,6 +70,15 @@ def test_the_five_services_and_three_stores_start_without_a_profile(document: di
     assert profiles == {name: ["observability"] for name in ("prometheus", "loki", "grafana")}
 
 
+def test_a_command_of_the_stack_file_takes_the_place_of_the_image_s(texts: dict[str, tuple[str, str]]) -> None:
+    """Beta's image of the segmentation looks for its program in the working directory, where there is none."""
+    found = {stack: yaml.safe_load(text)["services"] for stack, (text, _) in texts.items()}
+    entries = {
+        stack: {n: each["entrypoint"] for n, each in found[stack].items() if "entrypoint" in each} for stack in STACKS
+    }
+    assert entries == {"alpha": {}, "beta": {"segmentation-service": ["python", "/app/main.py"]}}
+
+
 def test_a_root_is_read_only_unless_compose_must_write_a_configuration_into_it(document: dict[str, Any]) -> None:
     """Docker Compose copies these when it starts a container, and refuses to start a read-only one."""
     copied = {name for name, service in document["services"].items() if service.get("configs")}
