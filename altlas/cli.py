@@ -30,6 +30,7 @@ COMMANDS = {
     "unfreeze": Entry("release:unfreeze", "Allow releases of a stack again.", _PHASES),
     "ledger": Entry("ledger:app", "Ledger: what was done to a stack, and the figures of its delivery.", _PHASES),
     "backup": Entry("backup:app", "Backups: list, fetch, restore, test.", _DATA),
+    "state": Entry("state:app", "State of a stack: recover what a crash left behind.", _DATA),
     "secrets": Entry("secrets:app", "Generated secrets: create, reset, rotate.", _SECURITY),
     "check": Entry("check:app", "Check stacks against the policies: rules, proof, matrix, scanners.", _SECURITY),
     "images": Entry("images:app", "Images of the services: runtimes, lock, retirement.", _IMAGES),

@@ -12,6 +12,9 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from altlas.session.interruption import until_its_end
+from altlas.session.journal.locks import locks_of
+from altlas.session.journal.run import journaled, recover_and_report
+from altlas.session.journal.state_files import StackFiles
 from components.stack.problems import PROJECT
 from rendering.errors import CommandError
 
@@ -47,15 +50,29 @@ class Engine:
         """Run a command in the foreground and return its exit code.
 
         On a terminal Pulumi draws its own display. Elsewhere lines about steps in progress are left out of the log.
+        A command that changes a stack of the file backend is journaled: its steps are appended to a file, and the
+        state is written once, at the end, in the form in which plain Pulumi reads it.
 
         Raises:
-            CommandError: The command was interrupted. Pulumi has ended in order and holds no lock.
+            CommandError: The command was interrupted, and Pulumi has ended in order; another process changes the stack;
+                or a journal was left behind that cannot be replayed.
         """
-        command, terminal = ["pulumi", *arguments], sys.stdout.isatty() and self.hide is None
+        terminal = sys.stdout.isatty() and self.hide is None
+
+        def run(variables: Mapping[str, str]) -> int:
+            return self._in_foreground(arguments, variables, terminal=terminal)
+
+        files = self._stack_files(arguments)
+        if files is None or not files.is_plain:
+            return run({})
+        # A sealed plan says exactly what is done, deletions included.
+        return journaled(files, run, updates=arguments[0] == "up" and "--plan" not in arguments)
+
+    def _in_foreground(self, arguments: Sequence[str], variables: Mapping[str, str], *, terminal: bool) -> int:
         with subprocess.Popen(
-            command,
+            ["pulumi", *arguments],
             cwd=self.root,
-            env=self.environment,
+            env={**self.environment, **variables},
             stdin=None if terminal else subprocess.DEVNULL,
             stdout=None if terminal else subprocess.PIPE,
             stderr=subprocess.STDOUT if self.hide else None,
@@ -68,6 +85,13 @@ class Engine:
         if interrupted:
             raise CommandError("interrupted: Pulumi has finished what it had begun; the same command continues")
         return process.returncode
+
+    def _stack_files(self, arguments: Sequence[str]) -> StackFiles | None:
+        """Files of the stack that a command is about, where the state is in the file backend."""
+        backend = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
+        if backend.scheme != "file" or "--stack" not in arguments:
+            return None
+        return StackFiles(Path(unquote(backend.path)), self.project, arguments[arguments.index("--stack") + 1])
 
     def capture(self, *arguments: str, text: str | None = None) -> str:
         """Run a command and return its standard output.
@@ -116,11 +140,10 @@ class Engine:
 
     def stack_exists(self, stack: str) -> bool:
         """Tell whether the backend knows the stack."""
-        backend = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
-        if backend.scheme == "file":
+        files = self._stack_files(("--stack", stack))
+        if files is not None:
             # The CLI would read every stack, which takes most of a second.
-            folder = Path(unquote(backend.path)) / ".pulumi" / "stacks" / self.project
-            return any((folder / f"{stack}.json{suffix}").exists() for suffix in ("", ".gz"))
+            return files.exists
         listed = json.loads(self.capture("stack", "ls", "--json"))
         return any(entry["name"].rpartition("/")[2] == stack for entry in listed)
 
@@ -129,11 +152,23 @@ class Engine:
         self.capture("stack", "init", stack, "--no-select")
 
     def exported_state(self, stack: str) -> Mapping[str, Any]:
-        """The state of a stack, secrets encrypted; empty where the backend does not know the stack."""
+        """The state of a stack, secrets encrypted; empty where the backend does not know the stack.
+
+        What a crash left behind is recovered first, unless an update of the stack runs.
+
+        Raises:
+            CommandError: The state cannot be read, or a journal cannot be replayed.
+        """
         if not self.stack_exists(stack):
             return {}
-        state: Mapping[str, Any] = json.loads(self.capture("stack", "export", "--stack", stack))
-        return state
+        files = self._stack_files(("--stack", stack))
+        if files is None or not files.is_plain:
+            state: Mapping[str, Any] = json.loads(self.capture("stack", "export", "--stack", stack))
+            return state
+        if all(lock.is_dead for lock in locks_of(files)):
+            recover_and_report(files)
+        read = files.read()
+        return {"version": read.version, "deployment": read.body}
 
     def arguments(self, command: str, stack: str, options: Sequence[str] = ()) -> tuple[str, ...]:
         """Command line of a command on a stack."""

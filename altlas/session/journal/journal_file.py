@@ -1,0 +1,147 @@
+"""File of a journal: a line that says what it belongs to, then a line for each batch of entries.
+
+Owns durability (a batch is on the disk before the engine goes on) and what a cut file means. Does not own the meaning
+of entries, which `altlas.session.journal.replay` has.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from altlas.session.journal.replay import Deployment, JournalError, Replay
+from altlas.session.journal.state_files import as_json
+
+FORMAT = 1
+"""Version of the file's first line."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """First line of a journal.
+
+    Attributes:
+        stack: Project and stack, such as `alt-las/alpha`.
+        base: SHA-256 of the state file that the entries start from.
+        cli_version: Version of the CLI that writes them.
+        kind: `update`, `destroy`, `refresh` or `import`.
+        started: Unix seconds.
+        defers_deletions: Whether the engine did not see what the base lists for deletion.
+        format: Version of this line.
+    """
+
+    stack: str
+    base: str
+    cli_version: str
+    kind: str
+    started: int
+    defers_deletions: bool = False
+    format: int = FORMAT
+
+
+class JournalWriter:
+    """A journal that is being written. One writer at a time; the lock of the stack sees to that."""
+
+    def __init__(self, path: Path, heading: Heading) -> None:
+        """Begin a journal.
+
+        Raises:
+            FileExistsError: Another one was left behind.
+            OSError: The folder cannot be written.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self.append(as_json(asdict(heading)))
+
+    def append(self, batch: bytes) -> None:
+        """Append a batch of entries, a JSON document without line breaks; it is on the disk when this returns.
+
+        Raises:
+            OSError: The disk is full; what was written of this batch is taken back.
+        """
+        end = os.lseek(self._descriptor, 0, os.SEEK_END)
+        line = batch.replace(b"\n", b" ") + b"\n"
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+            os.fdatasync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, end)
+            raise
+
+    def announce(self, result: str) -> None:
+        """Note the SHA-256 of the state that is about to be written, so that a journal is never replayed twice."""
+        self.append(as_json({"result": result}))
+
+    def close(self) -> None:
+        """Stop writing; the file stays."""
+        os.close(self._descriptor)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A journal as read from its file.
+
+    Attributes:
+        heading: Its first line.
+        batches: Batches of entries, in order. A last line that was cut is left out: the engine got no answer for it.
+    """
+
+    heading: Heading
+    batches: Sequence[Mapping[str, Any]]
+
+    @property
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """All entries, in order."""
+        return [entry for batch in self.batches for entry in batch.get("entries") or ()]
+
+    @property
+    def result(self) -> str | None:
+        """SHA-256 of the state that was written from this journal, where it came that far."""
+        return next((batch["result"] for batch in self.batches if "result" in batch), None)
+
+    def replayed(self, base: Deployment) -> Deployment:
+        """The state after all entries.
+
+        Raises:
+            JournalError: An entry cannot be replayed.
+        """
+        replay = Replay(base.body, self.heading.cli_version)
+        for entry in self.entries:
+            replay.add(entry)
+        return replay.deployment()
+
+
+def read_journal(path: Path) -> Journal | None:
+    """Read a journal; None for one that was cut in its first line, so that it holds nothing.
+
+    Raises:
+        JournalError: A line before the last is no JSON, or the file is of a newer program.
+    """
+    *lines, cut = path.read_bytes().split(b"\n")
+    del cut
+    if not lines:
+        return None
+    documents = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            documents.append(json.loads(line))
+        except ValueError as error:
+            raise JournalError(f"line {number} of {path} is damaged: {error}") from error
+    first = documents[0]
+    if not isinstance(first, dict) or first.get("format") != FORMAT:
+        found = first.get("format") if isinstance(first, dict) else None
+        raise JournalError(f"{path} has the format {found}, known is {FORMAT}; use the altlas that wrote it")
+    try:
+        return Journal(Heading(**first), documents[1:])
+    except TypeError as error:
+        raise JournalError(f"line 1 of {path} is damaged: {error}") from error
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 of a state file's content, by which a journal knows its base and its result."""
+    return sha256(content).hexdigest()

@@ -1,0 +1,108 @@
+"""What a crash leaves of Kubernetes objects, and the update after it: cut-off operations, and deletions to do.
+
+The identifier of a Kubernetes object is its name, so that two steps of the engine can mean the same object. The engine
+does not see that, so this module does:
+
+- A creation that was cut off stays pending with the engine until a person says what became of it, and is forgotten
+  when the program wants another object meanwhile. Here a new object is taken into the state as one that the engine
+  reads first; what was never created drops out again. One that was to replace another waits for the next program:
+  only that knows which of the two is wanted. The other one is listed for deletion.
+- An update or a deletion that was cut off is forgotten by the engine, although the object may have changed or be gone.
+  Here the engine reads such an object first.
+- An object that is listed for deletion, as after a replacement that was cut off, may be wanted again by the next
+  program. The engine would create it anew, find it there, and then delete it. Here the engine does not see such
+  deletions until it has done everything else, and then only those that are not wanted.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from altlas.session.journal.replay import VERSION_WITH_FEATURES, Deployment
+
+_KUBERNETES = "kubernetes:"
+_READ_FIRST = "refreshBeforeUpdate"
+_ORDER = ("dependencies", "propertyDependencies", "deletedWith", "replaceWith")
+"""What says when a resource is created or replaced; a deletion that comes last needs none of it."""
+
+
+def with_cut_off_operations(deployment: Deployment, decided: Collection[str]) -> Deployment:
+    """The state with what is known of operations that were cut off; those of other providers stay as they are.
+
+    Args:
+        deployment: The state after an update.
+        decided: URNs about which the update's program has said what it wants.
+    """
+    resources, open_still = [dict(one) for one in deployment.resources], []
+    for operation in deployment.pending:
+        urn, identifier = operation["resource"]["urn"], _identifier(operation["resource"])
+        alive = [one for one in resources if one["urn"] == urn and not one.get("delete")]
+        if identifier is None:
+            open_still.append(operation)
+        elif operation["type"] != "creating":
+            # The object may be as before, as wanted, or gone.
+            for one in alive:
+                one[_READ_FIRST] = True
+        elif not alive:
+            resources.append(_taken_in(operation, identifier, **{_READ_FIRST: True}))
+        elif identifier not in (one.get("id") for one in alive):
+            if urn in decided:
+                resources.append(_taken_in(operation, identifier, delete=True))
+            else:
+                open_still.append(operation)
+    body = {**deployment.body, "resources": resources, "pending_operations": open_still}
+    body = {key: value for key, value in body.items() if value or key not in ("resources", "pending_operations")}
+    if not any(one.get(_READ_FIRST) for one in resources):
+        return replace(deployment, body=body)
+    return Deployment(body, VERSION_WITH_FEATURES, tuple(sorted({*deployment.features, _READ_FIRST})))
+
+
+def _taken_in(operation: Mapping[str, Any], identifier: str, **mark: bool) -> dict[str, Any]:
+    resource = operation["resource"]
+    return {**resource, "id": identifier, "outputs": resource.get("inputs") or {}, **mark}
+
+
+def without_deletions(deployment: Deployment) -> Deployment:
+    """The state as the engine shall see it first: without Kubernetes objects that are listed for deletion."""
+    return replace(
+        deployment, body={**deployment.body, "resources": [one for one in deployment.resources if not _is_listed(one)]}
+    )
+
+
+def with_deletions(deployment: Deployment, before: Deployment) -> Deployment:
+    """The state after an update, with what was listed for deletion before it and is not wanted.
+
+    Args:
+        deployment: The state after an update of `without_deletions(before)`.
+        before: The state before it.
+    """
+    alive = {(one["type"], one.get("id")) for one in deployment.resources}
+    known = {one["urn"] for one in deployment.resources}
+    listed = [
+        {key: value for key, value in one.items() if key not in _ORDER and (key != "parent" or value in known)}
+        for one in before.resources
+        if _is_listed(one) and (one["type"], one["id"]) not in alive
+    ]
+    if not listed:
+        return deployment
+    return replace(deployment, body={**deployment.body, "resources": [*deployment.resources, *listed]})
+
+
+def has_deletions(deployment: Deployment) -> bool:
+    """Whether Kubernetes objects are listed for deletion."""
+    return any(map(_is_listed, deployment.resources))
+
+
+def _is_listed(resource: Mapping[str, Any]) -> bool:
+    return bool(resource.get("delete")) and resource["type"].startswith(_KUBERNETES) and bool(resource.get("id"))
+
+
+def _identifier(resource: Mapping[str, Any]) -> str | None:
+    """Identifier that the provider gives a Kubernetes object; None for anything else."""
+    if not resource["type"].startswith(_KUBERNETES) or not resource.get("custom"):
+        return None
+    metadata = (resource.get("inputs") or {}).get("metadata") or {}
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    if not name:
+        return None
+    return f"{namespace}/{name}" if namespace else str(name)

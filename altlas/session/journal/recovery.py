@@ -1,0 +1,114 @@
+"""Recovery of a journal that a crash left behind: the state is made whole before anything else happens."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from altlas.session.journal.journal_file import Journal, digest, read_journal
+from altlas.session.journal.leftovers import with_cut_off_operations, with_deletions, without_deletions
+from altlas.session.journal.locks import Lock, locks_of
+from altlas.session.journal.orphans import end_processes
+from altlas.session.journal.references import broken_reference
+from altlas.session.journal.replay import Deployment, JournalError
+from altlas.session.journal.state_files import StackFiles, StateError
+from rendering.errors import CommandError, ExitCode
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a journal held.
+
+    Attributes:
+        kind: What was cut off: `update`, `destroy` ...
+        entries: Entries that were replayed.
+        in_flight: Names of resources of which nobody knows whether their operation took place.
+    """
+
+    kind: str
+    entries: int
+    in_flight: tuple[str, ...]
+
+    def __str__(self) -> str:
+        text = f"recovered the state from the journal of an interrupted {self.kind}: {self.entries} entries"
+        if self.in_flight:
+            text += f"; in flight when it ended: {', '.join(self.in_flight)}"
+        return text
+
+
+def recover(files: StackFiles) -> Recovered | None:
+    """Replay a journal that was left behind, write the state, and free the locks of processes that have ended.
+
+    Raises:
+        CommandError: A process still holds the stack, or the journal is damaged or belongs to another state.
+    """
+    check_free(files)
+    left = tuple(locks_of(files))
+    for lock in left:
+        end_processes(lock.run)
+    recovered = _replayed(files) if files.journal.exists() else None
+    for lock in left:
+        lock.path.unlink(missing_ok=True)
+    return recovered
+
+
+def check_free(files: StackFiles, own: Lock | None = None) -> None:
+    """Check that no living process but this one holds the stack.
+
+    Raises:
+        CommandError: One does; names it.
+    """
+    alive = [lock for lock in locks_of(files) if lock != own and not lock.is_dead]
+    if alive:
+        raise CommandError(_held(files, alive), ExitCode.BUSY)
+
+
+def _replayed(files: StackFiles) -> Recovered | None:
+    try:
+        journal = read_journal(files.journal)
+        found = digest(files.state.read_bytes())
+        if journal is None or not journal.entries or journal.result == found:
+            files.journal.unlink()
+            return None
+        if found != journal.heading.base:
+            raise JournalError("the state has moved on since it was begun")
+        base = files.read()
+        files.write(files.content(finished(journal, base)))
+    except (JournalError, StateError, OSError) as error:
+        raise CommandError(_unusable(files.journal, error)) from error
+    files.journal.unlink()
+    begun = journal.replayed(base).pending
+    in_flight = tuple(one["resource"]["urn"].rpartition("::")[2] for one in begun)
+    return Recovered(journal.heading.kind, len(journal.entries), in_flight)
+
+
+def finished(journal: Journal, base: Deployment) -> Deployment:
+    """The state after a journal.
+
+    Raises:
+        JournalError: An entry cannot be replayed, or the engine would refuse to read the result.
+    """
+    seen = without_deletions(base) if journal.heading.defers_deletions else base
+    deployment = journal.replayed(seen)
+    before = {one["resource"]["urn"] for one in base.pending}
+    decided = {entry["state"]["urn"] for entry in journal.entries if entry.get("state")} & before
+    deployment = with_cut_off_operations(deployment, decided)
+    if journal.heading.defers_deletions:
+        deployment = with_deletions(deployment, base)
+    broken = broken_reference(deployment.body)
+    if broken:
+        raise JournalError(f"the state after it would be refused by Pulumi: {broken}")
+    return deployment
+
+
+def _held(files: StackFiles, locks: list[Lock]) -> str:
+    holders = "; ".join(map(str, locks))
+    return (
+        f"the stack {files.stack} is locked: {holders}. Wait until that ends. If it has ended on another machine, "
+        f"`pulumi cancel --stack {files.stack}` removes the lock. Nothing was changed"
+    )
+
+
+def _unusable(path: Path, error: Exception) -> str:
+    return (
+        f"the journal of an interrupted update cannot be replayed: {error}. Nothing was changed. To go on without it: "
+        f"move {path} away, then run `altlas up --refresh`, which reads from the cluster what the journal knew"
+    )

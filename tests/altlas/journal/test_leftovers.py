@@ -1,0 +1,43 @@
+"""Objects that a state lists for deletion: seen by the engine only when nothing wants them any more."""
+
+import pytest
+
+from altlas.session.journal.leftovers import has_deletions, with_deletions, without_deletions
+from altlas.session.journal.references import broken_reference
+from altlas.session.journal.replay import Deployment
+from tests.altlas.journal.documents import resource, state
+
+LISTED = resource("settings", delete=True, dependencies=[resource("gone")["urn"]], parent=resource("gone")["urn"])
+BEFORE = Deployment(state(resource("gone"), {**resource("settings"), "id": "alt-las/settings-b"}, LISTED))
+
+
+def _ids(deployment: Deployment) -> list[tuple[str, bool]]:
+    return [(one["id"], bool(one.get("delete"))) for one in deployment.resources]
+
+
+def test_the_engine_does_not_see_them_at_first() -> None:
+    """What it sees is whole, and the state itself is unchanged."""
+    assert has_deletions(BEFORE)
+    seen = without_deletions(BEFORE)
+    assert _ids(seen) == [("alt-las/gone", False), ("alt-las/settings-b", False)]
+    assert not has_deletions(seen)
+    assert len(BEFORE.resources) == 3
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left"),
+    [("alt-las/settings", []), ("alt-las/settings-b", [("alt-las/settings", True)])],
+    ids=["wanted again", "not wanted"],
+)
+def test_only_what_nothing_wants_is_still_to_be_deleted(wanted: str, left: list[tuple[str, bool]]) -> None:
+    """The object of that name is kept if the program made it again; a deletion needs none of what is gone."""
+    after = with_deletions(Deployment(state({**resource("settings"), "id": wanted})), BEFORE)
+    assert _ids(after) == [(wanted, False), *left]
+    assert broken_reference(after.body) is None
+
+
+def test_deletions_of_other_providers_are_left_to_the_engine() -> None:
+    """Only a Kubernetes object is known by its name."""
+    other = resource("settings", type="pulumi-python:dynamic:Resource", delete=True)
+    assert not has_deletions(Deployment(state(other)))
+    assert len(without_deletions(Deployment(state(other))).resources) == 1

@@ -1,0 +1,153 @@
+"""kill -9 of each process of a journaled update of real objects: the next command recovers, nothing is left behind."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altlas.session.journal.orphans import RUN_VARIABLE
+from components.kubernetes.object import PROVIDER_VERSION
+from tests.support.journaled import Project, make
+from tests.support.own_cluster import NAMESPACE, OwnCluster, own_cluster
+
+pytestmark = pytest.mark.e2e
+
+PROGRAM = """
+import json
+from pathlib import Path
+import pulumi
+
+wanted = json.loads((Path(__file__).parent / "wanted.json").read_text())
+before = None
+for name, (object_name, value) in wanted.items():
+    options = pulumi.ResourceOptions(depends_on=[before] if before and value % 3 == 0 else [], version="VERSION")
+    properties = {
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"value": str(value)},
+        "metadata": {"name": object_name, "namespace": "alt-las", "labels": {"made-by": "test"}},
+    }
+    before = pulumi.CustomResource("kubernetes:core/v1:ConfigMap", name, properties, options)
+"""
+OBJECTS = 30
+POINTS = 60
+SAMPLE = 8
+VICTIMS: Mapping[str, Callable[[str], bool]] = {
+    "altlas": lambda command: "altlas.session.engine" in command,
+    "the CLI": lambda command: command.split("\0")[0] == "pulumi",
+    "the language host": lambda command: "pulumi-language-python" in command.split("\0")[0],
+    "the provider": lambda command: "pulumi-resource-kubernetes" in command.split("\0")[0],
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
+    """A simulated cluster with the namespace."""
+    with own_cluster(tmp_path_factory.mktemp("cluster")) as made:
+        made.run("create", "namespace", NAMESPACE)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def project(cluster: OwnCluster, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project on that cluster."""
+    folder = tmp_path_factory.mktemp("killed")
+    program = PROGRAM.replace("VERSION", PROVIDER_VERSION)
+    return make(folder, program, KUBECONFIG=str(cluster.kubeconfig), PULUMI_PARALLEL="4")
+
+
+def _wanted(chance: random.Random) -> dict[str, tuple[str, int]]:
+    """Objects by logical name: object name, value. Half of the objects have their content in their name."""
+    wanted = {}
+    for number in range(OBJECTS):
+        name, value = f"object-{number}", chance.randrange(3)
+        if chance.random() < 0.8:
+            wanted[name] = (f"{name}-{value}" if number % 2 else name, value)
+    return wanted
+
+
+def _commands(run: str) -> Iterator[tuple[int, str]]:
+    """Ids and command lines of the processes of a run."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{RUN_VARIABLE}={run}".encode() in (entry / "environ").read_bytes():
+                yield int(entry.name), (entry / "cmdline").read_bytes().decode()
+        except OSError:
+            continue
+
+
+def _kill_when(project: Project, process: "subprocess.Popen[str]", lines: int, victim: str) -> str:
+    """End the victim as soon as the journal has so many lines; return the mark of the run, empty if it was quicker."""
+    while process.poll() is None:
+        journal = project.files.journal
+        if journal.exists() and journal.read_bytes().count(b"\n") >= lines:
+            (lock,) = project.files.locks.glob("*.json")
+            run: str = json.loads(lock.read_text())["run"]
+            found = {process.pid: "altlas.session.engine", **dict(_commands(run))}
+            pids = [pid for pid, command in found.items() if VICTIMS[victim](command)]
+            assert pids, (victim, found)
+            os.kill(pids[0], signal.SIGKILL)
+            return run
+        time.sleep(0.002)
+    return ""
+
+
+def _objects(cluster: OwnCluster) -> dict[str, str]:
+    listed = json.loads(cluster.run("get", "configmaps", "--selector=made-by=test", "--output=json"))
+    return {one["metadata"]["name"]: one["data"]["value"] for one in listed["items"]}
+
+
+def _expected(wanted: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in wanted.values()}
+
+
+def test_the_next_command_recovers_from_every_kill(
+    project: Project, cluster: OwnCluster, whole: bool, record_property: Callable[[str, object], None]
+) -> None:
+    """Creates, updates, replacements and deletions are cut off; afterwards cluster and state are what is wanted.
+
+    Where the next program wants something else than the one that was cut off, objects of that one may be left for
+    one more update; then they stand in the state, to be deleted.
+    """
+    chance = random.Random(7)  # noqa: S311  # generates tests, no secrets
+    points, hit = POINTS if whole else SAMPLE, 0
+    for point in range(points):
+        victim = list(VICTIMS)[point % len(VICTIMS)]
+        wanted = _wanted(chance)
+        project.want(wanted)
+        with project.begin("up", "--yes", "--skip-preview") as process:
+            run = _kill_when(project, process, chance.randrange(2, 30), victim)
+            process.communicate(timeout=180)
+        hit += bool(run)
+        wanted = wanted if chance.random() < 0.5 else _wanted(chance)
+        _bring_up(project, wanted, victim)
+        assert not run or list(_commands(run)) == [], victim
+        left = {name: value for name, value in _objects(cluster).items() if name not in _to_delete(project)}
+        assert left == _expected(wanted), victim
+        assert not project.files.journal.exists()
+        assert list(project.files.locks.glob("*")) == []
+    record_property("kills", hit)
+    assert hit >= points * 2 // 3
+    _bring_up(project, wanted, "nobody")
+    assert _objects(cluster) == _expected(wanted)
+    assert project.stock("preview", "--expect-no-changes") == 0
+    assert project.journaled("destroy", "--yes", "--skip-preview")[0] == 0
+    assert _objects(cluster) == {}
+
+
+def _bring_up(project: Project, wanted: Mapping[str, Any], victim: str) -> None:
+    project.want(wanted)
+    code, output = project.journaled("up", "--yes", "--skip-preview")
+    assert code == 0, (victim, output)
+    assert project.files.read().pending == [], (victim, output)
+
+
+def _to_delete(project: Project) -> set[str]:
+    """Names of objects that the state lists for deletion."""
+    resources = project.files.read().resources
+    return {one["id"].partition("/")[2] for one in resources if one.get("delete")}
