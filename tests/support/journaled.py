@@ -43,7 +43,7 @@ class Project:
 
     @property
     def objects(self) -> dict[str, str]:
-        """What its resources have made: names and contents."""
+        """Files that its resources have made: names and contents."""
         return {path.name: path.read_text() for path in sorted((self.root / "objects").iterdir())}
 
     def want(self, wanted: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from altlas.session.journal.replay import Deployment, JournalError, Replay
+from altlas.session.journal.replay import JournalError, Replay, StackState
 from altlas.session.journal.state_files import as_json
 
 FORMAT = 1
@@ -104,7 +104,7 @@ class Journal:
         """SHA-256 of the state that was written from this journal, where it came that far."""
         return next((batch["result"] for batch in self.batches if "result" in batch), None)
 
-    def replayed(self, base: Deployment) -> Deployment:
+    def replayed(self, base: StackState) -> StackState:
         """The state after all entries.
 
         Raises:

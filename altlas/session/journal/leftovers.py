@@ -1,4 +1,4 @@
-"""What a crash leaves of Kubernetes objects, and the update after it: cut-off operations, and deletions to do.
+"""Leftovers of a crash among Kubernetes objects: operations that were cut off, and deletions still to do.
 
 The identifier of a Kubernetes object is its name, so that two steps of the engine can mean the same object. The engine
 does not see that, so this module does:
@@ -10,7 +10,7 @@ does not see that, so this module does:
 - An update or a deletion that was cut off is forgotten by the engine, although the object may have changed or be gone.
   Here the engine reads such an object first.
 - An object that is listed for deletion, as after a replacement that was cut off, may be wanted again by the next
-  program. The engine would create it anew, find it there, and then delete it. Here the engine does not see such
+  program. The engine would create it once more, find it there, and then delete it. Here the engine does not see such
   deletions until it has done everything else, and then only those that are not wanted.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from altlas.session.journal.replay import VERSION_WITH_FEATURES, Deployment
+from altlas.session.journal.replay import VERSION_WITH_FEATURES, StackState
 
 _KUBERNETES = "kubernetes:"
 _READ_FIRST = "refreshBeforeUpdate"
@@ -26,35 +26,39 @@ _ORDER = ("dependencies", "propertyDependencies", "deletedWith", "replaceWith")
 """What says when a resource is created or replaced; a deletion that comes last needs none of it."""
 
 
-def with_cut_off_operations(deployment: Deployment, decided: Collection[str]) -> Deployment:
+def with_cut_off_operations(deployment: StackState, decided: Collection[str]) -> StackState:
     """The state with what is known of operations that were cut off; those of other providers stay as they are.
 
     Args:
         deployment: The state after an update.
         decided: URNs about which the update's program has said what it wants.
     """
-    resources, open_still = [dict(one) for one in deployment.resources], []
-    for operation in deployment.pending:
-        urn, identifier = operation["resource"]["urn"], _identifier(operation["resource"])
-        alive = [one for one in resources if one["urn"] == urn and not one.get("delete")]
-        if identifier is None:
-            open_still.append(operation)
-        elif operation["type"] != "creating":
-            # The object may be as before, as wanted, or gone.
-            for one in alive:
-                one[_READ_FIRST] = True
-        elif not alive:
-            resources.append(_taken_in(operation, identifier, **{_READ_FIRST: True}))
-        elif identifier not in (one.get("id") for one in alive):
-            if urn in decided:
-                resources.append(_taken_in(operation, identifier, delete=True))
-            else:
-                open_still.append(operation)
+    resources = [dict(one) for one in deployment.resources]
+    open_still = [one for one in deployment.pending if not _is_settled(one, resources, decided)]
     body = {**deployment.body, "resources": resources, "pending_operations": open_still}
     body = {key: value for key, value in body.items() if value or key not in ("resources", "pending_operations")}
     if not any(one.get(_READ_FIRST) for one in resources):
         return replace(deployment, body=body)
-    return Deployment(body, VERSION_WITH_FEATURES, tuple(sorted({*deployment.features, _READ_FIRST})))
+    return StackState(body, VERSION_WITH_FEATURES, tuple(sorted({*deployment.features, _READ_FIRST})))
+
+
+def _is_settled(operation: Mapping[str, Any], resources: list[dict[str, Any]], decided: Collection[str]) -> bool:
+    """Note in the resources what an operation may have done; False where nobody can tell yet."""
+    urn, identifier = operation["resource"]["urn"], _identifier(operation["resource"])
+    alive = [one for one in resources if one["urn"] == urn and not one.get("delete")]
+    if identifier is None:
+        return False
+    if operation["type"] != "creating":
+        # The object may be as before, as wanted, or gone.
+        for one in alive:
+            one[_READ_FIRST] = True
+    elif not alive:
+        resources.append(_taken_in(operation, identifier, **{_READ_FIRST: True}))
+    elif identifier not in (one.get("id") for one in alive):
+        if urn not in decided:
+            return False
+        resources.append(_taken_in(operation, identifier, delete=True))
+    return True
 
 
 def _taken_in(operation: Mapping[str, Any], identifier: str, **mark: bool) -> dict[str, Any]:
@@ -62,14 +66,14 @@ def _taken_in(operation: Mapping[str, Any], identifier: str, **mark: bool) -> di
     return {**resource, "id": identifier, "outputs": resource.get("inputs") or {}, **mark}
 
 
-def without_deletions(deployment: Deployment) -> Deployment:
+def without_deletions(deployment: StackState) -> StackState:
     """The state as the engine shall see it first: without Kubernetes objects that are listed for deletion."""
     return replace(
         deployment, body={**deployment.body, "resources": [one for one in deployment.resources if not _is_listed(one)]}
     )
 
 
-def with_deletions(deployment: Deployment, before: Deployment) -> Deployment:
+def with_deletions(deployment: StackState, before: StackState) -> StackState:
     """The state after an update, with what was listed for deletion before it and is not wanted.
 
     Args:
@@ -88,8 +92,8 @@ def with_deletions(deployment: Deployment, before: Deployment) -> Deployment:
     return replace(deployment, body={**deployment.body, "resources": [*deployment.resources, *listed]})
 
 
-def has_deletions(deployment: Deployment) -> bool:
-    """Whether Kubernetes objects are listed for deletion."""
+def has_deletions(deployment: StackState) -> bool:
+    """Tell whether Kubernetes objects are listed for deletion."""
     return any(map(_is_listed, deployment.resources))
 
 

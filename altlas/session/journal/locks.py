@@ -35,7 +35,7 @@ class Lock:
 
     @property
     def is_dead(self) -> bool:
-        """Whether its process ran on this machine and has ended."""
+        """True if its process ran on this machine and has ended."""
         if self.host != gethostname():
             return False
         try:
@@ -59,13 +59,13 @@ def locks_of(files: StackFiles) -> Iterator[Lock]:
                 path, int(said["pid"]), said["hostname"], said["username"], said["timestamp"], said.get("run", "")
             )
         except (ValueError, KeyError, TypeError):
-            yield Lock(path, 0, "an unknown machine", "somebody", "an unknown time")
+            yield Lock(path, 0, "an unknown machine", "an unknown user", "an unknown time")
         except FileNotFoundError:
             continue
 
 
 def take_lock(files: StackFiles) -> Lock:
-    """Take a lock that plain Pulumi respects. Whoever takes it looks for others afterwards, as the CLI does."""
+    """Take a lock that plain Pulumi respects. The caller looks for others afterwards, as the CLI does."""
     files.locks.mkdir(parents=True, exist_ok=True)
     run = str(uuid4())
     path = files.locks / f"{run}.json"

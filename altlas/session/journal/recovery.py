@@ -8,14 +8,14 @@ from altlas.session.journal.leftovers import with_cut_off_operations, with_delet
 from altlas.session.journal.locks import Lock, locks_of
 from altlas.session.journal.orphans import end_processes
 from altlas.session.journal.references import broken_reference
-from altlas.session.journal.replay import Deployment, JournalError
+from altlas.session.journal.replay import JournalError, StackState
 from altlas.session.journal.state_files import StackFiles, StateError
 from rendering.errors import CommandError, ExitCode
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What a journal held.
+    """Content of a journal that was replayed.
 
     Attributes:
         kind: What was cut off: `update`, `destroy` ...
@@ -80,7 +80,7 @@ def _replayed(files: StackFiles) -> Recovered | None:
     return Recovered(journal.heading.kind, len(journal.entries), in_flight)
 
 
-def finished(journal: Journal, base: Deployment) -> Deployment:
+def finished(journal: Journal, base: StackState) -> StackState:
     """The state after a journal.
 
     Raises:

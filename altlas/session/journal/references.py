@@ -96,7 +96,7 @@ def _set_or_drop(one: dict[str, Any], key: str, value: Any) -> None:
 
 
 def broken_reference(body: Mapping[str, Any]) -> str | None:
-    """What the engine would refuse to read in this state, or None."""
+    """First fault for which the engine would refuse to read this state, or None."""
     return next(_broken(body.get("resources") or []), None)
 
 

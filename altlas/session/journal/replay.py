@@ -33,7 +33,7 @@ VERSION_WITH_FEATURES = 4
 
 
 class Kind(IntEnum):
-    """What an entry says."""
+    """Meaning of an entry."""
 
     BEGIN = 0
     SUCCESS = 1
@@ -52,7 +52,7 @@ class JournalError(Exception):
 
 
 @dataclass(frozen=True)
-class Deployment:
+class StackState:
     """The state of a stack as the engine serialises it, secrets encrypted.
 
     Attributes:
@@ -80,7 +80,7 @@ class Deployment:
 
 @dataclass
 class _Changes:
-    """What the entries since the base state say; indices of `old` count the base's resources."""
+    """Changes by the entries since the base state; indices of `old` count the base's resources."""
 
     new: list[Resource] = field(default_factory=list)
     index_of: dict[int, int] = field(default_factory=dict)
@@ -184,11 +184,11 @@ class Replay:
                 self._changes.new[self._changes.index_of[new]] = dict(state)
 
     def _rebase(self) -> None:
-        """Take the state so far as the base of what follows; the engine numbers the base's resources anew."""
+        """Take the state so far as the base of what follows; the engine numbers its resources from zero again."""
         self._base = self.deployment().body
         self._changes = _Changes()
 
-    def deployment(self) -> Deployment:
+    def deployment(self) -> StackState:
         """The state after all entries so far; what has begun and not ended is listed as pending."""
         resources = [*self._kept_new(), *self._kept_old()]
         operations = [entry["operation"] for entry in self._changes.begun.values() if entry.get("operation")]
@@ -207,7 +207,7 @@ class Replay:
         body |= _without_empty(snippets=snippets, extensions=extensions)
         features |= {"snippets-prototype"} if snippets else set()
         follow_aliases(body)
-        return Deployment(body, VERSION_WITH_FEATURES if features else _PLAIN_VERSION, tuple(sorted(features)))
+        return StackState(body, VERSION_WITH_FEATURES if features else _PLAIN_VERSION, tuple(sorted(features)))
 
     def _kept_new(self) -> list[Resource]:
         gone = {self._changes.index_of[number] for number in self._changes.removed_new}

@@ -132,7 +132,7 @@ class StateServer(ThreadingHTTPServer):
 
 
 def _read(files: StackFiles, rest: list[str], *, hides_deletions: bool) -> Answer:
-    """What the CLI asks of a stack before it changes anything."""
+    """Answer what the CLI asks of a stack before it changes anything."""
     if not files.state.exists():
         return _ABSENT
     if rest == ["export"]:
@@ -153,7 +153,7 @@ class Body:
     """
 
     def __init__(self, text: bytes, user_agent: str) -> None:
-        """Keep the content; nothing is parsed until somebody asks."""
+        """Keep the content; nothing is parsed until it is needed."""
         self.text = text
         # `pulumi-cli/1 (3.259.0; linux)`
         self.cli_version = user_agent.partition("(")[2].partition(";")[0].strip()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from altlas.session.journal.replay import Deployment
+from altlas.session.journal.replay import StackState
 from rendering.errors import CommandError
 
 ORGANIZATION = "organization"
@@ -52,12 +52,12 @@ class StackFiles:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the state is an uncompressed file, the only form that this program reads and writes."""
+        """True if the state is an uncompressed file, the only form that this program reads and writes."""
         return self.state.exists() and not self._is_compressed
 
     @property
     def exists(self) -> bool:
-        """Whether the backend knows the stack."""
+        """True if the backend knows the stack."""
         return self.state.exists() or self._is_compressed
 
     @property
@@ -67,7 +67,7 @@ class StackFiles:
     def _folder(self, name: str) -> Path:
         return self.backend / ".pulumi" / name / self.project
 
-    def read(self) -> Deployment:
+    def read(self) -> StackState:
         """The state as it stands.
 
         Raises:
@@ -83,10 +83,10 @@ class StackFiles:
             ) from error
         if version not in _LATEST_SCHEMAS:
             raise StateError(f"the state {self.state} has the schema {version}; known are 3 and 4")
-        return Deployment(latest or {}, version, tuple(document.get("features") or ()))
+        return StackState(latest or {}, version, tuple(document.get("features") or ()))
 
-    def content(self, deployment: Deployment) -> bytes:
-        """What the state file of a deployment holds."""
+    def content(self, deployment: StackState) -> bytes:
+        """Content of the file that holds a state."""
         document: dict[str, Any] = {"version": deployment.version}
         if deployment.features:
             document["features"] = list(deployment.features)

@@ -140,6 +140,6 @@ class GeneratedJournal:
 
 
 def _kept(olds: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a refresh left of the base, in its order."""
+    """Resources that a refresh left of the base, in their order."""
     said = {one["removeOld"]: one.get("state") for one in entries if one["kind"] == 3}
     return [said.get(number) or old for number, old in enumerate(olds) if said.get(number, old) is not None]

@@ -4,19 +4,19 @@ import pytest
 
 from altlas.session.journal.leftovers import has_deletions, with_deletions, without_deletions
 from altlas.session.journal.references import broken_reference
-from altlas.session.journal.replay import Deployment
+from altlas.session.journal.replay import StackState
 from tests.altlas.journal.documents import resource, state
 
 LISTED = resource("settings", delete=True, dependencies=[resource("gone")["urn"]], parent=resource("gone")["urn"])
-BEFORE = Deployment(state(resource("gone"), {**resource("settings"), "id": "alt-las/settings-b"}, LISTED))
+BEFORE = StackState(state(resource("gone"), {**resource("settings"), "id": "alt-las/settings-b"}, LISTED))
 
 
-def _ids(deployment: Deployment) -> list[tuple[str, bool]]:
+def _ids(deployment: StackState) -> list[tuple[str, bool]]:
     return [(one["id"], bool(one.get("delete"))) for one in deployment.resources]
 
 
 def test_the_engine_does_not_see_them_at_first() -> None:
-    """What it sees is whole, and the state itself is unchanged."""
+    """The part that it sees is whole, and the state itself is unchanged."""
     assert has_deletions(BEFORE)
     seen = without_deletions(BEFORE)
     assert _ids(seen) == [("alt-las/gone", False), ("alt-las/settings-b", False)]
@@ -31,7 +31,7 @@ def test_the_engine_does_not_see_them_at_first() -> None:
 )
 def test_only_what_nothing_wants_is_still_to_be_deleted(wanted: str, left: list[tuple[str, bool]]) -> None:
     """The object of that name is kept if the program made it again; a deletion needs none of what is gone."""
-    after = with_deletions(Deployment(state({**resource("settings"), "id": wanted})), BEFORE)
+    after = with_deletions(StackState(state({**resource("settings"), "id": wanted})), BEFORE)
     assert _ids(after) == [(wanted, False), *left]
     assert broken_reference(after.body) is None
 
@@ -39,5 +39,5 @@ def test_only_what_nothing_wants_is_still_to_be_deleted(wanted: str, left: list[
 def test_deletions_of_other_providers_are_left_to_the_engine() -> None:
     """Only a Kubernetes object is known by its name."""
     other = resource("settings", type="pulumi-python:dynamic:Resource", delete=True)
-    assert not has_deletions(Deployment(state(other)))
-    assert len(without_deletions(Deployment(state(other))).resources) == 1
+    assert not has_deletions(StackState(state(other)))
+    assert len(without_deletions(StackState(state(other))).resources) == 1

@@ -13,7 +13,7 @@ import pytest
 from altlas.session.journal.journal_file import Heading, JournalWriter, digest, read_journal
 from altlas.session.journal.locks import locks_of, take_lock
 from altlas.session.journal.recovery import check_free, recover
-from altlas.session.journal.replay import Deployment
+from altlas.session.journal.replay import StackState
 from altlas.session.journal.state_files import StackFiles, as_json
 from rendering.errors import CommandError, ExitCode
 from tests.altlas.journal.documents import begun, entry, resource, state
@@ -23,7 +23,7 @@ from tests.altlas.journal.documents import begun, entry, resource, state
 def files(tmp_path: Path) -> StackFiles:
     """Files of a stack with one resource."""
     made = StackFiles(tmp_path, "alt-las", "alpha")
-    made.write(made.content(Deployment(state(resource("old")))))
+    made.write(made.content(StackState(state(resource("old")))))
     return made
 
 
@@ -84,7 +84,7 @@ def test_a_journal_without_entries_is_dropped(files: StackFiles, content: bytes)
 def test_a_state_that_was_already_written_is_not_written_again(files: StackFiles) -> None:
     """A crash between the write of the state and the removal of the journal."""
     writer = _journal(files, _created(1))
-    content = files.content(Deployment(state(resource("new-1"), resource("old"))))
+    content = files.content(StackState(state(resource("new-1"), resource("old"))))
     writer.announce(digest(content))
     files.write(content)
     assert recover(files) is None
@@ -103,7 +103,7 @@ def _of_a_newer_program(files: StackFiles) -> None:
 
 
 def _move_on(files: StackFiles) -> None:
-    files.write(files.content(Deployment(state(resource("another")))))
+    files.write(files.content(StackState(state(resource("another")))))
 
 
 def _lose_the_state(files: StackFiles) -> None:
@@ -200,7 +200,7 @@ def test_a_lock_of_whom_nobody_knows_holds(files: StackFiles, host: str | None) 
 def _lock_of(files: StackFiles, pid: int, host: str) -> Path:
     files.locks.mkdir(parents=True, exist_ok=True)
     path = files.locks / f"{pid}.json"
-    said = {"pid": pid, "username": "somebody", "hostname": host, "timestamp": "2026-11-27T00:00:00Z"}
+    said = {"pid": pid, "username": "another", "hostname": host, "timestamp": "2026-11-27T00:00:00Z"}
     path.write_text(json.dumps(said))
     return path
 

@@ -3,12 +3,12 @@
 import pytest
 
 from altlas.session.journal.references import broken_reference
-from altlas.session.journal.replay import Deployment, JournalError, Replay
+from altlas.session.journal.replay import JournalError, Replay, StackState
 from tests.altlas.journal.documents import begun, entry, resource, state
 from tests.altlas.journal.judge import ANSWERS, SEEDS, checksum, question
 
 
-def _replayed(asked: dict[str, object]) -> Deployment:
+def _replayed(asked: dict[str, object]) -> StackState:
     base, entries = asked["base"], asked["entries"]
     assert isinstance(base, dict)
     assert isinstance(entries, list)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from altlas.session.journal.journal_file import read_journal
-from altlas.session.journal.replay import Deployment
+from altlas.session.journal.replay import StackState
 from altlas.session.journal.server import StateServer, serving
 from altlas.session.journal.state_files import StackFiles
 from tests.altlas.journal.documents import begun, entry, resource, state
@@ -49,7 +49,7 @@ class Client:
 def files(tmp_path: Path) -> StackFiles:
     """Files of a stack with one resource."""
     made = StackFiles(tmp_path, "alt-las", "alpha")
-    made.write(made.content(Deployment(state(resource("old")))))
+    made.write(made.content(StackState(state(resource("old")))))
     return made
 
 
@@ -85,7 +85,7 @@ def test_an_update_is_a_journal_until_it_is_complete(client: Client, files: Stac
 
 
 def test_a_result_that_pulumi_would_refuse_leaves_the_state(client: Client, files: StackFiles) -> None:
-    """The CLI is told, and nothing is lost."""
+    """The CLI gets the reason, and nothing is lost."""
     before = files.state.read_bytes()
     update = client.begin()
     broken = resource("new", parent="urn:pulumi:alpha::alt-las::x:y:Z::nobody")
@@ -123,7 +123,7 @@ def test_a_cli_without_journals_is_refused(client: Client, files: StackFiles) ->
         ("GET", STACK, 200),
         ("GET", f"{STACK}/export", 200),
         ("GET", "/api/stacks/organization/alt-las/beta", 404),
-        ("GET", "/api/stacks/somebody/alt-las/alpha", 404),
+        ("GET", "/api/stacks/another/alt-las/alpha", 404),
         ("GET", f"{STACK}/decrypt", 404),
         ("POST", "/api/stacks/organization/alt-las/beta/update", 404),
         ("GET", "/somewhere", 404),
