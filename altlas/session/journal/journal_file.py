@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from altlas.session.journal.replay import JournalError, Replay, StackState
+from altlas.session.journal.replay import JournalError, Kind, Replay, StackState
 from altlas.session.journal.state_files import as_json
 
 FORMAT = 1
@@ -98,6 +98,13 @@ class Journal:
     def entries(self) -> Sequence[Mapping[str, Any]]:
         """All entries, in order."""
         return [entry for batch in self.batches for entry in batch.get("entries") or ()]
+
+    @property
+    def failed(self) -> Sequence[Mapping[str, Any]]:
+        """Operations that failed."""
+        begun = {one["operationID"]: one.get("operation") for one in self.entries if one["kind"] == Kind.BEGIN}
+        ended = (begun.get(one["operationID"]) for one in self.entries if one["kind"] == Kind.FAILURE)
+        return [operation for operation in ended if operation]
 
     @property
     def result(self) -> str | None:

@@ -8,13 +8,13 @@ does not see that, so this module does:
   reads first; what was never created drops out again. One that was to replace another waits for the next program:
   only that knows which of the two is wanted. The other one is listed for deletion.
 - An update or a deletion that was cut off is forgotten by the engine, although the object may have changed or be gone.
-  Here the engine reads such an object first.
+  Here the engine reads such an object first. The same goes for operations that failed.
 - An object that is listed for deletion, as after a replacement that was cut off, may be wanted again by the next
   program. The engine would create it once more, find it there, and then delete it. Here the engine does not see such
   deletions until it has done everything else, and then only those that are not wanted.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,15 +26,21 @@ _ORDER = ("dependencies", "propertyDependencies", "deletedWith", "replaceWith")
 """What says when a resource is created or replaced; a deletion that comes last needs none of it."""
 
 
-def with_cut_off_operations(deployment: StackState, decided: Collection[str]) -> StackState:
-    """The state with what is known of operations that were cut off; those of other providers stay as they are.
+def with_cut_off_operations(
+    deployment: StackState, failed: Sequence[Mapping[str, Any]], decided: Collection[str]
+) -> StackState:
+    """The state with what is known of operations that failed or were cut off.
+
+    Those of other providers stay as they are. A failed operation may have taken place, too: its provider may have died.
 
     Args:
-        deployment: The state after an update.
+        deployment: The state after an update; what was cut off is pending there.
+        failed: Operations that failed.
         decided: URNs about which the update's program has said what it wants.
     """
     resources = [dict(one) for one in deployment.resources]
-    open_still = [one for one in deployment.pending if not _is_settled(one, resources, decided)]
+    kubernetes = [one for one in failed if _identifier(one["resource"])]
+    open_still = [one for one in (*deployment.pending, *kubernetes) if not _is_settled(one, resources, decided)]
     body = {**deployment.body, "resources": resources, "pending_operations": open_still}
     body = {key: value for key, value in body.items() if value or key not in ("resources", "pending_operations")}
     if not any(one.get(_READ_FIRST) for one in resources):

@@ -90,7 +90,7 @@ def finished(journal: Journal, base: StackState) -> StackState:
     deployment = journal.replayed(seen)
     before = {one["resource"]["urn"] for one in base.pending}
     decided = {entry["state"]["urn"] for entry in journal.entries if entry.get("state")} & before
-    deployment = with_cut_off_operations(deployment, decided)
+    deployment = with_cut_off_operations(deployment, journal.failed, decided)
     if journal.heading.defers_deletions:
         deployment = with_deletions(deployment, base)
     broken = broken_reference(deployment.body)

@@ -237,11 +237,16 @@ def _kept(files: StackFiles) -> list[tuple[str, bool, bool]]:
 def test_an_object_whose_operation_was_cut_off_is_read_before_the_next_update(
     files: StackFiles, operation: dict[str, object], kept: list[tuple[str, bool, bool]], pending: int
 ) -> None:
-    """Only of Kubernetes is the identifier known; everything else stays pending, as with stock Pulumi."""
+    """Only of Kubernetes is the identifier known; all else stays as with stock Pulumi. A failure may have taken place."""
+    before = files.state.read_bytes()
     _journal(files, [operation])
     assert recover(files) is not None
     assert _kept(files) == kept
     assert len(files.read().pending) == pending
+    files.write(before)
+    _journal(files, [operation, entry(2, 9)])
+    assert recover(files) is not None
+    assert _kept(files) == kept
     assert files.read().features == (("refreshBeforeUpdate",) if any(read for _, _, read in kept) else ())
 
 
