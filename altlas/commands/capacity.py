@@ -7,7 +7,7 @@ import typer
 
 from altlas.commands.options import JsonOption, StackArgument, TargetOption, known_stacks, one_stack
 from altlas.preflight.load import stack_load
-from altlas.preflight.nodes import Node, described_nodes, read_nodes
+from altlas.preflight.nodes import ClusterNode, described_nodes, read_nodes
 from altlas.release.capacity import Capacity, as_document, as_text
 from altlas.release.capacity import capacity as capacity_of
 from altlas.session.console import report, workspace
@@ -47,7 +47,7 @@ def capacity(
         raise CommandError(f"no room for {', '.join(lacking)}; add nodes or lower what is short above")
 
 
-def _capacity(stack: str, nodes: tuple[Node, ...], kubectl: Kubectl | None) -> Capacity:
+def _capacity(stack: str, nodes: tuple[ClusterNode, ...], kubectl: Kubectl | None) -> Capacity:
     platform = read_platform(workspace().stack_file(stack))
     quotas = kubectl.items("resourcequota", platform.namespace) if kubectl else ()
     return capacity_of(stack, platform, stack_load(record(stack, platform).objects), nodes, quotas)

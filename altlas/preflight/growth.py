@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from altlas.preflight.load import Amount, StackLoad, WorkloadLoad
-from altlas.preflight.nodes import Node, fit
+from altlas.preflight.nodes import ClusterNode, fit
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Limit:
     what: str
 
 
-def limits(load: StackLoad, nodes: Sequence[Node] = ()) -> tuple[Limit, ...]:
+def limits(load: StackLoad, nodes: Sequence[ClusterNode] = ()) -> tuple[Limit, ...]:
     """Limits of a stack in the order in which a growing load meets them.
 
     Args:
@@ -42,7 +42,7 @@ def limits(load: StackLoad, nodes: Sequence[Node] = ()) -> tuple[Limit, ...]:
     return tuple(sorted(found, key=lambda limit: limit.factor))
 
 
-def fits_at(load: StackLoad, nodes: Sequence[Node], factor: float, *, updating: bool = False) -> bool:
+def fits_at(load: StackLoad, nodes: Sequence[ClusterNode], factor: float, *, updating: bool = False) -> bool:
     """Tell whether all pods fit onto the nodes at a load, and with the surge of an update of all Deployments."""
     return fit(nodes, _pods(load, factor, updating))
 
@@ -54,7 +54,7 @@ def pods_at(workload: WorkloadLoad, factor: float) -> int:
     return max(workload.fewest, min(workload.most, wanted))
 
 
-def _room(load: StackLoad, nodes: Sequence[Node]) -> Limit | None:
+def _room(load: StackLoad, nodes: Sequence[ClusterNode]) -> Limit | None:
     """The largest load whose pods fit; None if the nodes have room for the largest scale."""
     scaled = [each for each in load.workloads if each.most > each.fewest]
     steps = sorted({pods / each.fewest for each in scaled for pods in range(each.fewest, each.most + 1)} | {1.0})

@@ -26,7 +26,7 @@ _PODS = 110
 
 
 @dataclass(frozen=True)
-class Node:
+class ClusterNode:
     """Room for pods.
 
     Attributes:
@@ -38,7 +38,7 @@ class Node:
     pods: int = _PODS
 
 
-def read_nodes(kubectl: Kubectl) -> tuple[Node, ...]:
+def read_nodes(kubectl: Kubectl) -> tuple[ClusterNode, ...]:
     """Nodes of a cluster that take pods.
 
     Raises:
@@ -49,11 +49,11 @@ def read_nodes(kubectl: Kubectl) -> tuple[Node, ...]:
         unschedulable, taints, cpu, memory, pods = line.split("|")
         effects = {taint["effect"] for taint in json.loads(taints or "[]")}
         if unschedulable != "true" and not effects & {*_KEEPS_PODS_AWAY}:
-            found.append(Node(Amount(millicores(cpu), memory_mebibytes(memory)), int(pods or _PODS)))
+            found.append(ClusterNode(Amount(millicores(cpu), memory_mebibytes(memory)), int(pods or _PODS)))
     return tuple(found)
 
 
-def described_nodes(text: str) -> tuple[Node, ...]:
+def described_nodes(text: str) -> tuple[ClusterNode, ...]:
     """Nodes from their number and size, such as `3x4x16`: three with 4 cores and 16 GiB.
 
     Raises:
@@ -65,15 +65,15 @@ def described_nodes(text: str) -> tuple[Node, ...]:
             f"{text!r} describes no nodes; write number, cores and GiB, such as 3x4x16", ExitCode.BAD_INPUT
         )
     number, cores, gibibytes = (int(each) for each in match.groups())
-    return (Node(Amount(cores * 1000, gibibytes * 1024)),) * number
+    return (ClusterNode(Amount(cores * 1000, gibibytes * 1024)),) * number
 
 
-def total(nodes: Iterable[Node]) -> Amount:
+def total(nodes: Iterable[ClusterNode]) -> Amount:
     """Room of all nodes together."""
     return sum((each.room for each in nodes), Amount())
 
 
-def fit(nodes: Sequence[Node], pods: Iterable[Amount]) -> bool:
+def fit(nodes: Sequence[ClusterNode], pods: Iterable[Amount]) -> bool:
     """Tell whether the pods fit: the largest first, each on the first node with room.
 
     A sum that fits may still be refused, because no single node has room for a large pod.

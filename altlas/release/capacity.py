@@ -9,7 +9,7 @@ from typing import Any
 
 from altlas.preflight.growth import Limit, fits_at, limits
 from altlas.preflight.load import Amount, Load, StackLoad
-from altlas.preflight.nodes import Node, memory_mebibytes, total
+from altlas.preflight.nodes import ClusterNode, memory_mebibytes, total
 from altlas.session.table import table_text
 from components.kubernetes.quantities import mebibytes, millicores
 from components.settings import PlatformSettings
@@ -59,7 +59,7 @@ class Capacity:
 
     stack: str
     load: StackLoad
-    nodes: tuple[Node, ...]
+    nodes: tuple[ClusterNode, ...]
     fits: Mapping[str, bool]
     limits: tuple[Limit, ...]
     uses: tuple[Use, ...]
@@ -76,7 +76,7 @@ def capacity(
     stack: str,
     platform: PlatformSettings,
     load: StackLoad,
-    nodes: tuple[Node, ...] = (),
+    nodes: tuple[ClusterNode, ...] = (),
     quotas: Sequence[Mapping[str, Any]] = (),
 ) -> Capacity:
     """Capacity of a stack.

@@ -4,10 +4,10 @@ import pytest
 
 from altlas.preflight.growth import Limit, fits_at, limits, pods_at
 from altlas.preflight.load import Amount, Load, StackLoad, WorkloadLoad
-from altlas.preflight.nodes import Node, described_nodes, fit, memory_mebibytes, total
+from altlas.preflight.nodes import ClusterNode, described_nodes, fit, memory_mebibytes, total
 from rendering.errors import CommandError, ExitCode
 
-NODE = Node(Amount(1000, 1024))
+NODE = ClusterNode(Amount(1000, 1024))
 
 
 def load(*workloads: tuple[str, int, int]) -> StackLoad:
@@ -24,7 +24,7 @@ def test_pods_must_fit_one_by_one() -> None:
     assert not fit([NODE, NODE], [Amount(400, 1)] * 5)
     assert not fit([NODE, NODE], [Amount(1200, 1)])
     assert not fit([NODE], [Amount(1, 600)] * 2)
-    assert not fit([Node(Amount(1000, 1024), pods=1)], [Amount(1, 1)] * 2)
+    assert not fit([ClusterNode(Amount(1000, 1024), pods=1)], [Amount(1, 1)] * 2)
     assert fit([], [])
 
 

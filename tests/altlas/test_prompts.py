@@ -39,6 +39,7 @@ ASKING_OPTIONS = {"yes", "confirm"}
 
 COMMAND_LINES: dict[str, tuple[str, ...]] = {
     "up": ("up", "alpha", "--no-addons", "--no-preflight"),
+    "drift": ("drift", "alpha", "--revert"),
     "destroy": ("destroy", "alpha", "--with-data", "alpha"),
     "secrets rotate": ("secrets", "rotate", "alpha", "natsRunnerPassword"),
     "backup restore": ("backup", "restore", "redis", "alpha", "--backup", "20260131T010000Z", "--replace"),
@@ -66,7 +67,8 @@ class NotingKubectl(Kubectl):
 
     def named(self, kind: str, *names: str) -> list[dict[str, Any]]:
         """Cluster-scoped objects."""
-        return [] if kind == "namespace" else [{"metadata": {"name": name}} for name in names]
+        of_the_stack = kind == "namespace" or "--show-managed-fields" in names
+        return [] if of_the_stack else [{"metadata": {"name": name}} for name in names]
 
     def items(self, *_: str) -> list[dict[str, Any]]:
         """None."""
@@ -116,7 +118,10 @@ class NotingEngine(Engine):
 def alpha_state() -> Mapping[str, Any]:
     """State of alpha as it is deployed."""
     registered = record("alpha", platform_of("alpha")).registrations
-    return exported_state({(each.type, each.name): each.inputs for each in registered})
+    state = exported_state({(each.type, each.name): each.inputs for each in registered})
+    for each in state["deployment"]["resources"]:
+        each["outputs"] = {"__fieldManager": "pulumi-kubernetes-of-a-test"}
+    return state
 
 
 @pytest.fixture
@@ -129,7 +134,11 @@ def world(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     target = Target("kubeconfig", "a test names it")
     kubectl, engine = NotingKubectl(Path("kubectl"), Path("kubeconfig")), NotingEngine(checkout, {})
     session = Session(Workspace(checkout), target, kubectl, engine)
-    for module in ("update.up", "update.rotation", "commands.destroy", "commands.backup", "commands.addons"):
+    for module in (
+        "update.up",
+        "update.rotation",
+        *(f"commands.{name}" for name in ("destroy", "backup", "addons", "drift")),
+    ):
         imported = importlib.import_module(f"altlas.{module}")
         for name in ("start_session", "engine_session"):
             monkeypatch.setattr(imported, name, lambda *_: session, raising=False)

@@ -237,7 +237,7 @@ def _kept(files: StackFiles) -> list[tuple[str, bool, bool]]:
 def test_an_object_whose_operation_was_cut_off_is_read_before_the_next_update(
     files: StackFiles, operation: dict[str, object], kept: list[tuple[str, bool, bool]], pending: int
 ) -> None:
-    """Only of Kubernetes is the identifier known; all else stays as with stock Pulumi. A failure may have taken place."""
+    """Only of Kubernetes is the identifier known. An operation that failed may have taken place, too."""
     before = files.state.read_bytes()
     _journal(files, [operation])
     assert recover(files) is not None
