@@ -12,7 +12,6 @@ from altlas.release.ledger import ledger_of
 from altlas.session.consent import Consent
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, start_session
-from altlas.session.update_lock import check_unlocked
 from altlas.update import data_guard
 from altlas.update.cluster_identity import state_on_its_cluster
 from components.stack.loading import read_platform
@@ -37,7 +36,7 @@ def destroy(
         chosen = choose_target(here, target)
         report(str(chosen))
         session = start_session(here, chosen, report)
-        check_unlocked(session.engine, name)
+        session.engine.check_unlocked(name)
         state = state_on_its_cluster(session.engine, session.kubectl, name)
         data = data_guard.check_removal(state, name, with_data)
         lost = f" with its data ({', '.join(data)})" if data else ""

@@ -25,7 +25,6 @@ from altlas.release.rules import check_freeze, needed_approvals
 from altlas.release.seal import cluster_uid, differences, seal_files
 from altlas.session.console import report
 from altlas.session.session import Session
-from altlas.session.update_lock import check_unlocked
 from altlas.session.workspace import Workspace
 from altlas.update.preparation import check_none
 from altlas.update.readiness import failure, wait_until_ready
@@ -169,7 +168,7 @@ def apply_plan(
         CommandError: Something differs from the plan; nothing was changed. Or the update failed.
     """
     check_cluster(plan, session)
-    check_unlocked(session.engine, plan.stack)
+    session.engine.check_unlocked(plan.stack)
     with tempfile.TemporaryDirectory(dir=session.workspace.private) as folder:
         saved = Path(folder) / "plan.json"
         found = measure(session, plan.stack, platform, saved)

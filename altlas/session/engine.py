@@ -151,6 +151,16 @@ class Engine:
         """Create the stack in the backend. Pulumi writes the encryption salt of its secrets into the stack file."""
         self.capture("stack", "init", stack, "--no-select")
 
+    def check_unlocked(self, stack: str) -> None:
+        """Recover what a killed update of the stack has left, its lock included.
+
+        Raises:
+            CommandError: An update of the stack is running, or what was left cannot be recovered. Nothing was changed.
+        """
+        files = self._stack_files(("--stack", stack))
+        if files is not None:
+            recover_and_report(files)
+
     def exported_state(self, stack: str) -> Mapping[str, Any]:
         """The state of a stack, secrets encrypted; empty where the backend does not know the stack.
 

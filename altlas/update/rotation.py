@@ -16,7 +16,6 @@ from altlas.session import stack_secrets
 from altlas.session.consent import Consent
 from altlas.session.console import Report
 from altlas.session.session import Session, choose_target, engine_session
-from altlas.session.update_lock import check_unlocked
 from altlas.session.workspace import Workspace
 from altlas.update.cluster_identity import state_on_its_cluster
 from altlas.update.up import up
@@ -95,7 +94,7 @@ def rotate(request: RotationRequest) -> None:
             f"`altlas up --stack {request.stack}`",
             ExitCode.BAD_INPUT,
         )
-    check_unlocked(session.engine, request.stack)
+    session.engine.check_unlocked(request.stack)
     state_on_its_cluster(session.engine, session.kubectl, request.stack)
     consent = Consent("--yes" in request.pulumi_options or target.name == "sim")
     consent.ask(f"Change {', '.join(request.keys)} of the stack {request.stack} and restart the pods that use them?")

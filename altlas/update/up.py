@@ -13,7 +13,6 @@ from altlas.session import stack_secrets
 from altlas.session.consent import Consent
 from altlas.session.console import Report
 from altlas.session.session import Session, choose_target, start_session
-from altlas.session.update_lock import check_unlocked
 from altlas.session.workspace import Workspace
 from altlas.status.rollout import WorkloadStatus
 from altlas.update import data_guard, preflight
@@ -100,7 +99,7 @@ def _started(
     """A session on the running cluster, and the settings, into which k3d's addresses are written."""
     builds = local_builds(platform, workspace.root) if target.name == K3D else ()
     session = start_session(workspace, target, report)
-    check_unlocked(session.engine, stack)
+    session.engine.check_unlocked(stack)
     if target.name == K3D:
         state_on_its_cluster(session.engine, session.kubectl, stack)
         prepare_stack(session, stack, report)

@@ -1,4 +1,4 @@
-"""Interrupted and killed updates: Pulumi ends in order, and a lock that was left is named."""
+"""Interrupted and killed updates: Pulumi ends in order, and a lock that was left is named or cleared."""
 
 import json
 import os
@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from altlas.session.engine import Engine
-from altlas.session.update_lock import check_unlocked
 from rendering.errors import CommandError, ExitCode
 from tests.support.documents import ROOT
 
@@ -51,22 +50,36 @@ def test_an_interrupted_update_lets_pulumi_end_in_order(tmp_path: Path, number: 
 @pytest.mark.parametrize(
     ("process", "host", "said"),
     [
-        (os.getpid(), os.uname().nodename, "kill -INT"),
-        (2**22 + 1, os.uname().nodename, "was killed and has left its lock"),
+        (os.getppid(), os.uname().nodename, "kill -INT"),
         (1, "elsewhere", "If it was killed, remove its lock with"),
     ],
-    ids=["running", "killed", "elsewhere"],
+    ids=["running", "elsewhere"],
 )
-def test_a_lock_that_an_update_left_is_named_with_its_cure(tmp_path: Path, process: int, host: str, said: str) -> None:
-    """Before anything is written; as Pulumi 3.259 writes its lock."""
-    folder = tmp_path / ".pulumi" / "locks" / "organization" / "alt-las" / "alpha"
-    folder.mkdir(parents=True)
-    lock = {"pid": process, "username": "root", "hostname": host, "timestamp": "2026-11-27T03:45:37.796240904Z"}
-    (folder / "47175f17-ef10-45b9-b674-3f822b7d02f9.json").write_text(json.dumps(lock))
+def test_a_lock_of_another_update_is_named_with_its_cure(tmp_path: Path, process: int, host: str, said: str) -> None:
+    """Before anything is written."""
+    path = _lock(tmp_path, process, host)
     engine = Engine(tmp_path, {"PULUMI_BACKEND_URL": f"file://{tmp_path}"})
     with pytest.raises(CommandError, match=said) as caught:
-        check_unlocked(engine, "alpha")
+        engine.check_unlocked("alpha")
     assert caught.value.code == ExitCode.BUSY
-    assert ("pulumi cancel --yes --stack alpha" in str(caught.value)) is (process != os.getpid())
-    check_unlocked(engine, "beta")
-    check_unlocked(Engine(tmp_path, {"PULUMI_BACKEND_URL": "https://api.pulumi.com"}), "alpha")
+    assert ("pulumi cancel --yes --stack alpha" in str(caught.value)) is (host == "elsewhere")
+    assert path.exists()
+    engine.check_unlocked("beta")
+    Engine(tmp_path, {"PULUMI_BACKEND_URL": "https://api.pulumi.com"}).check_unlocked("alpha")
+
+
+def test_a_lock_of_a_killed_update_is_cleared(tmp_path: Path) -> None:
+    """Its process ran on this machine and has ended, so nobody holds the stack."""
+    path = _lock(tmp_path, 2**22 + 1, os.uname().nodename)
+    Engine(tmp_path, {"PULUMI_BACKEND_URL": f"file://{tmp_path}"}).check_unlocked("alpha")
+    assert not path.exists()
+
+
+def _lock(backend: Path, process: int, host: str) -> Path:
+    """A lock as Pulumi 3.259 writes it."""
+    folder = backend / ".pulumi" / "locks" / "organization" / "alt-las" / "alpha"
+    folder.mkdir(parents=True)
+    lock = {"pid": process, "username": "root", "hostname": host, "timestamp": "2026-11-27T03:45:37.796240904Z"}
+    path = folder / "47175f17-ef10-45b9-b674-3f822b7d02f9.json"
+    path.write_text(json.dumps(lock))
+    return path

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gethostname
 
 from altlas.session.journal.journal_file import Journal, digest, read_journal
 from altlas.session.journal.leftovers import with_cut_off_operations, with_deletions, without_deletions
@@ -101,10 +102,12 @@ def finished(journal: Journal, base: StackState) -> StackState:
 
 def _held(files: StackFiles, locks: list[Lock]) -> str:
     holders = "; ".join(map(str, locks))
-    return (
-        f"the stack {files.stack} is locked: {holders}. Wait until that ends. If it has ended on another machine, "
-        f"`pulumi cancel --stack {files.stack}` removes the lock. Nothing was changed"
-    )
+    if all(lock.host == gethostname() for lock in locks):
+        cure = f"wait until it ends, or let it end in order with `kill -INT {locks[0].pid}`"
+    else:
+        cancel = f'`eval "$(altlas env)"; pulumi cancel --yes --stack {files.stack}`'
+        cure = f"wait until it ends. If it was killed, remove its lock with {cancel}"
+    return f"the stack {files.stack} is being updated ({holders}); {cure}. Nothing was changed"
 
 
 def _unusable(path: Path, error: Exception) -> str:

@@ -192,7 +192,7 @@ def test_a_lock_of_whom_nobody_knows_holds(files: StackFiles, host: str | None) 
     path = _lock_of(files, 1, host or "")
     if host is None:
         path.write_text("{")
-    with pytest.raises(CommandError, match="pulumi cancel --stack alpha"):
+    with pytest.raises(CommandError, match="pulumi cancel --yes --stack alpha"):
         recover(files)
     assert path.exists()
 
