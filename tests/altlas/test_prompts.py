@@ -120,7 +120,7 @@ def alpha_state() -> Mapping[str, Any]:
     registered = record("alpha", platform_of("alpha")).registrations
     state = exported_state({(each.type, each.name): each.inputs for each in registered})
     for each in state["deployment"]["resources"]:
-        each["outputs"] = {**each.get("outputs", {}), "__fieldManager": "pulumi-kubernetes-of-a-test"}
+        each["outputs"] = {**each["inputs"], "__fieldManager": "pulumi-kubernetes-of-a-test"}
     return state
 
 

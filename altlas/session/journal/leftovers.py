@@ -9,6 +9,8 @@ does not see that, so this module does:
   only that knows which of the two is wanted. The other one is listed for deletion.
 - An update or a deletion that was cut off is forgotten by the engine, although the object may have changed or be gone.
   Here the engine reads such an object first. The same goes for operations that failed.
+- An object that was deleted to be made again, and was not made, would be made by the next update and then deleted once
+  more, by its name. Here it, too, is read first.
 - An object that is listed for deletion, as after a replacement that was cut off, may be wanted again by the next
   program. The engine would create it once more, find it there, and then delete it. Here the engine does not see such
   deletions until it has done everything else, and then only those that are not wanted.
@@ -41,6 +43,9 @@ def with_cut_off_operations(
     resources = [dict(one) for one in deployment.resources]
     kubernetes = [one for one in failed if _identifier(one["resource"])]
     open_still = [one for one in (*deployment.pending, *kubernetes) if not _is_settled(one, resources, decided)]
+    for one in resources:
+        if one["type"].startswith(_KUBERNETES) and one.pop("pendingReplacement", False):
+            one[_READ_FIRST] = True
     body = {**deployment.body, "resources": resources, "pending_operations": open_still}
     body = {key: value for key, value in body.items() if value or key not in ("resources", "pending_operations")}
     if not any(one.get(_READ_FIRST) for one in resources):

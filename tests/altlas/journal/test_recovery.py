@@ -267,3 +267,12 @@ def test_a_replacement_that_was_cut_off_is_deleted_unless_the_next_program_wants
         assert recover(files) is not None
         assert _kept(files) == kept
         assert files.read().pending == []
+
+
+def test_an_object_that_was_deleted_to_be_made_again_is_read_first(files: StackFiles) -> None:
+    """The engine would make it and then delete it by its name; so its mark is taken away."""
+    _journal(files, [_cut_off("deleting", "old"), entry(1, 9, pendingReplacementOld=0), _creating("old", "old")])
+    assert recover(files) is not None
+    assert _kept(files) == [("alt-las/old", False, True)]
+    assert "pendingReplacement" not in files.read().resources[0]
+    assert files.read().pending == []
