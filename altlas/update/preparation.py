@@ -22,8 +22,7 @@ from altlas.update.unread_messages import ask_servers, in_pod, unread_messages
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.stack.configuration import PREPARES
-from components.stores.nats.objects import USERS
-from components.traffic.stores import NATS, POSTGRES_HOST, REDIS
+from components.traffic.stores import NATS, NATS_USERS, POSTGRES_HOST, REDIS
 from rendering.errors import CommandError, ExitCode
 
 _POLL_SECONDS = 2.0
@@ -88,7 +87,7 @@ def _steps(
         yield FirstStep(urn, REDIS, "The first server of Redis gets everything; the others end.")
     _, spec = specs.get(f"StatefulSet {NATS}", ("", {}))
     if spec and platform.nats and (spec["replicas"] > 1) != platform.nats.is_clustered:
-        (urn,) = (urn for urn in urns if urn.endswith(f"kubernetes:core/v1:Secret::{USERS}"))
+        (urn,) = (urn for urn in urns if urn.endswith(f"kubernetes:core/v1:Secret::{NATS_USERS}"))
         yield FirstStep(
             urn, NATS, "Services publish no messages until those in NATS are read and its servers have changed."
         )
@@ -219,7 +218,7 @@ def _wait_for_redis(of: Preparation) -> None:
 
 def _wait_for_nats(of: Preparation) -> None:
     kubectl, namespace, servers = of.session.kubectl, of.platform.namespace, of.nats_servers
-    secret = kubectl.find("secret", namespace, USERS) or {}
+    secret = kubectl.find("secret", namespace, NATS_USERS) or {}
     wanted = base64.b64decode(secret["data"][_FILE]).decode()
 
     def behind() -> list[str]:

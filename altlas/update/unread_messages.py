@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from altlas.session.kubectl import Kubectl
-from components.stores.nats.configuration import MONITORING_PORT
-from components.traffic.stores import NATS
+from components.traffic.stores import NATS, NATS_MONITORING_PORT
 
-_QUESTION = f"http://127.0.0.1:{MONITORING_PORT}/jsz?accounts=true&streams=true&consumers=true"
+_QUESTION = f"http://127.0.0.1:{NATS_MONITORING_PORT}/jsz?accounts=true&streams=true&consumers=true"
 
 
 def unread_messages(reports: Mapping[str, Mapping[str, Any]], *, without_consumer: bool = False) -> dict[str, int]:

@@ -17,7 +17,9 @@ REDIS_PROXY = "redis-proxy"
 REDIS_SERVERS = "redis-servers"
 """Redis's servers, where `redis` in the service graph means the proxies in front of them."""
 
-NATS, NATS_PORT = "nats", 4222
+NATS, NATS_PORT, NATS_MONITORING_PORT = "nats", 4222, 8222
+NATS_USERS = "nats-users"
+"""Secret with the users. Its name stays when they change, so that running servers get them without a restart."""
 
 
 def postgres_pod_labels() -> dict[str, str]:

@@ -106,9 +106,13 @@ NO_FIELD = {
     "builds.fromSource",
     "builds.localCheckout",
     "ingress.routes[].port",
+    "release.automatic",
+    "release.freezes",
+    "release.mostDeletions",
+    "release.plansOnly",
     "tombstones",
 }
-"""Optional settings that add no field to an object: checks, builds, the text of an expression."""
+"""Optional settings that add no field to an object: checks, builds, rules of releases, the text of an expression."""
 
 
 def variation(name: str) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def test_every_lock_of_python_packages_is_asked_about(tmp_path: Path) -> None:
     nothing_runs = Programs(None, None)  # type: ignore[arg-type]
     jobs = [job for job, _ in repository_jobs(nothing_runs, ROOT, tmp_path) if isinstance(job, partial)]
     asked = [job.args[1].name for job in jobs if job.func is audit]
-    assert asked == ["platform.txt", "scanners.txt"]
+    assert asked == ["object-store.txt", "platform.txt", "scanners.txt"]
     listed = (tmp_path / "platform.txt").read_text(encoding="utf-8")
     image = (ROOT / "images" / "backup" / "requirements.txt").read_text(encoding="utf-8")
     assert set(re.findall(r"^[a-z0-9._-]+==[^ ]+", image, re.MULTILINE)) < set(

@@ -43,8 +43,12 @@ def outer_imports(path: Path, forbidden: set[str]) -> list[str]:
 ADDONS_PROGRAM = ROOT / "cluster" / "addons" / "__main__.py"
 
 
-KNOWN = ("components.kubernetes.quantities.", "components.kubernetes.object.DATA_ANNOTATION")
-"""Kubernetes' notation of numbers, and the mark of objects with data: what everything that reads a cluster needs."""
+KNOWN = (
+    "components.kubernetes.quantities.",
+    "components.kubernetes.object.DATA_ANNOTATION",
+    "components.traffic.stores.",
+)
+"""Numbers as Kubernetes writes them, the mark of data, names and ports of stores: all readers of a cluster use them."""
 
 
 @pytest.mark.parametrize("package", ["altlas", "cluster", "tools"])

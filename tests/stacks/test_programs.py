@@ -117,8 +117,6 @@ def test_a_transition_changes_pods_autoscalers_and_what_several_servers_need(pro
         "Secret": 1,
         "Service": 3,
         "NetworkPolicy": 4,
-        # The images come from elsewhere.
-        "ValidatingAdmissionPolicy": 1,
     }
     assert {name for kind, name in found if kind == "Service"} == {"redis", "redis-servers", "nats-servers"}
     assert {name for kind, name in found if kind == "NetworkPolicy"} == {"redis", "redis-backup", "nats", "api-gateway"}

@@ -16,6 +16,7 @@ from components.stores.nats import objects
 from components.stores.nats.configuration import PORT, user_of
 from components.traffic.jobs import BackupSource
 from components.traffic.message_flow import MessageFlow
+from components.traffic.stores import NATS_USERS
 from components.workloads.component import ObjectComponent, Surroundings
 
 PASSWORD_KEYS = {each: password_key("nats", each) for each in ServicesSettings.with_store("nats")}
@@ -84,7 +85,7 @@ class Nats(ObjectComponent):
         secret = internal.apply(lambda passwords: objects.secret_content(nats, servers, passwords))
         secret_name = self._register(f"{name}-secrets", servers.secret(secret)).metadata["name"]
         before = [
-            self._register(f"{name}-users", servers.secret(_users(args, internal), objects.USERS)),
+            self._register(f"{name}-users", servers.secret(_users(args, internal), NATS_USERS)),
             self._register(name, servers.service_account()),
             self._register(f"{name}-configuration", servers.config_map(objects.configuration_content(nats))),
             self._register(name, objects.server_policy(nats, surroundings)),

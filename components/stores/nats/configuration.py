@@ -16,11 +16,11 @@ import bcrypt
 from components.kubernetes.quantities import mebibytes
 from components.settings.nats import NatsSettings, StreamSettings
 from components.traffic.message_flow import MessageFlow
-from components.traffic.stores import NATS_PORT
+from components.traffic.stores import NATS_MONITORING_PORT, NATS_PORT
 
 PORT = NATS_PORT
 ROUTE_PORT = 6222
-MONITORING_PORT = 8222
+MONITORING_PORT = NATS_MONITORING_PORT
 CLUSTER_USER = "cluster"
 STREAMS_USER = "streams"
 BACKUP_USER = "backup"

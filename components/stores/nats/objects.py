@@ -17,7 +17,7 @@ from components.stores.nats.scripts import APPLY_STREAMS, START_SERVER
 from components.traffic.jobs import BackupSource
 from components.traffic.message_flow import MessageFlow
 from components.traffic.network_policy import scrape_rules
-from components.traffic.stores import NATS
+from components.traffic.stores import NATS, NATS_USERS
 from components.workloads.component import Surroundings
 from components.workloads.container import ContainerArgs, container
 from components.workloads.objects import DATA_VOLUME, REPLACED_AFTER_FAILURE, JobArgs, job
@@ -32,9 +32,6 @@ from components.workloads.pod import PodArgs
 from components.workloads.pod_set import ClaimArgs, PodSet
 
 STREAMS = "nats-streams"
-USERS = "nats-users"
-"""Secret with the users. Its name stays when they change, so that running servers get them without a restart."""
-
 _COMPONENT = "queue"
 # Above 10000, so that no user of a node has the number of ours; the images run as any.
 _USER = 10004
@@ -146,7 +143,7 @@ def stateful_set(
     """The servers."""
     config_map = objects.configuration_name(configuration_content(nats))
     # One directory, because a file can include only files of its own folder.
-    sources = [{"configMap": {"name": config_map}}, *({"secret": {"name": name}} for name in (USERS, secret))]
+    sources = [{"configMap": {"name": config_map}}, *({"secret": {"name": name}} for name in (NATS_USERS, secret))]
     pod = PodArgs(
         version=nats.image.tag,
         user=_USER,
