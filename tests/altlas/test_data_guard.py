@@ -102,7 +102,8 @@ def test_an_image_that_the_policy_in_force_does_not_know_is_allowed_first(allowe
     (problem,) = caught.value.problems
     assert problem.path == "alt-las:platform.admission.additionalRepositories"
     assert problem.message.startswith("lacks ghcr.io/acme/runner, ")
-    assert "write [ghcr.io/cloudnative-pg/cloudnative-pg, ghcr.io/acme/runner, " in problem.message
+    named = platform_of("alpha")["admission"]["additionalRepositories"]
+    assert f"write [{', '.join([*named, *cure[1:]])}] here" in problem.message
 
 
 def test_a_plan_that_fails_for_another_reason_stops_the_update_before_it_begins(deployed: dict[str, Any]) -> None:
