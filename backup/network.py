@@ -20,7 +20,9 @@ def addresses(found: Mapping[str, str]) -> Iterator[tuple[str, int]]:
         yield host, int(found.get("PGPORT", "5432"))
     for name in dict.fromkeys(f"{found.get('REDIS_HOST', '')} {found.get('REDIS_HOSTS', '')}".split()):
         yield name, int(found.get("REDIS_PORT", "6379"))
-    for url, port in ((found.get("NATS_URL", ""), _NATS_PORT), (found.get("S3_ENDPOINT", ""), _HTTPS_PORT)):
+    # The client of NATS takes several servers, separated by commas.
+    servers = [(url.strip(), _NATS_PORT) for url in found.get("NATS_URL", "").split(",")]
+    for url, port in (*servers, (found.get("S3_ENDPOINT", ""), _HTTPS_PORT)):
         parts = urlsplit(url)
         if parts.hostname:
             yield parts.hostname, parts.port or port

@@ -63,7 +63,8 @@ class Engine:
             return self._in_foreground(arguments, variables, terminal=terminal)
 
         files = self._stack_files(arguments)
-        if files is None or not files.is_plain:
+        # With --remove the command ends by removing the stack, which is the backend's own affair.
+        if files is None or not files.is_plain or "--remove" in arguments:
             return run({})
         # A sealed plan says exactly what is done, deletions included.
         return journaled(files, run, updates=arguments[0] == "up" and "--plan" not in arguments)

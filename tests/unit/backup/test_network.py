@@ -51,6 +51,7 @@ def test_what_never_answers_is_left_to_the_client() -> None:
         ),
         ({"REDIS_HOST": "redis", "REDIS_HOSTS": "redis"}, [("redis", 6379)]),
         ({"NATS_URL": "nats://nats:4222"}, [("nats", 4222)]),
+        ({"NATS_URL": "nats://nats-0:4222,nats://nats-1"}, [("nats-0", 4222), ("nats-1", 4222)]),
     ],
 )
 def test_all_that_the_variables_name_is_waited_for(variables: dict[str, str], found: list[tuple[str, int]]) -> None:
