@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,11 @@ def volumes(tmp_path: Path) -> Iterator[Volumes]:
         made.end_all()
 
 
+def another_is_primary(servers: RedisServers, ended: int) -> bool:
+    """Tell whether a server beside the ended one is the primary."""
+    return "master" in (servers.role(index) for index in {0, 1, 2} - {ended})
+
+
 def replicated_life(volumes: Volumes) -> None:
     """A time in alpha, then in beta, whose last primary is the third server."""
     volumes.alone()
@@ -149,9 +155,8 @@ def replicated_life(volumes: Volumes) -> None:
         primary = servers.primary()
         if primary == 2:
             break
-        others = {0, 1, 2} - {primary}
         servers.kill(primary)
-        wait_until(lambda others=others: "master" in map(servers.role, others), "another server is the primary")
+        wait_until(partial(another_is_primary, servers, primary), "another server is the primary")
         volumes.start("beta", primary)
         servers = volumes.complete()
     assert servers.primary() == 2
