@@ -12,6 +12,7 @@ from pathlib import Path
 
 from altlas.release.ledger import Ledger, LedgerEntry
 from altlas.release.seal import PROGRAM
+from altlas.session.durable_file import write_durably
 from rendering.errors import CommandError, ExitCode
 
 KEPT = 30
@@ -36,10 +37,7 @@ def keep_release(ledger: Ledger, number: int, root: Path, stack_file: Path) -> s
     with tarfile.open(fileobj=content, mode="w:gz", compresslevel=6) as archive:
         for file in _files(root, stack_file):
             archive.add(file, str(file.relative_to(root)), filter=_anonymous)
-    path = folder / f"{number}.tar.gz"
-    temporary = path.with_suffix(".new")
-    temporary.write_bytes(content.getvalue())
-    temporary.replace(path)
+    write_durably(folder / f"{number}.tar.gz", content.getvalue())
     for old in sorted(folder.glob("*.tar.gz"), key=_number)[:-KEPT]:
         old.unlink()
     return hashlib.sha256(content.getvalue()).hexdigest()

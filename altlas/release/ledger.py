@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import unquote, urlparse
 
 from altlas.release.canonical import canonical, digest
-from altlas.session.workspace import Workspace
+from altlas.session.durable_file import write_durably
+from altlas.session.workspace import Workspace, file_backend
 from components.stack.problems import PROJECT
 from rendering.errors import CommandError
 
@@ -140,7 +140,7 @@ class Ledger:
                 file.write(entry.line)
                 file.flush()
                 os.fsync(file.fileno())
-            self._write_head(Reading((*entries, entry)).head)
+            write_durably(self.head_path, f"{Reading((*entries, entry)).head}\n".encode("ascii"))
         return entry
 
     def _head_problem(self, entries: Sequence[LedgerEntry]) -> str:
@@ -159,19 +159,6 @@ class Ledger:
             return f"line {known} was replaced: its hash is not the one of the head"
         return ""
 
-    def _write_head(self, text: str) -> None:
-        temporary = self.head_path.with_suffix(".head.new")
-        with temporary.open("w", encoding="ascii") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.head_path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -185,12 +172,8 @@ class Ledger:
 
 def ledger_of(workspace: Workspace, stack: str, outside: Mapping[str, str]) -> Ledger:
     """The ledger of a stack: beside the state of a file backend, else in the checkout."""
-    backend = urlparse(outside.get("PULUMI_BACKEND_URL", ""))
-    folder = workspace.private
-    if not backend.scheme:
-        folder = workspace.state
-    elif backend.scheme == "file":
-        folder = Path(unquote(backend.netloc + backend.path)).expanduser()
+    url = outside.get("PULUMI_BACKEND_URL", "")
+    folder = file_backend(url) or (workspace.private if url else workspace.state)
     return Ledger(folder / "ledger" / PROJECT / f"{stack}.jsonl")
 
 

@@ -4,7 +4,6 @@ Owns the form of the file. Does not own how a plan is made (`planning`), signed 
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from altlas.release.canonical import digest
 from altlas.release.seal import Part, Seal
 from altlas.release.steps import ObjectStep, as_documents, read_steps
+from altlas.session.durable_file import write_durably
 from components.settings import FieldClass
 from rendering.errors import CommandError, ExitCode
 
@@ -115,9 +115,7 @@ def steps_document(steps: Sequence[ObjectStep]) -> list[dict[str, Any]]:
 def write_plan(path: Path, file: PlanFile) -> None:
     """Write the file of a plan; a reader sees the old or the new one."""
     document = {"plan": file.plan.model_dump(mode="json"), "approvals": list(file.approvals)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_durably(path, f"{json.dumps(document, indent=1)}\n".encode(), mode=0o666)
 
 
 def read_plan(path: Path) -> PlanFile:

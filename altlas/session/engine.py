@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from altlas.session.interruption import until_its_end
 from altlas.session.journal.locks import locks_of
 from altlas.session.journal.run import journaled, recover_and_report
 from altlas.session.journal.state_files import StackFiles
+from altlas.session.workspace import file_backend
 from components.stack.problems import PROJECT
 from rendering.errors import CommandError
 
@@ -89,10 +89,10 @@ class Engine:
 
     def _stack_files(self, arguments: Sequence[str]) -> StackFiles | None:
         """Files of the stack that a command is about, where the state is in the file backend."""
-        backend = urlparse(self.environment.get("PULUMI_BACKEND_URL", ""))
-        if backend.scheme != "file" or "--stack" not in arguments:
+        backend = file_backend(self.environment.get("PULUMI_BACKEND_URL", ""))
+        if backend is None or "--stack" not in arguments:
             return None
-        return StackFiles(Path(unquote(backend.path)), self.project, arguments[arguments.index("--stack") + 1])
+        return StackFiles(backend, self.project, arguments[arguments.index("--stack") + 1])
 
     def capture(self, *arguments: str, text: str | None = None) -> str:
         """Run a command and return its standard output.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 from rendering.errors import CommandError, ExitCode
 
@@ -92,3 +93,13 @@ class Workspace:
         finally:
             # The kernel releases the lock with the descriptor, also when this process is killed.
             os.close(descriptor)
+
+
+def file_backend(url: str) -> Path | None:
+    """Folder of Pulumi's file backend; None for any other backend.
+
+    Args:
+        url: Value of PULUMI_BACKEND_URL.
+    """
+    backend = urlparse(url)
+    return Path(unquote(backend.netloc + backend.path)).expanduser() if backend.scheme == "file" else None

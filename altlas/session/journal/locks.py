@@ -10,7 +10,8 @@ from pathlib import Path
 from socket import gethostname
 from uuid import uuid4
 
-from altlas.session.journal.state_files import StackFiles, as_json, write_durably
+from altlas.session.durable_file import write_durably
+from altlas.session.journal.state_files import StackFiles, as_json
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from altlas.session.console import report
+from altlas.session.durable_file import write_durably
 from altlas.session.journal.leftovers import has_deletions
 from altlas.session.journal.locks import take_lock
 from altlas.session.journal.orphans import RUN_VARIABLE, end_processes
 from altlas.session.journal.recovery import check_free, recover
 from altlas.session.journal.server import SERVED_USER, StateServer, serving
-from altlas.session.journal.state_files import StackFiles, as_json, write_durably
+from altlas.session.journal.state_files import StackFiles, as_json
 
 _BATCH_MILLISECONDS = "1"
 """How long the CLI collects entries. Each step waits for its batch, and loopback needs no larger ones."""

@@ -1,13 +1,13 @@
 """Files of Pulumi's file backend: state, history and backups of its stacks, as its CLI reads and writes them."""
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from altlas.session.durable_file import write_durably
 from altlas.session.journal.replay import StackState
 from rendering.errors import CommandError
 
@@ -102,8 +102,8 @@ class StackFiles:
             OSError: The disk is full or the folder cannot be written; the state before is untouched.
         """
         if self.state.exists():
-            write_durably(self.state.with_name(f"{self.state.name}.bak"), self.state.read_bytes())
-        write_durably(self.state, content)
+            _write(self.state.with_name(f"{self.state.name}.bak"), self.state.read_bytes())
+        _write(self.state, content)
 
     def add_to_history(self, update: Mapping[str, Any]) -> None:
         """Note an update beside a copy of its state, as `pulumi stack history` reads it."""
@@ -125,28 +125,7 @@ def as_json(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace a file as a whole; its content is on the disk when this returns.
-
-    Raises:
-        OSError: The file before is untouched.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        # Written by the CLI beside each file; holds the checksum of the content before.
-        path.with_name(f"{path.name}.attrs").unlink(missing_ok=True)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _write(path: Path, content: bytes) -> None:
+    write_durably(path, content)
+    # Written by the CLI beside each file; holds the checksum of the content before.
+    path.with_name(f"{path.name}.attrs").unlink(missing_ok=True)
