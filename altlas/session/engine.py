@@ -20,6 +20,9 @@ from rendering.errors import CommandError
 
 _PASSING_STATE = re.compile(r"@ |.* (creat|updat|delet|replac|read)ing \(\d+s\)")
 
+_CHANGING = frozenset({"up", "destroy", "refresh", "import"})
+"""Commands that change the state of a stack, and the cluster."""
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -64,10 +67,11 @@ class Engine:
 
         files = self._stack_files(arguments)
         # With --remove the command ends by removing the stack, which is the backend's own affair.
-        if files is None or not files.is_plain or "--remove" in arguments:
+        if files is None or not files.is_plain or arguments[0] not in _CHANGING or "--remove" in arguments:
             return run({})
-        # A sealed plan says exactly what is done, deletions included.
-        return journaled(files, run, updates=arguments[0] == "up" and "--plan" not in arguments)
+        # A sealed plan says exactly what is done, deletions included; an update of single objects deletes no others.
+        updates = arguments[0] == "up" and not {"--plan", "--target"} & {*arguments}
+        return journaled(files, run, updates=updates)
 
     def _in_foreground(self, arguments: Sequence[str], variables: Mapping[str, str], *, terminal: bool) -> int:
         with subprocess.Popen(

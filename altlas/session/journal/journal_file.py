@@ -15,6 +15,7 @@ from typing import Any
 from altlas.session.journal.replay import JournalError, Kind, Replay, StackState
 from altlas.session.journal.state_files import as_json
 
+_ENDS = frozenset({Kind.SUCCESS, Kind.FAILURE, Kind.REFRESH_SUCCESS})
 FORMAT = 1
 """Version of the file's first line."""
 
@@ -102,9 +103,19 @@ class Journal:
     @property
     def failed(self) -> Sequence[Mapping[str, Any]]:
         """Operations that failed."""
-        begun = {one["operationID"]: one.get("operation") for one in self.entries if one["kind"] == Kind.BEGIN}
+        begun = self._begun
         ended = (begun.get(one["operationID"]) for one in self.entries if one["kind"] == Kind.FAILURE)
         return [operation for operation in ended if operation]
+
+    @property
+    def cut_off(self) -> Sequence[Mapping[str, Any]]:
+        """Operations that began and have no end."""
+        ended = {one["operationID"] for one in self.entries if one["kind"] in _ENDS}
+        return [operation for number, operation in self._begun.items() if operation and number not in ended]
+
+    @property
+    def _begun(self) -> dict[int, Mapping[str, Any] | None]:
+        return {one["operationID"]: one.get("operation") for one in self.entries if one["kind"] == Kind.BEGIN}
 
     @property
     def result(self) -> str | None:

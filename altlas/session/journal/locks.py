@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from altlas.session.durable_file import write_durably
 from altlas.session.journal.state_files import StackFiles, as_json
+from rendering.errors import CommandError, ExitCode
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,42 @@ def locks_of(files: StackFiles) -> Iterator[Lock]:
             continue
 
 
+def check_free(files: StackFiles, own: Lock | None = None) -> None:
+    """Check that no living process but this one holds the stack.
+
+    Raises:
+        CommandError: One does; names it.
+    """
+    alive = [lock for lock in locks_of(files) if lock != own and not lock.is_dead]
+    if alive:
+        raise CommandError(_held(files, alive), ExitCode.BUSY)
+
+
 def take_lock(files: StackFiles) -> Lock:
-    """Take a lock that plain Pulumi respects. The caller looks for others afterwards, as the CLI does."""
+    """Take a lock that plain Pulumi respects, and look for others afterwards, as the CLI does.
+
+    Raises:
+        CommandError: Another process holds the stack; the lock is given back.
+    """
     files.locks.mkdir(parents=True, exist_ok=True)
     run = str(uuid4())
     path = files.locks / f"{run}.json"
     lock = Lock(path, os.getpid(), gethostname(), getuser(), datetime.now(UTC).isoformat(), run)
     said = {"pid": lock.pid, "username": lock.user, "hostname": lock.host, "timestamp": lock.since, "run": run}
     write_durably(lock.path, as_json(said))
+    try:
+        check_free(files, lock)
+    except CommandError:
+        lock.path.unlink()
+        raise
     return lock
+
+
+def _held(files: StackFiles, locks: list[Lock]) -> str:
+    holders = "; ".join(map(str, locks))
+    if all(lock.host == gethostname() for lock in locks):
+        cure = f"wait until it ends, or let it end in order with `kill -INT {locks[0].pid}`"
+    else:
+        cancel = f'`eval "$(altlas env)"; pulumi cancel --yes --stack {files.stack}`'
+        cure = f"wait until it ends. If it was killed, remove its lock with {cancel}"
+    return f"the stack {files.stack} is being updated ({holders}); {cure}. Nothing was changed"

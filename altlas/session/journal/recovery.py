@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from socket import gethostname
 
 from altlas.session.journal.journal_file import Journal, digest, read_journal
 from altlas.session.journal.leftovers import with_cut_off_operations, with_deletions, without_deletions
-from altlas.session.journal.locks import Lock, locks_of
+from altlas.session.journal.locks import Lock, check_free, locks_of
 from altlas.session.journal.orphans import end_processes
 from altlas.session.journal.references import broken_reference
 from altlas.session.journal.replay import JournalError, StackState
 from altlas.session.journal.state_files import StackFiles, StateError
-from rendering.errors import CommandError, ExitCode
+from rendering.errors import CommandError
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,17 @@ class Recovered:
         return text
 
 
-def recover(files: StackFiles) -> Recovered | None:
+def recover(files: StackFiles, own: Lock | None = None) -> Recovered | None:
     """Replay a journal that was left behind, write the state, and free the locks of processes that have ended.
+
+    Args:
+        files: The stack.
+        own: Lock of this process, whose run is over; it is freed, too, once the state is whole.
 
     Raises:
         CommandError: A process still holds the stack, or the journal is damaged or belongs to another state.
     """
-    check_free(files)
+    check_free(files, own)
     left = tuple(locks_of(files))
     for lock in left:
         end_processes(lock.run)
@@ -49,17 +52,6 @@ def recover(files: StackFiles) -> Recovered | None:
     for lock in left:
         lock.path.unlink(missing_ok=True)
     return recovered
-
-
-def check_free(files: StackFiles, own: Lock | None = None) -> None:
-    """Check that no living process but this one holds the stack.
-
-    Raises:
-        CommandError: One does; names it.
-    """
-    alive = [lock for lock in locks_of(files) if lock != own and not lock.is_dead]
-    if alive:
-        raise CommandError(_held(files, alive), ExitCode.BUSY)
 
 
 def _replayed(files: StackFiles) -> Recovered | None:
@@ -71,13 +63,11 @@ def _replayed(files: StackFiles) -> Recovered | None:
             return None
         if found != journal.heading.base:
             raise JournalError("the state has moved on since it was begun")
-        base = files.read()
-        files.write(files.content(finished(journal, base)))
+        files.write(files.content(finished(journal, files.read())))
     except (JournalError, StateError, OSError) as error:
         raise CommandError(_unusable(files.journal, error)) from error
     files.journal.unlink()
-    begun = journal.replayed(base).pending
-    in_flight = tuple(one["resource"]["urn"].rpartition("::")[2] for one in begun)
+    in_flight = tuple(one["resource"]["urn"].rpartition("::")[2] for one in journal.cut_off)
     return Recovered(journal.heading.kind, len(journal.entries), in_flight)
 
 
@@ -98,16 +88,6 @@ def finished(journal: Journal, base: StackState) -> StackState:
     if broken:
         raise JournalError(f"the state after it would be refused by Pulumi: {broken}")
     return deployment
-
-
-def _held(files: StackFiles, locks: list[Lock]) -> str:
-    holders = "; ".join(map(str, locks))
-    if all(lock.host == gethostname() for lock in locks):
-        cure = f"wait until it ends, or let it end in order with `kill -INT {locks[0].pid}`"
-    else:
-        cancel = f'`eval "$(altlas env)"; pulumi cancel --yes --stack {files.stack}`'
-        cure = f"wait until it ends. If it was killed, remove its lock with {cancel}"
-    return f"the stack {files.stack} is being updated ({holders}); {cure}. Nothing was changed"
 
 
 def _unusable(path: Path, error: Exception) -> str:

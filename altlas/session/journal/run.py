@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from altlas.session.console import report
 from altlas.session.durable_file import write_durably
 from altlas.session.journal.leftovers import has_deletions
-from altlas.session.journal.locks import take_lock
-from altlas.session.journal.orphans import RUN_VARIABLE, end_processes
-from altlas.session.journal.recovery import check_free, recover
+from altlas.session.journal.locks import Lock, take_lock
+from altlas.session.journal.orphans import RUN_VARIABLE
+from altlas.session.journal.recovery import recover
 from altlas.session.journal.server import SERVED_USER, StateServer, serving
 from altlas.session.journal.state_files import StackFiles, as_json
 
@@ -42,13 +42,12 @@ def journaled(files: StackFiles, run: Callable[[Mapping[str, str]], int], *, upd
 def _run(files: StackFiles, run: Callable[[Mapping[str, str]], int], *, defers_deletions: bool) -> int:
     lock = take_lock(files)
     try:
-        check_free(files, lock)
         with (
             serving(files, defers_deletions=defers_deletions) as server,
             TemporaryDirectory(prefix="altlas-") as credentials,
         ):
             _log_in(Path(credentials), server)
-            code = run(
+            return run(
                 {
                     RUN_VARIABLE: lock.run,
                     "PULUMI_BACKEND_URL": server.url,
@@ -59,10 +58,7 @@ def _run(files: StackFiles, run: Callable[[Mapping[str, str]], int], *, defers_d
             )
     finally:
         # The CLI may have been killed: its children end, and what it had acknowledged becomes the state now.
-        end_processes(lock.run)
-        lock.path.unlink(missing_ok=True)
-    recover_and_report(files)
-    return code
+        recover_and_report(files, lock)
 
 
 def _log_in(folder: Path, server: StateServer) -> None:
@@ -73,12 +69,12 @@ def _log_in(folder: Path, server: StateServer) -> None:
     write_durably(folder / "credentials.json", as_json(content))
 
 
-def recover_and_report(files: StackFiles) -> None:
-    """Recover what a crash left behind, and say so.
+def recover_and_report(files: StackFiles, own: Lock | None = None) -> None:
+    """Recover what a crash left behind, and say so; see `recovery.recover`.
 
     Raises:
         CommandError: A process still holds the stack, or the journal cannot be replayed.
     """
-    recovered = recover(files)
+    recovered = recover(files, own)
     if recovered:
         report(str(recovered))

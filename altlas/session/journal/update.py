@@ -20,7 +20,6 @@ class Update:
 
     Attributes:
         identifier: By which the CLI names it.
-        completed: Whether the CLI said that it is over and the state was written.
     """
 
     def __init__(
@@ -35,7 +34,6 @@ class Update:
     ) -> None:
         """Keep what the history will say; nothing is written yet."""
         self.identifier = identifier
-        self.completed = False
         self._files = files
         self._kind = kind
         self._request = request
@@ -98,7 +96,6 @@ class Update:
             writer.close()
             self._writer = None
             files.journal.unlink()
-        self.completed = True
         files.add_to_history(self._history(status))
         files.back_up()
 

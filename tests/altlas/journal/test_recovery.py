@@ -11,8 +11,8 @@ from socket import gethostname
 import pytest
 
 from altlas.session.journal.journal_file import Heading, JournalWriter, digest, read_journal
-from altlas.session.journal.locks import locks_of, take_lock
-from altlas.session.journal.recovery import check_free, recover
+from altlas.session.journal.locks import check_free, locks_of, take_lock
+from altlas.session.journal.recovery import recover
 from altlas.session.journal.replay import StackState
 from altlas.session.journal.state_files import StackFiles, as_json
 from rendering.errors import CommandError, ExitCode
@@ -276,3 +276,21 @@ def test_an_object_that_was_deleted_to_be_made_again_is_read_first(files: StackF
     assert _kept(files) == [("alt-las/old", False, True)]
     assert "pendingReplacement" not in files.read().resources[0]
     assert files.read().pending == []
+
+
+def test_a_lock_is_given_back_where_another_process_holds_the_stack(files: StackFiles) -> None:
+    """Two that take it at once find each other, and neither goes on."""
+    other = _lock_of(files, os.getppid(), gethostname())
+    with pytest.raises(CommandError, match=f"process {os.getppid()} of"):
+        take_lock(files)
+    assert list(files.locks.iterdir()) == [other]
+
+
+def test_a_lock_outlives_a_journal_that_cannot_be_replayed(files: StackFiles) -> None:
+    """Plain Pulumi must not begin from a state that is older than the cluster."""
+    own = take_lock(files)
+    _journal(files, _created(1), _created(2))
+    _damage(files)
+    with pytest.raises(CommandError, match="line 2 of"):
+        recover(files, own)
+    assert own.path.exists()
