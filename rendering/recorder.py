@@ -19,7 +19,9 @@ from components.settings.secrets import SECRETS
 from components.stack.problems import PLATFORM_KEY, PROJECT
 from rendering.root import ROOT
 
-_SIGNATURE = "4dabf18193072939515e22adb298388d"  # how the engine marks a wrapped value on the wire
+WRAPPED = "4dabf18193072939515e22adb298388d"
+"""Key by which the engine marks a wrapped value, such as a secret, on the wire and in the state."""
+
 _BUILT_IMAGE = "docker:index/remoteImage:RemoteImage"
 _PUSHED_IMAGE = "docker:index/registryImage:RegistryImage"
 _REGISTRY_LOOKUP = "docker:index/getRegistryImage:getRegistryImage"
@@ -138,7 +140,7 @@ def _digest_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:  # Any: the tree of a manifest
     """Undo the encoding of values on the wire: whole numbers as floats, wrapped secrets."""
     if isinstance(value, dict):
-        if _SIGNATURE in value:
+        if WRAPPED in value:
             return _plain(value["value"])
         return {key: _plain(value[key]) for key in sorted(value)}
     if isinstance(value, list):

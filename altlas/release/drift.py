@@ -15,7 +15,7 @@ from altlas.release.changes import object_name
 from altlas.release.owned_fields import EntryKey, Owner, Path, owners, pointer, read, shown
 from altlas.release.steps import ObjectName
 from components.kubernetes.quantities import mebibytes, millicores
-from rendering.recorder import Registration
+from rendering.recorder import WRAPPED, Registration
 
 Kind = Literal["changed", "added", "removed", "deleted", "orphan"]
 _IGNORED = ("metadata.managedFields", "metadata.resourceVersion", "metadata.uid", "metadata.generation", "status")
@@ -101,7 +101,6 @@ def excluded(objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict
 
 _SECRET_BLOCKS = ("data", "stringData")
 _SECRET = "[secret]"  # noqa: S105  # stands for any secret
-_WRAPPED = "4dabf18193072939515e22adb298388d"  # how the engine marks a wrapped value, also in the state
 _NOBODY = Owner("", "", "", frozenset())
 
 
@@ -173,7 +172,7 @@ def _is_secret(name: ObjectName, sent: Mapping[str, Any], path: Path) -> bool:
     if name.kind == "Secret" and path[0] in _SECRET_BLOCKS:
         return True
     return any(
-        isinstance(value := read(sent, path[:end]), Mapping) and _WRAPPED in value for end in range(1, len(path) + 1)
+        isinstance(value := read(sent, path[:end]), Mapping) and WRAPPED in value for end in range(1, len(path) + 1)
     )
 
 

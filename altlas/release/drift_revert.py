@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from altlas.release.drift import DriftField
+from altlas.release.live_objects import full_kind
 from altlas.release.steps import ObjectName
+from altlas.session.exported_state import kubernetes_resources
 from altlas.session.kubectl import Kubectl
-
-_WRAPPED = "4dabf18193072939515e22adb298388d"  # how the engine marks a wrapped value, also in the state
+from rendering.recorder import WRAPPED
 
 
 def revert(kubectl: Kubectl, state: Mapping[str, Any], fields: Iterable[DriftField]) -> list[str]:
@@ -30,11 +31,7 @@ def revert(kubectl: Kubectl, state: Mapping[str, Any], fields: Iterable[DriftFie
     Raises:
         CommandError: The cluster refuses; objects before that one are reverted.
     """
-    known = {
-        (each["type"], each["urn"].rpartition("::")[2]): each
-        for each in state["deployment"]["resources"]
-        if each["type"].startswith("kubernetes:") and not each.get("delete")
-    }
+    known = {(each["type"], each["urn"].rpartition("::")[2]): each for each in kubernetes_resources(state)}
     by_object: dict[ObjectName, list[DriftField]] = defaultdict(list)
     for field in fields:
         if (field.object.type, field.object.logical) in known:
@@ -42,7 +39,7 @@ def revert(kubectl: Kubectl, state: Mapping[str, Any], fields: Iterable[DriftFie
     for name, drifted in by_object.items():
         resource = known[name.type, name.logical]
         if patch := removals(drifted):
-            _patch(kubectl, name, patch)
+            _patch(kubectl, full_kind(resource["inputs"]), name, patch)
         if any(each.kind != "added" for each in drifted):
             manager = resource["outputs"]["__fieldManager"]
             options = ("--server-side", "--force-conflicts", f"--field-manager={manager}", "--filename=-")
@@ -66,17 +63,15 @@ def removals(fields: Sequence[DriftField]) -> list[dict[str, Any]]:
 def plain(value: Any) -> Any:
     """Inputs of the state without the engine's wrapping of secrets."""
     if isinstance(value, Mapping):
-        if _WRAPPED in value:
+        if WRAPPED in value:
             return plain(json.loads(value["plaintext"]))
         return {key: plain(each) for key, each in value.items()}
     return [plain(each) for each in value] if isinstance(value, list) else value
 
 
-def _patch(kubectl: Kubectl, name: ObjectName, patch: list[dict[str, Any]]) -> None:
-    group, _, version = name.type.removeprefix("kubernetes:").rpartition(":")[0].rpartition("/")
-    resource = f"{name.kind}.{version}.{group}" if group not in {"", "core"} else name.kind
+def _patch(kubectl: Kubectl, kind: str, name: ObjectName, patch: list[dict[str, Any]]) -> None:
     place = ("--namespace", name.namespace) if name.namespace else ()
-    kubectl.text("patch", resource, name.name, *place, "--type=json", f"--patch={json.dumps(patch)}")
+    kubectl.text("patch", kind, name.name, *place, "--type=json", f"--patch={json.dumps(patch)}")
 
 
 def _order(pointer: str) -> tuple[tuple[bool, int, str], ...]:

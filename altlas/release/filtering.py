@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from altlas.session.engine import Engine
+from rendering.recorder import WRAPPED
 
 HIDDEN = "[secret]"
 _SHORTEST = 6
 """Length in characters from which a text is searched for; a shorter one would hide ordinary words."""
 
 _VIOLATION = re.compile(r"(violates plan: ).*")
-_MARK = "4dabf18193072939515e22adb298388d"  # how Pulumi marks a wrapped value
 
 
 class Filter:
@@ -52,7 +52,7 @@ def filter_of(engine: Engine, stack: str) -> Filter:
 def _marked(value: Any) -> Iterator[str]:
     """Texts within what a state marks as secret."""
     if isinstance(value, Mapping):
-        if _MARK in value and "plaintext" in value:
+        if WRAPPED in value and "plaintext" in value:
             yield from _texts(json.loads(value["plaintext"]))
         else:
             for each in value.values():

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from altlas.session.exported_state import kubernetes_resources
 from altlas.session.kubectl import Kubectl
 from rendering.recorder import Registration
 
@@ -12,8 +13,7 @@ def deployed_objects(state: Mapping[str, Any]) -> list[Registration]:
     """Objects in what `pulumi stack export` prints, as the last update sent them; secrets are encrypted."""
     return [
         Registration(each["type"], each["urn"].rpartition("::")[2], each.get("inputs") or {})
-        for each in state.get("deployment", {}).get("resources") or ()
-        if each["type"].startswith("kubernetes:") and not each.get("delete")
+        for each in kubernetes_resources(state)
     ]
 
 
@@ -26,7 +26,7 @@ def live_objects(kubectl: Kubectl, deployed: Iterable[Registration], namespace: 
     cluster_scoped: dict[str, list[str]] = defaultdict(list)
     kinds = set()
     for each in deployed:
-        kind = _resource(each.inputs)
+        kind = full_kind(each.inputs)
         if each.inputs["metadata"].get("namespace"):
             kinds.add(kind)
         else:
@@ -40,7 +40,7 @@ def live_objects(kubectl: Kubectl, deployed: Iterable[Registration], namespace: 
 _WITH_OWNERS = "--show-managed-fields"
 
 
-def _resource(manifest: Mapping[str, Any]) -> str:
+def full_kind(manifest: Mapping[str, Any]) -> str:
     """Kind as kubectl takes it, with version and group, because kinds of two groups may have one name."""
     group, _, version = str(manifest["apiVersion"]).rpartition("/")
     return f"{manifest['kind']}.{version}.{group}" if group else str(manifest["kind"])

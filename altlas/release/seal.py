@@ -13,6 +13,7 @@ from typing import Any
 
 from altlas.release.canonical import digest
 from altlas.release.settings_diff import leaves
+from altlas.session.exported_state import kubernetes_resources
 from altlas.session.kubectl import Kubectl
 from components.settings import PlatformSettings
 from components.stack.image_lock import LOCK_NAME
@@ -99,11 +100,7 @@ def seal_objects(kubectl: Kubectl, state: Mapping[str, Any]) -> Part:
     Raises:
         CommandError: The cluster does not answer or refuses.
     """
-    inputs = [
-        each["inputs"]
-        for each in (state.get("deployment") or {}).get("resources") or ()
-        if each["type"].startswith("kubernetes:") and not each.get("delete") and "kind" in (each.get("inputs") or {})
-    ]
+    inputs = [each["inputs"] for each in kubernetes_resources(state) if "kind" in (each.get("inputs") or {})]
     live = {object_title(each): each for each in kubectl.existing(inputs)}
     return {
         title: _live_digest(each, live[title]) if title in live else "missing"

@@ -16,7 +16,7 @@ def until_its_end(process: subprocess.Popen[str], follow: Callable[[], None], *,
     Args:
         process: The program.
         follow: Reads its output until its end; called again after an interruption.
-        tell: Whether the program has to be told of an interruption, because it is in a process group of its own.
+        tell: Whether to interrupt the program as well, because it is in a process group of its own.
     """
     interrupted = False
     with _termination_as_interruption():

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from altlas.session.exported_state import kubernetes_resources
 from components.settings.postgres import major_version, volume_mebibytes
 
 STATEFUL_KINDS = frozenset({"Cluster", "Database", "ObjectStore", "PersistentVolumeClaim", "StatefulSet"})
@@ -102,13 +103,11 @@ def deployed_measuring(state: Mapping[str, Any]) -> tuple[Deployed, ...]:
 
 
 def _deployed_objects(state: Mapping[str, Any]) -> dict[str, Deployed]:
-    resources = state.get("deployment", {}).get("resources") or ()
     return {
         each["urn"]: Deployed(
             each["type"], each["urn"].rpartition("::")[2], each.get("inputs", {}), bool(each.get("protect"))
         )
-        for each in resources
-        if each["type"].startswith("kubernetes:") and not each.get("delete")
+        for each in kubernetes_resources(state)
     }
 
 

@@ -43,7 +43,7 @@ def needed_crds(platform: PlatformSettings) -> dict[str, tuple[Sequence[str], st
 
 
 def optional_addons(platform: PlatformSettings) -> frozenset[str]:
-    """Addons that only some stacks need, and that nobody else may own: those of this one."""
+    """Addons that only some stacks need and that another installer may own: those that this stack needs."""
     wanted = {"gateway-api": platform.ingress.api == "gateway", "istio": platform.mesh.is_on}
     return frozenset(name for name, needed in wanted.items() if needed)
 

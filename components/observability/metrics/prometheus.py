@@ -151,7 +151,7 @@ class Prometheus(ObjectComponent):
     makes.
 
     Attributes:
-        url: Address inside the namespace for readers, each of whom stays with one server: two differ in what they have.
+        url: Address inside the namespace for readers; each stays with one server, because the data of two differs.
         write_urls: Address of each server for metrics that are sent to it.
     """
 

@@ -59,10 +59,10 @@ def test_each_object_is_patched_and_applied_as_the_provider_does() -> None:
                 {
                     "type": each.type,
                     "urn": f"urn:pulumi:a::p::t::{each.logical}",
-                    "inputs": INPUTS,
+                    "inputs": inputs,
                     "outputs": {"__fieldManager": "m"},
                 }
-                for each in (NAME, other)
+                for each, inputs in ((NAME, INPUTS), (other, {"apiVersion": "v1", "kind": "Namespace"}))
             ]
         }
     }

@@ -1,0 +1,11 @@
+"""Reading of what `Engine.exported_state` returns."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def kubernetes_resources(state: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Resources of a state that are Kubernetes objects, without those that are listed for deletion."""
+    for each in (state.get("deployment") or {}).get("resources") or ():
+        if each["type"].startswith("kubernetes:") and not each.get("delete"):
+            yield each
