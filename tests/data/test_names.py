@@ -1,83 +1,35 @@
-"""Names of the Redis servers, as HAProxy's own resolver asks for them: it knows neither search domains nor ndots."""
+"""Host names that programs are told, asked for by real ones of a DNS server that knows fully qualified names only.
+
+HAProxy's resolver knows neither search domains nor ndots; that of the C library (redis-cli) and Go's (nats) do.
+Alpine's musl is not tried: nothing here is built with it.
+"""
 
 import socket
-import struct
-import threading
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from components.stores.redis import configuration, objects
-from tests.data.debian import haproxy
+from policy.stacks import load_stack
+from tests.data.debian import haproxy, redis
+from tests.support.dns import Answers, StrictDns, in_a_pod
+from tests.support.host_names import Resolver, of_cluster, served, sightings
 from tests.support.loopback import Process, addresses, platform_settings, wait_until
 from tests.support.program import surroundings_without_engine
+from tests.support.programs import program
 
 pytestmark = pytest.mark.data
-
-_QUESTION_TYPE_A = 1
-_NO_SUCH_NAME = 3
-
-
-@dataclass
-class StrictDns:
-    """A DNS server on loopback that knows only fully qualified names below one domain, as a cluster's does.
-
-    Attributes:
-        domain: The domain.
-        answer: Address of every name below it.
-        asked: Names that were asked for.
-    """
-
-    domain: str
-    answer: str
-    asked: set[str] = field(default_factory=set)
-
-    def reply(self, question: bytes) -> bytes:
-        """Reply to one question."""
-        name, position = _name_in(question)
-        self.asked.add(name)
-        kind = struct.unpack("!H", question[position : position + 2])[0]
-        known = name.endswith(self.domain)
-        records = b""
-        if known and kind == _QUESTION_TYPE_A:
-            records = struct.pack("!HHHIH", 0xC00C, _QUESTION_TYPE_A, 1, 1, 4) + socket.inet_aton(self.answer)
-        flags = 0x8580 if known else 0x8580 | _NO_SUCH_NAME
-        header = question[:2] + struct.pack("!HHHHH", flags, 1, 1 if records else 0, 0, 0)
-        return header + question[12 : position + 4] + records
-
-    def serve(self, server: socket.socket) -> None:
-        """Reply until the socket is closed."""
-        while True:
-            try:
-                question, client = server.recvfrom(8192)
-            except OSError:
-                return
-            server.sendto(self.reply(question), client)
-
-
-def _name_in(question: bytes) -> tuple[str, int]:
-    labels, position = [], 12
-    while length := question[position]:
-        labels.append(question[position + 1 : position + 1 + length].decode())
-        position += 1 + length
-    return ".".join(labels).lower(), position + 1
 
 
 @pytest.fixture
 def dns() -> Iterator[tuple[StrictDns, int]]:
     """The DNS server, and its port."""
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 0))
-    made = StrictDns("svc.cluster.local", "127.0.0.1")
-    thread = threading.Thread(target=made.serve, args=(server,), daemon=True)
-    thread.start()
-    try:
-        yield made, server.getsockname()[1]
-    finally:
-        server.close()
+    made = StrictDns(lambda name: name.endswith(".svc.cluster.local"))
+    with made.serving() as port:
+        yield made, port
 
 
 def proxy_of_beta(folder: Path, dns_port: int, *, cluster_domain: str | None = None) -> tuple[Process, Path]:
@@ -119,7 +71,7 @@ def test_the_proxy_resolves_every_server_by_its_fully_qualified_name(
     finally:
         proxy.kill()
     expected = {f"redis-{index}.redis-servers.alt-las-beta.svc.cluster.local" for index in range(3)}
-    assert server.asked == expected
+    assert {*server.asked} == expected
 
 
 def test_names_of_another_domain_are_never_resolved(dns: tuple[StrictDns, int], tmp_path: Path) -> None:
@@ -128,7 +80,7 @@ def test_names_of_another_domain_are_never_resolved(dns: tuple[StrictDns, int], 
     proxy, control = proxy_of_beta(tmp_path, port, cluster_domain="wrong.example")
     proxy.start()
     try:
-        wait_until(lambda: len(server.asked) == 3, "the proxy asks for all three servers", 15)
+        wait_until(lambda: len({*server.asked}) == 3, "the proxy asks for all three servers", 15)
         time.sleep(1)
         assert known_addresses(control) == ["-"] * 3
     finally:
@@ -153,3 +105,54 @@ def test_the_proxy_reserves_memory_for_the_connections_that_servers_accept(tmp_p
     assert settings is not None
     assert f"Maxconn: {settings.max_clients}\n" in text
     assert "Nbthread: 2\n" in text
+
+
+DOMAIN = "cluster.local"
+NAMESPACE = "alt-las-beta"
+ABSENT = ("loki.monitoring", "redis-9.redis-servers.alt-las-beta.svc", "nats.alt-las.svc.cluster.local")
+PROGRAMS = ("python", "redis-cli", "nats")
+REACHED = {"python": "127.0.0.1", "redis-cli": "Connection refused", "nats": "127.0.0.1"}
+UNKNOWN = {"python": "gaierror", "redis-cli": "not known", "nats": "no such host"}
+
+
+def names_of_beta() -> list[str]:
+    """All names of the cluster that programs of beta are told."""
+    return sorted({each.name for each in of_cluster(sightings(load_stack("beta").manifests), DOMAIN)})
+
+
+def asking(program_name: str, name: str) -> list[str]:
+    """A program that looks a name up, and then finds nobody listening there."""
+    look_up = f"import socket; print(socket.getaddrinfo({name!r}, 1, socket.AF_INET))"
+    return {
+        "python": [sys.executable, "-c", look_up],
+        "redis-cli": [str(redis() / "redis-cli"), "-h", name, "-p", "1", "ping"],
+        "nats": [str(program("nats")), "--server", f"nats://{name}:1", "--timeout=2s", "rtt"],
+    }[program_name]
+
+
+def ask(names: list[str], folder: Path) -> Answers:
+    """What each program finds by the names in a pod of beta."""
+    search = [f"{NAMESPACE}.svc.{DOMAIN}", f"svc.{DOMAIN}", DOMAIN]
+    commands = {f"{each} {name}": asking(each, name) for each in PROGRAMS for name in names}
+    known = sorted(served(load_stack("beta").manifests, DOMAIN))
+    return in_a_pod(commands, known, search, folder)
+
+
+def test_programs_with_search_domains_resolve_every_name_of_a_stack(tmp_path: Path) -> None:
+    """As the model says, and in its order; names that the cluster does not have are unknown to all."""
+    names = names_of_beta()
+    found = ask([*names, *ABSENT], tmp_path)
+    assert len(names) >= 20
+    known = served(load_stack("beta").manifests, DOMAIN)
+    for key, said in found.said.items():
+        by, _, name = key.partition(" ")
+        assert (UNKNOWN if name in ABSENT else REACHED)[by] in said, f"{key}: {said}"
+        if by == "python":
+            assert list(found.asked[key]) == expected_questions(name, known)
+
+
+def expected_questions(name: str, known: frozenset[str]) -> list[str]:
+    """Names for which the model says that the C library asks: up to the first that exists."""
+    candidates = Resolver.GLIBC.candidates(name, NAMESPACE, DOMAIN)
+    last = next((index for index, each in enumerate(candidates) if each in known), len(candidates))
+    return candidates[: last + 1]

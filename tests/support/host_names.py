@@ -1,0 +1,228 @@
+"""Host names in what a stack renders, the program that reads each, and what that program's resolver makes of it.
+
+Owns where names are found, who reads them, and how resolvers differ. Does not own a DNS server (tests/support/dns.py).
+A name of the cluster is one that its DNS serves: `SERVICE.NAMESPACE.svc.DOMAIN`, and one for each pod of a StatefulSet.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from policy.manifests import Manifest, ManifestSet, Pod, group_of, kind_of, name_of, namespace_of
+from policy.paths import read
+
+NDOTS = 5
+"""Of the resolv.conf that a kubelet gives to pods."""
+
+_URL = re.compile(r"\b(?!s3:)\w+://(?:[^/@\s\"']*@)?([a-z0-9][a-z0-9.-]*[a-z0-9.])")
+_ADDRESS = re.compile(r"(?<![\w./@:-])([a-z](?:[a-z0-9.-]*[a-z0-9])?):\d{2,5}(?!\d)")
+_CLUSTER_NAME = re.compile(r"(?<![\w.-])((?:[a-z0-9-]+\.)+svc(?:\.[a-z0-9.-]*[a-z0-9])?)(?![\w-])")
+_PUBLIC = frozenset({"com", "local", "org"})
+"""Last labels of names outside the cluster that stacks have; any other name must be one of the cluster."""
+
+_ONLY_DIGITS = re.compile(r"[\d.]+")
+
+
+class Resolver(Enum):
+    """A kind of resolver, by how it treats a name that is not fully qualified."""
+
+    OWN = "asks for the name as it stands (HAProxy, nginx, Envoy and c-ares without search domains)"
+    GLIBC = "search domains first below ndots, then the name as it stands (glibc, and Go's, which does the same)"
+    MUSL = "search domains below ndots, else only the name as it stands (musl)"
+
+    def candidates(self, name: str, namespace: str, domain: str) -> list[str]:
+        """Names that it asks for in a pod, in their order."""
+        if self is Resolver.OWN or name.endswith("."):
+            return [name.rstrip(".")]
+        searched = [f"{name}.{suffix}" for suffix in (f"{namespace}.svc.{domain}", f"svc.{domain}", domain)]
+        if name.count(".") < NDOTS:
+            return [*searched, name]
+        return [name] if self is Resolver.MUSL else [name, *searched]
+
+
+RESOLVERS: Mapping[str, Resolver] = {
+    "haproxy": Resolver.OWN,
+    "redis": Resolver.MUSL,
+    "nats": Resolver.GLIBC,
+    "nats-box": Resolver.GLIBC,
+    "backup": Resolver.GLIBC,
+    "grafana": Resolver.GLIBC,
+    "loki": Resolver.GLIBC,
+    "alloy": Resolver.GLIBC,
+    "prometheus": Resolver.GLIBC,
+    "alertmanager": Resolver.GLIBC,
+    "blackbox-exporter": Resolver.GLIBC,
+    "barman": Resolver.GLIBC,
+    # Node.js, Python and Go: getaddrinfo or Go's own; gRPC's c-ares asks with search domains as glibc does.
+    "api-gateway": Resolver.MUSL,
+    "ai-orchestrator": Resolver.GLIBC,
+    "segmentation-service": Resolver.GLIBC,
+    "runner-service": Resolver.MUSL,
+    "archive-service": Resolver.MUSL,
+}
+"""Resolver by program: the last part of its image's repository. A program that reads a name must be in it."""
+
+
+_CUSTOM: Mapping[str, str] = {
+    "Cluster": "postgresql",
+    "Database": "postgresql",
+    "ObjectStore": "barman",
+    "Prometheus": "prometheus",
+    "Alertmanager": "alertmanager",
+}
+"""Program that is told what a custom resource says."""
+
+_READ_BY_PEOPLE = frozenset({"PrometheusRule"})
+"""Their addresses are links in messages."""
+
+
+@dataclass(frozen=True, order=True)
+class Sighting:
+    """A host name that a program reads.
+
+    Attributes:
+        program: The program, or the object that holds the name where nobody is known to read it.
+        name: The name as it is written.
+    """
+
+    program: str
+    name: str
+
+
+def sightings(manifests: Iterable[Manifest]) -> frozenset[Sighting]:
+    """All host names, each with every program that reads it."""
+    objects = ManifestSet(list(manifests))
+    services = {name.partition(".")[0] for name in served(objects.manifests, "")}
+    return frozenset(
+        Sighting(program, name)
+        for program, text in (*_texts(objects), *_custom_texts(objects))
+        for name in _names(text)
+    ) | {Sighting(program, text) for program, text in _texts(objects) if text in services}
+
+
+def served(manifests: Iterable[Manifest], domain: str) -> frozenset[str]:
+    """Names that the cluster's DNS serves for a stack, also those of what operators make, and of the ingress."""
+    names = {f"traefik.kube-system.svc.{domain}"}
+    for each in manifests:
+        place = f"{namespace_of(each)}.svc.{domain}"
+        if kind_of(each) == "Service":
+            names.add(f"{name_of(each)}.{place}")
+        elif kind_of(each) == "StatefulSet":
+            replicas, service = read(each, "spec.replicas"), read(each, "spec.serviceName")
+            names |= {f"{name_of(each)}-{index}.{service}.{place}" for index in range(replicas)}
+        elif kind_of(each) in {"Prometheus", "Alertmanager"}:
+            operated = kind_of(each).lower()
+            names.add(f"{operated}-operated.{place}")
+            replicas = read(each, "spec.replicas")
+            names |= {f"{operated}-{name_of(each)}-{index}.{operated}-operated.{place}" for index in range(replicas)}
+        elif kind_of(each) == "Cluster":
+            added = read(each, "spec.managed.services.additional") or ()
+            names |= {f"{read(one, 'serviceTemplate.metadata.name')}.{place}" for one in added}
+            names |= {f"{name_of(each)}-{suffix}.{place}" for suffix in ("rw", "r", "ro")}
+    return frozenset(names)
+
+
+def problems(found: Iterable[Sighting], known: frozenset[str], namespace: str, domain: str) -> list[str]:
+    """Names that nobody classified, and names that their program's resolver does not find in the cluster."""
+    told = []
+    for each in sorted(found):
+        resolver = RESOLVERS.get(each.program)
+        if resolver is None:
+            told.append(f"{each.name}: read by {each.program}, whose resolver is not in RESOLVERS")
+        elif _is_of_cluster(each.name, domain) and not known & {*resolver.candidates(each.name, namespace, domain)}:
+            told.append(f"{each.name}: {each.program} cannot resolve it: {resolver.value}")
+    return told
+
+
+def of_cluster(found: Iterable[Sighting], domain: str) -> frozenset[Sighting]:
+    """Those whose names the cluster's DNS must serve."""
+    return frozenset(each for each in found if _is_of_cluster(each.name, domain))
+
+
+def _is_of_cluster(name: str, domain: str) -> bool:
+    """Tell a name of the cluster from a public one: it has no dot, or names `svc` or a headless Service."""
+    labels = name.rstrip(".").split(".")
+    return "svc" in labels or labels[-1] not in _PUBLIC or name.endswith(f".{domain}")
+
+
+def _texts(objects: ManifestSet) -> Iterator[tuple[str, str]]:
+    """Program and text of all that programs are told; an object that no container reads stands for itself."""
+    holders = {(kind_of(each), name_of(each)): each for kind in ("ConfigMap", "Secret") for each in objects.of(kind)}
+    read_by: dict[tuple[str, str], set[str]] = {key: set() for key in holders}
+    for pod in objects.pods:
+        for container in pod.containers:
+            program = program_of(str(container.spec.get("image")))
+            yield from ((program, text) for text in _own_texts(container.spec))
+            for key in _read(pod, container.spec):
+                read_by.get(key, set()).add(program)
+    for (kind, name), readers in read_by.items():
+        for reader in readers or _known_readers(name) or {f"{kind} {name}"}:
+            for text in _content(holders[kind, name]):
+                yield reader, text
+
+
+def _custom_texts(objects: ManifestSet) -> Iterator[tuple[str, str]]:
+    """Program and text of what custom resources say: a program behind each operator, until somebody names it."""
+    for each in objects.manifests:
+        if kind_of(each) == "Probe":
+            yield "prometheus", str(read(each, "spec.prober.url"))
+            yield from (("blackbox-exporter", target) for target in read(each, "spec.targets.staticConfig.static"))
+        elif "." in group_of(each) and kind_of(each) not in _READ_BY_PEOPLE:
+            reader = _CUSTOM.get(kind_of(each), f"{kind_of(each)} {name_of(each)}")
+            yield from ((reader, text) for text in _leaves(each.get("spec")))
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """All texts in a document."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _leaves(each)
+    elif isinstance(value, str):
+        yield value
+
+
+def program_of(image: str) -> str:
+    """Program of an image: the last part of its repository."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def _known_readers(name: str) -> set[str]:
+    """Readers that no pod template shows: operators hand these objects to the servers that they make."""
+    if name.startswith("postgres-db-"):
+        return {"postgresql"}
+    return {"alertmanager"} if name.startswith("alertmanager-") else set()
+
+
+def _own_texts(container: Mapping[str, Any]) -> Iterator[str]:
+    yield from (str(each) for key in ("command", "args") for each in container.get(key) or ())
+    yield from (str(each["value"]) for each in container.get("env") or () if "value" in each)
+
+
+def _read(pod: Pod, container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """ConfigMaps and Secrets that a container mounts or takes variables from."""
+    mounted = {each["name"] for each in container.get("volumeMounts") or ()}
+    for volume in pod.spec.get("volumes") or ():
+        if volume["name"] in mounted:
+            for source in (volume, *(read(volume, "projected.sources") or ())):
+                yield "ConfigMap", str(read(source, "configMap.name"))
+                yield "Secret", str(read(source, "secret.secretName") or read(source, "secret.name"))
+    for each in container.get("envFrom") or ():
+        yield "ConfigMap", str(read(each, "configMapRef.name"))
+        yield "Secret", str(read(each, "secretRef.name"))
+    for each in container.get("env") or ():
+        yield "ConfigMap", str(read(each, "valueFrom.configMapKeyRef.name"))
+        yield "Secret", str(read(each, "valueFrom.secretKeyRef.name"))
+
+
+def _content(holder: Manifest) -> Iterator[str]:
+    for field in ("data", "stringData"):
+        yield from map(str, (holder.get(field) or {}).values())
+
+
+def _names(text: str) -> Iterator[str]:
+    for pattern in (_URL, _ADDRESS, _CLUSTER_NAME):
+        yield from (name for name in pattern.findall(text) if not _ONLY_DIGITS.fullmatch(name))
