@@ -1,4 +1,4 @@
-"""Host names that programs are told, asked for by real ones of a DNS server that knows fully qualified names only.
+"""Host names in programs' configurations, asked for by real ones of a DNS server that knows fully qualified names only.
 
 HAProxy's resolver knows neither search domains nor ndots; that of the C library (redis-cli) and Go's (nats) do.
 Alpine's musl is not tried: nothing here is built with it.
@@ -116,7 +116,7 @@ UNKNOWN = {"python": "gaierror", "redis-cli": "not known", "nats": "no such host
 
 
 def names_of_beta() -> list[str]:
-    """All names of the cluster that programs of beta are told."""
+    """All names of the cluster that programs of beta read."""
     return sorted({each.name for each in of_cluster(sightings(load_stack("beta").manifests), DOMAIN)})
 
 
@@ -131,7 +131,7 @@ def asking(program_name: str, name: str) -> list[str]:
 
 
 def ask(names: list[str], folder: Path) -> Answers:
-    """What each program finds by the names in a pod of beta."""
+    """Answers of each program to the names in a pod of beta."""
     search = [f"{NAMESPACE}.svc.{DOMAIN}", f"svc.{DOMAIN}", DOMAIN]
     commands = {f"{each} {name}": asking(each, name) for each in PROGRAMS for name in names}
     known = sorted(served(load_stack("beta").manifests, DOMAIN))

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from rendering.recorder import Recorder
 from tests.e2e.conftest import ROOT, Project
 from tests.support.deployed import copy_of, template
+from tests.support.running import Loss, watched
 
 pytestmark = pytest.mark.e2e
 
@@ -152,11 +154,21 @@ def without_users_of_nats(project: Project) -> dict[str, str]:
     return found
 
 
-def test_alpha_takes_the_settings_of_beta_and_goes_back(project: Project) -> None:
+def announced_pauses(project: Project, before: str, after: str) -> set[str]:
+    """Names of the workloads that do not answer for a time, as `altlas diff` says before the change."""
+    restarts = json.loads(project.altlas("diff", before, after, "--json").out)["restarts"]
+    return {each["workload"].split()[1] for each in restarts if each["seconds"] != 0}
+
+
+def test_alpha_takes_the_settings_of_beta_and_goes_back(project: Project, tmp_path: Path) -> None:
     """Every step is rolled out ready; nothing is replaced but what has its content in its name, and NATS' users.
 
     These cannot publish while the number of NATS servers changes; the provider replaces a Secret whose data changes.
+    Less than before and after runs only of what `altlas diff` names as away for a time, and never of a service.
     """
+    pauses = announced_pauses(project, "alpha", "beta")
+    assert pauses == announced_pauses(project, "beta", "alpha")
+    assert not pauses & {*SERVICES, "redis-proxy", "alloy", "grafana"}
     before = without_users_of_nats(project)
     original = project.stack_file("alpha").read_text()
     replica_sets = {each["metadata"]["name"] for each in project.objects("replicasets", "alt-las")}
@@ -174,8 +186,10 @@ def test_alpha_takes_the_settings_of_beta_and_goes_back(project: Project) -> Non
         "nats-streams",
         "nats-streams-configuration",
     }
-    done = project.altlas("up", "--stack", "alpha")
+    with watched(project, "alt-las", tmp_path) as lost:
+        done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
+    assert [each for each in lost if each.workload not in pauses] == []
     images = [
         each["spec"]["template"]["spec"]["containers"][0]["image"] for each in deployments(project, "alt-las").values()
     ]
@@ -186,13 +200,45 @@ def test_alpha_takes_the_settings_of_beta_and_goes_back(project: Project) -> Non
     assert way_in(project, "alt-las") == gateway
 
     project.stack_file("alpha").write_text(original)
-    done = project.altlas("up", "--stack", "alpha")
+    with watched(project, "alt-las", tmp_path) as lost:
+        done = project.altlas("up", "--stack", "alpha")
     assert done.code == 0, done.text
+    assert [each for each in lost if each.workload not in pauses] == []
+    assert "redis" in {each.workload for each in lost}, "the control: the watch sees the pause of a single server"
     assert without_users_of_nats(project) == before
     assert way_in(project, "alt-las") == ["Ingress/platform"]
     serving = {e["metadata"]["name"] for e in project.objects("replicasets", "alt-las") if e["spec"]["replicas"]}
     assert serving == replica_sets, "going back runs the very ReplicaSets from before, not new ones"
     assert project.pulumi("preview", "--stack", "alpha", "--expect-no-changes").code == 0
+
+
+def test_an_update_that_ends_old_pods_first_is_seen(project: Project, tmp_path: Path) -> None:
+    """The control of the watch: two pods that are recreated, whose Deployment and Service are otherwise sound."""
+    manifests = tmp_path / "recreated.json"
+    manifests.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": recreated()}))
+    done = project.kubectl("apply", f"--filename={manifests}")
+    assert done.code == 0, done.text
+    rollout = ("--namespace=default", "deployment/recreated", "--timeout=60s")
+    assert project.kubectl("rollout", "status", *rollout).code == 0
+    with watched(project, "default", tmp_path) as lost:
+        project.kubectl("set", "image", *rollout[:2], "program=program:2")
+        assert project.kubectl("rollout", "status", *rollout).code == 0
+    project.kubectl("delete", "deployment,service", "recreated", "--namespace=default")
+    assert lost == [Loss("pods recreated", 0, 2), Loss("addresses recreated", 0, 2)]
+
+
+def recreated() -> list[dict[str, Any]]:
+    """A Deployment that ends its old pods before it starts new ones, and its Service."""
+    labels = {"app.kubernetes.io/name": "recreated"}
+    metadata = {"name": "recreated", "namespace": "default", "labels": labels}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "program", "image": "program:1"}]}}
+    selector = {"matchLabels": labels}
+    spec = {"replicas": 2, "strategy": {"type": "Recreate"}, "selector": selector, "template": pod}
+    service = {"selector": labels, "ports": [{"port": 80}]}
+    return [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
+    ]
 
 
 def test_a_bad_release_fails_with_pod_reason_and_event_while_the_old_pods_serve(project: Project) -> None:

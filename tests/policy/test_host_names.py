@@ -22,7 +22,7 @@ def rendered(stack: str) -> list[Manifest]:
 
 
 def problems_of(manifests: list[Manifest], stack: str = "beta", domain: str = DOMAIN) -> list[str]:
-    """What the gate says of the objects of a stack."""
+    """Problems that the gate finds in the objects of a stack."""
     return problems(sightings(manifests), served(manifests, domain), NAMESPACES[stack], domain)
 
 
@@ -89,7 +89,7 @@ def changed(kind: str, name: str, old: str, new: str) -> list[Manifest]:
 def test_a_name_that_its_program_cannot_resolve_is_found(
     kind: str, name: str, old: str, new: str, expected: str
 ) -> None:
-    """In whatever form the program is told it."""
+    """In every form: address, URL, route, variable."""
     found = problems_of(changed(kind, name, old, new))
     assert found
     assert all(expected in each for each in found)

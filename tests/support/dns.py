@@ -80,7 +80,7 @@ def _name_in(question: bytes) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a program said of each name, and for which names it asked the server meanwhile."""
+    """Output of a program for each name, and the names for which it asked the server meanwhile."""
 
     said: Mapping[str, str]
     asked: Mapping[str, Sequence[str]]

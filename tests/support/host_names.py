@@ -72,7 +72,7 @@ _CUSTOM: Mapping[str, str] = {
     "Prometheus": "prometheus",
     "Alertmanager": "alertmanager",
 }
-"""Program that is told what a custom resource says."""
+"""Program that gets what a custom resource says."""
 
 _READ_BY_PEOPLE = frozenset({"PrometheusRule"})
 """Their addresses are links in messages."""
@@ -126,14 +126,14 @@ def served(manifests: Iterable[Manifest], domain: str) -> frozenset[str]:
 
 def problems(found: Iterable[Sighting], known: frozenset[str], namespace: str, domain: str) -> list[str]:
     """Names that nobody classified, and names that their program's resolver does not find in the cluster."""
-    told = []
+    found_wrong = []
     for each in sorted(found):
         resolver = RESOLVERS.get(each.program)
         if resolver is None:
-            told.append(f"{each.name}: read by {each.program}, whose resolver is not in RESOLVERS")
+            found_wrong.append(f"{each.name}: read by {each.program}, whose resolver is not in RESOLVERS")
         elif _is_of_cluster(each.name, domain) and not known & {*resolver.candidates(each.name, namespace, domain)}:
-            told.append(f"{each.name}: {each.program} cannot resolve it: {resolver.value}")
-    return told
+            found_wrong.append(f"{each.name}: {each.program} cannot resolve it: {resolver.value}")
+    return found_wrong
 
 
 def of_cluster(found: Iterable[Sighting], domain: str) -> frozenset[Sighting]:
@@ -148,7 +148,7 @@ def _is_of_cluster(name: str, domain: str) -> bool:
 
 
 def _texts(objects: ManifestSet) -> Iterator[tuple[str, str]]:
-    """Program and text of all that programs are told; an object that no container reads stands for itself."""
+    """Program and text of all that programs read; an object that no container reads stands for itself."""
     holders = {(kind_of(each), name_of(each)): each for kind in ("ConfigMap", "Secret") for each in objects.of(kind)}
     read_by: dict[tuple[str, str], set[str]] = {key: set() for key in holders}
     for pod in objects.pods:
@@ -164,7 +164,7 @@ def _texts(objects: ManifestSet) -> Iterator[tuple[str, str]]:
 
 
 def _custom_texts(objects: ManifestSet) -> Iterator[tuple[str, str]]:
-    """Program and text of what custom resources say: a program behind each operator, until somebody names it."""
+    """Program and text of what custom resources say: a program behind each operator, until it is named."""
     for each in objects.manifests:
         if kind_of(each) == "Probe":
             yield "prometheus", str(read(each, "spec.prober.url"))
