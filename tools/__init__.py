@@ -15,8 +15,8 @@ from tools.toolbox import Toolbox
 
 __all__ = ["ALL", "Toolbox", "ToolsError", "ToolsUnavailableError", "ensure", "link_plugins", "pinned_version"]
 
-ALL: tuple[str, ...] = Manifest.load().programs()
-"""The name of every pinned program."""
+ALL: tuple[str, ...] = Manifest.load().usual_programs()
+"""The name of every pinned program that is not on demand."""
 
 
 def ensure(names: Sequence[str] = ALL) -> Toolbox:

@@ -20,7 +20,7 @@ _KNOWN_PLATFORMS = ("linux/amd64", "linux/arm64")
 
 
 def _ensure(manifest: Manifest, cache: Cache, arguments: argparse.Namespace) -> None:
-    packages = manifest.packages_of(arguments.names or manifest.programs())
+    packages = manifest.packages_of(arguments.names or manifest.usual_programs())
     toolbox = Search(manifest, cache, Reporter()).provide(packages)
     for program in toolbox.versions:
         print(toolbox.path(program))
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", type=Path, default=DEFAULT_MANIFEST, help="another list of pinned programs")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     ensure = commands.add_parser("ensure", help="find, download or build programs, and print their paths")
-    ensure.add_argument("names", nargs="*", metavar="NAME", help="programs; none means all")
+    ensure.add_argument("names", nargs="*", metavar="NAME", help="programs; none means all but those on demand")
     ensure.set_defaults(run=_ensure)
     commands.add_parser("list", help="show what is pinned and what is there").set_defaults(run=_list)
     path = commands.add_parser("path", help="provide one program and print its path")

@@ -127,6 +127,7 @@ class Package:
         releases: official downloads by platform, in the order in which they are tried.
         steps: programs that are compiled.
         files: programs that are copied out of a Go module.
+        on_demand: True if it is only provided where it is named, because few need it and its build takes long.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Package:
     releases: Mapping[str, tuple[Release, ...]]
     steps: tuple[BuildStep, ...]
     files: tuple[ModuleFile, ...]
+    on_demand: bool = False
 
     @classmethod
     def parse(cls, name: str, entry: Mapping[str, Any]) -> Self:
@@ -151,6 +153,7 @@ class Package:
             releases={key: tuple(map(Release.parse, value)) for key, value in entry.get("releases", {}).items()},
             steps=tuple(BuildStep(**step) for step in build.get("steps", ())),
             files=tuple(ModuleFile.parse(item, "") for item in build.get("files", ())),
+            on_demand=entry.get("on_demand", False),
         )
 
     @property
@@ -198,6 +201,10 @@ class Manifest:
         """Return the name of every program of every package."""
         return tuple(program for package in self.packages.values() for program in package.programs)
 
+    def usual_programs(self) -> tuple[str, ...]:
+        """Return the programs that are provided where none is named: all but those on demand."""
+        return tuple(name for package in self.packages.values() if not package.on_demand for name in package.programs)
+
     def package_of(self, program: str) -> Package:
         """Return the package that a program belongs to.
 
@@ -217,7 +224,8 @@ class Manifest:
     def key(self, package: Package, platform: str) -> str:
         """Return the name of a package's cache folder: it changes with everything that goes into the package."""
         entry = dict(self.document["packages"][package.name])
-        entry.pop("reason", None)
+        for about in ("reason", "on_demand"):
+            entry.pop(about, None)
         entry["releases"] = entry.get("releases", {}).get(platform)
         digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode())
         for name in self._pinning(package):

@@ -1,7 +1,6 @@
 """Programs from Debian's packages, unpacked without root. Used by tests only."""
 
 import functools
-import hashlib
 import os
 import shutil
 import subprocess
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tools.cache import default_root
+from tools.errors import WayFailedError
+from tools.pinned_debian import library_path, unpacked
 
 _HAPROXY = {
     "haproxy=2.6.12-1+deb12u3": "c8fa07420a78bfc47544b2a46e97151a8a12c3b4db62de610b2e37e78506f465",
@@ -86,39 +87,11 @@ def _made(folder: Path, make: Callable[[Path], None]) -> Path:
 
 
 def _libraries(folder: Path) -> dict[str, str]:
-    return {"LD_LIBRARY_PATH": str(folder / "usr/lib/x86_64-linux-gnu")}
+    return {"LD_LIBRARY_PATH": str(library_path(folder))}
 
 
 def _unpacked(name: str, packages: Mapping[str, str]) -> Path:
-    folder = default_root().parent / "test-programs" / name
-    if not folder.exists():
-        _unpack(folder, packages)
-    return folder
-
-
-def _unpack(folder: Path, packages: Mapping[str, str]) -> None:
-    program = folder.name.partition("-")[0]
-    for needed in ("apt-get", "dpkg-deb"):
-        if not shutil.which(needed):
-            pytest.skip(f"not proven here: {program} is needed, and there is no {needed} to fetch it")
-    work = folder.with_name(f"{folder.name}.{os.getpid()}")
-    # A run that was ended may have had the same number.
-    shutil.rmtree(work, ignore_errors=True)
-    downloads = work / "downloads"
-    downloads.mkdir(parents=True)
-    done = subprocess.run(
-        ["apt-get", "download", *packages], cwd=downloads, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        shutil.rmtree(work)
-        pytest.skip(f"not proven here: apt-get does not serve {program}: {done.stderr.strip()[-200:]}")
-    for file in sorted(downloads.iterdir()):
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        assert digest in packages.values(), f"{file.name} is not the pinned file, its SHA-256 is {digest}"
-        subprocess.run(["dpkg-deb", "--extract", str(file), str(work / "content")], check=True)
     try:
-        (work / "content").rename(folder)
-    except OSError:
-        # Another test run was faster.
-        assert folder.exists()
-    shutil.rmtree(work)
+        return unpacked(name, packages, default_root().parent / "test-programs")
+    except WayFailedError as error:
+        pytest.skip(f"not proven here: {name.partition('-')[0]} is needed, and {error}")

@@ -277,3 +277,17 @@ def test_the_user_s_go_settings_cannot_change_what_is_built(sandbox: Sandbox, mo
     sandbox.package("demo")
     assert ensure(sandbox) == 0
     assert (sandbox.folder / "go.log.settings").read_text("utf-8") == "-mod=readonly local 0 off\n"
+
+
+def test_a_program_on_demand_is_provided_only_where_it_is_named(sandbox: Sandbox) -> None:
+    """Without names everything else is made; its recipe does not depend on being on demand."""
+    sandbox.package("demo")
+    sandbox.package("rare", on_demand=True)
+    assert ensure(sandbox) == 0
+    assert (len(sandbox.finished("demo")), len(sandbox.finished("rare"))) == (1, 0)
+    assert ensure(sandbox, "rare") == 0
+    assert len(sandbox.finished("rare")) == 1
+    sandbox.package("rare")
+    builds = len(sandbox.builds)
+    assert ensure(sandbox) == 0
+    assert len(sandbox.builds) == builds

@@ -95,6 +95,8 @@ def test_nothing_is_provided_when_nothing_is_asked_for() -> None:
         ("kube-scheduler", "1.35.4"),
         ("kubectl", "1.35.4"),
         ("kwok", "0.8.0"),
+        ("kubelet", "1.35.4"),
+        ("kube-proxy", "1.35.4"),
     ],
 )
 def test_the_project_pins_this_version(program: str, version: str) -> None:
@@ -102,7 +104,15 @@ def test_the_project_pins_this_version(program: str, version: str) -> None:
     assert tools.pinned_version(program) == version
 
 
-ONLY_BUILT = {"kube-score", "trivy", "vulnerability-databases", "alloy-syntax", "grafana-schema", "monitoring-check"}
+_OF_NODES = {"kubelet", "kube-proxy", "kube-router", "coredns", "metrics-server"}
+ONLY_BUILT = {
+    "kube-score",
+    "trivy",
+    "vulnerability-databases",
+    "alloy-syntax",
+    "grafana-schema",
+    "monitoring-check",
+} | _OF_NODES
 """Programs without a release, without a known checksum of it, or whose releases are not to be used."""
 
 
