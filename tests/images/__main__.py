@@ -8,8 +8,8 @@ import time
 from tests.images.backup_image import NAME, BackupImage, built
 from tests.images.bounds import backup_violations, violations
 from tests.images.builder import BuildFailedError
-from tests.images.debian import NoBuilderError
 from tests.images.proof import Seen, default_cache, prove
+from tools.errors import ToolsUnavailableError
 
 _MEBIBYTE = 1 << 20
 _NOT_PROVEN = 3
@@ -42,7 +42,7 @@ def main() -> int:
         with built(default_cache()) as backup:
             jobs = [backup_row(backup)]
             worse = [f"{NAME}: {each}" for each in backup_violations(backup)]
-    except NoBuilderError as error:
+    except ToolsUnavailableError as error:
         print(f"not proven here: the images are not built and not run, because {error}", file=sys.stderr)
         return _NOT_PROVEN
     except BuildFailedError as error:

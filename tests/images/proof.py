@@ -24,8 +24,8 @@ from components.stack.loading import read_platform
 from tests.images.bases import RUNTIMES, ensure_bases
 from tests.images.builder import ROOT, Buildah, find_builder
 from tests.images.container import Specification
-from tests.images.debian import PackageCache
 from tests.images.exported import ExportedImage, export, read_exported
+from tools.debian import PackageCache
 
 REVISION, COMMITTED_AT = "0" * 40, 1_700_000_000
 """Of the stand-ins, which have no commit of their own."""
@@ -96,7 +96,7 @@ def prove(cache: Path, built_twice: Collection[str] = RUNTIME_OF) -> tuple[str, 
         built_twice: Services whose two builds are compared.
 
     Raises:
-        NoBuilderError: Images cannot be built here.
+        ToolsUnavailableError: Images cannot be built here.
     """
     with locked(cache):
         return _prove(cache, built_twice)
@@ -123,7 +123,7 @@ def built_once(cache: Path, into: Path) -> dict[str, ExportedImage]:
     They are copied below `into`: tests that run beside this one rebuild those of the cache at any time.
 
     Raises:
-        NoBuilderError: Images cannot be built here.
+        ToolsUnavailableError: Images cannot be built here.
     """
     with locked(cache):
         builder, source = _builder_and_source(cache)
@@ -136,7 +136,7 @@ def built_for(cache: Path, service: str, platform: PlatformSettings) -> Exported
     """A service's image for other settings than those of `prove`.
 
     Raises:
-        NoBuilderError: Images cannot be built here.
+        ToolsUnavailableError: Images cannot be built here.
         BuildFailedError: The build has failed; says why.
     """
     with locked(cache):

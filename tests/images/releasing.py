@@ -11,12 +11,12 @@ from components.settings.builds import SourceBuildSettings
 from components.stack.image_build import RUNTIME_OF
 from components.stack.image_lock import LOCK_NAME
 from tests.e2e.conftest import Project
-from tests.images.debian import NoBuilderError
 from tests.images.exported import ExportedImage
 from tests.images.loopback_registry import PREFIX, LoopbackRegistry, loopback_registry
 from tests.images.proof import COMMITTED_AT, REVISION, built_once, default_cache
 from tests.images.vulnerability_databases import Advisory, databases
 from tests.support.documents import ROOT, alpha_settings
+from tools.errors import ToolsUnavailableError
 
 OTHER = "sha256:" + "0" * 64
 HARMLESS = Advisory("STAND-IN-1", "medium", "acorn", "9.0.0")
@@ -28,7 +28,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ExportedImage]
     """The stand-in images by service."""
     try:
         return built_once(default_cache(), tmp_path_factory.mktemp("images"))
-    except NoBuilderError as error:
+    except ToolsUnavailableError as error:
         reason = f"not proven here: no image is pushed, scanned, signed, locked or deployed by digest, because {error}"
         print(reason)
         pytest.skip(reason)

@@ -15,10 +15,10 @@ from components.stores.postgres.objects import HOME_DATABASE
 from tests.data.conftest import folder
 from tests.images.backup_image import WRITABLE, BackupImage, built
 from tests.images.bounds import backup_violations
-from tests.images.debian import NoBuilderError
 from tests.images.proof import default_cache, unwanted_programs
 from tests.support.figures import Figures
 from tests.support.postgres_servers import PASSWORDS, programs, running
+from tools.errors import ToolsUnavailableError
 
 __all__ = ["folder"]
 
@@ -39,7 +39,7 @@ def image() -> Iterator[BackupImage]:
     try:
         with built(default_cache()) as found:
             yield found
-    except NoBuilderError as error:
+    except ToolsUnavailableError as error:
         reason = f"not proven here: the image of the dumps is not built and not run, because {error}"
         print(reason)
         pytest.skip(reason)

@@ -22,9 +22,9 @@ from tests.images.bounds import (
     violations,
 )
 from tests.images.builder import BuildFailedError
-from tests.images.debian import NoBuilderError
 from tests.images.exported import ExportedImage
 from tests.images.proof import Seen
+from tools.errors import ToolsUnavailableError
 
 GOOD = Seen(
     service="archive-service",
@@ -153,7 +153,7 @@ def test_a_build_that_fails_is_a_failure_and_no_missing_proof(
     monkeypatch.setattr(command, "prove", failing)
     assert command.main() == 1
     assert capsys.readouterr().err == "error: buildah build failed: no such stage\n"
-    assert not issubclass(BuildFailedError, NoBuilderError)
+    assert not issubclass(BuildFailedError, ToolsUnavailableError)
 
 
 def test_without_debian_the_command_says_so_and_what_to_do(
@@ -162,7 +162,7 @@ def test_without_debian_the_command_says_so_and_what_to_do(
     """The packages come from its archive."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(command, "default_cache", lambda: tmp_path)
-    monkeypatch.setattr("tests.images.debian.SOURCES", tmp_path / "debian.sources")
+    monkeypatch.setattr("tools.debian.SOURCES", tmp_path / "debian.sources")
     assert command.main() == 3
     said = capsys.readouterr().err
     assert "this machine has no apt-get or no debian.sources; use Debian 12 or newer" in said

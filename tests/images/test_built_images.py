@@ -9,9 +9,9 @@ from components.stack.image_build import RUNTIME_OF
 from tests.images.bases import RUNTIMES
 from tests.images.bounds import MOST_MEBIBYTES, violations
 from tests.images.builder import BuildFailedError
-from tests.images.debian import NoBuilderError
 from tests.images.proof import ALPHA, METRICS_PATHS, REVISION, WRITABLE, Seen, built_for, default_cache, prove
 from tests.tiers import sampled
+from tools.errors import ToolsUnavailableError
 
 pytestmark = pytest.mark.e2e
 
@@ -26,7 +26,7 @@ def images(*, whole: bool) -> list[Seen]:
     twice = services if whole else [services[position] for position in sampled(len(services), _BUILT_TWICE)]
     try:
         return prove(default_cache(), twice)[1]
-    except NoBuilderError as error:
+    except ToolsUnavailableError as error:
         reason = f"not proven here: images are not built and not run, because {error}"
         print(reason)
         pytest.skip(reason)

@@ -104,7 +104,7 @@ def test_the_project_pins_this_version(program: str, version: str) -> None:
     assert tools.pinned_version(program) == version
 
 
-_OF_NODES = {"kubelet", "kube-proxy", "kube-router", "coredns", "metrics-server"}
+_OF_NODES = {"kubelet", "kube-proxy", "kube-router", "coredns", "metrics-server", "pause"}
 ONLY_BUILT = {
     "kube-score",
     "trivy",

@@ -1,0 +1,1 @@
+"""The target `node`: real nodes on one Linux machine."""

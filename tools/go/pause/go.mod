@@ -1,0 +1,3 @@
+module alt-las/tools/pause
+
+go 1.25.0
