@@ -20,18 +20,21 @@ FIRST_ERROR_STATUS = 400
 class ApiClient:
     """Requests to one server of a control plane on this machine; owns one connection, kept open between requests."""
 
-    def __init__(self, port: int, authority: Path, user: KeyPair, timeout_seconds: float = 10) -> None:
+    def __init__(
+        self, port: int, authority: Path, user: KeyPair, timeout_seconds: float = 10, host: str = LOOPBACK
+    ) -> None:
         """Prepare, without connecting.
 
         Args:
-            port: the server's loopback port.
+            port: the server's port.
             authority: the certificate authority that its certificate must be issued by.
             user: client certificate and key.
             timeout_seconds: limit for each request.
+            host: where it listens.
         """
         context = ssl.create_default_context(cafile=str(authority))
         context.load_cert_chain(str(user.certificate), str(user.key))
-        self._connection = http.client.HTTPSConnection(LOOPBACK, port, timeout=timeout_seconds, context=context)
+        self._connection = http.client.HTTPSConnection(host, port, timeout=timeout_seconds, context=context)
 
     def says_ok(self, path: str) -> bool:
         """Tell whether the server answers that all is well at one of its health paths."""

@@ -1,4 +1,4 @@
-"""The command lines of the simulated control plane: which flags each program gets, and why."""
+"""The command lines of a control plane: which flags each program gets, and why."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from cluster.kubeconfig import render_kubeconfig
 from cluster.ports import LOOPBACK
 from cluster.processes import ProcessSpecification
 from cluster.trust import Trust
+from cluster.variant import API_SERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER, SIMULATED, Variant
 
-CONTEXT = "alt-las-sim"
-ETCD = "etcd"
-API_SERVER = "kube-apiserver"
-CONTROLLER_MANAGER = "kube-controller-manager"
-SCHEDULER = "kube-scheduler"
-KWOK = "kwok"
-PROGRAMS = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KWOK)
+CONTEXT = SIMULATED.context
+PROGRAMS = SIMULATED.programs
 # Every listening port, in the order in which they are chosen.
 ETCD_PEER = "etcd-peer"
 PORTS = (API_SERVER, ETCD, ETCD_PEER, CONTROLLER_MANAGER, SCHEDULER)
@@ -30,7 +26,7 @@ NODE_LEASE_SECONDS = 40
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the files of one simulated cluster are; everything is below one directory.
+    """Where the files of one control plane are; everything is below one directory.
 
     Attributes:
         root: that directory, absolute.
@@ -83,45 +79,52 @@ class Layout:
         return self.logs / f"{program}.log"
 
 
-def write_settings(layout: Layout, trust: Trust, ports: Mapping[str, int]) -> None:
+def write_settings(layout: Layout, trust: Trust, ports: Mapping[str, int], variant: Variant = SIMULATED) -> None:
     """Write the administrator's kubeconfig and all files that the programs read."""
     private_directory(layout.logs)
     private_directory(layout.settings)
-    server = f"https://{LOOPBACK}:{ports[API_SERVER]}"
+    server = f"https://{variant.address}:{ports[API_SERVER]}"
     users = {CONTROLLER_MANAGER: trust.controller_manager, SCHEDULER: trust.scheduler, KWOK: trust.kwok}
     for program, user in users.items():
         write_private(_kubeconfig_of(layout, program), render_kubeconfig(program, server, trust.authority, user))
-    write_private(layout.kubeconfig, render_kubeconfig(CONTEXT, server, trust.authority, trust.administrator))
+    write_private(layout.kubeconfig, render_kubeconfig(variant.context, server, trust.authority, trust.administrator))
     write_private(_audit_policy(layout), _AUDIT_POLICY)
     stages = [path.read_text() for path in sorted(STAGES.glob("*.yaml"))]
     write_private(_stages(layout), "\n---\n".join(stages))
 
 
 def specifications(
-    layout: Layout, trust: Trust, ports: Mapping[str, int], programs: Mapping[str, Path], *, audit_log: bool
+    layout: Layout,
+    trust: Trust,
+    ports: Mapping[str, int],
+    programs: Mapping[str, Path],
+    *,
+    audit_log: bool,
+    variant: Variant = SIMULATED,
 ) -> tuple[ProcessSpecification, ...]:
     """Return what is to run, in the order of starting; the files of `write_settings` must be there."""
+    audit = _audit_flags(layout) if audit_log else ()
     return (
-        _etcd(layout, trust, ports, programs[ETCD]),
-        _api_server(layout, trust, ports, programs[API_SERVER], audit_log=audit_log),
-        _controller_manager(layout, trust, ports, programs[CONTROLLER_MANAGER]),
+        _etcd(layout, trust, ports, programs[ETCD], variant.context),
+        _api_server(layout, trust, ports, programs[API_SERVER], variant=variant, audit=audit),
+        _controller_manager(layout, trust, ports, programs[CONTROLLER_MANAGER], variant),
         _scheduler(layout, trust, ports, programs[SCHEDULER]),
-        _kwok(layout, programs[KWOK]),
+        *((_kwok(layout, programs[KWOK]),) if variant.simulated else ()),
     )
 
 
-def _etcd(layout: Layout, trust: Trust, ports: Mapping[str, int], program: Path) -> ProcessSpecification:
+def _etcd(layout: Layout, trust: Trust, ports: Mapping[str, int], program: Path, member: str) -> ProcessSpecification:
     client, peer = (f"https://{LOOPBACK}:{ports[name]}" for name in (ETCD, ETCD_PEER))
     authority, server = trust.etcd_authority, trust.etcd_server
     command = (
         str(program),
-        f"--name={CONTEXT}",
+        f"--name={member}",
         f"--data-dir={layout.data}",
         f"--listen-client-urls={client}",
         f"--advertise-client-urls={client}",
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
-        f"--initial-cluster={CONTEXT}={peer}",
+        f"--initial-cluster={member}={peer}",
         # Any user of this machine can open a loopback port, and the database holds Secrets.
         "--client-cert-auth",
         f"--trusted-ca-file={authority}",
@@ -141,7 +144,7 @@ def _etcd(layout: Layout, trust: Trust, ports: Mapping[str, int], program: Path)
 
 
 def _api_server(
-    layout: Layout, trust: Trust, ports: Mapping[str, int], program: Path, *, audit_log: bool
+    layout: Layout, trust: Trust, ports: Mapping[str, int], program: Path, *, variant: Variant, audit: tuple[str, ...]
 ) -> ProcessSpecification:
     command = (
         str(program),
@@ -149,7 +152,7 @@ def _api_server(
         f"--etcd-cafile={trust.etcd_authority}",
         f"--etcd-certfile={trust.etcd_client.certificate}",
         f"--etcd-keyfile={trust.etcd_client.key}",
-        f"--bind-address={LOOPBACK}",
+        f"--bind-address={variant.address}",
         f"--secure-port={ports[API_SERVER]}",
         f"--tls-cert-file={trust.api_server.certificate}",
         f"--tls-private-key-file={trust.api_server.key}",
@@ -170,11 +173,9 @@ def _api_server(
         "--requestheader-extra-headers-prefix=X-Remote-Extra-",
         f"--proxy-client-cert-file={trust.front_proxy.certificate}",
         f"--proxy-client-key-file={trust.front_proxy.key}",
-        # A loopback address may not be an endpoint of the Service "kubernetes"; without this the log fills with that.
-        f"--advertise-address={LOOPBACK}",
-        "--endpoint-reconciler-type=none",
+        *variant.api_server_flags(trust),
         "--profiling=false",
-        *(_audit_flags(layout) if audit_log else ()),
+        *audit,
     )
     inputs = (
         trust.authority,
@@ -189,7 +190,9 @@ def _api_server(
     return ProcessSpecification(API_SERVER, command, layout.log_of(API_SERVER), inputs, needs=(ETCD,))
 
 
-def _controller_manager(layout: Layout, trust: Trust, ports: Mapping[str, int], program: Path) -> ProcessSpecification:
+def _controller_manager(
+    layout: Layout, trust: Trust, ports: Mapping[str, int], program: Path, variant: Variant
+) -> ProcessSpecification:
     kubeconfig = _kubeconfig_of(layout, CONTROLLER_MANAGER)
     command = (
         str(program),
@@ -202,6 +205,7 @@ def _controller_manager(layout: Layout, trust: Trust, ports: Mapping[str, int], 
         "--kube-api-burst=400",
         # An autoscaler waits one period before its first look; the default of 15 s would be most of a first `make up`.
         "--horizontal-pod-autoscaler-sync-period=1s",
+        *variant.controller_flags(),
     )
     inputs = (kubeconfig, trust.service_account_key, trust.authority, trust.api_server.certificate)
     log = layout.log_of(CONTROLLER_MANAGER)

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from cluster.control_plane import API_SERVER, PROGRAMS, Layout
+from cluster.control_plane import Layout
 from cluster.errors import ClusterError
+from cluster.variant import API_SERVER
 
 API_PORT_VARIABLE = "ALT_LAS_API_PORT"
 HIGHEST_PORT = 65_535
@@ -28,27 +29,27 @@ def requested_ports(api_port: int | None) -> dict[str, int]:
     return {API_SERVER: int(value)}
 
 
-def check_programs(programs: Mapping[str, Path]) -> None:
+def check_programs(programs: Mapping[str, Path], needed: tuple[str, ...]) -> None:
     """Make sure that every needed program can be run.
 
     Raises:
         ClusterError: naming those that cannot.
     """
-    missing = [name for name in PROGRAMS if not _can_run(programs.get(name))]
+    missing = [name for name in needed if not _can_run(programs.get(name))]
     if missing:
         message = f"Programs not found: {', '.join(missing)}. Install the project's tools, then start again."
         raise ClusterError(message)
 
 
-def check_directory(layout: Layout) -> None:
-    """Make sure that a directory is new, empty or that of a simulated cluster: deletion removes all of it.
+def check_directory(layout: Layout, title: str) -> None:
+    """Make sure that a directory is new, empty or that of such a cluster: deletion removes all of it.
 
     Raises:
         ClusterError: if it holds anything else.
     """
     root = layout.root
     if root.exists() and (not root.is_dir() or (any(root.iterdir()) and not layout.lock.exists())):
-        message = f"{root} holds something other than a simulated cluster. Name a new or an empty directory."
+        message = f"{root} holds something other than a {title}. Name a new or an empty directory."
         raise ClusterError(message)
 
 

@@ -1,4 +1,4 @@
-"""When a simulated cluster is ready: what is asked of whom."""
+"""When a control plane is ready: what is asked of whom."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.api_client import ApiClient
-from cluster.control_plane import API_SERVER, CONTROLLER_MANAGER, SCHEDULER
 from cluster.nodes import missing_node
+from cluster.ports import LOOPBACK
 from cluster.trust import administrator_files
+from cluster.variant import API_SERVER, CONTROLLER_MANAGER, SCHEDULER, Variant
 
 DEFAULT_SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 
@@ -16,17 +17,22 @@ DEFAULT_SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 class Readiness:
     """Questions to the servers of one control plane; owns their connections."""
 
-    def __init__(self, certificates: Path, ports: Mapping[str, int], timeout_seconds: float) -> None:
+    def __init__(self, certificates: Path, ports: Mapping[str, int], timeout_seconds: float, variant: Variant) -> None:
         """Prepare, without connecting.
 
         Args:
             certificates: directory of the certificates; they must be there.
             ports: loopback ports by program.
             timeout_seconds: limit for each question.
+            variant: says where the API server listens, and whether the nodes are simulated.
         """
         authority, administrator = administrator_files(certificates)
-        servers = (API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
-        self._clients = {name: ApiClient(ports[name], authority, administrator, timeout_seconds) for name in servers}
+        hosts = {API_SERVER: variant.address, CONTROLLER_MANAGER: LOOPBACK, SCHEDULER: LOOPBACK}
+        self._simulated = variant.simulated
+        self._clients = {
+            name: ApiClient(ports[name], authority, administrator, timeout_seconds, host)
+            for name, host in hosts.items()
+        }
 
     @property
     def api(self) -> ApiClient:
@@ -38,12 +44,12 @@ class Readiness:
         return None if self.api.says_ok("/readyz") else "the API server is not ready"
 
     def cluster_lacks(self) -> str | None:
-        """Return why pods cannot run yet, or None if they can.
+        """Return why pods cannot be placed yet, or None if they can; real nodes are not asked for.
 
         Raises:
             ClusterError: if the API server answered before and does not answer now.
         """
-        lacking = self.api_lacks() or missing_node(self.api)
+        lacking = self.api_lacks() or (missing_node(self.api) if self._simulated else None)
         if lacking:
             return lacking
         # The scheduler says so only when it knows all nodes and pods.

@@ -2,7 +2,8 @@
 
 The API server, etcd, the controllers and the scheduler are the real programs, so validation, admission,
 rollouts, quotas, ownership and storage claims behave as they do elsewhere. Nodes and pods are played by
-kwok: no container runs, so traffic, data and probes are not proven here.
+kwok: no container runs, so traffic, data and probes are not proven here. The same code runs the control plane of
+real nodes, as another variant of it.
 """
 
 from __future__ import annotations
@@ -12,19 +13,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
-from cluster.control_plane import (
-    API_SERVER,
-    CONTROLLER_MANAGER,
-    ETCD,
-    ETCD_PEER,
-    KWOK,
-    PORTS,
-    PROGRAMS,
-    SCHEDULER,
-    Layout,
-    specifications,
-    write_settings,
-)
+from cluster.control_plane import ETCD_PEER, PORTS, Layout, specifications, write_settings
 from cluster.errors import ClusterError
 from cluster.files import private_directory
 from cluster.lock import exclusive_lock
@@ -44,6 +33,7 @@ from cluster.readiness import Readiness
 from cluster.simulator_status import ProcessStatus, SimulatorStatus
 from cluster.state import State, load_state
 from cluster.trust import ensure_trust
+from cluster.variant import API_SERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER, SIMULATED, Variant
 from cluster.waiting import wait_for
 
 POLL_SECONDS = 0.05
@@ -69,18 +59,21 @@ class Simulator:
         *,
         api_port: int | None = None,
         audit_log: bool = False,
+        variant: Variant = SIMULATED,
         report: Callable[[str], None],
     ) -> None:
         """Prepare, without touching anything.
 
         Args:
             directory: where all files are; made with mode 0700.
-            programs: path of each program in `PROGRAMS`; needed for `start` only.
+            programs: path of each program of the variant; needed for `start` only.
             api_port: port of the API server; default is that of the environment variable ALT_LAS_API_PORT,
                 then that of the last run, then a free one.
             audit_log: write every API request, without bodies, as JSON lines to `logs/audit.jsonl`.
+            variant: whether the nodes are simulated, and where the API server listens.
             report: told, in sentences, what goes on.
         """
+        self._variant = variant
         self._layout = Layout(directory.absolute())
         self._programs = programs
         self._api_port = api_port
@@ -96,14 +89,14 @@ class Simulator:
         """Start what is not running, restart what would run differently, and wait until pods can run.
 
         Returns:
-            The kubeconfig of the administrator (mode 0600, self-contained, context `alt-las-sim`).
+            The kubeconfig of the administrator (mode 0600, self-contained, context as the variant says).
 
         Raises:
             ClusterError: if a program is missing, a port is taken, a process dies or nothing is ready in time.
         """
         requested = requested_ports(self._api_port)
-        check_programs(self._programs)
-        check_directory(self._layout)
+        check_programs(self._programs, self._variant.programs)
+        check_directory(self._layout, self._variant.title)
         private_directory(self._layout.root)
         with self._locked():
             for tries_left in reversed(range(PORT_TRIES)):
@@ -125,7 +118,7 @@ class Simulator:
         if self._exists():
             with self._locked():
                 self._stop_all()
-            self._report(f"Stopped the simulated cluster. Its data stays in {self._layout.root}.")
+            self._report(f"Stopped the {self._variant.title}. Its data stays in {self._layout.root}.")
 
     def delete(self) -> None:
         """Stop the cluster and remove its directory with all data.
@@ -140,12 +133,12 @@ class Simulator:
                 for entry in set(self._layout.root.iterdir()) - {self._layout.lock}:
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
                 shutil.rmtree(self._layout.root)
-            self._report("Removed the simulated cluster and its data.")
+            self._report(f"Removed the {self._variant.title} and its data.")
 
     def status(self) -> SimulatorStatus:
         """Return what runs and what it uses; changes nothing and does not wait for other commands."""
         state = load_state(self._layout.state)
-        processes = tuple(_process_status(name, state) for name in PROGRAMS)
+        processes = tuple(_process_status(name, state) for name in self._variant.programs)
         all_running = all(process.state == "running" for process in processes)
         kubeconfig = self._layout.kubeconfig if self._layout.kubeconfig.is_file() else None
         return SimulatorStatus(processes, dict(state.ports), all_running and self._answers(state), kubeconfig)
@@ -154,9 +147,11 @@ class Simulator:
         state = load_state(self._layout.state)
         running = self._running(state)
         state.ports = settle_ports(state.ports, running, PORTS, requested, self._report)
-        trust = ensure_trust(self._layout.certificates)
-        write_settings(self._layout, trust, state.ports)
-        plan = specifications(self._layout, trust, state.ports, self._programs, audit_log=self._audit_log)
+        trust = ensure_trust(self._layout.certificates, self._variant.api_server_names)
+        write_settings(self._layout, trust, state.ports, self._variant)
+        plan = specifications(
+            self._layout, trust, state.ports, self._programs, audit_log=self._audit_log, variant=self._variant
+        )
         due = _due_for_start(plan, state, running)
         with closing(self._readiness(state, REQUEST_SECONDS)) as readiness:
             self._bring_up(plan, due, state, readiness)
@@ -168,7 +163,7 @@ class Simulator:
         first = {ETCD, API_SERVER}
         self._launch([item for item in plan if item.name in due & first], state)
         self._wait(state, readiness.api_lacks)
-        if due:
+        if due and self._variant.simulated:
             apply_objects(readiness.api)
         if KWOK in due:
             release_leases(readiness.api)
@@ -233,15 +228,15 @@ class Simulator:
         state.save(self._layout.state)
 
     def _exists(self) -> bool:
-        check_directory(self._layout)
+        check_directory(self._layout, self._variant.title)
         if not self._layout.lock.exists():
-            self._report(f"There is no simulated cluster in {self._layout.root}.")
+            self._report(f"There is no {self._variant.title} in {self._layout.root}.")
             return False
         return True
 
     def _stop_all(self) -> None:
         state = load_state(self._layout.state)
-        self._end(state, PROGRAMS)
+        self._end(state, self._variant.programs)
         still_open = [f"{port} ({name})" for name, port in state.ports.items() if not is_free(port)]
         if still_open:
             self._report(
@@ -266,7 +261,7 @@ class Simulator:
                 return False
 
     def _readiness(self, state: State, timeout_seconds: float) -> Readiness:
-        return Readiness(self._layout.certificates, state.ports, timeout_seconds)
+        return Readiness(self._layout.certificates, state.ports, timeout_seconds, self._variant)
 
     def _locked(self) -> AbstractContextManager[None]:
         return exclusive_lock(self._layout.lock, LOCK_SECONDS, self._report)

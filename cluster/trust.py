@@ -1,4 +1,4 @@
-"""Who trusts whom in a simulated control plane: its authorities and the certificate of each participant."""
+"""Who trusts whom in a control plane: its authorities and the certificate of each participant."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Trust:
     controller_manager: KeyPair
     scheduler: KeyPair
     kwok: KeyPair
+    kubelet_client: KeyPair
     etcd_authority: Path
     etcd_server: KeyPair
     etcd_client: KeyPair
@@ -52,8 +53,13 @@ def administrator_files(directory: Path) -> tuple[Path, KeyPair]:
     return directory / "ca.crt", KeyPair(directory / "administrator.crt", directory / "administrator.key")
 
 
-def ensure_trust(directory: Path) -> Trust:
-    """Make what is missing and renew what is near its end, all below the given directory."""
+def ensure_trust(directory: Path, server_names: tuple[str, ...] = ()) -> Trust:
+    """Make what is missing and renew what is near its end, all below the given directory.
+
+    Args:
+        directory: where the files are.
+        server_names: names and addresses of the API server beside `API_SERVER_NAMES`.
+    """
     kubernetes = CertificateAuthority(directory, "ca", "alt-las-sim-ca")
     etcd = CertificateAuthority(directory, "etcd-ca", "alt-las-sim-etcd-ca")
     front_proxy = CertificateAuthority(directory, "front-proxy-ca", "alt-las-sim-front-proxy-ca")
@@ -62,7 +68,7 @@ def ensure_trust(directory: Path) -> Trust:
     return Trust(
         authority=kubernetes.files.certificate,
         api_server=kubernetes.ensure(
-            CertificateRequest("api-server", "kube-apiserver", server_names=API_SERVER_NAMES),
+            CertificateRequest("api-server", "kube-apiserver", server_names=API_SERVER_NAMES + server_names),
         ),
         administrator=kubernetes.ensure(CertificateRequest("administrator", "administrator", ADMINISTRATORS)),
         controller_manager=kubernetes.ensure(
@@ -71,6 +77,10 @@ def ensure_trust(directory: Path) -> Trust:
         scheduler=kubernetes.ensure(CertificateRequest("scheduler", "system:kube-scheduler")),
         # It plays the part of every node's kubelet, and may be given stages for any kind of object.
         kwok=kubernetes.ensure(CertificateRequest("kwok", "kwok", ADMINISTRATORS)),
+        # By which the API server opens logs and shells of pods at the kubelets.
+        kubelet_client=kubernetes.ensure(
+            CertificateRequest("kubelet-client", "kube-apiserver-kubelet-client", ADMINISTRATORS)
+        ),
         etcd_authority=etcd.files.certificate,
         etcd_server=etcd.ensure(CertificateRequest("etcd-server", "etcd", server_names=loopback)),
         etcd_client=etcd.ensure(CertificateRequest("etcd-client", "kube-apiserver")),

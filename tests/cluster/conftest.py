@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from cluster.api_client import ApiClient
-from cluster.control_plane import API_SERVER, PROGRAMS
+from cluster.control_plane import PROGRAMS
 from cluster.errors import ClusterError
 from cluster.simulator import Simulator
 from cluster.trust import administrator_files
+from cluster.variant import API_SERVER
 from cluster.waiting import wait_for
 
 PROGRAMS_VARIABLE = "ALT_LAS_TEST_PROGRAMS"

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.control_plane import API_SERVER, ETCD_PEER, SCHEDULER
+from cluster.control_plane import ETCD_PEER
 from cluster.errors import ClusterError
 from cluster.ports import LOOPBACK, is_free, settle_ports
 from cluster.processes import start_time
 from cluster.simulator import Simulator
+from cluster.variant import API_SERVER, SCHEDULER
 from tests.cluster.conftest import Api
 
 pytestmark = pytest.mark.sim
