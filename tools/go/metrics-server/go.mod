@@ -1,6 +1,6 @@
 module alt-las/tools/metrics-server
 
-go 1.26
+go 1.26.5
 
 tool sigs.k8s.io/metrics-server/cmd/metrics-server
 
