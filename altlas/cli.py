@@ -21,6 +21,7 @@ COMMANDS = {
     "drift": Entry("drift:drift", "Show what differs on the cluster, by whom and since when.", _PHASES),
     "capacity": Entry("capacity:capacity", "Show whether a stack fits: nodes, growth, quota, volumes.", _PHASES),
     "stack": Entry("stack:app", "Stack files: transition, render, schema, diagram, Compose, RBAC.", _PHASES),
+    "rehearse": Entry("rehearse:rehearse", "Try a change and its inverse on a scratch cluster.", _PHASES),
     "plan": Entry("release:plan", "Plan an update and seal what it depends on in a file.", _PHASES),
     "show": Entry("release:show", "Print a plan and check its approvals, without any network.", _PHASES),
     "approve": Entry("release:approve", "Sign a plan with an SSH key.", _PHASES),

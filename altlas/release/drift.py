@@ -138,13 +138,13 @@ def _fields(
 ) -> Iterator[DriftField]:
     for owner in (each for each in owners(live) if not each.is_pulumi):
         for path in sorted({_whole_entry(sent, path) for path in owner.paths}, key=shown):
-            if not _is_excluded(shown(path), table) and (kind := _difference(name, sent, live, path)):
+            if not is_excluded(shown(path), table) and (kind := _difference(name, sent, live, path)):
                 hidden = _is_secret(name, sent, path)
                 wanted, got = (_SECRET, _SECRET) if hidden else (read(sent, path), read(live, path))
                 where = pointer(live, path)
                 yield DriftField(name, kind, shown(path), wanted, got, owner.manager, owner.since, where)
     for path in _removed(sent, live) if name.kind != "Secret" else ():
-        if not _is_excluded(shown(path), table):
+        if not is_excluded(shown(path), table):
             value = _SECRET if _is_secret(name, sent, path) else read(sent, path)
             # A field that is gone has no owner, so its writer is not recorded.
             yield DriftField(name, "removed", shown(path), value, None, "", "")
@@ -214,7 +214,13 @@ def _same_quantity(wanted: Any, found: Any) -> bool:
     return False
 
 
-def _is_excluded(path: str, table: Mapping[str, str]) -> bool:
+def is_excluded(path: str, table: Mapping[str, str]) -> bool:
+    """True for a field that the cluster itself, an autoscaler or an operator owns.
+
+    Args:
+        path: The field, as `changes.field_changes` writes it.
+        table: Owners of the object's fields, from `excluded`.
+    """
     if any(path == root or path.startswith((f"{root}.", f"{root}[")) for root in (*_IGNORED, *table)):
         return True
     return any(fnmatch.fnmatchcase(path, f"{pattern}*") for pattern in _EVERYWHERE)

@@ -23,7 +23,18 @@ from components.stack.problems import PROJECT
 from rendering.errors import CommandError
 
 Kind = Literal[
-    "plan", "approve", "apply", "promote", "rollback", "restore", "drift", "override", "destroy", "freeze", "unfreeze"
+    "plan",
+    "approve",
+    "apply",
+    "promote",
+    "rehearse",
+    "rollback",
+    "restore",
+    "drift",
+    "override",
+    "destroy",
+    "freeze",
+    "unfreeze",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 START = "0" * 64

@@ -19,7 +19,7 @@ def until_its_end(process: subprocess.Popen[str], follow: Callable[[], None], *,
         tell: Whether to interrupt the program as well, because it is in a process group of its own.
     """
     interrupted = False
-    with _termination_as_interruption():
+    with termination_as_interruption():
         while True:
             try:
                 follow()
@@ -33,7 +33,7 @@ def until_its_end(process: subprocess.Popen[str], follow: Callable[[], None], *,
 
 
 @contextmanager
-def _termination_as_interruption() -> Iterator[None]:
+def termination_as_interruption() -> Iterator[None]:
     """Treat SIGTERM, which schedulers of jobs send, like Ctrl-C. Only the main thread can."""
 
     def interrupt(_: int, __: FrameType | None) -> None:
