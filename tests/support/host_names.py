@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from policy.manifests import Manifest, ManifestSet, Pod, group_of, kind_of, name_of, namespace_of
 from policy.paths import read
@@ -16,8 +16,9 @@ from policy.paths import read
 NDOTS = 5
 """Of the resolv.conf that a kubelet gives to pods."""
 
-_URL = re.compile(r"\b(?!s3:)\w+://(?:[^/@\s\"']*@)?([a-z0-9][a-z0-9.-]*[a-z0-9.])")
-_ADDRESS = re.compile(r"(?<![\w./@:-])([a-z](?:[a-z0-9.-]*[a-z0-9])?):\d{2,5}(?!\d)")
+_URL = re.compile(r"\b(?!s3:)(\w+)://(?:[^/@\s\"']*@)?([a-z0-9][a-z0-9.-]*[a-z0-9.])(?::(\d+))?")
+_PORTS: Mapping[str, int] = {"http": 80, "https": 443, "nats": 4222, "postgresql": 5432, "redis": 6379}
+_ADDRESS = re.compile(r"(?<![\w./@:-])([a-z](?:[a-z0-9.-]*[a-z0-9])?):(\d{2,5})(?!\d)")
 _CLUSTER_NAME = re.compile(r"(?<![\w.-])((?:[a-z0-9-]+\.)+svc(?:\.[a-z0-9.-]*[a-z0-9])?)(?![\w-])")
 _PUBLIC = frozenset({"com", "local", "org"})
 """Last labels of names outside the cluster that stacks have; any other name must be one of the cluster."""
@@ -65,15 +66,6 @@ RESOLVERS: Mapping[str, Resolver] = {
 """Resolver by program: the last part of its image's repository. A program that reads a name must be in it."""
 
 
-_CUSTOM: Mapping[str, str] = {
-    "Cluster": "postgresql",
-    "Database": "postgresql",
-    "ObjectStore": "barman",
-    "Prometheus": "prometheus",
-    "Alertmanager": "alertmanager",
-}
-"""Program that gets what a custom resource says."""
-
 _READ_BY_PEOPLE = frozenset({"PrometheusRule"})
 """Their addresses are links in messages."""
 
@@ -85,21 +77,41 @@ class Sighting:
     Attributes:
         program: The program, or the object that holds the name where nobody is known to read it.
         name: The name as it is written.
+        workload: Name of the pods that it runs in.
+        port: TCP port that stands with the name, or follows from its scheme; 0 where none does.
     """
 
     program: str
     name: str
+    workload: str = ""
+    port: int = 0
+
+
+class Reader(NamedTuple):
+    """A program, and the name of the pods that it runs in."""
+
+    program: str
+    workload: str
+
+
+_CUSTOM: Mapping[str, Reader] = {
+    "Cluster": Reader("postgresql", "postgres"),
+    "Database": Reader("postgresql", "postgres"),
+    "ObjectStore": Reader("barman", "postgres"),
+    "Prometheus": Reader("prometheus", "prometheus"),
+    "Alertmanager": Reader("alertmanager", "alertmanager"),
+}
+"""Program that gets what a custom resource says, and the pods as the graph names them."""
 
 
 def sightings(manifests: Iterable[Manifest]) -> frozenset[Sighting]:
     """All host names, each with every program that reads it."""
     objects = ManifestSet(list(manifests))
-    services = {name.partition(".")[0] for name in served(objects.manifests, "")}
     return frozenset(
-        Sighting(program, name)
-        for program, text in (*_texts(objects), *_custom_texts(objects))
-        for name in _names(text)
-    ) | {Sighting(program, text) for program, text in _texts(objects) if text in services}
+        Sighting(reader.program, name, reader.workload, port)
+        for reader, text in (*_texts(objects), *_custom_texts(objects))
+        for name, port in _names(text)
+    )
 
 
 def served(manifests: Iterable[Manifest], domain: str) -> frozenset[str]:
@@ -133,7 +145,7 @@ def problems(found: Iterable[Sighting], known: frozenset[str], namespace: str, d
             found_wrong.append(f"{each.name}: read by {each.program}, whose resolver is not in RESOLVERS")
         elif _is_of_cluster(each.name, domain) and not known & {*resolver.candidates(each.name, namespace, domain)}:
             found_wrong.append(f"{each.name}: {each.program} cannot resolve it: {resolver.value}")
-    return found_wrong
+    return list(dict.fromkeys(found_wrong))
 
 
 def of_cluster(found: Iterable[Sighting], domain: str) -> frozenset[Sighting]:
@@ -147,30 +159,32 @@ def _is_of_cluster(name: str, domain: str) -> bool:
     return "svc" in labels or labels[-1] not in _PUBLIC or name.endswith(f".{domain}")
 
 
-def _texts(objects: ManifestSet) -> Iterator[tuple[str, str]]:
-    """Program and text of all that programs read; an object that no container reads stands for itself."""
+def _texts(objects: ManifestSet) -> Iterator[tuple[Reader, str]]:
+    """Reader and text of all that programs read; an object that no container reads stands for itself."""
     holders = {(kind_of(each), name_of(each)): each for kind in ("ConfigMap", "Secret") for each in objects.of(kind)}
-    read_by: dict[tuple[str, str], set[str]] = {key: set() for key in holders}
+    read_by: dict[tuple[str, str], set[Reader]] = {key: set() for key in holders}
     for pod in objects.pods:
         for container in pod.containers:
-            program = program_of(str(container.spec.get("image")))
-            yield from ((program, text) for text in _own_texts(container.spec))
+            reader = Reader(program_of(str(container.spec.get("image"))), name_of(pod.owner))
+            yield from ((reader, text) for text in _own_texts(container.spec))
             for key in _read(pod, container.spec):
-                read_by.get(key, set()).add(program)
+                read_by.get(key, set()).add(reader)
     for (kind, name), readers in read_by.items():
-        for reader in readers or _known_readers(name) or {f"{kind} {name}"}:
+        for reader in readers or {_known_reader(name) or Reader(f"{kind} {name}", name)}:
             for text in _content(holders[kind, name]):
                 yield reader, text
 
 
-def _custom_texts(objects: ManifestSet) -> Iterator[tuple[str, str]]:
-    """Program and text of what custom resources say: a program behind each operator, until it is named."""
+def _custom_texts(objects: ManifestSet) -> Iterator[tuple[Reader, str]]:
+    """Reader and text of what custom resources say: a program behind each operator, until it is named."""
     for each in objects.manifests:
         if kind_of(each) == "Probe":
-            yield "prometheus", str(read(each, "spec.prober.url"))
-            yield from (("blackbox-exporter", target) for target in read(each, "spec.targets.staticConfig.static"))
+            prober = str(read(each, "spec.prober.url"))
+            yield Reader("prometheus", "prometheus"), prober
+            for target in read(each, "spec.targets.staticConfig.static"):
+                yield Reader("blackbox-exporter", prober.partition(".")[0]), target
         elif "." in group_of(each) and kind_of(each) not in _READ_BY_PEOPLE:
-            reader = _CUSTOM.get(kind_of(each), f"{kind_of(each)} {name_of(each)}")
+            reader = _CUSTOM.get(kind_of(each), Reader(f"{kind_of(each)} {name_of(each)}", name_of(each)))
             yield from ((reader, text) for text in _leaves(each.get("spec")))
 
 
@@ -190,16 +204,19 @@ def program_of(image: str) -> str:
     return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
-def _known_readers(name: str) -> set[str]:
-    """Readers that no pod template shows: operators hand these objects to the servers that they make."""
+def _known_reader(name: str) -> Reader | None:
+    """Reader that no pod template shows: operators hand these objects to the servers that they make."""
     if name.startswith("postgres-db-"):
-        return {"postgresql"}
-    return {"alertmanager"} if name.startswith("alertmanager-") else set()
+        return _CUSTOM["Cluster"]
+    return _CUSTOM["Alertmanager"] if name.startswith("alertmanager-") else None
 
 
 def _own_texts(container: Mapping[str, Any]) -> Iterator[str]:
     yield from (str(each) for key in ("command", "args") for each in container.get(key) or ())
-    yield from (str(each["value"]) for each in container.get("env") or () if "value" in each)
+    for each in container.get("env") or ():
+        # A variable such as PGHOST holds a name and nothing else.
+        is_host = each["name"].endswith(("HOST", "HOSTS", "SERVER"))
+        yield f"host://{each['value']}" if is_host and each.get("value") else str(each.get("value", ""))
 
 
 def _read(pod: Pod, container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -223,6 +240,8 @@ def _content(holder: Manifest) -> Iterator[str]:
         yield from map(str, (holder.get(field) or {}).values())
 
 
-def _names(text: str) -> Iterator[str]:
-    for pattern in (_URL, _ADDRESS, _CLUSTER_NAME):
-        yield from (name for name in pattern.findall(text) if not _ONLY_DIGITS.fullmatch(name))
+def _names(text: str) -> Iterator[tuple[str, int]]:
+    found = [(name, int(port or _PORTS.get(scheme, 0))) for scheme, name, port in _URL.findall(text)]
+    found += [(name, int(port)) for name, port in _ADDRESS.findall(text)]
+    found += [(name, 0) for name in _CLUSTER_NAME.findall(text)]
+    yield from (each for each in found if not _ONLY_DIGITS.fullmatch(each[0]))
