@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,16 +13,14 @@ from altlas.commands.options import JsonOption, StackArgument, StackOption, one_
 from altlas.release.deployments import deployments
 from altlas.release.dora import as_json as metrics_json
 from altlas.release.dora import as_prometheus, as_text, metrics
-from altlas.release.ledger import Ledger, LedgerEntry, ledger_of
+from altlas.release.ledger import Ledger, ledger_of
+from altlas.release.ledger_text import what
 from altlas.release.records import applied, deployment_records, verdict
 from altlas.session.console import report, workspace
 from altlas.session.table import table_text
 from rendering.errors import CommandError, ExitCode
 
 app = command_group(help="Ledger: what was done to a stack, by whom and when.")
-
-_DIGEST = 64
-"""Length of a digest in hexadecimal, of which the beginning is enough to find it."""
 
 _FORMATS = ("text", "json", "prometheus")
 
@@ -46,7 +44,7 @@ def show(
     if as_json_text:
         typer.echo(json.dumps([asdict(each) for each in entries], indent=2))
     elif entries:
-        rows = [(str(each.number), each.time, each.kind, each.by, _summary(each)) for each in entries]
+        rows = [(str(each.number), each.time, each.kind, each.by, what(each)) for each in entries]
         typer.echo(table_text(("ENTRY", "TIME", "KIND", "BY", "WHAT"), rows))
     else:
         report(f"The ledger of the stack {name} has no entry{f' of the kind {kind}' if kind else ''} yet.")
@@ -110,18 +108,3 @@ def show_metrics(
         typer.echo(as_prometheus(found, name), nl=False)
     else:
         typer.echo(table_text(("METRIC", f"LAST {days} DAYS", "CASES"), as_text(found)))
-
-
-def _summary(entry: LedgerEntry) -> str:
-    """Most telling parts of an entry's body, in one line."""
-    wanted = ("result", "reason", "incident", "store", "of", "changes", "plan", "approver", "window", "why")
-    parts = (f"{key} {_shown(entry.body[key])}" for key in wanted if entry.body.get(key))
-    return ", ".join(parts)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, str) and len(value) == _DIGEST:
-        return value[:12]
-    if isinstance(value, dict):
-        return " ".join(f"{key}={number}" for key, number in sorted(value.items()))
-    return str(value)[:60]

@@ -139,7 +139,7 @@ def _metric(index: int, cases: Sequence[Any], value: Callable[[Sequence[Any]], f
 
 def _failed(recent: Sequence[Deployment]) -> list[Deployment]:
     rolled_back = {each.of for each in recent if each.reason == "rollback"}
-    followers = [*recent[1:], None]
+    followers = [*recent, None][1:]
     return [
         each
         for each, next_one in zip(recent, followers, strict=True)

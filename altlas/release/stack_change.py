@@ -42,6 +42,8 @@ class StackChange:
         outages: Workloads that restart.
         data: Steps of objects that hold data.
         notes: Limits of this comparison.
+        objects_before: Manifests of all Kubernetes objects as they are.
+        objects_after: Manifests of all Kubernetes objects as they will be.
     """
 
     before: str
@@ -53,6 +55,8 @@ class StackChange:
     outages: tuple[Outage, ...]
     data: tuple[ObjectStep, ...]
     notes: tuple[str, ...]
+    objects_before: tuple[Mapping[str, Any], ...] = ()
+    objects_after: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -108,9 +112,10 @@ def change_of(
     data = tuple(
         step for step in steps if any(holds_data(side[key]) for side in (old, new) if (key := _key(step)) in side)
     )
-    loads = stack_load(tuple(old.values())), stack_load(tuple(new.values()))
+    whole = tuple(old.values()), tuple(new.values())
+    loads = stack_load(whole[0]), stack_load(whole[1])
     notes = (_SECRETS_NOTE, _PROGRAM_NOTE)
-    return StackChange(*names, identity, settings, steps, loads, outages(steps, old, loads[0]), data, notes)
+    return StackChange(*names, identity, settings, steps, loads, outages(steps, old, loads[0]), data, notes, *whole)
 
 
 def with_identity(settings: PlatformSettings, identity: PlatformSettings) -> PlatformSettings:

@@ -114,3 +114,9 @@ def test_the_command_prints_text_json_and_prometheus(altlas: Altlas, checkout: P
     assert 'alt_las_delivery_change_fail_rate_ratio{stack="alpha"} 0.4\n' in prometheus
     assert prometheus.count("# TYPE") == 5
     assert altlas("ledger", "metrics", "alpha", "--format", "yaml").code == 2
+
+
+def test_before_the_first_deployment_no_figure_is_given(altlas: Altlas) -> None:
+    """An empty ledger has five metrics of no case."""
+    done = altlas("ledger", "metrics", "alpha")
+    assert (done.code, done.out.count("not enough data")) == (0, 5), done.error
