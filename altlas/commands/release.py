@@ -21,17 +21,19 @@ from altlas.release.apply import Permission, apply_plan, check_offline
 from altlas.release.approval import approve as sign
 from altlas.release.approval import verified
 from altlas.release.checkout import person
-from altlas.release.ledger import ledger_of
+from altlas.release.ledger import Ledger, ledger_of
 from altlas.release.plan import PlanFile, read_plan, write_plan
 from altlas.release.plan_text import plan_text
 from altlas.release.planning import make_plan
-from altlas.release.rollback import choose_release, release_workspace, with_rules_of
+from altlas.release.rollback import choose_automatically, choose_release, release_workspace, with_rules_of
 from altlas.session import stack_secrets
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, start_session
+from altlas.session.workspace import Workspace
 from components.stack.loading import read_platform
 from rendering.errors import CommandError, ExitCode
 
+_AUTOMATIC = "automatic-rollback.json"
 _FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="File of a plan.")]
 _WhyOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, for the ledger.")]
 
@@ -67,28 +69,41 @@ def rollback(
     to: Annotated[
         int | None, typer.Option(metavar="N", help="Release to go back to; without it the one before the last.")
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write.")] = None,
+    automatic: Annotated[
+        bool, typer.Option("--automatic", help="After a failed deployment: apply it at once; never twice.")
+    ] = False,
     accept: Annotated[
         list[str] | None, typer.Option(metavar="OBJECT", help='Accept a step that nothing takes back, as "KIND NAME".')
     ] = None,
     stack_option: StackOption = None,
     target: TargetOption = None,
 ) -> None:
-    """Plan to go back to a recorded release: program, settings, images and secrets together; data stays."""
+    """Plan to go back to a recorded release: program, settings, images and secrets together; data stays.
+
+    With --automatic, for a pipeline after an apply that failed: goes to the release before, without signatures, if
+    release.automaticRollback allows it and every step can be undone.
+    """
     here, name = workspace(), one_stack(stack, stack_option)
-    here.stack_file(name)
+    rules = read_platform(here.stack_file(name)).release
+    _check_options(automatic=automatic, named=to is not None or bool(accept), has_file=output is not None)
     with here.only_one(f"rollback {name}"):
         ledger = ledger_of(here, name, os.environ)
-        back = replace(choose_release(ledger, name, to), accepted=tuple(accept or ()))
+        if automatic:
+            back = choose_automatically(ledger, name, rules)
+        else:
+            back = replace(choose_release(ledger, name, to), accepted=tuple(accept or ()))
         earlier = release_workspace(here, ledger, name, back.release)
         platform = with_rules_of(here, earlier, name)
         chosen = choose_target(here, target)
         report(str(chosen))
         file = PlanFile(make_plan(start_session(earlier, chosen, report), name, platform, report, back=back))
-        write_plan(output, file)
+        write_plan(output or here.private / _AUTOMATIC, file)
         body = {"plan": file.plan.digest, "steps": len(file.plan.steps), "of": back.of, "release": back.release}
         ledger.append("plan", person(here.root), body)
-    typer.echo(plan_text(file))
+        typer.echo(plan_text(file))
+        if automatic:
+            _apply(here, ledger, file, chosen.name, Permission())
 
 
 def show(file: _FileArgument, as_json: JsonOption = False) -> None:
@@ -134,15 +149,30 @@ def apply(
     found, here = read_plan(file), workspace()
     stack = found.plan.stack
     with here.only_one(f"apply of a plan of {stack}"):
-        ledger = ledger_of(here, stack, os.environ)
-        applied = release_workspace(here, ledger, stack, found.plan.release) if found.plan.release else here
-        platform = with_rules_of(here, applied, stack)
         asked = Permission(override=override or "", incident=incident or "")
-        permission = check_offline(applied, found, platform, ledger, asked)
-        chosen = choose_target(here, target or found.plan.target)
-        report(str(chosen))
-        session = start_session(applied, chosen, report)
-        recording = apply_plan(session, found.plan, platform, ledger, permission)
+        _apply(here, ledger_of(here, stack, os.environ), found, target or found.plan.target, asked)
+
+
+def _check_options(*, automatic: bool, named: bool, has_file: bool) -> None:
+    if automatic and named:
+        raise CommandError(
+            "--automatic goes to the release before and accepts no step by name; leave out --to and --accept. Nothing "
+            "was changed",
+            ExitCode.BAD_INPUT,
+        )
+    if not automatic and not has_file:
+        raise CommandError("name the file of the plan by --output FILE. Nothing was changed", ExitCode.BAD_INPUT)
+
+
+def _apply(here: Workspace, ledger: Ledger, found: PlanFile, target: str, asked: Permission) -> None:
+    """Apply a plan while the lock of the checkout is held."""
+    stack = found.plan.stack
+    applied = release_workspace(here, ledger, stack, found.plan.release) if found.plan.release else here
+    platform = with_rules_of(here, applied, stack)
+    permission = check_offline(applied, found, platform, ledger, asked)
+    chosen = choose_target(here, target)
+    report(str(chosen))
+    recording = apply_plan(start_session(applied, chosen, report), found.plan, platform, ledger, permission)
     if recording.is_nothing:
         raise CommandError(
             "the plan has no step: nothing was done, and the ledger counts no deployment", ExitCode.NOTHING

@@ -21,6 +21,7 @@ from altlas.release.filtering import filter_of
 from altlas.release.ledger import Ledger, LedgerEntry
 from altlas.release.plan import Plan, PlanFile, steps_document
 from altlas.release.planning import Measured, measure
+from altlas.release.rollback import check_one_way, choose_automatically
 from altlas.release.rules import check_freeze, needed_approvals
 from altlas.release.seal import cluster_uid, differences, seal_files
 from altlas.session.console import report
@@ -77,10 +78,27 @@ def check_offline(
     """
     plan, entries = file.plan, ledger.entries()
     check_unspent(plan, entries)
+    if plan.unattended:
+        check_unattended(plan, ledger, platform)
     names = check_approvals(file, workspace.root / platform.release.allowed_signers)
     overridden = check_freeze(platform.release, entries, datetime.now(UTC), asked.override)
     refuse_difference(plan, seal_files(workspace.root, workspace.stack_file(plan.stack), platform))
     return replace(asked, approvers=names, overridden=overridden)
+
+
+def check_unattended(plan: Plan, ledger: Ledger, platform: PlatformSettings) -> None:
+    """Check that a rollback may still be applied although no person has decided it.
+
+    Raises:
+        CommandError: See `choose_automatically`; or the plan is of another rollback.
+    """
+    back = choose_automatically(ledger, plan.stack, platform.release)
+    if (plan.kind, plan.of, plan.release) != ("rollback", back.of, back.release):
+        raise CommandError(
+            f"the plan is not the rollback of deployment {back.of} to release {back.release}, which alone needs no "
+            "person now. Nothing was changed",
+            ExitCode.REFUSED,
+        )
 
 
 def check_unspent(plan: Plan, entries: Sequence[LedgerEntry]) -> None:
@@ -125,7 +143,9 @@ def check_measured(plan: Plan, found: Measured, platform: PlatformSettings) -> N
             f"`altlas plan {plan.stack}`",
             ExitCode.REFUSED,
         )
-    needed, _ = needed_approvals(platform.release, found.engine)
+    if plan.unattended:
+        check_one_way(found.engine.steps, ())
+    needed = 0 if plan.unattended else needed_approvals(platform.release, found.engine)[0]
     if plan.approvals != needed:
         raise CommandError(
             f"the plan was edited: it asks for {plan.approvals} approvals, and its content needs {needed}. Nothing was "
@@ -179,7 +199,7 @@ def apply_plan(
             ledger.append("override", who, {"window": permission.overridden, "why": permission.override})
         facts = {"plan": plan.digest, "cluster": plan.cluster, "images": plan.seal["images"], **permission.facts()}
         if plan.release is not None:
-            facts |= {"of": plan.of, "release": plan.release}
+            facts |= {"of": plan.of, "release": plan.release, "unattended": plan.unattended}
         if not plan.operations:
             return RunningDeployment(ledger.append(plan.kind, who, {**facts, "result": "nothing"}).number)
         hide = filter_of(session.engine, plan.stack)

@@ -32,6 +32,8 @@ class Plan(BaseModel):
         kind: `apply`, or `rollback` to an earlier release.
         of: Deployment that a rollback takes back.
         release: Release that a rollback goes back to.
+        unattended: Whether no person has decided a rollback; then it needs no signature, and its grounds are checked
+            again when it is applied.
         target: Kind of cluster.
         cluster: UID of the cluster's namespace kube-system.
         created: Time of the plan.
@@ -53,6 +55,7 @@ class Plan(BaseModel):
     kind: Literal["apply", "rollback"]
     of: int | None
     release: int | None
+    unattended: bool = False
     target: str
     cluster: str
     created: str

@@ -94,7 +94,7 @@ def make_plan(
     check_deletions(platform.release, found.engine.steps)
     if back:
         check_one_way(found.engine.steps, back.accepted)
-    needed, reason = needed_approvals(platform.release, found.engine)
+    needed, reason = (0, "") if back and back.unattended else needed_approvals(platform.release, found.engine)
     root, now = session.workspace.root, datetime.now(UTC).replace(microsecond=0)
     known = commit(root)
     return Plan(
@@ -103,6 +103,7 @@ def make_plan(
         kind="rollback" if back else "apply",
         of=back.of if back else None,
         release=back.release if back else None,
+        unattended=back is not None and back.unattended,
         target=session.target.name,
         cluster=found.cluster,
         created=now.isoformat(),

@@ -6,7 +6,7 @@ a rollback is a plan like any other, with the same seal, approvals and checks. D
 
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from altlas.release.archive import open_release, releases
 from altlas.release.deployments import deployments
@@ -14,10 +14,12 @@ from altlas.release.ledger import Ledger, LedgerEntry
 from altlas.release.steps import ObjectStep
 from altlas.session.workspace import Workspace
 from components.settings import PlatformSettings
+from components.settings.release import ReleaseSettings
 from components.stack.loading import read_platform
 from rendering.errors import CommandError, ExitCode
 
 _PROGRAM_ENVIRONMENT = ".venv-program"
+_ENDS = {"succeeded": "ended well", "interrupted": "was interrupted"}
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class GoingBack:
         release: Release to go back to.
         of: Deployment that is taken back.
         accepted: Objects whose steps may be such that nothing takes them back.
+        unattended: Whether no person decides it (`--automatic`).
     """
 
     release: int
     of: int
     accepted: tuple[str, ...] = ()
+    unattended: bool = False
 
 
 def choose_release(ledger: Ledger, stack: str, wanted: int | None) -> GoingBack:
@@ -66,6 +70,34 @@ def choose_release(ledger: Ledger, stack: str, wanted: int | None) -> GoingBack:
             ExitCode.BAD_INPUT,
         )
     return GoingBack(wanted, last.number)
+
+
+def choose_automatically(ledger: Ledger, stack: str, rules: ReleaseSettings) -> GoingBack:
+    """Choose the release before a deployment that failed, where the stack lets no person decide that.
+
+    Raises:
+        CommandError: The rules forbid it, the last deployment did not fail, it was a rollback itself, or taking it back
+            was tried already. Or there is no release to go back to.
+    """
+    entries = ledger.entries()
+    done = deployments(entries)
+    if not rules.automatic_rollback:
+        raise _refused(f"release.automaticRollback is false for {stack}; use `altlas rollback {stack} -o FILE`")
+    if done and done[-1].reason == "rollback":
+        raise _refused(
+            f"the last deployment of {stack} (entry {done[-1].number}) was a rollback, which is never taken back "
+            f"without a person; choose a release by `altlas rollback {stack} --to N -o FILE`"
+        )
+    if done and done[-1].result != "failed":
+        raise _refused(
+            f"the last deployment of {stack} (entry {done[-1].number}) {_ENDS[done[-1].result]}; only one that failed "
+            "is taken back without a person"
+        )
+    back = replace(choose_release(ledger, stack, None), unattended=True)
+    for each in entries:
+        if each.kind == "rollback" and each.body.get("of") == back.of:
+            raise _refused(f"entry {each.number} of the ledger took deployment {back.of} back already")
+    return back
 
 
 def release_workspace(workspace: Workspace, ledger: Ledger, stack: str, number: int) -> Workspace:
@@ -117,6 +149,10 @@ def check_one_way(steps: Iterable[ObjectStep], accepted: Sequence[str]) -> None:
             f'"KIND NAME":{lines}',
             ExitCode.REFUSED,
         )
+
+
+def _refused(message: str) -> CommandError:
+    return CommandError(f"{message}. Nothing was changed", ExitCode.REFUSED)
 
 
 def _listed(known: Iterable[int]) -> str:

@@ -90,6 +90,12 @@ class ReleaseSettings(Settings):
     most_deletions: int | None = setting(
         "security", "Most objects that a plan may delete or replace; null for any number.", None, ge=0
     )
+    automatic_rollback: bool = setting(
+        "security",
+        "Let `altlas rollback --automatic` take a failed deployment back without signatures: once, to the release "
+        "before it, and only if every step can be undone by its inverse.",
+        False,
+    )
     plans_only: bool = setting("security", "Refuse `altlas up`, so that only approved plans are applied.", False)
     freezes: tuple[FreezeSettings, ...] = setting("security", "Times in which nothing is released.", ())
 

@@ -14,8 +14,17 @@ from altlas.release.engine_plan import engine_plan
 from altlas.release.ledger import Ledger
 from altlas.release.plan import Plan, PlanFile
 from altlas.release.planning import make_plan
-from altlas.release.rollback import GoingBack, check_one_way, choose_release, release_workspace, with_rules_of
+from altlas.release.rollback import (
+    GoingBack,
+    check_one_way,
+    choose_automatically,
+    choose_release,
+    release_workspace,
+    with_rules_of,
+)
 from altlas.session.workspace import Workspace
+from components.settings.release import ReleaseSettings
+from components.stack.loading import read_platform
 from rendering.errors import CommandError, ExitCode
 from tests.altlas.release_stand_ins import Release, session_of
 from tests.altlas.test_approval import step
@@ -127,3 +136,103 @@ def test_only_the_newest_archives_are_kept(release: Release) -> None:  # the fix
     folder = release.ledger.path.with_suffix(".releases")
     assert sorted(int(path.name.partition(".")[0]) for path in folder.iterdir()) == list(range(2, KEPT + 2))
     assert releases(release.ledger, ()) == {}
+
+
+def unattended(released: Release) -> tuple[Workspace, Plan]:
+    """Plan to go back after a failed deployment, as `altlas rollback --automatic` does."""
+    platform = read_platform(released.stack_file)
+    chosen = choose_automatically(released.ledger, "alpha", platform.release)
+    earlier = release_workspace(released.session.workspace, released.ledger, "alpha", chosen.release)
+    session = replace(session_of(released.root, released.world), workspace=earlier)
+    rules = with_rules_of(released.session.workspace, earlier, "alpha")
+    return earlier, make_plan(session, "alpha", rules, lambda _: None, back=chosen)
+
+
+def applied(released: Release, earlier: Workspace, plan: Plan) -> None:
+    """Apply a plan without a signature."""
+    rules = with_rules_of(released.session.workspace, earlier, "alpha")
+    permission = check_offline(earlier, PlanFile(plan), rules, released.ledger, Permission())
+    apply_plan(replace(released.session, workspace=earlier), plan, rules, released.ledger, permission)
+
+
+@pytest.fixture
+def failed(release: Release) -> Release:  # the fixture of the same name
+    """A release that ended well, and one after it that failed; the stack allows automatic rollbacks."""
+    release.stack_file.write_text(
+        release.stack_file.read_text().replace(
+            "  alt-las:platform:\n", "  alt-las:platform:\n    release: {automaticRollback: true}\n", 1
+        )
+    )
+    release.plan(ADA)
+    release.apply()
+    release.world.planned, release.world.code = 4, 1
+    release.plan(ADA)
+    with pytest.raises(CommandError, match="the update failed"):
+        release.apply()
+    release.world.replicas, release.world.planned, release.world.code = 4, 3, 0
+    return release
+
+
+def test_a_failed_deployment_is_taken_back_once_without_a_signature(failed: Release) -> None:
+    """By a plan and an apply like any other; the ledger says that no person decided it."""
+    failed.world.live = 4
+    earlier, plan = unattended(failed)
+    assert (plan.kind, plan.of, plan.release, plan.approvals, plan.unattended) == ("rollback", 3, 1, 0, True)
+    applied(failed, earlier, plan)
+    begin, end = failed.ledger.entries()[-2:]
+    assert (begin.kind, begin.body["reason"], begin.body["unattended"]) == ("rollback", "rollback", True)
+    assert end.body["result"] == "succeeded"
+    with pytest.raises(CommandError, match=r"entry 5\) was a rollback, which is never taken back without a person"):
+        unattended(failed)
+
+
+def test_only_a_failed_deployment_is_taken_back_automatically(released: Release) -> None:
+    """And only where the stack file says so."""
+    with pytest.raises(CommandError, match=r"release\.automaticRollback is false for alpha") as error:
+        unattended(released)
+    assert error.value.code == ExitCode.REFUSED
+    rules = ReleaseSettings.model_validate({"automaticRollback": True})
+    with pytest.raises(CommandError, match=r"\(entry 3\) ended well; only one that failed"):
+        choose_automatically(released.ledger, "alpha", rules)
+    released.ledger.append("apply", "me", {"result": "started", "reason": "planned"})
+    with pytest.raises(CommandError, match=r"\(entry 5\) was interrupted"):
+        choose_automatically(released.ledger, "alpha", rules)
+
+
+def test_a_rollback_that_failed_is_not_repeated_automatically(failed: Release) -> None:
+    """Nor one that found nothing to do."""
+    rules = ReleaseSettings.model_validate({"automaticRollback": True})
+    failed.ledger.append("rollback", "me", {"result": "nothing", "of": 3, "release": 1})
+    with pytest.raises(CommandError, match="entry 5 of the ledger took deployment 3 back already"):
+        choose_automatically(failed.ledger, "alpha", rules)
+    failed.ledger.append("rollback", "me", {"result": "started", "reason": "rollback", "of": 3, "release": 1})
+    failed.ledger.append("rollback", "me", {"result": "failed", "began": 6})
+    with pytest.raises(CommandError, match=r"\(entry 6\) was a rollback"):
+        choose_automatically(failed.ledger, "alpha", rules)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"release": 7}, "the plan is not the rollback of deployment 3 to release 1"), ({"kind": "apply"}, "the plan is")],
+    ids=["another release", "another kind"],
+)
+def test_a_plan_that_calls_itself_automatic_is_checked_again(
+    failed: Release, change: dict[str, object], said: str
+) -> None:
+    """An edited file gets nothing through without signatures."""
+    failed.world.live = 4
+    earlier, plan = unattended(failed)
+    with pytest.raises(CommandError, match=said):
+        applied(failed, earlier, plan.model_copy(update=change))
+    assert len(failed.world.updates) == 2, "the two that the fixture made"
+
+
+def test_an_automatic_rollback_refuses_a_step_that_nothing_takes_back(
+    failed: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No person is there to accept it by name."""
+    failed.world.live = 4
+    monkeypatch.setattr(failed.world, "preview", lambda: {"steps": [step("delete", "PersistentVolumeClaim")]})
+    with pytest.raises(CommandError, match="PersistentVolumeClaim persistentvolumeclaim: restore"):
+        unattended(failed)
+    assert failed.ledger.entries()[-1].kind == "apply"

@@ -107,6 +107,7 @@ NO_FIELD = {
     "builds.localCheckout",
     "ingress.routes[].port",
     "release.automatic",
+    "release.automaticRollback",
     "release.freezes",
     "release.mostDeletions",
     "release.plansOnly",
