@@ -137,6 +137,11 @@ def _compile(
         f"-s -w {module.ldflags}".strip(),
     ]
     toolchain.ask(["build", *options, "-o", target, *(step.package for step in steps)], source, module.experiments)
+    for step in steps:
+        # Go names a program after the last part of its package, which is often just `operator` or `manager`.
+        made = programs / step.package.rpartition("/")[2]
+        if len(steps) > 1 and made.name != step.program:
+            made.rename(programs / step.program)
 
 
 def _copy_module_file(toolchain: GoToolchain, item: ModuleFile, pins: Path, target: Path) -> None:

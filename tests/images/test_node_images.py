@@ -12,7 +12,8 @@ from cluster.errors import ClusterError
 from cluster.node.images import IMAGES, MISSING, chosen, full_name, push, short_name
 from cluster.node.images.__main__ import main
 from cluster.node.images.assembling import assemble
-from cluster.node.images.layers import Layer, ProgramLayer, WrittenFile, WrittenLayer, key
+from cluster.node.images.filling import key
+from cluster.node.images.layers import Layer, ProgramLayer, WrittenFile, WrittenLayer
 from cluster.node.images.paths import resolve
 from cluster.node.images.published import PUBLISHED
 from cluster.node.images.recipe import NodeImage, PublishedImage

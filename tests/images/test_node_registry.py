@@ -14,7 +14,8 @@ import tools
 from cluster.errors import ClusterError
 from cluster.node.images import IMAGES, NodeImage, chosen, full_name, push
 from cluster.node.images.assembling import assemble
-from cluster.node.images.layers import WrittenFile, WrittenLayer, key
+from cluster.node.images.filling import key
+from cluster.node.images.layers import WrittenFile, WrittenLayer
 from cluster.node.images.recipe import PublishedImage
 from cluster.node.registry import RegistryServer, registry_program
 from cluster.ports import LOOPBACK, choose_free_port

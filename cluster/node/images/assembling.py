@@ -19,7 +19,8 @@ from typing import Any
 
 import tools
 from cluster.errors import ClusterError
-from cluster.node.images.layers import Layer, ProgramLayer, fill, key
+from cluster.node.images.filling import fill, key
+from cluster.node.images.layers import Layer, ProgramLayer
 from cluster.node.images.paths import resolve
 from cluster.node.images.recipe import NodeImage
 from cluster.node.images.tarball import Blob, write_layer
