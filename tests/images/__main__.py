@@ -5,10 +5,10 @@ import platform
 import sys
 import time
 
+from cluster.node.images.builder import BuildFailedError, default_cache
 from tests.images.backup_image import NAME, BackupImage, built
 from tests.images.bounds import backup_violations, violations
-from tests.images.builder import BuildFailedError
-from tests.images.proof import Seen, default_cache, prove
+from tests.images.proof import Seen, prove
 from tools.errors import ToolsUnavailableError
 
 _MEBIBYTE = 1 << 20

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tools
+from cluster.node.images.bases import BASES, Base, ensure_bases
+from cluster.node.images.builder import ROOT, Buildah, find_builder, locked
+from cluster.node.images.exported import ExportedImage, export
 from components.stack.image_build import check_dockerfile
-from tests.images.bases import BASES, Base, ensure_bases
-from tests.images.builder import ROOT, Buildah, find_builder
 from tests.images.container import Specification
-from tests.images.exported import ExportedImage, export
-from tests.images.proof import COMMITTED_AT, REVISION, locked
+from tests.images.proof import COMMITTED_AT, REVISION
 from tests.support.postgres_servers import programs
 from tools.debian import PackageCache
 from tools.errors import ToolsUnavailableError

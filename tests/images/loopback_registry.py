@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tools
+from cluster.node.images.exported import ExportedImage
 from cluster.ports import LOOPBACK, choose_free_port
-from tests.images.exported import ExportedImage
 from tests.images.proof import REVISION
 
 PROGRAMS = ("crane", "syft", "cosign", "trivy", "grype")

@@ -1,6 +1,5 @@
 """Builds the five stand-in images for real, runs each one, and tells what was seen."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -15,22 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.node.images.bases import RUNTIMES, ensure_bases
+from cluster.node.images.builder import ROOT, Buildah, find_builder, locked
+from cluster.node.images.exported import ExportedImage, export, read_exported
 from components.platform.images import content_digest
 from components.services import SERVICES
 from components.settings import PlatformSettings
-from components.settings.builds import SourceBuildSettings
+from components.settings.builds import RuntimesSettings, SourceBuildSettings
 from components.stack.image_build import RUNTIME_OF, SHARED_CONTEXT, image_build
 from components.stack.loading import read_platform
-from tests.images.bases import RUNTIMES, ensure_bases
-from tests.images.builder import ROOT, Buildah, find_builder
 from tests.images.container import Specification
-from tests.images.exported import ExportedImage, export, read_exported
 from tools.debian import PackageCache
 
 REVISION, COMMITTED_AT = "0" * 40, 1_700_000_000
 """Of the stand-ins, which have no commit of their own."""
 ALPHA = read_platform(ROOT / "Pulumi.alpha.yaml")
-PLATFORM = ALPHA.model_copy(update={"builds": ALPHA.builds.model_copy(update={"runtimes": RUNTIMES})})
+PLATFORM = ALPHA.model_copy(
+    update={"builds": ALPHA.builds.model_copy(update={"runtimes": RuntimesSettings(**RUNTIMES)})}
+)
 """Alpha, with the runtimes of the bases that are put together here."""
 WRITABLE = {service.service_name: service.writable_paths for service in SERVICES}
 _START_SECONDS = 30
@@ -82,12 +83,6 @@ METRICS_PATHS = {"api-gateway": "/metrics", "segmentation-service": "/memory-sta
 _UNWANTED = ("sh", "bash", "dash", "busybox", "apt", "apt-get", "dpkg", "npm", "pip", "pip3", "gcc", "cargo", "go")
 
 
-def default_cache() -> Path:
-    """Folder that keeps packages, the builder and its images between runs."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "alt-las" / "images"
-
-
 def prove(cache: Path, built_twice: Collection[str] = RUNTIME_OF) -> tuple[str, list[Seen]]:
     """Build and run all images; return the builder's version and what was seen.
 
@@ -100,15 +95,6 @@ def prove(cache: Path, built_twice: Collection[str] = RUNTIME_OF) -> tuple[str, 
     """
     with locked(cache):
         return _prove(cache, built_twice)
-
-
-@contextmanager
-def locked(cache: Path) -> Iterator[None]:
-    """Let nobody else use the cache meanwhile."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _builder_and_source(cache: Path) -> tuple[Buildah, SourceBuildSettings]:

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from altlas.images.pipeline import Build, Step, steps
+from cluster.node.images.builder import default_cache
+from cluster.node.images.exported import ExportedImage
 from components.settings.builds import SourceBuildSettings
 from components.stack.image_build import RUNTIME_OF
 from components.stack.image_lock import LOCK_NAME
 from tests.e2e.conftest import Project
-from tests.images.exported import ExportedImage
 from tests.images.loopback_registry import PREFIX, LoopbackRegistry, loopback_registry
-from tests.images.proof import COMMITTED_AT, REVISION, built_once, default_cache
+from tests.images.proof import COMMITTED_AT, REVISION, built_once
 from tests.images.vulnerability_databases import Advisory, databases
 from tests.support.documents import ROOT, alpha_settings
 from tools.errors import ToolsUnavailableError

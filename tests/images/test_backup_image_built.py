@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from cluster.node.images.builder import default_cache
 from components.stores.postgres.objects import HOME_DATABASE
 from tests.data.conftest import folder
 from tests.images.backup_image import WRITABLE, BackupImage, built
 from tests.images.bounds import backup_violations
-from tests.images.proof import default_cache, unwanted_programs
+from tests.images.proof import unwanted_programs
 from tests.support.figures import Figures
 from tests.support.postgres_servers import PASSWORDS, programs, running
 from tools.errors import ToolsUnavailableError

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from cluster.node.images.builder import BuildFailedError
+from cluster.node.images.exported import ExportedImage
 from tests.images import __main__ as command
 from tests.images.backup_image import BackupImage
 from tests.images.bounds import (
@@ -21,8 +23,6 @@ from tests.images.bounds import (
     backup_violations,
     violations,
 )
-from tests.images.builder import BuildFailedError
-from tests.images.exported import ExportedImage
 from tests.images.proof import Seen
 from tools.errors import ToolsUnavailableError
 

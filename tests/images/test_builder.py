@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.builder import Buildah
+from cluster.node.images.builder import Buildah
 
 
 @pytest.mark.parametrize(("images", "kept"), [(1000, True), (1001, False)])

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
+from cluster.node.images.bases import RUNTIMES
+from cluster.node.images.builder import BuildFailedError, default_cache
 from components.stack.image_build import RUNTIME_OF
-from tests.images.bases import RUNTIMES
 from tests.images.bounds import MOST_MEBIBYTES, violations
-from tests.images.builder import BuildFailedError
-from tests.images.proof import ALPHA, METRICS_PATHS, REVISION, WRITABLE, Seen, built_for, default_cache, prove
+from tests.images.proof import ALPHA, METRICS_PATHS, REVISION, WRITABLE, Seen, built_for, prove
 from tests.tiers import sampled
 from tools.errors import ToolsUnavailableError
 
@@ -76,7 +76,7 @@ def test_a_base_of_another_version_than_the_settings_name_ends_the_build(service
     wanted = getattr(ALPHA.builds.runtimes, runtime)
     with pytest.raises(BuildFailedError) as failed:
         built_for(default_cache(), service, ALPHA)
-    has = re.escape(getattr(RUNTIMES, runtime))
+    has = re.escape(RUNTIMES[runtime])
     said = rf"BUILD_IMAGE has .*\b[a-z]*{has}\..*, but builds\.runtimes\.{runtime} is {re.escape(wanted)}"
     assert re.search(said, str(failed.value))
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from cluster.node.images.exported import ExportedImage
 from components.stack.image_build import RUNTIME_OF
 from components.stack.image_lock import LOCK_NAME
 from components.stack.loading import read_platform
 from tests.e2e.conftest import Project, project
 from tests.images.conftest import write
-from tests.images.exported import ExportedImage
 from tests.images.loopback_registry import LoopbackRegistry
 from tests.images.proof import REVISION
 from tests.images.releasing import OTHER, Release, images, refused, registry, release

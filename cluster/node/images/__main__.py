@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from cluster.errors import ClusterError
 from cluster.node.images import IMAGES, MISSING, chosen, push, short_name
+from cluster.node.images.builder import BuildFailedError
 from tools import ToolsError
 
 _MEBIBYTE = 1 << 20
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _list()
         else:
             _push(options.address, options.names)
-    except (ClusterError, ToolsError) as error:
+    except (BuildFailedError, ClusterError, ToolsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -19,10 +19,12 @@ from typing import Any
 
 import tools
 from cluster.errors import ClusterError
+from cluster.node.images.dockerfiles import blobs, build_all
+from cluster.node.images.exported import ExportedImage
 from cluster.node.images.filling import fill, key
 from cluster.node.images.layers import Layer, ProgramLayer
 from cluster.node.images.paths import resolve
-from cluster.node.images.recipe import NodeImage
+from cluster.node.images.recipe import NodeImage, ServiceBuild
 from cluster.node.images.tarball import Blob, write_layer
 from tools.cache import default_root
 
@@ -64,7 +66,8 @@ def assemble(images: Iterable[NodeImage], folder: Path, cache: Path) -> list[Ass
         cache: Folder that keeps layers between runs.
 
     Raises:
-        ClusterError: A source is not the one that is named, or an image lacks a program of the published one.
+        BuildFailedError: A Dockerfile cannot be built; says why.
+        ClusterError: A source is not the one that is named, or an image differs from the published one.
         ToolsError: A program or package cannot be had by any way; the text says what was tried.
     """
     wanted = list(images)
@@ -72,8 +75,37 @@ def assemble(images: Iterable[NodeImage], folder: Path, cache: Path) -> list[Ass
     with (cache / "lock").open("w") as lock:
         # Two runs that make the same layer would do the work twice.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        blobs = _layers({key(layer): layer for image in wanted for layer in image.layers}, cache)
-        return [_layout(image, folder / str(number), blobs, cache) for number, image in enumerate(wanted)]
+        made = _layers({key(layer): layer for image in wanted for layer in image.layers}, cache)
+    built = build_all([image.build for image in wanted if image.build])
+    return [
+        _layout(image, folder / str(number), _stack(image, made, built, cache), built)
+        for number, image in enumerate(wanted)
+    ]
+
+
+_Stack = list[tuple[Blob, Path]]
+
+
+def _check_build(image: NodeImage, built: ExportedImage) -> None:
+    found = built.configuration["config"]
+    facts = (found["User"], tuple(found["Entrypoint"]), tuple(found["Cmd"] or ()), found["WorkingDir"])
+    published = image.published
+    if facts != (published.user, published.entry_point, published.command, published.working_directory):
+        raise ClusterError(
+            f"{published.source} makes an image with user, entry point, command and working directory {facts}, and "
+            "cluster/node/images/published.py says otherwise. Write these facts there."
+        )
+
+
+def _stack(
+    image: NodeImage, made: Mapping[str, Blob], built: Mapping[ServiceBuild, ExportedImage], cache: Path
+) -> _Stack:
+    """The layers of an image with their files, the lowest first."""
+    below = []
+    if image.build:
+        _check_build(image, built[image.build])
+        below = blobs(built[image.build])
+    return below + [(made[key(layer)], cache / key(layer) / _ARCHIVE) for layer in image.layers]
 
 
 def _layers(layers: Mapping[str, Layer], cache: Path) -> dict[str, Blob]:
@@ -99,16 +131,17 @@ def _make(layer: Layer, target: Path, toolbox: tools.Toolbox) -> None:
         made.rename(target)
 
 
-def _layout(image: NodeImage, folder: Path, blobs: Mapping[str, Blob], cache: Path) -> Assembled:
-    names = [key(layer) for layer in image.layers]
-    _check(image, {path: link for name in names for path, link in blobs[name].entries.items()})
+def _layout(image: NodeImage, folder: Path, stack: _Stack, built: Mapping[ServiceBuild, ExportedImage]) -> Assembled:
+    _check(image, {path: link for blob, _ in stack for path, link in blob.entries.items()})
     content = folder / "blobs" / "sha256"
     content.mkdir(parents=True)
-    for name in names:
+    for blob, file in stack:
         with suppress(FileExistsError):
-            (content / _file_of(blobs[name].digest)).symlink_to(cache / name / _ARCHIVE)
-    configuration = _written(content, _CONFIGURATION, _configuration(image, [blobs[name].diff_id for name in names]))
-    layers = [{"mediaType": _LAYER, "digest": blobs[name].digest, "size": blobs[name].size} for name in names]
+            (content / _file_of(blob.digest)).symlink_to(file)
+    variables = list(built[image.build].configuration["config"]["Env"]) if image.build else []
+    document = _configuration(image, [blob.diff_id for blob, _ in stack], variables)
+    configuration = _written(content, _CONFIGURATION, document)
+    layers = [{"mediaType": _LAYER, "digest": blob.digest, "size": blob.size} for blob, _ in stack]
     manifest = _written(
         content,
         _MANIFEST,
@@ -116,7 +149,7 @@ def _layout(image: NodeImage, folder: Path, blobs: Mapping[str, Blob], cache: Pa
     )
     (folder / "index.json").write_bytes(_encoded({"schemaVersion": 2, "manifests": [manifest]}))
     (folder / "oci-layout").write_bytes(_encoded({"imageLayoutVersion": "1.0.0"}))
-    return Assembled(image, folder, str(manifest["digest"]), sum(blobs[name].size for name in names))
+    return Assembled(image, folder, str(manifest["digest"]), sum(blob.size for blob, _ in stack))
 
 
 def _check(image: NodeImage, entries: Mapping[str, str]) -> None:
@@ -128,7 +161,7 @@ def _check(image: NodeImage, entries: Mapping[str, str]) -> None:
         )
 
 
-def _configuration(image: NodeImage, diff_ids: list[str]) -> dict[str, Any]:
+def _configuration(image: NodeImage, diff_ids: list[str], variables: list[str]) -> dict[str, Any]:
     published = image.published
     return {
         "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine),
@@ -136,7 +169,7 @@ def _configuration(image: NodeImage, diff_ids: list[str]) -> dict[str, Any]:
         "created": "1970-01-01T00:00:00Z",
         "config": {
             "User": published.user,
-            "Env": [f"PATH={published.path}", *image.environment],
+            "Env": [*(variables or [f"PATH={published.path}"]), *image.environment],
             "Entrypoint": list(published.entry_point),
             "Cmd": list(published.command),
             "WorkingDir": published.working_directory,

@@ -15,7 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -73,9 +73,13 @@ def key(layer: Layer) -> str:
         manifest = Manifest.load()
         content += [manifest.key(manifest.package_of(name), current_platform()) for name, _ in layer.programs]
     elif isinstance(layer, SourceLayer):
-        names = [*(name for name, _ in layer.trees), *filter(None, [layer.requirements])]
-        content += [[str(file), digest_of(_ROOT / file)] for name in names for file in _sources(name)]
+        content += source_digests([*(name for name, _ in layer.trees), *filter(None, [layer.requirements])])
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def source_digests(names: Iterable[str]) -> list[list[str]]:
+    """Return path and digest of every file of this repository below some paths."""
+    return [[str(file), digest_of(_ROOT / file)] for name in names for file in _sources(name)]
 
 
 def fill(layer: Layer, root: Path, toolbox: Toolbox) -> Mapping[str, int]:

@@ -28,6 +28,7 @@ _TOOLS = (
 )
 _SHELL = ("/bin/sh", *(f"/bin/{name}" for name in _TOOLS))
 _OUR_USER = "10001:10001"
+_OUR_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def _scratch(source: str, program: str, user: str, *arguments: str) -> PublishedImage:
@@ -46,6 +47,33 @@ def _prometheus(source: str, program: str, user: str, directory: str, *command: 
         programs=tuple(filter(None, (program, also, "/bin/sh"))),
     )
 
+
+def _service(runtime: str, *entry_point: str, command: tuple[str, ...] = (), path: str = _OUR_PATH) -> PublishedImage:
+    """A service in an image by this project's Dockerfile of its runtime."""
+    return PublishedImage(
+        source=f"images/{runtime}.Dockerfile",
+        user=_OUR_USER,
+        entry_point=entry_point,
+        command=command,
+        working_directory="/app",
+        path=path,
+        programs=("/app/service",) if runtime in {"go", "rust"} else (f"/usr/bin/{entry_point[0]}",),
+    )
+
+
+def _original(file: str, *command: str, program: str) -> PublishedImage:
+    """A service's image of the original platform; which build of the Dockerfile was pushed is not known."""
+    return PublishedImage(
+        source=f"krozenking/ALT_LAS docker/{file}",
+        user="appuser",
+        command=command,
+        working_directory="/app",
+        programs=(program,),
+    )
+
+
+_NODE = _service("node", "node", command=("/app",), path=f"/nodejs/bin:{_OUR_PATH}")
+_PYTHON = _service("python", "python3", command=("/app",))
 
 PUBLISHED: Mapping[str, PublishedImage] = {
     "registry.k8s.io/pause": _scratch("kubernetes/kubernetes v1.35.4 build/pause/Dockerfile", "/pause", "65535:65535"),
@@ -179,6 +207,28 @@ PUBLISHED: Mapping[str, PublishedImage] = {
         command=("run", "/etc/alloy/config.alloy", "--storage.path=/var/lib/alloy/data"),
         programs=("/bin/alloy",),
     ),
+    "docker.io/frozen68/api-gateway": _original(
+        "Dockerfile.beta.api-gateway.v8", "node", "src/index.js", program="/usr/local/bin/node"
+    ),
+    "docker.io/frozen68/runner-service": _original(
+        "Dockerfile.prod.runner-service", "./runner-service", program="/app/runner-service"
+    ),
+    "docker.io/frozen68/segmentation-service": _original(
+        "Dockerfile.prod.segmentation-service", "python", "main.py", program="/usr/local/bin/python"
+    ),
+    "docker.io/frozen68/ai-orchestrator": _original(
+        "Dockerfile.beta.ai-orchestrator",
+        *("uvicorn", "src.main:app", "--host", "0.0.0.0", "--port", "8001"),  # noqa: S104  # its own words
+        program="/usr/local/bin/uvicorn",
+    ),
+    "docker.io/frozen68/archive-service": _original(
+        "Dockerfile.prod.archive-service", "./archive-service", program="/app/archive-service"
+    ),
+    "registry.invalid/alt-las/api-gateway": _NODE,
+    "registry.invalid/alt-las/runner-service": _service("rust", "/app/service"),
+    "registry.invalid/alt-las/segmentation-service": _PYTHON,
+    "registry.invalid/alt-las/ai-orchestrator": _PYTHON,
+    "registry.invalid/alt-las/archive-service": _service("go", "/app/service"),
     "registry.invalid/alt-las/backup": PublishedImage(
         source="images/backup/Dockerfile",
         user=_OUR_USER,

@@ -44,6 +44,23 @@ class PublishedImage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServiceBuild:
+    """Build of a service's stand-in by the Dockerfile of its runtime.
+
+    Attributes:
+        service: Name of the service.
+        runtime: Name of the Dockerfile in `images/` and of the stand-in in `images/standins/`.
+        port: Port on which it listens.
+        health_path: Path of its health check.
+    """
+
+    service: str
+    runtime: str
+    port: int
+    health_path: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeImage:
     """An image that is put together here and stands for a published one: its user, entry point and paths are equal.
 
@@ -52,13 +69,15 @@ class NodeImage:
         holds: Program and version that are really in it, and where they come from.
         published: Facts of the image that it stands for.
         layers: Content, the lowest first.
+        build: Build whose layers and variables come before; None for none.
         environment: Variables besides PATH.
     """
 
     references: tuple[str, ...]
     holds: str
     published: PublishedImage
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...] = ()
+    build: ServiceBuild | None = None
     environment: tuple[str, ...] = ()
 
     @property

@@ -13,7 +13,7 @@ from cluster.node.images.layers import (
     WrittenLayer,
 )
 from cluster.node.images.published import PUBLISHED
-from cluster.node.images.recipe import MissingImage, NodeImage, PublishedImage, full_name
+from cluster.node.images.recipe import MissingImage, NodeImage, PublishedImage, ServiceBuild, full_name
 
 _NO_LOGIN = "/sbin/nologin"
 _AGPL = "its program is under the AGPL, and this project neither builds nor runs it; leave it out of the stack"
@@ -82,10 +82,35 @@ def _built(reference: str, holds: str, *programs: tuple[str, str], below: tuple[
     return _image(reference, f"{holds}, built from its Go module", *below, ProgramLayer(programs=programs))
 
 
+def _stand_in(reference: str, build: ServiceBuild, *layers: Layer) -> NodeImage:
+    """A service's stand-in; with layers for what a pod of this reference starts."""
+    return NodeImage(
+        references=(reference,),
+        holds=f"the stand-in images/standins/{build.runtime}, by images/{build.runtime}.Dockerfile",
+        published=_published(f"registry.invalid/alt-las/{build.service}:any"),
+        layers=layers,
+        build=build,
+    )
+
+
+_GATEWAY = ServiceBuild(service="api-gateway", runtime="node", port=3000, health_path="/health")
+_RUNNER = ServiceBuild(service="runner-service", runtime="rust", port=8080, health_path="/api/v1/health")
+_SEGMENTATION = ServiceBuild(service="segmentation-service", runtime="python", port=8000, health_path="/health")
+_ORCHESTRATOR = ServiceBuild(service="ai-orchestrator", runtime="python", port=8001, health_path="/health")
+_ARCHIVE = ServiceBuild(service="archive-service", runtime="go", port=9000, health_path="/health")
+_SERVICES = (_GATEWAY, _RUNNER, _SEGMENTATION, _ORCHESTRATOR, _ARCHIVE)
+# Beta's settings name the program that its published image has.
+_MAIN = WrittenLayer((WrittenFile("usr/bin/python", link="python3"), WrittenFile("app/main.py", link="__main__.py")))
 _WITH_SHELL = (_USERS, _SHELL)
 _RELOADER = "prometheus-config-reloader"
 
 IMAGES: tuple[NodeImage, ...] = (
+    *(_stand_in(f"registry.invalid/alt-las/{build.service}:1.0.0-alpha", build) for build in _SERVICES),
+    _stand_in("frozen68/api-gateway:beta.v9", _GATEWAY),
+    _stand_in("frozen68/runner-service:beta.final", _RUNNER),
+    _stand_in("frozen68/segmentation-service:beta", _SEGMENTATION, _MAIN),
+    _stand_in("frozen68/ai-orchestrator:beta", _ORCHESTRATOR),
+    _stand_in("frozen68/archive-service:beta", _ARCHIVE),
     _image(
         "registry.k8s.io/pause:3.10",
         "a program of this project that waits",

@@ -1,18 +1,21 @@
 """The image builder buildah, from a Debian package that is unpacked, not installed."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.cache import default_root
 from tools.debian import PackageCache
 from tools.errors import ToolsUnavailableError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 _SECONDS = 600
 _MOST_IMAGES = 1000
 # buildah starts itself again with an empty environment, so it must find its libraries in their usual place: it runs in
@@ -26,6 +29,20 @@ for path in /dev /proc /sys $visible; do
 done
 exec chroot "$root" /usr/bin/buildah "$@"
 """
+
+
+def default_cache() -> Path:
+    """Return the folder that keeps packages, the builder and its images between runs."""
+    return default_root().parent / "images"
+
+
+@contextmanager
+def locked(cache: Path) -> Iterator[None]:
+    """Let no other run use the cache at the same time."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class BuildFailedError(Exception):

@@ -12,8 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.settings.builds import RuntimesSettings
-from tests.images.builder import Buildah
+from cluster.node.images.builder import Buildah
 from tools.debian import PackageCache
 
 # Needed to install packages, not to run what is in them.
@@ -71,7 +70,7 @@ BASES: Mapping[str, Base] = {
     "python-run": Base(packages=("python3",), links={}, is_bare=True),
 }
 
-RUNTIMES = RuntimesSettings(node="18", rust="1.63", python="3.11", go="1.19")
+RUNTIMES: Mapping[str, str] = {"node": "18", "rust": "1.63", "python": "3.11", "go": "1.19"}
 """Versions of the runtimes in Debian's packages above."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.images.builder import Buildah
+from cluster.node.images.builder import Buildah
 
 _KEY = "built-from"
 # buildah writes the name of its working container into configurations of this format; that is no part of an image.
