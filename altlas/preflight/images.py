@@ -19,7 +19,7 @@ def images(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
     """Compare the stack's images that no registry has with those that the nodes name."""
     wanted = {path: image.reference for path, image in platform.images() if has_no_registry(image.repository)}
     if not wanted:
-        yield Check(name=_NAME, state="ok", found="every image has a registry; none was asked")
+        yield Check(name=_NAME, state="ok", found="every image has a registry")
         return
     nodes = [_listed(line) for line in kubectl.text("get", "nodes", f"--output=jsonpath={_NAMES}").splitlines()]
     missing = [path for path, reference in wanted.items() if not any(reference in names for names in nodes)]

@@ -7,6 +7,7 @@ from altlas.preflight.capacity import capacity
 from altlas.preflight.check import Check, answered, is_refusal
 from altlas.preflight.images import images
 from altlas.preflight.operators import operators
+from altlas.preflight.registries import registries
 from altlas.session.kubectl import Kubectl
 from components.settings import PlatformSettings
 from rendering.errors import CommandError
@@ -38,12 +39,19 @@ def checks(kubectl: Kubectl, stack: str, platform: PlatformSettings, *, with_ope
         ("certificates", lambda: services.certificates(kubectl, platform)),
         ("issuer", lambda: services.issuer(kubectl, platform)),
         # Simulated nodes run no image.
-        *(() if is_simulated(kubectl) else (("images", lambda: images(kubectl, platform)),)),
+        *(() if is_simulated(kubectl) else _of_images(kubectl, platform)),
         ("capacity", lambda: capacity(kubectl, objects)),
         *((("operators", lambda: operators(kubectl, platform)),) if with_operators else ()),
     )
     for name, look in looks:
         yield from answered(name, look)
+
+
+def _of_images(kubectl: Kubectl, platform: PlatformSettings) -> tuple[Look, ...]:
+    return (
+        ("images", lambda: images(kubectl, platform)),
+        ("registries", lambda: registries(kubectl, platform)),
+    )
 
 
 def is_simulated(kubectl: Kubectl) -> bool:

@@ -35,6 +35,7 @@ def test_a_sound_cluster_has_no_fault() -> None:
         "ingress controller",
         "certificate of alt-las.local",
         "images",
+        "registries",
         "capacity",
         "CloudNativePG",
         "Prometheus Operator",
