@@ -8,7 +8,7 @@ import typer
 
 from altlas.commands.lazy import command_group
 from altlas.images.errors import ImageRefusedError
-from altlas.images.findings import read_exceptions
+from altlas.images.findings import EXCEPTIONS_NAME, read_exceptions
 from altlas.images.lock import refused, write_lock
 from altlas.images.locking import Candidate, check_prefix, check_stack, check_usable, lock_image, pinned, verify
 from altlas.images.pipeline import Build, GivenSource, steps, warnings
@@ -23,7 +23,6 @@ from components.stack.image_lock import LOCK_NAME, ImageLock, read_lock
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
 
-EXCEPTIONS_NAME = "images.exceptions.yaml"
 _REVISION = "Commit of the source, 40 hexadecimal digits."
 _STACK = "Without it the stack file's, see builds.fromSource."
 

@@ -14,6 +14,7 @@ from altlas.images.errors import ImageRefusedError
 from components.settings.base import Settings
 from components.stack.problems import reasons
 
+EXCEPTIONS_NAME = "images.exceptions.yaml"
 REFUSED = ("critical", "high")
 """Severities that block a release, unless an exception names the finding."""
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from altlas.images.findings import EXCEPTIONS_NAME
+from altlas.images.lock import refused
 from altlas.release.canonical import digest
 from altlas.release.settings_diff import leaves
 from altlas.session.exported_state import kubernetes_resources
 from altlas.session.kubectl import Kubectl
 from components.settings import PlatformSettings
-from components.stack.image_lock import LOCK_NAME
+from components.stack.image_lock import LOCK_NAME, read_lock
 from components.stack.loading import read_stack_document
 from components.stack.problems import PLATFORM_KEY
 from rendering.errors import CommandError, ExitCode
@@ -38,6 +40,8 @@ class Seal:
         settings: Leaves of the platform's settings, as canonical JSON.
         configuration: Digests of everything else in the stack file, by key; secrets by their ciphertext.
         program: Digests of the program's files.
+        evidence: Digests of what the image lock knows of each image: SBOM, reports and findings of the scanners; and of
+            the file of accepted findings.
         images: References of the images, with their digests where they are known, by setting.
         signers: Digest of the file of allowed signers.
         state: Digests of the resources in Pulumi's state, by URN, and of its pending operations.
@@ -46,6 +50,7 @@ class Seal:
 
     settings: Part
     configuration: Part
+    evidence: Part
     program: Part
     images: Part
     signers: Part
@@ -56,6 +61,7 @@ class Seal:
 TITLES = {
     "settings": "the setting",
     "configuration": "the key of the stack file",
+    "evidence": "the",
     "program": "the program's file",
     "images": "the image of",
     "signers": "the file of allowed signers",
@@ -74,6 +80,7 @@ def seal_files(root: Path, stack_file: Path, platform: PlatformSettings) -> dict
     return {
         "settings": {path: json.dumps(leaf.value, sort_keys=True) for path, leaf in leaves(platform)},
         "configuration": {key: digest(value) for key, value in {**document, **configuration}.items()},
+        "evidence": dict(_evidence(root)),
         "program": dict(_program(root)),
         "images": {path: image.reference for path, image in platform.images()},
         "signers": {signers.name: _file_digest(signers)} if signers.is_file() else {},
@@ -138,7 +145,7 @@ def differences(planned: Mapping[str, Part], found: Mapping[str, Part]) -> Itera
     """
     for part, title in TITLES.items():
         if part in found:
-            before, after = planned[part], found[part]
+            before, after = planned.get(part, {}), found[part]
             for name in sorted(before.keys() | after.keys()):
                 if before.get(name) != after.get(name):
                     yield f"{title} {name} {_change(before.get(name), after.get(name))}"
@@ -148,6 +155,19 @@ def _change(before: str | None, after: str | None) -> str:
     if before is None:
         return "is new"
     return "is gone" if after in (None, "missing") else "has changed"
+
+
+def _evidence(root: Path) -> Iterator[tuple[str, str]]:
+    """Digests of what is known of the locked images, by name."""
+    with refused():
+        lock = read_lock(root / LOCK_NAME)
+    for service, image in (lock.images if lock else {}).items():
+        yield f"SBOM of {service}", image.sbom.digest
+        for scan in image.scans:
+            yield f"{scan.scanner} scan of {service}", digest([scan.report, scan.findings])
+    exceptions = root / EXCEPTIONS_NAME
+    if exceptions.is_file():
+        yield f"file {exceptions.name}", _file_digest(exceptions)
 
 
 def _program(root: Path) -> Iterable[tuple[str, str]]:

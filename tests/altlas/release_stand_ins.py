@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from altlas.images.lock import write_lock
 from altlas.release.apply import Permission, apply_plan, check_offline
 from altlas.release.approval import approve
 from altlas.release.deployments import RunningDeployment
@@ -19,6 +20,7 @@ from altlas.session.kubectl import Kubectl
 from altlas.session.session import Session
 from altlas.session.workspace import Workspace
 from cluster import Target
+from components.stack.image_lock import LOCK_NAME, parse_lock
 from components.stack.loading import read_platform
 
 NAMESPACE_URN = "urn:pulumi:alpha::alt-las::kubernetes:core/v1:Namespace::namespace"
@@ -192,6 +194,27 @@ class Release:
     def ledger(self) -> Ledger:
         """Ledger of alpha."""
         return ledger_of(self.session.workspace, "alpha", {})
+
+    def lock(self, **changes: dict[str, Any]) -> None:
+        """Lock an image of the gateway.
+
+        Args:
+            changes: Other values of its SBOM, or of the scan of a scanner.
+        """
+        scans = [
+            {"scanner": name, "report": f"sha256:{'1' * 64}", "findings": {"low": 2}} | changes.get(name, {})
+            for name in ("trivy", "grype")
+        ]
+        image = {
+            "repository": "registry.example.com/api-gateway",
+            "tag": "1.0.0",
+            "digest": f"sha256:{'0' * 64}",
+            "revision": "0" * 40,
+            "builtAt": "2026-01-01T00:00:00Z",
+            "sbom": {"file": "sbom.json", "format": "spdx", "digest": f"sha256:{'2' * 64}"} | changes.get("sbom", {}),
+            "scans": scans,
+        }
+        write_lock(self.root / LOCK_NAME, parse_lock({"images": {"api-gateway": image}}))
 
     def plan(self, *approvers: str) -> None:
         """Make a plan and let some approve it."""

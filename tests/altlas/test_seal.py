@@ -18,6 +18,7 @@ from tests.altlas.release_stand_ins import Release, World, allowed, key_of, sess
 from tests.support.documents import STACKS
 from tests.support.scratch import copy_program
 
+OTHER = f"sha256:{'9' * 64}"
 ADA, BOB, EVE = "ada@example.org", "bob@example.org", "eve@example.org"
 
 
@@ -44,6 +45,7 @@ def release(tmp_path: Path, keys: dict[str, Path], monkeypatch: pytest.MonkeyPat
     found = Release(session_of(root, World()), World(), keys, tmp_path / "plan.json")
     found.world = found.session.engine.world  # type: ignore[attr-defined]  # a stand-in
     found.signers.write_text(allowed(keys[ADA], ADA) + allowed(keys[BOB], BOB))
+    found.lock()
     found.plan(ADA)
     return found
 
@@ -131,6 +133,13 @@ MUTATIONS: dict[str, tuple[Callable[[Release], object], str]] = {
     "allowed signers": (
         lambda r: r.signers.write_text(r.signers.read_text() + allowed(r.keys[EVE], EVE)),
         "the file of allowed signers allowed_signers has changed",
+    ),
+    "SBOM": (lambda r: r.lock(sbom={"digest": OTHER}), "the SBOM of api-gateway has changed"),
+    "report": (lambda r: r.lock(trivy={"report": OTHER}), "the trivy scan of api-gateway has changed"),
+    "findings": (lambda r: r.lock(grype={"findings": {"high": 1}}), "the grype scan of api-gateway has changed"),
+    "accepted findings": (
+        lambda r: (r.root / "images.exceptions.yaml").write_text("exceptions: []\n"),
+        "the file images.exceptions.yaml is new",
     ),
     "state": (
         lambda r: setattr(r.world, "replicas", 1),
