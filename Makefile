@@ -91,7 +91,7 @@ regressions: $(INSTALLED) ## Show which gates catch hundreds of security regress
 images: $(INSTALLED) ## Build and run the stand-in images here and show their figures (needs root on Debian)
 	@$(BIN)/python -m tests.images
 
-benchmark: $(INSTALLED) tools ## Compare with kubectl in one run
+benchmark: $(INSTALLED) ## Compare with kubectl and helm in one run
 	@$(BIN)/python -m benchmarks.platform
 
 ##@ Work on the project

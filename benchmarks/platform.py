@@ -1,150 +1,102 @@
-"""Times a stack against `kubectl` on the same objects: `python -m benchmarks.platform`.
+"""Times a stack against kubectl and helm on the same objects: `python -m benchmarks.platform`.
 
-Both work on the API server of one simulated cluster, each in a namespace of its own, in alternating order. Compared:
+All work on the API server of one simulated cluster, each in a namespace of its own, one after the other and in another
+order each round. Each creates the platform and waits until it is ready, finds that there is nothing to change, changes
+one field, and removes all:
 
-- no change: `pulumi preview --expect-no-changes` and `kubectl diff --server-side`;
-- up until ready: the update of `altlas up`, with its journal, and `kubectl apply --server-side` with `rollout status`;
-- the same update by plain `pulumi up --skip-preview`, which writes the state with each step.
+- ours as `altlas up` runs it, with its journal, and plain `pulumi`, which writes the whole state with each step;
+- `kubectl apply --server-side` and `rollout status`, `kubectl diff --server-side`, `kubectl delete`;
+- `helm upgrade --install` and `rollout status`, the same with nothing to change, `helm uninstall --wait`.
 
 Figures are medians in seconds with their range; ratios are what counts, because machines differ.
 """
 
 import argparse
-import io
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import cluster
+import tools
 from altlas.addons.install import Addons
 from altlas.session.consent import Consent
 from altlas.session.session import Session, open_cluster, start_session
 from altlas.session.workspace import Workspace
-from altlas.update import data_guard
 from altlas.update.up import prepare_stack
+from benchmarks.contenders import Contender, Helm, Kubectl, Ours, Rendered, Settings, write_chart
 from components.stack.loading import read_platform
-from rendering.files import render
-from rendering.recorder import record
 from tests.support.scratch import copy_program
 
 STACK = "alpha"
-KUBECTL_STACK = "kubectl"
-KUBECTL_NAMESPACE = "alt-las-kubectl"
 PROGRAM = ("Pulumi.yaml", f"Pulumi.{STACK}.yaml", "__main__.py", "components", "cluster")
+JOBS = {
+    "create": "up until ready",
+    "no_change": "nothing to change",
+    "change": "one field changed",
+    "destroy": "remove all",
+}
+"""Timed jobs in the order in which each tool does them, and their names in the table."""
+
+Seconds = Mapping[str, Mapping[str, Sequence[float]]]
+"""Seconds of each round by job and tool."""
 
 
-@dataclass
-class Times:
-    """Seconds that one tool took for one job, one entry a round."""
-
-    label: str
-    seconds: list[float] = field(default_factory=list)
-
-    def take(self, job: Callable[[], object]) -> None:
-        """Run the job once and keep how long it took."""
-        start = time.perf_counter()
-        job()
-        self.seconds.append(time.perf_counter() - start)
-
-    @property
-    def median(self) -> float:
-        """Middle of all rounds."""
-        return statistics.median(self.seconds)
-
-    def __str__(self) -> str:
-        return f"{self.label:<44} {self.median:6.2f} s  ({min(self.seconds):.2f} to {max(self.seconds):.2f})"
+def contenders(session: Session, root: Path) -> tuple[Contender, ...]:
+    """All tools, ours first, their files written."""
+    stack_file = session.workspace.stack_file(STACK)
+    document = read_platform(stack_file).model_dump(mode="json", by_alias=True)
+    chart = root / "chart"
+    write_chart(chart)
+    by_kubectl, by_helm = (
+        Rendered(session, Settings(deepcopy(document)), name, folder)
+        for name, folder in (("kubectl", root / "objects"), ("helm", chart / "files"))
+    )
+    print(f"{by_kubectl.write()} and {by_helm.write()} objects rendered", file=sys.stderr)
+    return (
+        Ours(session, STACK, stack_file, "altlas"),
+        Ours(session, STACK, stack_file, "pulumi", journal=False),
+        Kubectl(by_kubectl),
+        Helm(by_helm, tools.ensure(["helm"]).path("helm")),
+    )
 
 
-@dataclass(frozen=True)
-class Bench:
-    """One stack and the same objects for kubectl.
-
-    Attributes:
-        session: The stack and its cluster.
-        objects: Folder with the objects as files, in kubectl's namespace.
-    """
-
-    session: Session
-    objects: Path
-
-    def pulumi(self, *arguments: str) -> None:
-        """Run Pulumi on the stack."""
-        self.session.engine.capture(*arguments, "--stack", STACK)
-
-    def kubectl(self, *arguments: str, good: tuple[int, ...] = (0,)) -> None:
-        """Run kubectl; raises when it does not end with one of the `good` exit codes."""
-        kubectl = self.session.kubectl
-        command = [str(kubectl.program), f"--kubeconfig={kubectl.kubeconfig}", *arguments]
-        done = subprocess.run(command, check=False, capture_output=True, env=self.session.engine.environment)
-        if done.returncode not in good:
-            raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
-
-    def preview(self) -> None:
-        """Pulumi, nothing to change."""
-        self.pulumi("preview", "--expect-no-changes")
-
-    def diff(self) -> None:
-        """Kubectl, nothing to change. It ends with 1 all the same: the dry run counts an empty list as a generation."""
-        self.kubectl("diff", "--server-side", f"--filename={self.objects}", good=(0, 1))
-
-    def up(self) -> None:
-        """Ours as `altlas up` runs it, with a journal, everything to make."""
-        with redirect_stdout(io.StringIO()):
-            code = self.session.engine.run("up", "--yes", "--skip-preview", "--stack", STACK)
-        if code:
-            raise subprocess.CalledProcessError(code, "up")
-
-    def stock_up(self) -> None:
-        """Plain Pulumi, everything to make."""
-        self.pulumi("up", "--yes", "--skip-preview")
-
-    def apply(self) -> None:
-        """Kubectl, everything to make."""
-        self.kubectl("apply", "--server-side", f"--filename={self.objects}")
-        workloads = ("deployment", "statefulset")
-        for kind in workloads:
-            self.kubectl("rollout", "status", kind, f"--namespace={KUBECTL_NAMESPACE}", "--timeout=60s")
-
-    def destroy(self) -> None:
-        """Remove what `up` made, stores included: there is nothing in them."""
-        engine = self.session.engine
-        data_guard.release_protection(engine, STACK, engine.exported_state(STACK))
-        self.pulumi("destroy", "--yes", "--skip-preview")
-
-    def delete(self) -> None:
-        """Remove what `apply` made."""
-        self.kubectl("delete", f"--filename={self.objects}")
-
-
-def measure(bench: Bench, rounds: int) -> tuple[tuple[Times, Times], ...]:
-    """Time both jobs for both tools, in alternating order, and return the pairs (ours, the other's)."""
-    no_change = (Times("pulumi preview, no change"), Times("kubectl diff --server-side, no change"))
-    ready = (Times("up with a journal, until ready"), Times("kubectl apply --server-side until ready"))
-    stock = Times("plain pulumi up, until ready")
+def measure(rivals: Sequence[Contender], rounds: int) -> Seconds:
+    """Let each tool do all jobs, as often as there are rounds; each round begins with another tool."""
+    seconds: dict[str, dict[str, list[float]]] = {job: defaultdict(list) for job in JOBS}
     for turn in range(rounds):
-        stock.take(bench.stock_up)
-        bench.destroy()
-        pairs = [(ready[0], bench.up), (ready[1], bench.apply)]
-        looks = [(no_change[0], bench.preview), (no_change[1], bench.diff)]
-        for times, job in (*pairs[:: 1 if turn % 2 else -1], *looks[:: 1 if turn % 2 else -1]):
-            times.take(job)
-        bench.destroy()
-        bench.delete()
-    return no_change, ready, (ready[0], stock)
+        first = turn % len(rivals)
+        for rival in (*rivals[first:], *rivals[:first]):
+            for job in JOBS:
+                if job == "change":
+                    rival.turn()
+                start = time.perf_counter()
+                getattr(rival, job)()
+                seconds[job][rival.label].append(time.perf_counter() - start)
+                print(f"{rival.label} {job} {seconds[job][rival.label][-1]:.2f} s", file=sys.stderr)
+    return seconds
+
+
+def table(seconds: Seconds) -> Iterator[str]:
+    """Lines with the median of each tool, its range, and the median of the first tool divided by it."""
+    for job, name in JOBS.items():
+        yield name
+        ours = statistics.median(next(iter(seconds[job].values())))
+        for label, taken in seconds[job].items():
+            median = statistics.median(taken)
+            yield f"  {label:<10} {median:7.2f} s  ({min(taken):.2f} to {max(taken):.2f})  {ours / median:5.2f}"
 
 
 def main() -> None:
     """Measure on a fresh simulated cluster and print seconds and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7, help="how often each job is timed (default 7)")
+    parser.add_argument("--rounds", type=int, default=4, help="how often each job is timed (default 4)")
     rounds = parser.parse_args().rounds
     # Ended from outside, it takes its cluster with it, as it does when it fails.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
@@ -159,15 +111,13 @@ def main() -> None:
         try:
             Addons(session, lambda _: None).ensure(consent=Consent(given=True))
             prepare_stack(session, STACK, lambda _: None)
-            document = read_platform(workspace.stack_file(STACK)).model_dump(mode="json", by_alias=True)
-            objects = record(KUBECTL_STACK, document | {"namespace": KUBECTL_NAMESPACE}).objects
-            render(objects, root / "objects")
-            results = measure(Bench(session, root / "objects"), rounds)
+            results = measure(contenders(session, root), rounds)
         finally:
             open_cluster(workspace, session.target, lambda _: None)[0].delete()
-    print(f"{len(objects)} objects, {rounds} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end")
-    for ours, theirs in results:
-        print(f"{ours}\n{theirs}\n{'ratio':<44} {ours.median / theirs.median:6.2f}\n")
+    print(
+        f"{rounds} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end; last column: altlas / tool"
+    )
+    print("\n".join(table(results)))
 
 
 if __name__ == "__main__":
