@@ -45,7 +45,7 @@ class Contender(Protocol):
 
 
 @dataclass
-class Settings:
+class TurningSettings:
     """Settings of one platform, of which one field is changed back and forth.
 
     Attributes:
@@ -132,7 +132,7 @@ class Rendered:
     """
 
     session: Session
-    settings: Settings
+    settings: TurningSettings
     name: str
     folder: Path
 
@@ -165,7 +165,7 @@ class Rendered:
 
 
 @dataclass
-class Kubectl:
+class KubectlContender:
     """`kubectl apply --server-side` on rendered files; rendering is not timed, as a repository would hold them."""
 
     rendered: Rendered
@@ -195,7 +195,7 @@ class Kubectl:
 
 
 @dataclass
-class Helm:
+class HelmContender:
     """`helm upgrade --install` of a chart that holds the rendered files unchanged."""
 
     rendered: Rendered

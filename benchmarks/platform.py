@@ -30,7 +30,15 @@ from altlas.session.consent import Consent
 from altlas.session.session import Session, open_cluster, start_session
 from altlas.session.workspace import Workspace
 from altlas.update.up import prepare_stack
-from benchmarks.contenders import Contender, Helm, Kubectl, Ours, Rendered, Settings, write_chart
+from benchmarks.contenders import (
+    Contender,
+    HelmContender,
+    KubectlContender,
+    Ours,
+    Rendered,
+    TurningSettings,
+    write_chart,
+)
 from components.stack.loading import read_platform
 from tests.support.scratch import copy_program
 
@@ -55,15 +63,15 @@ def contenders(session: Session, root: Path) -> tuple[Contender, ...]:
     chart = root / "chart"
     write_chart(chart)
     by_kubectl, by_helm = (
-        Rendered(session, Settings(deepcopy(document)), name, folder)
+        Rendered(session, TurningSettings(deepcopy(document)), name, folder)
         for name, folder in (("kubectl", root / "objects"), ("helm", chart / "files"))
     )
     print(f"{by_kubectl.write()} and {by_helm.write()} objects rendered", file=sys.stderr)
     return (
         Ours(session, STACK, stack_file, "altlas"),
         Ours(session, STACK, stack_file, "pulumi", journal=False),
-        Kubectl(by_kubectl),
-        Helm(by_helm, tools.ensure(["helm"]).path("helm")),
+        KubectlContender(by_kubectl),
+        HelmContender(by_helm, tools.ensure(["helm"]).path("helm")),
     )
 
 
