@@ -138,7 +138,7 @@ class Rendered:
 
     @property
     def namespace(self) -> str:
-        """Where its objects stand."""
+        """Namespace of its objects."""
         return f"alt-las-{self.name}"
 
     def write(self) -> int:

@@ -1,4 +1,4 @@
-"""What makes the Pulumi SDK quicker in this program: fewer messages to the engine, a quick end."""
+"""Measures that make the Pulumi SDK quicker in this program: fewer messages to the engine, a quick end."""
 
 import atexit
 import gc

@@ -1,4 +1,4 @@
-"""What a destroy leaves to the end of the namespace."""
+"""Deletion of the objects in the namespace is left to its end."""
 
 import pytest
 

@@ -56,7 +56,7 @@ def test_they_are_kept_on_request(said: pytest.LogCaptureFixture, monkeypatch: p
 
 
 def test_python_ends_without_a_last_search_for_garbage() -> None:
-    """What is registered before runs after: by then all objects are set aside, once, however often it was asked for."""
+    """By the time of what was registered earlier all objects are set aside, however often that was asked for."""
     script = (
         "import atexit, gc\n"
         "from components.stack.engine_tuning import end_at_once\n"
