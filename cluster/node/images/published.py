@@ -68,6 +68,7 @@ def _original(file: str, *command: str, program: str) -> PublishedImage:
         user="appuser",
         command=command,
         working_directory="/app",
+        is_relative=True,
         programs=(program,),
     )
 

@@ -30,6 +30,7 @@ class PublishedImage:
         entry_point: Program and arguments before those of the command.
         command: Arguments where a pod names none.
         working_directory: Folder in which it starts.
+        is_relative: True if its own command is found in that folder only.
         path: Folders in which a program without a path is looked for.
         programs: Absolute paths of programs in it; those that pods start, and those that their scripts call.
     """
@@ -39,6 +40,7 @@ class PublishedImage:
     entry_point: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     working_directory: str = "/"
+    is_relative: bool = False
     path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     programs: tuple[str, ...] = ()
 
