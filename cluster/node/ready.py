@@ -1,0 +1,56 @@
+"""When a cluster of real nodes is ready: what is asked of its API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cluster.api_client import ApiClient
+from cluster.node.network import Network
+from cluster.state import load_state
+from cluster.trust import administrator_files
+from cluster.variant import API_SERVER
+
+_DEPLOYMENTS = "/apis/apps/v1/namespaces/kube-system/deployments"
+_METRICS = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io"
+
+
+class NodeReadiness:
+    """Questions to the API server; owns its connection."""
+
+    def __init__(self, control_plane: Path, network: Network) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            control_plane: the control plane's folder.
+            network: says where the API server listens, and which nodes there must be.
+        """
+        authority, administrator = administrator_files(control_plane / "pki")
+        port = load_state(control_plane / "state.json").ports[API_SERVER]
+        self._client = ApiClient(port, authority, administrator, host=network.gateway)
+        self._nodes = network.nodes
+
+    def lacks(self) -> str | None:
+        """Return why pods cannot be used yet, or None if they can.
+
+        Raises:
+            ClusterError: the API server does not answer.
+        """
+        for name in self._nodes:
+            if not _holds(self._client.get(f"/api/v1/nodes/{name}"), "Ready"):
+                return f"node {name} is not Ready"
+        for name in ("coredns", "metrics-server"):
+            if not _holds(self._client.get(f"{_DEPLOYMENTS}/{name}"), "Available"):
+                return f"Deployment {name} is not available"
+        if not _holds(self._client.get(_METRICS), "Available"):
+            return "metrics are not available"
+        return None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+def _holds(item: dict[str, Any] | None, condition: str) -> bool:
+    conditions = (item or {}).get("status", {}).get("conditions", [])
+    return any((entry["type"], entry["status"]) == (condition, "True") for entry in conditions)
