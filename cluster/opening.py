@@ -10,8 +10,10 @@ from cluster.errors import ClusterError
 from cluster.existing import KUBECTL, ExistingCluster
 from cluster.interface import Cluster, ClusterStatus
 from cluster.k3d import K3dCluster
+from cluster.node import node_cluster
+from cluster.node.node_cluster import NodeCluster, requested_nodes
 from cluster.simulator import Simulator
-from cluster.target import K3D, KUBECONFIG, SIM, Target
+from cluster.target import K3D, KUBECONFIG, NODE, SIM, Target
 
 
 class SimulatedCluster:
@@ -41,7 +43,8 @@ class SimulatedCluster:
 
 def required_programs(target: Target) -> tuple[str, ...]:
     """Return the names of the programs that a target needs; they must be in `programs` when it is opened."""
-    return {SIM: PROGRAMS, K3D: (K3D, KUBECTL), KUBECONFIG: (KUBECTL,)}.get(target.name, ())
+    needed = {SIM: PROGRAMS, NODE: node_cluster.PROGRAMS, K3D: (K3D, KUBECTL), KUBECONFIG: (KUBECTL,)}
+    return needed.get(target.name, ())
 
 
 def open_target(
@@ -63,6 +66,8 @@ def open_target(
         raise ClusterError(f"Target {target.name} needs {', '.join(missing)}. Install the project's tools first.")
     if target.name == SIM:
         return SimulatedCluster(Simulator(directory / SIM, programs, report=report))
+    if target.name == NODE:
+        return NodeCluster(directory / NODE, programs, report, requested_nodes())
     if target.name == K3D:
         return K3dCluster(directory / K3D, programs[K3D], programs[KUBECTL], report)
     if target.name == KUBECONFIG and target.kubeconfig is not None:

@@ -211,8 +211,11 @@ class Simulator:
         # The database ends last, and the API server before it: their clients would only log errors.
         for group in ((CONTROLLER_MANAGER, SCHEDULER, KWOK), (API_SERVER,), (ETCD,)):
             members = [name for name in group if name in wanted]
-            # Without its database the API server never finishes its polite end; it keeps nothing itself.
-            orphaned = group == (API_SERVER,) and ETCD in wanted and not is_running(wanted[ETCD])
+            # The API server keeps nothing itself. Its polite end never finishes without its database, nor where
+            # it waits for the answers of pods that are gone.
+            orphaned = group == (API_SERVER,) and (
+                not self._variant.simulated or (ETCD in wanted and not is_running(wanted[ETCD]))
+            )
             grace_seconds = 0 if orphaned else GRACE_SECONDS
             killed = stop_processes([wanted[name] for name in members], grace_seconds)
             if killed and not orphaned:

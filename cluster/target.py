@@ -60,7 +60,7 @@ def choose_target(
         kubeconfig: wins over KUBECONFIG.
 
     Raises:
-        ClusterError: if the target is unknown or not built yet, or if the kubeconfig is not there.
+        ClusterError: if the target is unknown, or if the kubeconfig is not there.
     """
     named = target or environment.get("TARGET", "")
     if named:
@@ -75,9 +75,6 @@ def choose_target(
 def _named_target(name: str, source: str, environment: Mapping[str, str], kubeconfig: Path | None) -> Target:
     if name not in TARGETS:
         raise ClusterError(f"{source} is {name!r}; it must be one of: {', '.join(TARGETS)}.")
-    if name == NODE:
-        message = f"{source} is {NODE!r}, which is not built yet. Use sim, k3d or kubeconfig."
-        raise ClusterError(message)
     if name == KUBECONFIG:
         return _kubeconfig_target(environment, kubeconfig)
     return Target(name, f"{source} names it")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -39,6 +41,7 @@ DEFAULT_NODES = 3
 LOCK_SECONDS = 300
 READY_SECONDS = 180
 POLL_SECONDS = 0.2
+NODES_VARIABLE = "ALT_LAS_NODES"
 NEEDED_IMAGES = ("pause", "coredns", "metrics-server")
 
 
@@ -68,8 +71,8 @@ class NodeCluster:
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's kubeconfig, once the cluster has been up."""
-        return self._root / "control-plane" / "kubeconfig"
+        """The administrator's kubeconfig, once the cluster has been up (mode 0600, context `alt-las-node`)."""
+        return self._root / "kubeconfig"
 
     def up(self) -> Path:
         """Start what is not running, and wait until pods run on every node, names resolve and policies are enforced.
@@ -83,13 +86,13 @@ class NodeCluster:
         with self._locked():
             network = claim_network(self._kept(), self._count, self._root)
             write_private(self._network_file, json.dumps({"number": network.number, "count": network.count}))
-            self._control_plane(network).start()
+            write_private(self.kubeconfig, self._control_plane(network).start().read_text())
             state = load_state(self._state)
             self._start_registry(network, state)
             machines = self._machines(network, packages)
-            self._start_nodes(network, machines, state)
+            since = self._start_nodes(network, machines, state)
             run(self._kubectl("apply", "--server-side", "--force-conflicts", "--filename=-"), text=objects(network))
-            self._wait(network, machines, state)
+            self._wait(network, machines, state, since)
         return self.kubeconfig
 
     def down(self) -> None:
@@ -195,7 +198,8 @@ class NodeCluster:
             if pushed.sent:
                 self._report(f"Put together and pushed: {pushed.reference}.")
 
-    def _start_nodes(self, network: Network, machines: list[Machine], state: State) -> None:
+    def _start_nodes(self, network: Network, machines: list[Machine], state: State) -> str:
+        """Start the nodes that are due; return since when what nodes say of themselves counts."""
         plans = {machine: machine.specification(Path(sys.executable).resolve()) for machine in machines}
         due = [machine for machine, plan in plans.items() if not _is_current(state, plan)]
         self._kill(state, [machine.name for machine in due])
@@ -204,9 +208,10 @@ class NodeCluster:
             self._remember(state, machine.name, machine.start(plans[machine]))
         for machine in due:
             machine.connect(state.processes[machine.name])
+        return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if due else ""
 
-    def _wait(self, network: Network, machines: list[Machine], state: State) -> None:
-        with closing(NodeReadiness(self._root / "control-plane", network)) as ready:
+    def _wait(self, network: Network, machines: list[Machine], state: State, since: str) -> None:
+        with closing(NodeReadiness(self._root / "control-plane", network, since)) as ready:
 
             def lacks() -> str | None:
                 for machine in machines:
@@ -252,6 +257,18 @@ class NodeCluster:
     def _kubectl(self, *arguments: str) -> tuple[str, ...]:
         options = (f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self._root / 'kubectl'}")
         return (str(self._programs[KUBECTL]), *options, *arguments)
+
+
+def requested_nodes() -> int:
+    """Return how many nodes the environment variable ALT_LAS_NODES asks for; three by default.
+
+    Raises:
+        ClusterError: it is not a number.
+    """
+    value = os.environ.get(NODES_VARIABLE, "")
+    if value and not value.isdecimal():
+        raise ClusterError(f"{NODES_VARIABLE} is {value!r}; it must be a number from 1 to {MOST_NODES}.")
+    return int(value) if value else DEFAULT_NODES
 
 
 def _is_current(state: State, plan: ProcessSpecification) -> bool:

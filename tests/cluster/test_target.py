@@ -30,7 +30,7 @@ def test_docker_decides_when_nothing_is_named(docker: bool, expected: str) -> No
     assert "Docker engine answers" in str(target)
 
 
-@pytest.mark.parametrize("name", ["sim", "k3d"])
+@pytest.mark.parametrize("name", ["sim", "node", "k3d"])
 def test_a_named_target_wins_over_everything(name: str, kubeconfig: Path) -> None:
     """TARGET is what the user said most clearly."""
     environment = {"TARGET": name, "KUBECONFIG": str(kubeconfig)}
@@ -64,12 +64,6 @@ def test_an_unknown_target_is_refused_with_the_valid_ones() -> None:
     """A misspelt target must not fall back to another cluster."""
     with pytest.raises(ClusterError, match="TARGET is 'simm'; it must be one of: sim, node, k3d, kubeconfig"):
         choose_target({"TARGET": "simm"}, _never_asked)
-
-
-def test_the_target_node_is_refused_as_not_built_yet() -> None:
-    """It is planned, and says so."""
-    with pytest.raises(ClusterError, match="not built yet"):
-        choose_target({"TARGET": "node"}, _never_asked)
 
 
 @pytest.mark.parametrize(
