@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 TARGETS = {
+    "node": "node: real kubelets and containers on nodes of this machine, with real traffic, limits and volumes",
     "sim": "sim: the real engine, provider, API server, controllers and scheduler; nodes and containers are simulated",
     "process": "process: the real servers as processes on this machine, with the configuration that the program makes",
     "scan": "scan: other projects' scanners, on what the program renders",
@@ -20,7 +21,6 @@ TARGETS = {
 """Where a claim can be proven, strongest first; docs/evidence.md explains the same."""
 
 NOT_PROVEN = (
-    "node (real kubelet and containers): the target is not built yet",
     "k3d: its commands are checked, but no Docker engine was there to run them",
     "containers: the simulated nodes start none, so probes, traffic, NetworkPolicies and shutdown are not exercised",
     "downloads from the official release sites: exercised against a local server only",
@@ -40,7 +40,7 @@ NOT_PROVEN = (
 _MISSING = "not proven here: "
 """How the reason of a skipped test begins."""
 
-_MARKERS = {"sim": "sim", "e2e": "sim", "data": "process", "scan": "scan"}
+_MARKERS = {"node": "node", "sim": "sim", "e2e": "sim", "data": "process", "scan": "scan"}
 
 
 @dataclass

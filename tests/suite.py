@@ -18,7 +18,7 @@ from tools.cache import default_root
 MOST_FILES = 2
 """Failures in more files than this are no accident."""
 
-_TARGETS_WITH_SERVERS = ("sim", "process")
+_TARGETS_WITH_SERVERS = ("node", "sim", "process")
 
 
 @dataclass

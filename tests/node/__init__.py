@@ -1,0 +1,1 @@
+"""Tests on real nodes: root on Linux, see cluster/README.md."""
