@@ -18,7 +18,8 @@ _SERVE = "hostname > /www/index.html && exec httpd -f -p 8080 -h /www"
 _READY = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
 _PAGES = {"volumes": [{"name": "www", "emptyDir": {}}]}
 _NAME = f"web.{NAMESPACE}.svc.cluster.local"
-_ASK = f"wget -q -T 3 -O - http://{_NAME}/"
+# Debian's busybox crashes where its wget has a time limit of its own and resolves a name.
+_ASK = f"timeout 3 wget -q -O - http://{_NAME}/"
 
 
 @pytest.fixture(scope="module")
