@@ -23,14 +23,14 @@ SUITE := $(BIN)/python -m tests.suite -q -n $(WORKERS) --dist loadfile --no-load
 EXPORT := $(UV) export --quiet --frozen --no-header --no-annotate --no-emit-project
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-observability test-images
+.PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-node test-observability test-images
 .PHONY: prove matrix regressions scan benchmark images install tools format schema component-pages schemas lock clean
 
 help: ## List what make can do
 	@awk '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{split($$0, part, /:.*## /); printf "  make %-20s%s\n", part[1], part[2]}' $(MAKEFILE_LIST)
 
 ##@ Every day
-up: $(INSTALLED) ## Bring a stack up and wait until its services are ready (STACK=alpha, TARGET=sim|k3d|kubeconfig)
+up: $(INSTALLED) ## Bring a stack up and wait until its services are ready (STACK=alpha, TARGET=sim|node|k3d|kubeconfig)
 	@$(ALTLAS) up --stack $(STACK)
 
 status: $(INSTALLED) ## Show which services of a stack run, and where (STACK=alpha)
@@ -68,6 +68,9 @@ verify-all: $(INSTALLED) tools ## The same without samples: every mutant, every 
 
 test-data: $(INSTALLED) ## Only the stores with real servers: failover, restores, figures
 	@$(PYTEST) -n 2 --dist loadfile tests/data
+
+test-node: $(INSTALLED) ## Only real nodes: pods, traffic, policies, a lost node, nothing left (needs root on Linux)
+	@$(PYTEST) -rs tests/node
 
 test-observability: $(INSTALLED) ## Only monitoring: rules, configurations and a live alert, by the real programs
 	@$(PYTEST) tests/observability

@@ -64,11 +64,11 @@ def test_no_two_clusters_share_an_address_or_a_name() -> None:
     assert not any(one.overlaps(other) for one, other in itertools.combinations(ranges, 2))
     assert not any(each.overlaps(ipaddress.ip_network("10.96.0.0/16")) for each in ranges)
     for each in all_of_them:
-        pods = [ipaddress.ip_network(each.pods_of(node)) for node in each.nodes]
+        pods = [ipaddress.IPv4Network(each.pods_of(node)) for node in each.nodes]
         single = {each.gateway, *map(each.address_of, each.nodes)}
         assert len(single) == 10
         assert not any(one.overlaps(other) for one, other in itertools.combinations(pods, 2))
-        assert all(one.subnet_of(ipaddress.ip_network(each.pods)) for one in pods)
+        assert all(one.subnet_of(ipaddress.IPv4Network(each.pods)) for one in pods)
         assert not any(ipaddress.ip_address(one) in ipaddress.ip_network(each.pods) for one in single)
         assert all(len(each.interface_of(node)) <= 15 for node in each.nodes)
     assert len({each.bridge for each in all_of_them}) == MOST_CLUSTERS
