@@ -187,7 +187,7 @@ def test_a_wrong_number_of_nodes_is_refused(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_cluster_that_never_was_can_be_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """By the command line too, and its state is told."""
+    """Also by the command line, which shows its state."""
     folder = str(tmp_path / "node")
     assert [main([word, "--target", "node", "--directory", folder]) for word in ("down", "delete", "status")] == [0] * 3
     output = capsys.readouterr()

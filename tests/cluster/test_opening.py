@@ -15,6 +15,9 @@ from cluster.control_plane import PROGRAMS
 from cluster.errors import ClusterError
 from cluster.existing import ExistingCluster
 from cluster.k3d import K3dCluster
+from cluster.node import node_cluster
+from cluster.node.machine_settings import NODE_PROGRAMS
+from cluster.node.node_cluster import NodeCluster
 from cluster.opening import SimulatedCluster
 from cluster.ports import LOOPBACK
 from cluster.target import Target
@@ -43,14 +46,16 @@ def port() -> Iterator[int]:
 def test_each_target_opens_its_own_kind_of_cluster(tmp_path: Path) -> None:
     """Commands need not know which."""
     programs = {name: Path("/programs") / name for name in (*PROGRAMS, "k3d", "kubectl")}
-    targets = [Target("sim", ""), Target("k3d", ""), Target("kubeconfig", "", tmp_path / "config")]
+    programs |= {name: Path("/programs") / name for name in node_cluster.PROGRAMS}
+    targets = [Target("sim", ""), Target("node", ""), Target("k3d", ""), Target("kubeconfig", "", tmp_path / "config")]
     opened = [type(open_target(target, tmp_path, programs, lambda _: None)) for target in targets]
-    assert opened == [SimulatedCluster, K3dCluster, ExistingCluster]
+    assert opened == [SimulatedCluster, NodeCluster, K3dCluster, ExistingCluster]
 
 
 def test_each_target_says_which_programs_it_needs(tmp_path: Path) -> None:
     """Nothing is installed that is not needed, and nothing is missing without a word."""
     assert required_programs(Target("sim", "")) == PROGRAMS
+    assert set(required_programs(Target("node", ""))) == {*PROGRAMS, *NODE_PROGRAMS, "kubectl"} - {"kwok"}
     assert required_programs(Target("k3d", "")) == ("k3d", "kubectl")
     assert required_programs(Target("kubeconfig", "", tmp_path)) == ("kubectl",)
     with pytest.raises(ClusterError, match="Target k3d needs k3d"):
