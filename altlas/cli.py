@@ -31,6 +31,7 @@ COMMANDS = {
     "freeze": Entry("release:freeze", "Stop all releases of a stack.", _PHASES),
     "unfreeze": Entry("release:unfreeze", "Allow releases of a stack again.", _PHASES),
     "ledger": Entry("ledger:app", "Ledger: what was done to a stack, and the figures of its delivery.", _PHASES),
+    "github": Entry("github:app", "Steps of the workflows on GitHub: comment, environment, identity.", _PHASES),
     "backup": Entry("backup:app", "Backups: list, fetch, restore, test.", _DATA),
     "state": Entry("state:app", "State of a stack: recover what a crash left behind.", _DATA),
     "secrets": Entry("secrets:app", "Generated secrets: create, reset, rotate.", _SECURITY),

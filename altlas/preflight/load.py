@@ -7,7 +7,7 @@ memory and volumes in Mi (1024 * 1024 bytes).
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 from components.kubernetes.quantities import mebibytes, millicores
 
@@ -96,6 +96,26 @@ class WorkloadLoad:
         one = self.pod
         storage = one.storage * pods
         return Load(one.pods * pods, one.requests.times(pods), one.limits.times(pods), one.volumes * pods, storage)
+
+
+class LoadAtScales(Protocol):
+    """Load of a stack at each scale: `StackLoad`, or what a program wrote of one."""
+
+    @property
+    def rest(self) -> Load:
+        """Everything that always runs, at the smallest scale."""
+
+    @property
+    def update(self) -> Load:
+        """The same while all Deployments roll at once."""
+
+    @property
+    def peak(self) -> Load:
+        """Everything that always runs, at the largest scale."""
+
+    @property
+    def jobs(self) -> Load:
+        """All Jobs and CronJobs at once."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from altlas.preflight.load import Load, StackLoad
+from altlas.preflight.load import Load, LoadAtScales
 from altlas.release.settings_diff import as_document as setting_document
 from altlas.release.stack_change import StackChange
 from altlas.release.steps import as_documents
@@ -28,7 +28,7 @@ def as_document(change: StackChange) -> dict[str, Any]:
     }
 
 
-def _loads(load: StackLoad) -> dict[str, Any]:
+def _loads(load: LoadAtScales) -> dict[str, Any]:
     return {"rest": _load(load.rest), "update": _load(load.update), "peak": _load(load.peak), "jobs": _load(load.jobs)}
 
 

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from altlas.pictures.html import visible
 from altlas.release.settings_diff import as_text as settings_text
 from altlas.release.stack_change import StackChange
 from altlas.release.steps import ChangeSetting, Step, is_dangerous
@@ -17,10 +18,13 @@ from rendering.errors import CommandError, ExitCode
 LIMIT = 65_536
 """Largest comment that GitHub takes, in characters; counted in bytes here, which are never fewer."""
 
+ROOM = LIMIT - 512
+"""Bytes of a change, so that the lines above it in a comment fit too."""
+
 _CUT = "\n_Cut here: {} of {} objects are not shown. `altlas diff` prints all of them._\n"
 
 
-def as_markdown(change: StackChange, limit: int = LIMIT) -> str:
+def as_markdown(change: StackChange, limit: int = ROOM) -> str:
     """The change as Markdown of at most `limit` bytes.
 
     Raises:
@@ -80,7 +84,7 @@ def _settings(change: StackChange) -> str:
     settings = (*change.identity, *change.settings)
     if not settings:
         return ""
-    return _folded(f"Settings ({len(settings)})", settings_text(settings, change.before, change.after))
+    return _folded(f"Settings ({len(settings)})", visible(settings_text(settings, change.before, change.after)))
 
 
 def _notes(change: StackChange) -> str:
@@ -90,7 +94,7 @@ def _notes(change: StackChange) -> str:
 def _objects(change: StackChange, room: int) -> str:
     """Objects field by field: as many as fit, whole ones only."""
     # Without the first indent, so that the sign of a step colours its line.
-    parts = ["".join(f"{line[2:]}\n" for line in object_lines(step)) for step in change.objects]
+    parts = [visible("".join(f"{line[2:]}\n" for line in object_lines(step))) for step in change.objects]
     whole = _folded(f"Objects ({len(parts)})", "".join(parts)) if parts else ""
     if _size(whole) <= room:
         return whole
@@ -124,7 +128,7 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _code(text: str) -> str:
     """Inline code, also within a table."""
-    one_line = " ".join(text.split()).replace("|", "\\|")
+    one_line = visible(" ".join(text.split())).replace("|", "\\|")
     fence = "`" * (max((len(run) for run in re.findall("`+", one_line)), default=0) + 1)
     space = " " if "`" in one_line[:1] + one_line[-1:] else ""
     return f"{fence}{space}{one_line}{space}{fence}"

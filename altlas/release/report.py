@@ -97,9 +97,11 @@ def report_of_change(
     """
     with recording(before) as recorded:
         change = stack_change(before, after, recorded)
-    sides = ((before, change.objects_before, change.loads[0]), (after, change.objects_after, change.loads[1]))
-    maps = tuple(drawing_of(side.name, objects) for side, objects, _ in sides)
-    capacities = tuple(capacity(side.name, read_platform(side.file), load, nodes) for side, _, load in sides)
+    sides = ((before, change.objects_before), (after, change.objects_after))
+    maps = tuple(drawing_of(side.name, objects) for side, objects in sides)
+    capacities = tuple(
+        capacity(side.name, read_platform(side.file), stack_load(objects), nodes) for side, objects in sides
+    )
     return _report(before.stack, maps, capacities, ledger, now, change=change)
 
 

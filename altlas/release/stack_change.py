@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from altlas.preflight.load import StackLoad, stack_load
+from altlas.preflight.load import LoadAtScales, stack_load
 from altlas.release.changes import object_steps
 from altlas.release.fingerprints import RENDERED_KEY, concealed
 from altlas.release.outages import Outage, outages
@@ -51,7 +51,7 @@ class StackChange:
     identity: tuple[ChangeSetting, ...]
     settings: tuple[ChangeSetting, ...]
     objects: tuple[ObjectStep, ...]
-    loads: tuple[StackLoad, StackLoad]
+    loads: tuple[LoadAtScales, LoadAtScales]
     outages: tuple[Outage, ...]
     data: tuple[ObjectStep, ...]
     notes: tuple[str, ...]

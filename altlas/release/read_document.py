@@ -1,0 +1,124 @@
+"""Reader of the JSON that `altlas diff` prints: what another program wrote, taken as data.
+
+Owns the check that it has the form of `document`, and nothing else of it is used. Does not own whether it is true: it
+says what the program of that checkout rendered.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from altlas.preflight.load import Load
+from altlas.release.outages import Figure, Outage
+from altlas.release.stack_change import StackChange
+from altlas.release.steps import ChangeSetting, ObjectStep, read_steps
+from components.settings import FieldClass
+from rendering.errors import CommandError, ExitCode
+
+_MOST_BYTES = 20_000_000
+"""Longest document that is read; that of alpha to beta has 300,000 bytes."""
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class _Setting(_Read):
+    field: str
+    before: Any = Field(alias="from")
+    after: Any = Field(alias="to")
+    decision: FieldClass = Field(alias="class")
+
+
+class _Restart(_Read):
+    workload: str
+    pods: int
+    seconds: float | None
+    source: str
+
+
+class _Scales(_Read):
+    rest: Load
+    update: Load
+    peak: Load
+    jobs: Load
+
+
+class _Loads(_Read):
+    before: _Scales = Field(alias="from")
+    after: _Scales = Field(alias="to")
+
+
+class _Document(_Read):
+    before: str = Field(alias="from")
+    after: str = Field(alias="to")
+    identity: tuple[_Setting, ...]
+    steps: list[dict[str, Any]]
+    load: _Loads
+    restarts: tuple[_Restart, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReadLoad:
+    """Load of a stack at each scale, as a document says it.
+
+    Attributes:
+        rest: At the smallest scale.
+        update: While all Deployments roll at once.
+        peak: At the largest scale.
+        jobs: All Jobs at once.
+    """
+
+    rest: Load
+    update: Load
+    peak: Load
+    jobs: Load
+
+
+def read_document(text: bytes, name: str) -> StackChange:
+    """The change that a document describes.
+
+    Args:
+        text: The document.
+        name: What is read, for the message.
+
+    Raises:
+        CommandError: It is too long, or has another form; names the first problem and its place, never its content.
+    """
+    if len(text) > _MOST_BYTES:
+        raise CommandError(f"{name} has more than {_MOST_BYTES} bytes", ExitCode.BAD_INPUT)
+    try:
+        found = _Document.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise CommandError(
+            f"{name} is not what `altlas diff --json` prints: {place}: {first['msg']}", ExitCode.BAD_INPUT
+        ) from None
+    steps = read_steps(json.dumps(found.steps), name)
+    objects: tuple[ObjectStep, ...] = tuple(each for each in steps if each.step != "change-setting")
+    settings = tuple(each for each in steps if each.step == "change-setting")
+    restarts = tuple(Outage(each.workload, each.pods, Figure(each.seconds, each.source)) for each in found.restarts)
+    loads = _load(found.load.before), _load(found.load.after)
+    return StackChange(
+        found.before,
+        found.after,
+        tuple(_setting(each) for each in found.identity),
+        settings,
+        objects,
+        loads,
+        restarts,
+        (),
+        found.notes,
+    )
+
+
+def _setting(read: _Setting) -> ChangeSetting:
+    return ChangeSetting(field=read.field, before=read.before, after=read.after, decision=read.decision)
+
+
+def _load(read: _Scales) -> ReadLoad:
+    return ReadLoad(read.rest, read.update, read.peak, read.jobs)
