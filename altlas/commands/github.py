@@ -53,12 +53,14 @@ def environment(name: Annotated[str, typer.Argument(metavar="NAME", help="Name o
 @app.command()
 def kubeconfig(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
-    server: Annotated[str, typer.Option(metavar="URL", help="Address of the API server.")],
-    authority: Annotated[Path, typer.Option(metavar="FILE", help="Certificates of its authority.")],
+    server: Annotated[str, typer.Option(metavar="URL", envvar="ALT_LAS_SERVER", help="Address of the API server.")],
+    authority: Annotated[
+        str, typer.Option(metavar="PEM", envvar="ALT_LAS_AUTHORITY", help="Certificates of its authority, as text.")
+    ],
     audience: _AudienceOption = "kubernetes",
 ) -> None:
     """Write a kubeconfig without a secret, for a cluster that trusts GitHub's identities of jobs."""
-    document = job_kubeconfig(server, _content(authority), str(Path(sys.argv[0]).resolve()), audience)
+    document = job_kubeconfig(server, authority.encode(), str(Path(sys.argv[0]).resolve()), audience)
     write_durably(file, json.dumps(document, indent=2).encode())
 
 

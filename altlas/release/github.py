@@ -94,7 +94,7 @@ class GitHub:
         self._call("PATCH", f"issues/comments/{number}", {"body": body})
 
     def check_environment(self, name: str) -> int:
-        """Check that an environment exists and that somebody must approve a job in it.
+        """Check that an environment exists and that a job in it needs an approval.
 
         Returns:
             Number of its reviewers.
@@ -149,6 +149,6 @@ class GitHub:
 
 
 class NotFoundError(CommandError):
-    """What was asked for is not there, or the token may not see it."""
+    """Refusal because the thing is not there, or the token may not see it."""
 
     CODE = 404

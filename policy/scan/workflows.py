@@ -43,7 +43,7 @@ def zizmor(programs: Programs, root: Path) -> Scan:
         "--no-config",
         "--no-exit-codes",
         "--persona",
-        "pedantic",
+        "auditor",
     ]
     answer = run_json([*command, "--format", "json-v1", *files], root, (0,))
     findings = {_zizmor_finding(each, root) for each in answer}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.documents.commands import Command, problem
 from tests.support.documents import ROOT
 
 HOOKS = ROOT / ".pre-commit-config.yaml"
@@ -59,3 +60,58 @@ def test_a_job_of_minutes_stands_beside_the_whole_of_it() -> None:
     assert by_command[".ci/run"]["name"] == "make up, make test, make verify"
     run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert re.findall(r"^make \w+$", run, re.MULTILINE) == ["make up", "make test", "make verify"]
+
+
+def steps_of(job: Any) -> list[str]:
+    """Command lines of a job."""
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+def test_the_job_that_writes_a_comment_has_no_code_of_the_pull_request() -> None:
+    """It checks out the branch that the request goes to, and only it may write; the others only read."""
+    jobs = document("pull-request.yml")["jobs"]
+    writing = {name for name, job in jobs.items() if "write" in {job["permissions"].get("pull-requests")}}
+    assert writing == {"comment"}
+    comment = jobs["comment"]
+    refs = [step["with"].get("ref") for step in comment["steps"] if "checkout@" in step.get("uses", "")]
+    assert refs == ["${{ github.event.pull_request.base.sha }}"]
+    assert jobs["diff"]["permissions"] == {"contents": "read"}
+    assert "secrets." not in str(jobs["diff"]) + str(comment)
+    assert all(
+        "head.repo.full_name == github.repository" in " ".join(jobs[name]["if"].split())
+        for name in ("comment", "preview")
+    )
+    assert [line for line in steps_of(comment) if "altlas" in line] == [
+        '.venv/bin/altlas github comment changes/*.json --pull "$PULL" --commit "$COMMIT" --link "$RUN"',
+        '.venv/bin/altlas github comment --closed --pull "$PULL"',
+    ]
+
+
+def test_a_release_asks_for_the_environment_before_it_plans_and_before_it_applies() -> None:
+    """The environment is named like the stack, and what is applied is the plan."""
+    jobs = document("release.yml")["jobs"]
+    assert (jobs["plan"]["environment"], jobs["apply"]["environment"]) == ("plan", "${{ inputs.stack }}")
+    for job, then in (("plan", ".venv/bin/altlas plan"), ("apply", ".venv/bin/altlas apply")):
+        lines = steps_of(jobs[job])
+        asked = lines.index('.venv/bin/altlas github environment "$STACK"')
+        (done,) = (number for number, line in enumerate(lines) if then in line)
+        assert asked < done
+    assert jobs["apply"]["needs"] == "plan"
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: str(path.stem))
+def test_no_text_of_a_stranger_stands_in_a_command(workflow: Any) -> None:
+    """Expressions reach a command as variables only."""
+    lines = [line for job in document(workflow.name)["jobs"].values() for line in steps_of(job)]
+    assert [line for line in lines if "${{" in line] == []
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: str(path.stem))
+def test_commands_of_ours_in_workflows_exist(workflow: Any) -> None:
+    """With their options, as in the documents."""
+    lines = [
+        line for job in document(workflow.name)["jobs"].values() for run in steps_of(job) for line in run.splitlines()
+    ]
+    ours = [line[line.index(".venv/bin/altlas") + len(".venv/bin/") :] for line in lines if ".venv/bin/altlas" in line]
+    ours = [re.sub(r" (\|\||>|\$\{).*", "", line) for line in ours]
+    assert [said for line in ours if (said := problem(Command(line, is_whole=False)))] == []

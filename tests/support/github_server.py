@@ -18,7 +18,7 @@ MOST_CHARACTERS = 65_536
 
 @dataclass
 class World:
-    """What the server knows.
+    """State of the server.
 
     Attributes:
         address: Address of the interface.
@@ -42,12 +42,12 @@ class World:
         return {"GITHUB_API_URL": self.address, "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_TOKEN": TOKEN}
 
     def say(self, pull: int, author: str, body: str) -> None:
-        """Add a comment of somebody."""
+        """Add a comment."""
         number = 1 + sum(len(each) for each in self.comments.values())
         self.comments.setdefault(pull, []).append({"id": number, "user": {"login": author}, "body": body})
 
     def bodies(self, pull: int, author: str = BOT) -> list[str]:
-        """Texts of somebody's comments."""
+        """Texts of the comments of one author."""
         return [each["body"] for each in self.comments.get(pull, ()) if each["user"]["login"] == author]
 
 

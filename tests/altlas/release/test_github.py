@@ -57,7 +57,7 @@ def written(folder: Path, found: StackChange) -> str:
 
 
 def comment(altlas: Altlas, *arguments: str) -> str:
-    """What `altlas github comment` says; it must end well, and never prints the token."""
+    """Result that `altlas github comment` prints; it must end well, and never prints the token."""
     done = altlas("github", "comment", *arguments, "--pull", "7")
     assert (done.code, TOKEN in done.out + done.error) == (0, False), done.error
     return done.out.removeprefix("Comment of pull request 7: ").removesuffix(".\n")
@@ -256,10 +256,10 @@ def test_a_job_shows_its_identity_to_kubectl(
     altlas: Altlas, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kubeconfig names the command and holds no secret; the command prints a token with its expiry."""
-    authority, path = tmp_path / "ca.pem", tmp_path / "kubeconfig"
-    authority.write_text("certificates")
-    wanted = ("--server", "https://cluster.example.org:6443", "--authority", str(authority))
-    assert altlas("github", "kubeconfig", str(path), *wanted).code == 0
+    path = tmp_path / "folder" / "kubeconfig"
+    monkeypatch.setenv("ALT_LAS_SERVER", "https://cluster.example.org:6443")
+    monkeypatch.setenv("ALT_LAS_AUTHORITY", "certificates")
+    assert altlas("github", "kubeconfig", str(path)).code == 0
     document = json.loads(path.read_text())
     asked = document["users"][0]["user"]["exec"]
     assert asked["args"] == ["github", "credential", "--audience", "kubernetes"]
@@ -276,5 +276,5 @@ def test_a_job_shows_its_identity_to_kubectl(
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_URL")
     done = altlas(*asked["args"])
     assert (done.code, "give the job the permission id-token: write" in done.error) == (2, True)
-    assert altlas("github", "kubeconfig", str(path), "--server", "http://x", "--authority", str(authority)).code == 2
+    assert altlas("github", "kubeconfig", str(path), "--server", "http://x").code == 2
     assert BOT not in path.read_text()
