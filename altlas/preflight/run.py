@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from altlas.preflight import network, services
+from altlas.preflight import enforcement, network, services
 from altlas.preflight.capacity import capacity
 from altlas.preflight.check import Check, answered, is_refusal
 from altlas.preflight.images import images
@@ -38,8 +38,9 @@ def checks(kubectl: Kubectl, stack: str, platform: PlatformSettings, *, with_ope
         ("ingress controller", lambda: services.controller(kubectl, platform)),
         ("certificates", lambda: services.certificates(kubectl, platform)),
         ("issuer", lambda: services.issuer(kubectl, platform)),
+        ("mesh", lambda: services.mesh(kubectl, platform)),
         # Simulated nodes run no image.
-        *(() if is_simulated(kubectl) else _of_images(kubectl, platform)),
+        *(() if is_simulated(kubectl) else _of_real_nodes(kubectl, platform)),
         ("capacity", lambda: capacity(kubectl, objects)),
         *((("operators", lambda: operators(kubectl, platform)),) if with_operators else ()),
     )
@@ -47,8 +48,9 @@ def checks(kubectl: Kubectl, stack: str, platform: PlatformSettings, *, with_ope
         yield from answered(name, look)
 
 
-def _of_images(kubectl: Kubectl, platform: PlatformSettings) -> tuple[Look, ...]:
+def _of_real_nodes(kubectl: Kubectl, platform: PlatformSettings) -> tuple[Look, ...]:
     return (
+        ("network plugin", lambda: enforcement.installed(kubectl)),
         ("images", lambda: images(kubectl, platform)),
         ("registries", lambda: registries(kubectl, platform)),
     )

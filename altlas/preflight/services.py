@@ -115,6 +115,36 @@ def issuer(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
         yield Check(name="issuer", state="failed", found=found, cure=cure)
 
 
+def mesh(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
+    """Istio's control plane and the two programs on each node that carry an ambient mesh, where the stack is in one."""
+    if not platform.mesh.is_on:
+        return
+    cure = "install Istio in ambient mode (istioctl install --set profile=ambient), or write `mesh: {mode: off}`"
+    for kind, selector, ready, wanted in _MESH:
+        program = selector.partition("=")[2]
+        found = kubectl.items(kind, "istio-system", "--all-namespaces", f"--selector={selector}")
+        missing = [each for each in found if not _is_served(each.get("status", {}), ready, wanted)]
+        if not found:
+            yield Check(name=f"mesh: {program}", state="failed", found=f"there is no {selector}", cure=cure)
+        elif missing:
+            text = f"{missing[0]['metadata']['namespace']}/{missing[0]['metadata']['name']} has pods that are not ready"
+            yield Check(name=f"mesh: {program}", state="failed", found=text, cure="see why: kubectl describe")
+        else:
+            yield Check(name=f"mesh: {program}", state="ok", found=found[0]["metadata"]["namespace"])
+
+
+_MESH = (
+    ("deployments.apps", "app=istiod", "availableReplicas", "replicas"),
+    ("daemonsets.apps", "app=ztunnel", "numberReady", "desiredNumberScheduled"),
+    ("daemonsets.apps", "k8s-app=istio-cni-node", "numberReady", "desiredNumberScheduled"),
+)
+"""Programs of an ambient mesh: kind, label, and the fields of the status that count ready and wanted pods."""
+
+
+def _is_served(status: Mapping[str, int], ready: str, wanted: str) -> bool:
+    return status.get(ready, 0) >= max(status.get(wanted, 0), 1)
+
+
 def _annotations(manifest: Mapping[str, Any]) -> Mapping[str, str]:
     annotations: Mapping[str, str] = manifest["metadata"].get("annotations") or {}
     return annotations

@@ -34,6 +34,7 @@ def test_a_sound_cluster_has_no_fault() -> None:
         "IngressClass traefik",
         "ingress controller",
         "certificate of alt-las.local",
+        "network plugin",
         "images",
         "registries",
         "capacity",

@@ -145,6 +145,13 @@ FAULTS: dict[str, tuple[Callable[[Answers], None], dict[str, Any], str, str, str
         "issuer",
         "there is no ClusterIssuer letsencrypt",
     ),
+    "no network plugin that enforces policies": (
+        moved("versions of nodes", "v1.35.4\n"),
+        {},
+        "warning",
+        "network plugin",
+        "altlas preflight --probe",
+    ),
     "too small a cluster": (
         moved("nodes", f"||1|2000000Ki|110\n{TAINTED}\n"),
         {},

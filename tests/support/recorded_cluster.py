@@ -54,6 +54,7 @@ def sound() -> Answers:
             f'["registry.invalid/alt-las/{name}"] ["docker.io/library/redis:8"]\n'
             for name in (*(f"{service}:1.0.0-alpha" for service in RUNTIME_OF), "backup:18.6-1")
         ),
+        "versions of nodes": "v1.35.4+k3s1\n",
         "platforms of nodes": "linux/amd64\nlinux/amd64\n",
         "nodes": f"{NODE}\n{NODE}\n{NODE}\n",
         "deployments.apps default app.kubernetes.io/name=cloudnative-pg": [
@@ -111,5 +112,10 @@ def _key(kind: str, what: str) -> str:
     """Name of a query; those of nodes by a JSON path have their own."""
     if kind != "nodes":
         return f"{kind} {what}"
-    of_nodes = {"kwok": "simulated nodes", "images": "images of nodes", "architecture": "platforms of nodes"}
+    of_nodes = {
+        "kwok": "simulated nodes",
+        "images": "images of nodes",
+        "architecture": "platforms of nodes",
+        "kubeletVersion": "versions of nodes",
+    }
     return next((key for word, key in of_nodes.items() if word in what), kind)

@@ -8,7 +8,8 @@ from tests.unit.test_house_rules import PRODUCT, imports, sources
 
 FLOORS = (
     {"session"},
-    {"backup", "compose", "images", "pictures", "preflight"},
+    {"backup", "compose", "images", "pictures"},
+    {"preflight"},
     {"status"},
     {"addons"},
     {"update"},
