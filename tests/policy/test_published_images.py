@@ -62,7 +62,7 @@ def _facts(image: NodeImage) -> PublishedImage:
 
 
 def test_no_image_is_listed_as_missing_that_no_stack_asks_for() -> None:
-    """What is missing is what a stack would use."""
+    """Images that are missing are those that a stack would use."""
     assert LEFT_OUT - {image for stack in STACKS for image in images(rendered(stack))} == set()
 
 
