@@ -102,3 +102,16 @@ def record(file: Path, new: Retirement) -> None:
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def retired_images(file: Path) -> dict[str, str]:
+    """Time of retirement of every recorded image, by repository and tag.
+
+    Raises:
+        ImageRefusedError: The record cannot be read.
+    """
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {"retired": []}
+        return {str(each["image"]): str(each["retiredAt"]) for each in document["retired"]}
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ImageRefusedError(f"{file.name} cannot be read ({type(error).__name__}); mend it first") from None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from altlas.release.ledger import Ledger, LedgerEntry
-from altlas.release.seal import PROGRAM
+from altlas.release.seal import PROGRAM, promotion_lock
 from altlas.session.durable_file import write_durably
 from rendering.errors import CommandError, ExitCode
 
@@ -80,7 +80,7 @@ def _number(path: Path) -> int:
 
 
 def _files(root: Path, stack_file: Path) -> Iterator[Path]:
-    for name in (*PROGRAM, stack_file.name):
+    for name in (*PROGRAM, stack_file.name, promotion_lock(stack_file)):
         path = root / name
         found = sorted(path.rglob("*")) if path.is_dir() else [path]
         yield from (file for file in found if file.is_file() and "__pycache__" not in file.parts)

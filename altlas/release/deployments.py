@@ -14,6 +14,7 @@ from typing import Any, Literal
 from altlas.release.archive import keep_release
 from altlas.release.checkout import commit, person
 from altlas.release.ledger import Kind, Ledger, LedgerEntry
+from altlas.release.verified_set import deployed_set
 from altlas.session.session import Session
 
 Reason = Literal["planned", "rework", "rollback"]
@@ -97,6 +98,7 @@ def recorded(
     root = session.workspace.root
     who, known = person(root), commit(root)
     begin: dict[str, Any] = {"result": "started", "reason": reason, "target": session.target.name, **(facts or {})}
+    begin |= deployed_set(session.workspace.stack_file(stack))
     if known:
         begin |= {"commit": known.sha, "committedAt": known.time, "clean": known.is_clean}
     before = session.engine.exported_state(stack)

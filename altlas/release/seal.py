@@ -71,6 +71,11 @@ TITLES = {
 """Description of a thing in each part of a seal; the order in which parts are compared."""
 
 
+def promotion_lock(stack_file: Path) -> str:
+    """Name of the file beside a stack file that says what was promoted into the stack."""
+    return f"promotion.{stack_file.name.removeprefix('Pulumi.').removesuffix('.yaml')}.lock.json"
+
+
 def seal_files(root: Path, stack_file: Path, platform: PlatformSettings) -> dict[str, Part]:
     """Parts of a seal that need neither the engine nor the cluster."""
     document = dict(read_stack_document(stack_file))
@@ -81,7 +86,7 @@ def seal_files(root: Path, stack_file: Path, platform: PlatformSettings) -> dict
         "settings": {path: json.dumps(leaf.value, sort_keys=True) for path, leaf in leaves(platform)},
         "configuration": {key: digest(value) for key, value in {**document, **configuration}.items()},
         "evidence": dict(_evidence(root)),
-        "program": dict(_program(root)),
+        "program": dict(_program(root, promotion_lock(stack_file))),
         "images": {path: image.reference for path, image in platform.images()},
         "signers": {signers.name: _file_digest(signers)} if signers.is_file() else {},
     }
@@ -170,8 +175,8 @@ def _evidence(root: Path) -> Iterator[tuple[str, str]]:
         yield f"file {exceptions.name}", _file_digest(exceptions)
 
 
-def _program(root: Path) -> Iterable[tuple[str, str]]:
-    for name in PROGRAM:
+def _program(root: Path, *more: str) -> Iterable[tuple[str, str]]:
+    for name in (*PROGRAM, *more):
         path = root / name
         files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
         for file in files:

@@ -6,7 +6,7 @@ What comes out is read again and compared with what it must say, so that no form
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
@@ -20,34 +20,46 @@ _PLAIN = re.compile(r"[a-z][a-z0-9.-]*")
 _NOT_CARRIED_OVER = "cannot be carried over; write it in both stack files as a block of indented keys, without anchors"
 
 
-def take_settings(into: str, source: str, identity: PlatformSettings) -> str:
+Keeps = Callable[[str, Leaf], bool]
+"""Decides by path and value whether a setting stays with its stack."""
+
+
+def is_identity(_: str, leaf: Leaf) -> bool:
+    """Tell whether a setting says where a stack lives."""
+    return leaf.field_class == "identity"
+
+
+def take_settings(into: str, source: str, identity: PlatformSettings, keeps: Keeps = is_identity) -> str:
     """Return the stack file `into` with the settings of the stack file `source`.
 
     Args:
         into: Text of the stack file that takes the settings.
         source: Text of the stack file that gives them.
-        identity: Settings of `into`, whose fields of class identity are kept.
+        identity: Settings of `into`, of which some are kept.
+        keeps: Decides which; those of class identity without it.
 
     Raises:
         SettingsError: One of the texts has no settings block, or writes it in a way that cannot be carried over.
     """
     old, new = _settings_node(into), _settings_node(source)
     taken = source[: _end(source, new)]
-    for start, end, text in sorted(_edits(source, new, identity), reverse=True):
+    for start, end, text in sorted(_edits(source, new, identity, keeps), reverse=True):
         taken = taken[:start] + text + taken[end:]
     block = _shifted(taken[new.start_mark.index :], old.start_mark.column - new.start_mark.column)
     result = into[: old.start_mark.index] + block + into[_end(into, old) :]
-    problems = _problems(result, into, source, identity)
+    problems = _problems(result, into, source, identity, keeps)
     if problems:
         raise SettingsError(problems)
     return result
 
 
-def _edits(source: str, block: yaml.MappingNode, identity: PlatformSettings) -> Iterator[tuple[int, int, str]]:
+def _edits(
+    source: str, block: yaml.MappingNode, identity: PlatformSettings, keeps: Keeps
+) -> Iterator[tuple[int, int, str]]:
     """Edits of `source` (start, end, text) after which it has the identity that is kept."""
     given, nodes = _leaves(_settings(source)), dict(_nodes(block))
     for path, leaf in _leaves(identity).items():
-        if leaf.field_class != "identity" or given.get(path) == leaf:
+        if not keeps(path, leaf) or given.get(path) == leaf:
             continue
         *above, key = path.split(".")
         node, parent = nodes.get(path), nodes.get(".".join(above))
@@ -60,7 +72,7 @@ def _edits(source: str, block: yaml.MappingNode, identity: PlatformSettings) -> 
             yield parent.start_mark.index, parent.start_mark.index, line
 
 
-def _problems(result: str, into: str, source: str, identity: PlatformSettings) -> tuple[Problem, ...]:
+def _problems(result: str, into: str, source: str, identity: PlatformSettings, keeps: Keeps) -> tuple[Problem, ...]:
     """Differences of `result` from identity as it was, all settings of `source`, all else of `into`."""
     try:
         outside = [{**yaml.load(text, yaml.CSafeLoader)["config"], PLATFORM_KEY: None} for text in (result, into)]
@@ -70,7 +82,7 @@ def _problems(result: str, into: str, source: str, identity: PlatformSettings) -
     kept, given, written = _leaves(identity), _leaves(_settings(source)), dict(_nodes(_settings_node(source)))
     problems = [] if outside[0] == outside[1] else [Problem(PLATFORM_KEY, _NOT_CARRIED_OVER)]
     for path, leaf in found.items():
-        own = leaf.field_class == "identity"
+        own = keeps(path, leaf)
         if own and path not in kept and path in written:
             problems.append(
                 Problem(f"{PLATFORM_KEY}.{path}", "stays with its stack; decide it in this stack file first")

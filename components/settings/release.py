@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from cronsim import CronSim
 from pydantic import AfterValidator, model_validator
@@ -11,6 +11,7 @@ from components.settings.backup import Schedule
 from components.settings.base import Settings, section, setting
 
 _MOST_APPROVALS = 5
+_FILE = r"^[A-Za-z0-9._][A-Za-z0-9._/-]*$"
 
 
 def _moment(text: str) -> str:
@@ -70,6 +71,35 @@ class FreezeSettings(Settings):
         return (last + length).replace(tzinfo=UTC) if last and here < last + length else None
 
 
+class PromotionSettings(Settings):
+    """Limits for what comes into a stack by `altlas promote`."""
+
+    classes: tuple[Literal["capacity", "feature", "security", "data"], ...] = setting(
+        "security",
+        "Classes of settings that a promotion may change, besides the images of the services, which it always moves.",
+        ("feature",),
+    )
+    soak_minutes: int = setting(
+        "security",
+        "Time that a release must have been ready in the stack that it comes from.",
+        60,
+        ge=0,
+        unit="minutes",
+    )
+    backup_hours: int = setting(
+        "security", "Age at which the last good backup of a store is too old.", 26, ge=1, le=744, unit="hours"
+    )
+    restore_test_days: int = setting(
+        "security", "Age at which the last good restore test of a store is too old.", 8, ge=1, le=365, unit="days"
+    )
+    signing_key: str = setting(
+        "security",
+        "File in the repository with the public key that the images are signed with by cosign.",
+        "cosign.pub",
+        pattern=_FILE,
+    )
+
+
 class ReleaseSettings(Settings):
     """Rules of releases. The defaults leave `altlas up` as it is; `altlas apply` needs signatures."""
 
@@ -84,7 +114,7 @@ class ReleaseSettings(Settings):
         "security",
         "File in the repository with the keys that may sign, in the format of ssh-keygen.",
         "allowed_signers",
-        pattern=r"^[A-Za-z0-9._][A-Za-z0-9._/-]*$",
+        pattern=_FILE,
     )
     plan_hours: int = setting("security", "Time after which a plan expires.", 24, ge=1, le=168, unit="hours")
     most_deletions: int | None = setting(
@@ -97,6 +127,7 @@ class ReleaseSettings(Settings):
         False,
     )
     plans_only: bool = setting("security", "Refuse `altlas up`, so that only approved plans are applied.", False)
+    promotion: PromotionSettings = section("Limits of promotions into this stack.", PromotionSettings())
     freezes: tuple[FreezeSettings, ...] = setting("security", "Times in which nothing is released.", ())
 
     def frozen(self, now: datetime) -> tuple[str, datetime] | None:

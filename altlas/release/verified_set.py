@@ -1,0 +1,76 @@
+"""Verified set: what ran together in a deployment, and what a promotion moves as one.
+
+Owns what belongs to it and its digest. Does not own where it goes (`promotion`) nor what may be promoted
+(`promotion_checks`).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from altlas.release.canonical import digest
+from altlas.release.seal import promotion_lock
+from altlas.release.settings_diff import leaves
+from cluster.addons.manifest import load_manifest
+from components.settings import FieldClass, PlatformSettings
+from components.stack.loading import read_platform
+
+
+@dataclass(frozen=True)
+class VerifiedSet:
+    """Images and settings that ran together.
+
+    Attributes:
+        images: References of the services' images, by service.
+        settings: Settings of the classes that a promotion moves, by path.
+    """
+
+    images: Mapping[str, str]
+    settings: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over both."""
+        return digest(asdict(self))
+
+
+def verified_set(platform: PlatformSettings, classes: Iterable[FieldClass] = ("feature",)) -> VerifiedSet:
+    """The set of a stack's settings.
+
+    Args:
+        platform: The settings.
+        classes: Classes of settings that belong to it; images always do.
+    """
+    wanted = frozenset(classes)
+    images = {name: service.image.reference for name, service in platform.services.by_name().items()}
+    settings = {path: leaf.value for path, leaf in leaves(platform) if leaf.field_class in wanted}
+    return VerifiedSet(images, {path: value for path, value in settings.items() if not is_image(path)})
+
+
+def is_image(path: str) -> bool:
+    """Tell whether a setting is a part of the reference of a service's image."""
+    parts = path.split(".")
+    return parts[:1] == ["services"] and parts[2:3] == ["image"]
+
+
+def deployed_set(stack_file: Path) -> dict[str, Any]:
+    """Facts for the ledger about what is deployed: digest of the set, versions of the addons, and what was promoted.
+
+    Args:
+        stack_file: The stack file; the promotion lock lies beside it.
+    """
+    found = verified_set(read_platform(stack_file))
+    facts: dict[str, Any] = {"set": found.digest, "addons": addon_versions()}
+    lock = stack_file.parent / promotion_lock(stack_file)
+    if lock.is_file():
+        promoted = json.loads(lock.read_text(encoding="utf-8"))
+        if promoted.get("images") == dict(found.images):
+            facts["promoted"] = promoted.get("set", "")
+    return facts
+
+
+def addon_versions() -> dict[str, str]:
+    """Pinned versions of the operators and CRDs, by addon."""
+    return {name: addon.version for name, addon in load_manifest().addons.items()}
