@@ -76,16 +76,23 @@ def _exporter(repository: str, tag: str, what: str) -> ExporterSettings:
 
 
 class ExportersSettings(Settings):
-    """The exporters of the stack. Each runs only where there is something to export."""
+    """The exporters of the stack. Each runs only where there is something to export.
+
+    Without one (null) nothing is known of what it watches: neither its metrics nor the alerts about it exist.
+    """
 
     blackbox: ExporterSettings = _exporter("prom/blackbox-exporter", "v0.27.0", "Probes health paths and certificates.")
-    kube_state: ExporterSettings = _exporter(
-        "registry.k8s.io/kube-state-metrics/kube-state-metrics", "v2.17.0", "Exports the state of the stack's objects."
+    kube_state: ExporterSettings | None = _exporter(
+        "registry.k8s.io/kube-state-metrics/kube-state-metrics",
+        "v2.17.0",
+        "Exports the state of the stack's objects; null for none.",
     )
-    redis: ExporterSettings = _exporter(
-        "oliver006/redis_exporter", "v1.80.1-alpine", "Stands beside each Redis server."
+    redis: ExporterSettings | None = _exporter(
+        "oliver006/redis_exporter", "v1.80.1-alpine", "Stands beside each Redis server; null for none."
     )
-    nats: ExporterSettings = _exporter("natsio/prometheus-nats-exporter", "0.17.3", "Stands beside each NATS server.")
+    nats: ExporterSettings | None = _exporter(
+        "natsio/prometheus-nats-exporter", "0.17.3", "Stands beside each NATS server; null for none."
+    )
 
 
 class PrometheusSettings(Settings):
@@ -138,6 +145,16 @@ class PrometheusSettings(Settings):
     def is_managed(self) -> bool:
         """True if the stack runs a Prometheus of its own."""
         return self.mode == "managed"
+
+    @property
+    def watches_objects(self) -> bool:
+        """True if the stack runs the exporter of its objects' state."""
+        return self.is_managed and self.exporters.kube_state is not None
+
+    @property
+    def knows_objects(self) -> bool:
+        """True if there are metrics of the stack's objects, by its own exporter or by that of the cluster."""
+        return self.watches_objects or not self.is_managed
 
     @property
     def needed_mebibytes(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from components.kubernetes.naming import selector_labels
 from components.settings import PlatformSettings
+from components.settings.prometheus import ExportersSettings
 from components.traffic.graph import Observer, Outside, Scrape
 from components.traffic.stores import NATS, POSTGRES, REDIS_SERVERS
 
@@ -99,7 +100,7 @@ def _observers(platform: PlatformSettings) -> Iterator[Observer]:
         in_mesh=True,
         ingress_port=certificate.pod_port if certificate else None,
     )
-    if settings.is_managed:
+    if settings.watches_objects:
         yield Observer(name=KUBE_STATE, port=KUBE_STATE_PORT, reads_api_server=True)
     if platform.backup:
         yield Observer(name=BACKUP_METRICS, port=BACKUP_METRICS_PORT, reads_api_server=True)
@@ -116,8 +117,10 @@ def _observers(platform: PlatformSettings) -> Iterator[Observer]:
 
 def _prometheus(platform: PlatformSettings, *, managed: bool) -> Observer:
     name = PROMETHEUS if managed else EXTERNAL_PROMETHEUS
-    targets = _exporting(platform) | ({KUBE_STATE: KUBE_STATE_PORT, PROMETHEUS: PROMETHEUS_PORT} if managed else {})
-    external = platform.prometheus.external if platform.prometheus else None
+    settings = platform.prometheus
+    targets = _exporting(platform) | ({PROMETHEUS: PROMETHEUS_PORT} if managed else {})
+    targets |= {KUBE_STATE: KUBE_STATE_PORT} if settings and settings.watches_objects else {}
+    external = settings.external if settings else None
     return Observer(
         name=name,
         port=PROMETHEUS_PORT,
@@ -135,12 +138,13 @@ def _prometheus(platform: PlatformSettings, *, managed: bool) -> Observer:
 def _exporting(platform: PlatformSettings) -> dict[str, int]:
     """Exporters in both modes, with the port of their pods."""
     services = {name: each.port for name, each in platform.services.by_name().items() if each.metrics}
+    exporters = platform.prometheus.exporters if platform.prometheus else ExportersSettings()
     return {
         **services,
         BLACKBOX: BLACKBOX_PORT,
         **({POSTGRES: POSTGRES_METRICS_PORT} if platform.postgres else {}),
-        **({REDIS_SERVERS: REDIS_METRICS_PORT} if platform.redis else {}),
-        **({NATS: NATS_METRICS_PORT} if platform.nats else {}),
+        **({REDIS_SERVERS: REDIS_METRICS_PORT} if platform.redis and exporters.redis else {}),
+        **({NATS: NATS_METRICS_PORT} if platform.nats and exporters.nats else {}),
         **({BACKUP_METRICS: BACKUP_METRICS_PORT} if platform.backup else {}),
         **({LOKI: LOKI_PORT} if platform.loki else {}),
         **({ALLOY: ALLOY_PORT} if platform.alloy else {}),

@@ -21,7 +21,7 @@ from cluster.node.registry import RegistryServer, registry_program
 from cluster.ports import LOOPBACK, choose_free_port
 from cluster.processes import start_process, stop_processes
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.data
 
 IMAGE = NodeImage(
     references=("team/app:1.0", "registry.invalid/team/app:1.0"),

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.node.images import IMAGES, MISSING, NodeImage, full_name
+from cluster.node.images import IMAGES, MISSING, NodeImage, full_name, without_missing
 from cluster.node.images.layers import WrittenLayer
 from cluster.node.images.published import PUBLISHED
 from cluster.node.images.recipe import PublishedImage
 from policy.manifests import Manifest, kind_of, name_of
-from policy.stacks import load_stack
+from policy.stacks import load_stack, read_document
 from tests.support.documents import STACKS
 from tests.support.image_facts import images, problems
 
@@ -49,6 +49,23 @@ def test_every_container_can_start_with_what_stands_for_its_image_on_a_node(stac
     without = facts | {_repository(image): image.published for image in IMAGES}
     lacks = ["docker.io/frozen68/segmentation-service is not known to have the program python"]
     assert [each.partition(": ")[2] for each in problems(rendered(stack), without)] == lacks * (stack == "beta")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_without_what_is_missing_every_image_of_a_stack_is_on_a_node(stack: str) -> None:
+    """Each missing image is named with the setting that leaves it out, and Prometheus stays."""
+    without = load_stack(stack, without_missing(read_document(stack)))
+    assert images(without.manifests) - ON_A_NODE == set()
+    kept = images(rendered(stack)) & ON_A_NODE
+    assert images(without.manifests) == kept
+    assert "docker.io/prom/prometheus:v3.7.3" in kept
+
+
+def test_a_stack_without_monitoring_gets_none() -> None:
+    """A block that is null already stays null; the document itself is not changed."""
+    document = {"prometheus": None, "loki": {"storageSize": "1Gi"}, "redis": {}}
+    assert without_missing(document) == {"prometheus": None, "loki": None, "redis": {}, "grafana": None, "alloy": None}
+    assert document["loki"] == {"storageSize": "1Gi"}
 
 
 def _repository(image: NodeImage) -> str:

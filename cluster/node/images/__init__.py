@@ -5,6 +5,17 @@ Each image stands for a published one: the same names, user, entry point and pat
 
 from cluster.node.images.pushing import Pushed, chosen, push, short_name
 from cluster.node.images.recipe import MissingImage, NodeImage, full_name
-from cluster.node.images.table import IMAGES, MISSING
+from cluster.node.images.table import IMAGES, MISSING, without_missing
 
-__all__ = ["IMAGES", "MISSING", "MissingImage", "NodeImage", "Pushed", "chosen", "full_name", "push", "short_name"]
+__all__ = [
+    "IMAGES",
+    "MISSING",
+    "MissingImage",
+    "NodeImage",
+    "Pushed",
+    "chosen",
+    "full_name",
+    "push",
+    "short_name",
+    "without_missing",
+]

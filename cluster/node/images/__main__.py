@@ -45,7 +45,7 @@ def _list() -> None:
         for reference in image.references:
             print(f"{short_name(image):<22}{reference:<64}{image.holds}")
     for missing in MISSING:
-        print(f"{'missing':<22}{missing.reference:<64}{missing.reason}")
+        print(f"{'missing':<22}{missing.reference:<64}{missing.reason}; `{missing.setting}: null` leaves it out")
 
 
 def _push(address: str, names: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from cluster.node.images.recipe import NodeImage, full_name
 _ANSWER_SECONDS = 10
 _PUSH_SECONDS = 300
 _NOT_FOUND = 404
+_AT_A_TIME = 4
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,10 @@ def push(address: str, images: Iterable[NodeImage], cache: Path | None = None) -
         ClusterError: The registry does not answer, or refuses an image.
         ToolsError: A program or package cannot be had by any way; the text says what was tried.
     """
-    with tempfile.TemporaryDirectory(prefix="alt-las-images-") as folder:
-        for assembled in assemble(images, Path(folder), cache or default_cache()):
-            for reference in map(full_name, assembled.image.references):
-                sent = _digest(address, reference) != assembled.digest
-                if sent:
-                    _send(address, reference, assembled)
-                yield Pushed(reference, assembled.digest, assembled.size, sent)
+    with tempfile.TemporaryDirectory(prefix="alt-las-images-") as folder, ThreadPoolExecutor(_AT_A_TIME) as pool:
+        made = assemble(images, Path(folder), cache or default_cache())
+        named = [(full_name(reference), each) for each in made for reference in each.image.references]
+        yield from pool.map(lambda pair: _pushed(address, *pair), named)
 
 
 def chosen(images: Collection[NodeImage], names: Collection[str]) -> list[NodeImage]:
@@ -89,6 +88,13 @@ def short_name(image: NodeImage) -> str:
 def _names(reference: str) -> tuple[str, str, str]:
     repository, _, _ = reference.rpartition(":")
     return reference, repository.rpartition("/")[2], full_name(reference)
+
+
+def _pushed(address: str, reference: str, assembled: Assembled) -> Pushed:
+    sent = _digest(address, reference) != assembled.digest
+    if sent:
+        _send(address, reference, assembled)
+    return Pushed(reference, assembled.digest, assembled.size, sent)
 
 
 def _digest(address: str, reference: str) -> str | None:

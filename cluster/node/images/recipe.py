@@ -95,8 +95,10 @@ class MissingImage:
 
     Attributes:
         reference: Name by which pods ask for it.
+        setting: Path below `alt-las:platform` of the block that asks for it; null leaves it out of a stack.
         reason: Why.
     """
 
     reference: str
+    setting: str
     reason: str

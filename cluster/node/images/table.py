@@ -3,6 +3,10 @@
 Owns which image is made of what. Does not own the facts of the published ones (cluster.node.images.published).
 """
 
+import copy
+from collections.abc import Mapping
+from typing import Any
+
 from cluster.node.images.layers import (
     DebianLayer,
     Layer,
@@ -16,8 +20,8 @@ from cluster.node.images.published import PUBLISHED
 from cluster.node.images.recipe import MissingImage, NodeImage, PublishedImage, ServiceBuild, full_name
 
 _NO_LOGIN = "/sbin/nologin"
-_AGPL = "its program is under the AGPL, and this project neither builds nor runs it; leave it out of the stack"
-_NO_SOURCE = "no package has its program, and its Go module cannot be had; leave it out of the stack"
+_AGPL = "its program is under the AGPL, and this project neither builds nor runs it"
+_NO_SOURCE = "no package has its program, and its Go module cannot be had"
 
 
 def _users(**users: int) -> WrittenLayer:
@@ -240,10 +244,31 @@ IMAGES: tuple[NodeImage, ...] = (
 )
 
 MISSING: tuple[MissingImage, ...] = (
-    MissingImage("grafana/grafana:13.2.2", _AGPL),
-    MissingImage("grafana/loki:3.7.8", _AGPL),
-    MissingImage("grafana/alloy:v1.18.1", f"it compiles code of Loki in; {_AGPL}"),
-    MissingImage("oliver006/redis_exporter:v1.80.1-alpine", _NO_SOURCE),
-    MissingImage("natsio/prometheus-nats-exporter:0.17.3", _NO_SOURCE),
-    MissingImage("registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.17.0", _NO_SOURCE),
+    MissingImage("grafana/grafana:13.2.2", "grafana", _AGPL),
+    MissingImage("grafana/loki:3.7.8", "loki", _AGPL),
+    MissingImage("grafana/alloy:v1.18.1", "alloy", f"it compiles code of Loki in; {_AGPL}"),
+    MissingImage("oliver006/redis_exporter:v1.80.1-alpine", "prometheus.exporters.redis", _NO_SOURCE),
+    MissingImage("natsio/prometheus-nats-exporter:0.17.3", "prometheus.exporters.nats", _NO_SOURCE),
+    MissingImage(
+        "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.17.0", "prometheus.exporters.kubeState", _NO_SOURCE
+    ),
 )
+
+
+def without_missing(platform: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stands below `alt-las:platform` with null for everything whose image a node cannot have.
+
+    A block that the stack does not have, such as monitoring as a whole, stays as it is.
+    """
+    changed = copy.deepcopy(dict(platform))
+    for missing in MISSING:
+        *path, last = missing.setting.split(".")
+        block: Any = changed
+        for name in path:
+            # Defaults are not written in a stack file, so an inner block may be missing.
+            block = block.get(name) if name == path[0] else block.setdefault(name, {})
+            if block is None:
+                break
+        else:
+            block[last] = None
+    return changed

@@ -17,8 +17,9 @@ _SECONDS_PER_DAY = 24 * 3600
 def platform_alerts(platform: PlatformSettings) -> Iterator[Alert]:
     """All of them, as far as the stack has what they are about."""
     where = f'namespace="{platform.namespace}"'
-    yield from _workloads(where)
-    yield from _limits(where)
+    if platform.prometheus is None or platform.prometheus.knows_objects:
+        yield from _workloads(where)
+        yield from _limits(where)
     if platform.prometheus and platform.prometheus.external and platform.prometheus.external.kubelet_metrics:
         yield _volumes(where)
     if platform.prometheus and platform.prometheus.certificate_probe:

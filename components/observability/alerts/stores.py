@@ -6,6 +6,7 @@ from components.kubernetes.quantities import mebibytes
 from components.observability.alerts.alert import Alert
 from components.settings import PlatformSettings
 from components.settings.postgres import PostgresSettings
+from components.settings.prometheus import ExportersSettings
 from components.settings.redis import RedisSettings
 
 _FULL = 0.8
@@ -23,13 +24,14 @@ def _bytes(quantity: str, share: float) -> str:
 
 
 def store_alerts(platform: PlatformSettings) -> Iterator[Alert]:
-    """All of them, for the stores that the stack has."""
+    """All of them, for the stores that the stack has and that have metrics."""
     where = f'namespace="{platform.namespace}"'
+    exporters = platform.prometheus.exporters if platform.prometheus else ExportersSettings()
     if platform.postgres:
         yield from _postgres(platform.postgres, where)
-    if platform.redis:
+    if platform.redis and exporters.redis:
         yield from _redis(platform.redis, where)
-    if platform.nats:
+    if platform.nats and exporters.nats:
         yield from _nats(where)
 
 

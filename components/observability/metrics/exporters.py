@@ -70,10 +70,11 @@ class KubeStateArgs:
 
     @classmethod
     def of(cls, platform: PlatformSettings, surroundings: Surroundings) -> Self | None:
-        """Take from the settings of a stack what the exporter needs; None without a Prometheus of the stack's own."""
-        if platform.prometheus is None or not platform.prometheus.is_managed:
+        """Take from the settings of a stack what the exporter needs; None where they name none, or an external one."""
+        settings = platform.prometheus
+        if settings is None or not settings.is_managed or settings.exporters.kube_state is None:
             return None
-        return cls(surroundings=surroundings, exporter=platform.prometheus.exporters.kube_state)
+        return cls(surroundings=surroundings, exporter=settings.exporters.kube_state)
 
 
 def blackbox_content(host: str) -> dict[str, str]:

@@ -64,9 +64,10 @@ class _Monitors:
         yield from self._stores()
         yield from self._logs_and_dashboards()
         yield self._pods(BLACKBOX, METRICS_PORT_NAME)
-        if self.settings.is_managed:
+        if self.settings.watches_objects:
             # It says whom each series is about, and must not be taken for that itself.
             yield self._pods(KUBE_STATE, METRICS_PORT_NAME, honor_labels=True)
+        if self.settings.is_managed:
             yield self._pods(PROMETHEUS, WEB_PORT)
             yield from self._existing_jobs()
         if self.platform.alertmanager:
@@ -94,9 +95,9 @@ class _Monitors:
     def _stores(self) -> Iterator[Manifest]:
         if self.platform.postgres:
             yield self._pods(POSTGRES_HOST, METRICS_PORT_NAME, postgres_pod_labels())
-        if self.platform.redis:
+        if self.platform.redis and self.settings.exporters.redis:
             yield self._pods(REDIS, METRICS_PORT_NAME)
-        if self.platform.nats:
+        if self.platform.nats and self.settings.exporters.nats:
             yield self._pods(NATS, METRICS_PORT_NAME)
         if self.platform.backup:
             # It says which store each series is about.
