@@ -1,6 +1,7 @@
-"""Preparation of a k3d cluster on this machine for a stack: images that no registry has, and where its API server is.
+"""Preparation of a cluster on this machine, k3d or real nodes, for a stack: images, and where its API server is.
 
-Owns what of that goes into the stack file. Does not own the builds (altlas.images.local) nor the cluster (cluster.k3d).
+Owns what of that goes into the stack file. Does not own the builds (altlas.images.local) nor the clusters
+(cluster.k3d, cluster.node).
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from altlas.session.engine import Engine
 from altlas.session.kubectl import Kubectl
 from altlas.session.session import Session, open_cluster
 from cluster.k3d import K3dCluster, run_command
+from cluster.node.node_cluster import NodeCluster
 from components.settings import PlatformSettings
 from components.stack.loading import read_platform
 from components.stack.problems import PLATFORM_KEY
@@ -23,12 +25,12 @@ _BUILD_SECONDS = 1800
 
 
 def prepared(session: Session, stack: str, builds: Sequence[LocalBuild], report: Report) -> PlatformSettings:
-    """Prepare the k3d cluster of a session and return the settings of the stack, which may have changed.
+    """Prepare the local cluster of a session and return the settings of the stack, which may have changed.
 
     Args:
-        session: Session on a running k3d cluster.
+        session: Session on a running k3d cluster or on real nodes.
         stack: The stack, which the backend knows.
-        builds: Images that no registry has.
+        builds: Images that no registry has, for k3d; real nodes have a registry with stand-ins of all.
         report: Prints progress.
 
     Raises:
@@ -38,6 +40,8 @@ def prepared(session: Session, stack: str, builds: Sequence[LocalBuild], report:
     opened, _ = open_cluster(session.workspace, session.target, report)
     if isinstance(opened, K3dCluster):
         bring_images(opened, builds, partial(run_command, seconds=_BUILD_SECONDS), report)
+    if isinstance(opened, NodeCluster):
+        opened.push_images()
     return with_addresses(session.kubectl, session.engine, stack, session.workspace.stack_file(stack), report)
 
 

@@ -21,7 +21,7 @@ from altlas.update.local_cluster import prepared
 from altlas.update.preparation import Preparation
 from altlas.update.readiness import failure, wait_until_ready
 from cluster.k3d import BROUGHT
-from cluster.target import K3D, Target
+from cluster.target import K3D, NODE, Target
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.stack.docker_engine import docker_answers
@@ -96,11 +96,11 @@ def _updated(
 def _started(
     workspace: Workspace, stack: str, platform: PlatformSettings, target: Target, report: Report
 ) -> tuple[Session, PlatformSettings]:
-    """A session on the running cluster, and the settings, into which k3d's addresses are written."""
+    """A session on the running cluster, and the settings, into which addresses of a local cluster are written."""
     builds = local_builds(platform, workspace.root) if target.name == K3D else ()
     session = start_session(workspace, target, report)
     session.engine.check_unlocked(stack)
-    if target.name == K3D:
+    if target.name in {K3D, NODE}:
         state_on_its_cluster(session.engine, session.kubectl, stack)
         prepare_stack(session, stack, report)
         platform = prepared(session, stack, builds, report)

@@ -19,6 +19,9 @@ MOST_CLUSTERS = 20
 MOST_NODES = 9
 DNS_ADDRESS = "10.96.0.10"
 REGISTRY_PORT = 5000
+API_PORT = 6443
+"""Usual port of API servers, which policies of most stacks name already."""
+
 _FIRST_RANGE = 180
 _FIRST_NODE = 11
 _PODS_BEGIN = 128

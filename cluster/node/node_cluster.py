@@ -20,12 +20,13 @@ from cluster.node.commands import run
 from cluster.node.images import IMAGES, chosen, full_name, push
 from cluster.node.machine import Machine
 from cluster.node.machine_settings import NODE_PROGRAMS, NodeFiles
-from cluster.node.network import MOST_NODES, Network, claim_network
-from cluster.node.objects import objects
+from cluster.node.network import API_PORT, MOST_NODES, Network, claim_network
+from cluster.node.objects import images_offered, objects
 from cluster.node.packages import NodePackages, node_packages
 from cluster.node.ready import NodeReadiness
 from cluster.node.registry import RegistryServer, registry_program
 from cluster.node.requirements import check
+from cluster.ports import is_free
 from cluster.processes import ProcessSpecification, is_running, start_process, stop_processes
 from cluster.simulator import Simulator
 from cluster.state import ProcessRecord, State, load_state
@@ -42,7 +43,7 @@ LOCK_SECONDS = 300
 READY_SECONDS = 180
 POLL_SECONDS = 0.2
 NODES_VARIABLE = "ALT_LAS_NODES"
-NEEDED_IMAGES = ("pause", "coredns", "metrics-server")
+NEEDED_IMAGES = ("pause", "coredns", "metrics-server", "traefik")
 
 
 class NodeCluster:
@@ -94,6 +95,21 @@ class NodeCluster:
             run(self._kubectl("apply", "--server-side", "--force-conflicts", "--filename=-"), text=objects(network))
             self._wait(network, machines, state, since)
         return self.kubeconfig
+
+    def push_images(self) -> None:
+        """Put every image that can be assembled here into the registry, and tell users of the cluster which they are.
+
+        Raises:
+            ClusterError: the cluster is not up, or an image cannot be assembled or pushed.
+        """
+        kept = self._kept_network()
+        if kept is None:
+            raise ClusterError(f"There is no {TITLE} in {self._root}. Start it first.")
+        sent = [pushed.reference for pushed in push(kept.registry, IMAGES) if pushed.sent]
+        if sent:
+            self._report(f"Assembled and pushed into the registry of the nodes: {len(sent)} images.")
+        names = [name for image in IMAGES for name in image.references]
+        run(self._kubectl("apply", "--server-side", "--force-conflicts", "--filename=-"), text=images_offered(names))
 
     def down(self) -> None:
         """End every process and remove what is outside the folder; what the folder holds is kept.
@@ -166,7 +182,10 @@ class NodeCluster:
 
     def _control_plane(self, network: Network) -> Simulator:
         variant = Variant(f"control plane of the {TITLE}", CONTEXT, network.gateway, simulated=False)
-        return Simulator(self._root / "control-plane", self._programs, variant=variant, report=self._report)
+        # Each cluster has an address of its own; only a program that listens on all of them can be in the way.
+        port = API_PORT if is_free(API_PORT) else None
+        folder = self._root / "control-plane"
+        return Simulator(folder, self._programs, api_port=port, variant=variant, report=self._report)
 
     def _machines(self, network: Network, packages: NodePackages) -> list[Machine]:
         port = load_state(self._root / "control-plane" / "state.json").ports[API_SERVER]

@@ -35,6 +35,21 @@ def objects(network: Network) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": [*written, _storage_class(), *volumes]})
 
 
+def images_offered(references: list[str]) -> str:
+    """Return the object by which everybody on the cluster knows the images of its own registry.
+
+    `altlas preflight` reads it: nodes name only images that they have pulled.
+    """
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "local-images", "namespace": "kube-public"},
+            "data": {"references": "\n".join(sorted(references))},
+        }
+    )
+
+
 def _storage_class() -> dict[str, Any]:
     return {
         "apiVersion": "storage.k8s.io/v1",

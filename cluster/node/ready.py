@@ -12,6 +12,7 @@ from cluster.trust import administrator_files
 from cluster.variant import API_SERVER
 
 _DEPLOYMENTS = "/apis/apps/v1/namespaces/kube-system/deployments"
+_INGRESS = "/apis/apps/v1/namespaces/kube-system/daemonsets/traefik"
 _METRICS = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io"
 
 
@@ -44,6 +45,9 @@ class NodeReadiness:
         for name in ("coredns", "metrics-server"):
             if not _holds(self._client.get(f"{_DEPLOYMENTS}/{name}"), "Available"):
                 return f"Deployment {name} is not available"
+        ingress = (self._client.get(_INGRESS) or {}).get("status", {})
+        if ingress.get("numberReady", 0) < len(self._nodes):
+            return "Traefik does not run on every node"
         if not _holds(self._client.get(_METRICS), "Available"):
             return "metrics are not available"
         return None
