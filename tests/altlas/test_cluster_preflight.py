@@ -14,6 +14,7 @@ from altlas.session.session import Session
 from altlas.session.workspace import Workspace
 from altlas.update.up import look_first
 from cluster import Target
+from components.stack.image_build import RUNTIME_OF
 from rendering.errors import CommandError, ExitCode
 from tests.support.cluster_faults import CACHE, FAULTS, to_openshift
 from tests.support.documents import alpha_settings
@@ -157,3 +158,13 @@ def test_an_update_says_what_it_is_warned_of_and_goes_on() -> None:
 def test_an_update_asks_nothing_of_a_cluster_with_simulated_nodes() -> None:
     """No traffic flows there."""
     look_first(session_on({"simulated nodes": "fake fake"}, "kubeconfig"), "alpha", alpha_settings(), print)
+
+
+def test_images_that_the_cluster_offers_by_itself_are_there() -> None:
+    """Those of the registry of the target `node`, before any node has pulled one; all but one are not enough."""
+    names = [f"registry.invalid/alt-las/{service}:1.0.0-alpha" for service in RUNTIME_OF]
+    names.append("registry.invalid/alt-las/backup:18.6-1")
+    for offered, state in ((names, "ok"), (names[1:], "failed")):
+        images = {"data": {"references": "\n".join(offered)}}
+        found = look(sound() | {"images of nodes": "\n", "configmap kube-public/local-images": images})
+        assert [check.state for check in found if check.name == "images"] == [state]
