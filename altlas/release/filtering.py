@@ -1,14 +1,17 @@
 """Filter for everything that the engine prints in a release: no value of a secret passes.
 
 Pulumi 3.259 prints the values of secret properties where it refuses an update plan ("violates plan"), so that part of
-a line is left out whole. All else is searched for the secrets of the stack: those of its configuration and those that
-its state marks.
+a line is left out whole. All else is searched for the secrets of the stack, as they are and encoded: those of its
+configuration and those that its state marks.
 """
 
+import html
 import json
 import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from altlas.session.engine import Engine
 from rendering.recorder import WRAPPED
@@ -28,13 +31,26 @@ class Filter:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        parts = {part for text in secrets for part in (text, *text.splitlines())}
-        longest_first = sorted((part for part in parts if len(part) >= _SHORTEST), key=len, reverse=True)
+        parts = {part for text in secrets for part in (text, *text.splitlines()) if len(part) >= _SHORTEST}
+        longest_first = sorted({form for part in parts for form in _forms(part)}, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     def __call__(self, text: str) -> str:
         """The text without values of secrets."""
         return self._secrets.sub(HIDDEN, _VIOLATION.sub(r"\1(values are left out)", text))
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Forms in which a text may be printed. Base64 without its end, which depends on what follows."""
+    content = text.encode()
+    yield from (text, html.escape(text), quote(text, safe=""), content.hex(), content.hex().upper())
+    for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+        yield from (escaped, json.dumps(escaped)[1:-1])
+    # Whole first, so that of a value alone nothing is left.
+    for encoded in (b64encode(content).decode("ascii"), urlsafe_b64encode(content).decode("ascii")):
+        yield from (encoded, encoded.rstrip("=")[:-1])
+    for shift in (1, 2):
+        yield b64encode(b"." * shift + content).decode("ascii").rstrip("=")[shift + 1 : -1]
 
 
 def filter_of(engine: Engine, stack: str) -> Filter:

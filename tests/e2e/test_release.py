@@ -9,6 +9,7 @@ import pytest
 
 from tests.altlas.release_stand_ins import allowed, key_of
 from tests.e2e.conftest import Project
+from tests.support.canaries import found
 from tests.support.deployed import copy_of
 
 pytestmark = pytest.mark.e2e
@@ -20,11 +21,11 @@ REDIS = ("maxMemory: 256Mi", "maxMemory: 200Mi")
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project with alpha on a running cluster, without monitoring, and two persons who may approve."""
-    with copy_of("small", tmp_path_factory) as found:
-        keys = [key_of(found.root / ".altlas", name) for name in ("ada", "bob")]
+    with copy_of("small", tmp_path_factory) as copied:
+        keys = [key_of(copied.root / ".altlas", name) for name in ("ada", "bob")]
         lines = (allowed(key, name) for key, name in zip(keys, (ADA, BOB), strict=True))
-        (found.root / "allowed_signers").write_text("".join(lines))
-        yield found
+        (copied.root / "allowed_signers").write_text("".join(lines))
+        yield copied
 
 
 def key(project: Project, name: str) -> str:
@@ -109,8 +110,13 @@ def test_a_plan_is_shown_offline_approved_by_two_and_applied_exactly(project: Pr
     assert (again.code, "are spent" in again.error) == (7, True), again.text
     said += [shown.text, done.text, again.text, project.altlas("ledger", "show", "alpha", "--json").out]
     canaries = secrets(project)
-    assert [value for value in canaries for text in said if value in text] == []
-    assert any(value in f"{said[0]} {canaries[0]}" for value in canaries), "the control finds a planted one"
+    page = project.root / ".altlas" / "release.html"
+    assert project.altlas("report", str(page), "--plan", str(path)).code == 0
+    ledger = project.root / ".altlas" / "state" / "ledger"
+    files = [each.read_bytes() for each in (page, *ledger.rglob("*")) if each.is_file()]
+    assert len(files) >= 3
+    assert found(canaries, *said, *files) == []
+    assert found(canaries, *said, canaries[0]) != [], "the control finds a planted one"
 
 
 def test_an_object_that_someone_changed_voids_the_plan(project: Project) -> None:
