@@ -21,6 +21,9 @@ LIMIT = 65_536
 ROOM = LIMIT - 512
 """Bytes of a change, so that the lines above it in a comment fit too."""
 
+_WORDS = re.compile(r"(?!.*www\.)[A-Za-z][A-Za-z0-9 .,;:()%-]*")
+"""Text without markup: no list, no emphasis, no address that becomes a link."""
+
 _CUT = "\n_Cut here: {} of {} objects are not shown. `altlas diff` prints all of them._\n"
 
 
@@ -135,8 +138,8 @@ def _code(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Words of this program with values in them, as code if they hold anything but words."""
-    return text if re.fullmatch(r"[\w .,;:()%-]*", text) else _code(text)
+    """Words of this program with values in them, as code if they hold anything that Markdown or GitHub may read."""
+    return text if _WORDS.fullmatch(text) else _code(text)
 
 
 def _size(text: str) -> int:

@@ -1,7 +1,6 @@
 """The commands of the workflows against a stand-in of GitHub: life of a comment, environments, identity of a job."""
 
 import json
-import re
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from altlas.release.document import as_document
 from altlas.release.markdown import LIMIT
@@ -20,7 +20,7 @@ from altlas.release.steps import ChangeSetting, DeleteObject
 from rendering.errors import CommandError
 from tests.altlas.conftest import Altlas
 from tests.altlas.release.test_markdown import change, name, update
-from tests.altlas.release.test_report import report_with
+from tests.altlas.release.test_report import Structure, report_with
 from tests.support.github_server import BOT, TOKEN, World, github_server
 
 ONE, OTHER = "a" * 40, "b" * 40
@@ -128,26 +128,31 @@ def test_a_stranger_who_writes_the_mark_keeps_his_comment(altlas: Altlas, world:
     assert world.bodies(7, "eve") == [f"{MARK}\nmine"]
 
 
-def outside_of_code(text: str) -> str:
-    """Markdown without its blocks and spans of code, as CommonMark finds them."""
-    text = re.sub(r"^(`{3,})diff\n.*?^\1\n", "", text, flags=re.DOTALL | re.MULTILINE)
-    return re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", text)
+def rendered(text: str) -> Structure:
+    """Elements of the comment as CommonMark with tables makes them; GitHub allows some HTML in it."""
+    return Structure(MarkdownIt("commonmark").enable("table").render(text))
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=20), st.text("`|\n<@#![]()a~\u202e", min_size=1))
+    st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=20), st.text("`|\n<@#![]()a~*_\u202e", min_size=1))
 )
 def test_text_of_the_pull_request_stays_data(text: str) -> None:
-    """Read from JSON and shown: outside of code stand only this program's words, whatever the values are."""
-    found = report_with(text).change
-    assert found
-    read = read_document(json.dumps(as_document(found)).encode(), "alpha.json")
-    shown = outside_of_code(comment_text([read], ONE))
-    plain_change = report_with("harmless").change
-    assert plain_change
-    plain = outside_of_code(comment_text([plain_change], ONE))
-    assert re.sub(r"[\w .,;:()%-]+", "", shown) == re.sub(r"[\w .,;:()%-]+", "", plain)
+    """Read from JSON and shown: the comment has the elements that it has with harmless values, and no other."""
+    documents = [as_document(found) for each in (text, "harmless") if (found := report_with(each).change)]
+    shown, plain = (
+        rendered(comment_text([read_document(json.dumps(each).encode(), "alpha.json")], ONE)) for each in documents
+    )
+    assert set(shown.elements) == set(plain.elements)
+    assert [tag for tag, _ in shown.elements if tag != "code"] == [tag for tag, _ in plain.elements if tag != "code"]
+    assert (shown.references, shown.problems) == (plain.references, plain.problems) == ([], [MARK[4:-3]])
+
+
+def test_markup_that_is_not_escaped_would_be_noticed() -> None:
+    """Control: a link, a picture and an element in plain Markdown."""
+    found = rendered("[a](b) ![x](http://x) <b>c</b>\n\n| a |\n|---|\n| <script> |\n")
+    assert found.references == ["b", "http://x"]
+    assert {"a", "img", "b", "table", "script"} <= {tag for tag, _ in found.elements}
 
 
 def test_what_is_read_is_what_was_written() -> None:
