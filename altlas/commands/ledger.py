@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from altlas.release.dora import as_json as metrics_json
 from altlas.release.dora import as_prometheus, as_text, metrics
 from altlas.release.ledger import Ledger, ledger_of
 from altlas.release.ledger_text import what
-from altlas.release.records import applied, deployment_records, verdict
+from altlas.release.records import annotation, applied, deployment_records, verdict
 from altlas.session.console import report, workspace
 from altlas.session.table import table_text
 from rendering.errors import CommandError, ExitCode
@@ -78,15 +78,20 @@ def export(
     stack: StackArgument = None,
     stack_option: StackOption = None,
     form: Annotated[
-        str, typer.Option("--format", help="svr: in-toto verdict; github: body of deployment records.")
+        str,
+        typer.Option(
+            "--format", help="svr: in-toto verdict; github, grafana: bodies of deployment records and of an annotation."
+        ),
     ] = "svr",
 ) -> None:
     """Print a record of an applied plan for other systems, as JSON."""
-    if form not in ("svr", "github"):
-        raise CommandError(f"the format {form!r} is unknown; use svr or github", ExitCode.BAD_INPUT)
+    if form not in ("svr", "github", "grafana"):
+        raise CommandError(f"the format {form!r} is unknown; use svr, github or grafana", ExitCode.BAD_INPUT)
     name, ledger = _ledger(stack, stack_option)
     begin, end = applied(ledger.entries(), number)
-    document = verdict(name, begin, end) if form == "svr" else deployment_records(name, begin)
+    document: Any = verdict(name, begin, end)
+    if form != "svr":
+        document = deployment_records(name, begin) if form == "github" else annotation(name, begin, end)
     typer.echo(json.dumps(document, indent=2))
 
 

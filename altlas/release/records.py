@@ -1,8 +1,8 @@
-"""Records of an applied plan for other systems: a verdict as in-toto attestation, and deployments for GitHub.
+"""Records of an applied plan for other systems: an in-toto verdict, deployments for GitHub, an annotation for Grafana.
 
-Owns the two forms. Does not own signing or sending them: both are printed as JSON. Forms: in-toto Simple Verification
+Owns the forms. Does not own signing or sending them: all are printed as JSON. Forms: in-toto Simple Verification
 Result v0.2 (https://in-toto.io/attestation/svr/v0.2), and the body of GitHub's deployment records (REST,
-"organization artifact metadata").
+"organization artifact metadata"), and the body of Grafana's annotations (`POST /api/annotations`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -74,6 +74,14 @@ def deployment_records(stack: str, begin: LedgerEntry) -> list[dict[str, Any]]:
         }
         for image in _images(begin.body, f"alt-las-{stack}-")
     ]
+
+
+def annotation(stack: str, begin: LedgerEntry, end: LedgerEntry) -> dict[str, Any]:
+    """Annotation of a region: from begin to end of the deployment, in milliseconds, as Grafana counts time."""
+    number = sum(count for operation, count in end.body.get("changes", {}).items() if operation != "same")
+    start, stop = (round(each.moment.timestamp() * 1000) for each in (begin, end))
+    text = f"Release {begin.number} of {stack}: {number} objects changed, plan {begin.body['plan'][:12]}"
+    return {"time": start, "timeEnd": stop, "tags": ["alt-las", stack, begin.body["reason"]], "text": text}
 
 
 def _images(body: Mapping[str, Any], prefix: str = "") -> Iterator[dict[str, str]]:

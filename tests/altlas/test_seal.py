@@ -12,7 +12,15 @@ import pytest
 
 import altlas.release.apply as applying
 from altlas.release.plan import read_plan
-from altlas.release.records import APPROVALS_MET, SEAL_MATCHED, SERVICES_READY, applied, deployment_records, verdict
+from altlas.release.records import (
+    APPROVALS_MET,
+    SEAL_MATCHED,
+    SERVICES_READY,
+    annotation,
+    applied,
+    deployment_records,
+    verdict,
+)
 from rendering.errors import CommandError, ExitCode
 from tests.altlas.release_stand_ins import Release, World, allowed, key_of, session_of
 from tests.support.documents import STACKS
@@ -93,6 +101,10 @@ def test_an_applied_plan_has_a_verdict_and_deployment_records(release: Release) 
         {"name": f"{image}:1.0.0-alpha", "digest": {"sha256": "a" * 64}},
     ]
     assert statement["predicate"]["properties"] == [SEAL_MATCHED, APPROVALS_MET, SERVICES_READY]
+    region = annotation("alpha", begin, end)
+    assert (region["time"], region["timeEnd"]) == (begin.moment.timestamp() * 1000, end.moment.timestamp() * 1000)
+    assert region["tags"] == ["alt-las", "alpha", "planned"]
+    assert region["text"] == f"Release 1 of alpha: 1 objects changed, plan {plan.digest[:12]}"
     assert deployment_records("alpha", begin) == [
         {
             "name": image,
