@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from altlas.session.kubectl import Kubectl, when_answered
 from cluster.addons import PART_OF, RECORD_NAME, RECORD_NAMESPACE
@@ -15,6 +16,9 @@ from cluster.waiting import wait_for
 from rendering.errors import CommandError
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_PAGE = 20
+"""CRDs of one answer, at most a few megabytes."""
+
 _FIELD_MANAGER = "--field-manager=alt-las-addons"
 _BUSY_SERVER = "--request-timeout=60s"
 """The API server rebuilds its OpenAPI schema for every CRD, and answers slowly during that time."""
@@ -63,8 +67,16 @@ class AddonCluster:
 
     def crds(self) -> tuple[Crd, ...]:
         """All CRDs of the cluster."""
-        items = json.loads(self.kubectl.text("get", "--raw", _CRDS))["items"]
-        return tuple(map(_crd, items))
+        found: list[Crd] = []
+        following = ""
+        while True:
+            # Whole CRDs of a grown cluster are 20 MB, which a slow line does not carry in the time of one request.
+            page = json.loads(self.kubectl.text("get", "--raw", f"{_CRDS}?limit={_PAGE}{following}"))
+            found += map(_crd, page["items"])
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return tuple(found)
+            following = f"&continue={quote(token)}"
 
     def apply(self, crds: Mapping[str, Sequence[Mapping[str, Any]]], force: Collection[str]) -> None:
         """Create or update CRDs, and wait until the API server serves them all.

@@ -38,6 +38,7 @@ def checks(kubectl: Kubectl, stack: str, platform: PlatformSettings, *, with_ope
         ("ingress controller", lambda: services.controller(kubectl, platform)),
         ("certificates", lambda: services.certificates(kubectl, platform)),
         ("issuer", lambda: services.issuer(kubectl, platform)),
+        ("cert-manager", lambda: services.gateway_shim(kubectl, platform)),
         ("mesh", lambda: services.mesh(kubectl, platform)),
         # Simulated nodes run no image.
         *(() if is_simulated(kubectl) else _of_real_nodes(kubectl, platform)),

@@ -1,5 +1,6 @@
 """Services that a cluster gives to all: volumes, metrics for autoscaling, and the controller of the ingress."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -113,6 +114,40 @@ def issuer(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
         cure = "make it, or correct ingress.tls.issuer"
         found = f"there is no ClusterIssuer {wanted.name}; the cluster has {', '.join(existing) or 'none'}"
         yield Check(name="issuer", state="failed", found=found, cure=cure)
+
+
+def gateway_shim(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
+    """The part of cert-manager that looks at Gateways, which is off unless its configuration says otherwise."""
+    if platform.ingress.tls.issuer is None or platform.ingress.api != "gateway":
+        return
+    name, selector = "cert-manager", "app.kubernetes.io/name=cert-manager,app.kubernetes.io/component=controller"
+    controllers = kubectl.items("deployments.apps", "cert-manager", "--all-namespaces", f"--selector={selector}")
+    cure = (
+        "set `config.enableGatewayAPI: true` in cert-manager's chart, or make the Secrets of the certificates yourself"
+    )
+    if not controllers:
+        yield Check(name=name, state="warning", found=f"no Deployment with {selector}, so nobody issues", cure=cure)
+    elif any(_looks_at_gateways(kubectl, each) for each in controllers):
+        yield Check(name=name, state="ok", found="looks at Gateways")
+    else:
+        found = "does not look at Gateways, so it ignores the issuer that the Gateway names"
+        yield Check(name=name, state="warning", found=found, cure=cure)
+
+
+def _looks_at_gateways(kubectl: Kubectl, controller: Mapping[str, Any]) -> bool:
+    """True if its arguments, or a ConfigMap that it mounts, switch Gateways on."""
+    pod = controller["spec"]["template"]["spec"]
+    said = [str(each) for container in pod["containers"] for each in container.get("args") or ()]
+    for volume in pod.get("volumes") or ():
+        if held := volume.get("configMap"):
+            found = kubectl.find("configmap", controller["metadata"]["namespace"], held["name"]) or {}
+            said += map(str, (found.get("data") or {}).values())
+    return any(_GATEWAYS_ON.search(text) for text in said)
+
+
+_GATEWAYS_ON = re.compile(
+    r"enableGatewayAPI:\s*true|--enable-gateway-api(?:=true)?$|ExperimentalGatewayAPISupport=true"
+)
 
 
 def mesh(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:

@@ -199,6 +199,7 @@ def _changes(old: Deployed, new: Mapping[str, Any]) -> Iterator[Danger]:
         yield from _shrinking(old, f"spec.{size}", _read(before, size), _read(after, size))
     if old.kind == "Cluster":
         yield from _version(old, str(before.get("imageName", "")), str(after.get("imageName", "")))
+        yield from _image_with_parameters(old, before, after)
 
 
 def _immutable(old: Deployed, path: str) -> Danger:
@@ -259,6 +260,16 @@ def _version(old: Deployed, before: str, after: str) -> Iterator[Danger]:
     elif last > first + 1:
         problem = f"jumps from version {first} to {last}; go up one version at a time, with a backup before each step"
         yield Danger(old.title, "spec.imageName", problem)
+
+
+def _image_with_parameters(old: Deployed, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Danger]:
+    """The operator's webhook refuses both in one update, which would then end half way through."""
+    path = "postgresql.parameters"
+    if before.get("imageName") != after.get("imageName") and _read(before, path) != _read(after, path):
+        problem = (
+            "changes together with the image, which CloudNativePG refuses; change the image first, then update again"
+        )
+        yield Danger(old.title, f"spec.{path}", problem)
 
 
 def _image_major(image: str) -> int:

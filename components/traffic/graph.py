@@ -52,7 +52,8 @@ class Observer:
         answers_api_server: Whether the API server passes requests on to them (`altlas status`).
         in_mesh: Whether they enter the mesh where there is one: those that reach services, or are reached by such.
         outside: What they may reach outside the cluster.
-        ingress_port: Port of the ingress controller's pods that they may reach, or None.
+        ingress_ports: Ports of the ingress controller that they may reach, of its Service and of its pods: networks
+            differ in which of them a policy sees.
         pod_labels: Labels that select the pods where they are not ours to choose; empty for those of the name.
         namespace: Namespace of the pods where it is not the stack's own; nothing is then made for them.
         further_ports: Further TCP ports that its callers reach.
@@ -68,7 +69,7 @@ class Observer:
     answers_api_server: bool = False
     in_mesh: bool = False
     outside: tuple[Outside, ...] = ()
-    ingress_port: int | None = None
+    ingress_ports: tuple[int, ...] = ()
     pod_labels: Mapping[str, str] = field(default_factory=dict)
     namespace: str | None = None
     further_ports: tuple[int, ...] = ()

@@ -173,8 +173,8 @@ def _surroundings(name: str, graph: ServiceGraph, controller: IngressController)
     observer = graph.observers.get(name)
     if observer and observer.reads_api_server:
         rules.append(api_server_rule(graph.egress))
-    if observer and observer.ingress_port:
-        rules.append({"to": controller.peers(), "ports": [_tcp(observer.ingress_port)]})
+    if observer and observer.ingress_ports:
+        rules.append({"to": controller.peers(), "ports": tcp_ports(*observer.ingress_ports)})
     return rules
 
 

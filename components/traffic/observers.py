@@ -98,7 +98,7 @@ def _observers(platform: PlatformSettings) -> Iterator[Observer]:
         port=BLACKBOX_PORT,
         scrapes=tuple(Scrape(BLACKBOX, name, each.port) for name, each in platform.services.by_name().items()),
         in_mesh=True,
-        ingress_port=certificate.pod_port if certificate else None,
+        ingress_ports=tuple(sorted({certificate.port, certificate.pod_port})) if certificate else (),
     )
     if settings.watches_objects:
         yield Observer(name=KUBE_STATE, port=KUBE_STATE_PORT, reads_api_server=True)

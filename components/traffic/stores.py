@@ -38,6 +38,12 @@ def bucket_of(platform: PlatformSettings) -> tuple[Outside, ...]:
     return (Outside(bucket.ranges, bucket.port),) if bucket else ()
 
 
+def postgres_names(namespace: str, cluster_domain: str) -> list[str]:
+    """All forms of the host name of PostgreSQL that a client in the cluster may use."""
+    short = f"{POSTGRES_HOST}.{namespace}"
+    return [POSTGRES_HOST, short, f"{short}.svc", f"{short}.svc.{cluster_domain}"]
+
+
 def _stores(platform: PlatformSettings) -> Iterator[Store]:
     if platform.postgres:
         # Each server uploads its own log: the archiver is a container in the servers' pods.

@@ -84,7 +84,7 @@ def _postgres_edges(platform: PlatformSettings) -> Iterator[Edge]:
         return
     for port in (_POSTGRES_PORT, _POSTGRES_STATUS_PORT):
         yield Edge("postgres", "postgres", "TCP", port)
-        yield Edge(DATABASE_OPERATOR, "postgres", "TCP", port)
+    yield Edge(DATABASE_OPERATOR, "postgres", "TCP", _POSTGRES_STATUS_PORT)
     for port in platform.egress.api_server_ports:
         yield Edge("postgres", API_SERVER, "TCP", port)
     yield from dns_edges("postgres", platform.egress.dns.ports)

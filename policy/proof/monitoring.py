@@ -37,8 +37,8 @@ def _needs(observer: Observer, egress: EgressSettings) -> Iterator[Edge]:
             yield Edge(observer.name, API_SERVER, "TCP", port)
     if observer.answers_api_server:
         yield Edge(API_SERVER_PROXY, observer.name, "TCP", observer.port)
-    if observer.ingress_port:
-        yield Edge(observer.name, INGRESS, "TCP", observer.ingress_port)
+    for port in observer.ingress_ports:
+        yield Edge(observer.name, INGRESS, "TCP", port)
 
 
 def _gossip(platform: PlatformSettings) -> Iterator[Edge]:

@@ -184,3 +184,38 @@ def test_a_mesh_needs_its_control_plane_and_both_programs_on_every_node() -> Non
 def test_the_option_is_described_by_the_command(altlas: Altlas) -> None:
     """With what it starts."""
     assert "--probe" in altlas("preflight", "--help").out
+
+
+ISSUER = {"ingress.api": "gateway", "ingress.tls": {"issuer": {"name": "letsencrypt"}}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "configuration", "state"),
+    [
+        (["--enable-gateway-api"], None, "ok"),
+        (["--config=/var/cert-manager/config.yaml"], "apiVersion: x\nenableGatewayAPI: true\n", "ok"),
+        (["--config=/var/cert-manager/config.yaml"], "enableGatewayAPI: false\n", "warning"),
+        (["--enable-gateway-api=false"], None, "warning"),
+        (["--v=2"], None, "warning"),
+    ],
+)
+def test_an_issuer_of_a_gateway_needs_a_cert_manager_that_looks_at_gateways(
+    arguments: list[str], configuration: str | None, state: str
+) -> None:
+    """By its arguments or its configuration file; an Ingress needs neither."""
+    volumes = [{"configMap": {"name": "cert-manager"}}] if configuration else []
+    deployment = {
+        "metadata": {"namespace": "cert-manager"},
+        "spec": {"template": {"spec": {"containers": [{"args": arguments}], "volumes": volumes}}},
+    }
+    selector = "app.kubernetes.io/name=cert-manager,app.kubernetes.io/component=controller"
+    answers = {
+        f"deployments.apps cert-manager {selector}": [deployment],
+        "configmap cert-manager/cert-manager": {"data": {"config.yaml": configuration}},
+    }
+    kubectl = type("Made", (Recorded,), {"answers": answers})(Path("kubectl"), Path("kubeconfig"))
+    (check,) = services.gateway_shim(kubectl, alpha_settings(ISSUER))
+    assert check.state == state
+    assert list(services.gateway_shim(kubectl, alpha_settings({**ISSUER, "ingress.api": "ingress"}))) == []
+    nothing = type("Made", (Recorded,), {"answers": {}})(Path("kubectl"), Path("kubeconfig"))
+    assert [each.state for each in services.gateway_shim(nothing, alpha_settings(ISSUER))] == ["warning"]

@@ -48,6 +48,17 @@ def test_more_servers_more_storage_and_back_to_one_server_are_no_danger(
     assert found(guards.deployed_data(exported_state(grown)), program(storageSize="20Gi")) == []
 
 
+def test_an_image_and_parameters_in_one_update_are_refused_before_the_operator_refuses_them(
+    deployed: Mapping[str, guards.Deployed],
+) -> None:
+    """Each alone is an update like any other."""
+    image = {"repository": "ghcr.io/cloudnative-pg/postgresql", "tag": "18.9-standard-trixie"}
+    parameters = {"maxConnections": 90, "sharedBuffersMebibytes": 256}
+    assert found(deployed, program(image=image)) == found(deployed, program(parameters=parameters)) == []
+    (text,) = found(deployed, program(image=image, parameters=parameters))
+    assert text.startswith("Cluster postgres-db: spec.postgresql.parameters: changes together with the image, which")
+
+
 def test_a_volume_of_measurements_does_not_shrink_and_may_go() -> None:
     """Prometheus' operator would leave the volume as it is, and the retention would be reckoned from another size."""
     watched = {key: platform_of("alpha")[key] for key in ("prometheus", "alertmanager")}

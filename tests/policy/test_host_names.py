@@ -57,7 +57,7 @@ def test_another_cluster_domain_changes_the_names_that_need_it() -> None:
     """HAProxy's; all others find theirs by the search domains."""
     manifests = load_stack("beta", read_document("beta") | {"clusterDomain": "k8s.example.org"}).manifests
     assert problems_of(manifests, domain="k8s.example.org") == []
-    wrong = problems_of(manifests)
+    wrong = [each for each in problems_of(manifests) if "haproxy" in each]
     assert len(wrong) == 3
     assert all("redis-servers.alt-las-beta.svc.k8s.example.org: haproxy cannot resolve it" in each for each in wrong)
 

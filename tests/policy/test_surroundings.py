@@ -82,3 +82,16 @@ def _dns_rules(policy: Manifest) -> list[tuple[str, tuple[int, ...], tuple[str, 
         if namespace and udp:
             found.append((namespace, udp, tuple(block["ipBlock"]["cidr"] for block in blocks)))
     return found
+
+
+def test_the_certificate_is_probed_where_policies_see_the_service_and_where_they_see_the_pods() -> None:
+    """Both ports are open where they differ, one where they do not; nothing else of the controller is."""
+    for ports, expected in (({}, [443, 8443]), ({"port": 9443, "podPort": 9443}, [9443])):
+        probe = {"certificateProbe": ports}
+        stack = changed("beta", {"prometheus": probe})
+        (policy,) = (
+            each for each in stack.manifests if (each["kind"], name_of(each)) == ("NetworkPolicy", "blackbox-exporter")
+        )
+        controller = [rule for rule in policy["spec"]["egress"] if "traefik" in str(rule["to"])]
+        assert [port["port"] for rule in controller for port in rule["ports"]] == expected
+        assert prove(stack.manifests, declaration_of(stack.platform)).differences == ()

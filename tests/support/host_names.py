@@ -46,6 +46,7 @@ class Resolver(Enum):
 RESOLVERS: Mapping[str, Resolver] = {
     "haproxy": Resolver.OWN,
     "redis": Resolver.MUSL,
+    "postgresql": Resolver.GLIBC,
     "nats": Resolver.GLIBC,
     "nats-box": Resolver.GLIBC,
     "backup": Resolver.GLIBC,

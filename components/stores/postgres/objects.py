@@ -20,7 +20,7 @@ from components.traffic.network_policy import (
     scrape_rules,
     tcp_ports,
 )
-from components.traffic.stores import POSTGRES, POSTGRES_HOST, POSTGRES_PORT, postgres_pod_labels
+from components.traffic.stores import POSTGRES, POSTGRES_HOST, POSTGRES_PORT, postgres_names, postgres_pod_labels
 from components.workloads.component import Surroundings
 from components.workloads.objects import network_policy as policy_object
 from components.workloads.objects import pull_secret_field, secret
@@ -172,6 +172,8 @@ def cluster(
             "services": {"disabledDefaultServices": ["r"], "additional": [_address()]},
         },
         "storage": storage,
+        # The operator signs for its own Services only, and clients use ours.
+        "certificates": {"serverAltDNSNames": postgres_names(surroundings.namespace, surroundings.cluster_domain)},
         **cluster_pods(POSTGRES_HOST, postgres.resources, postgres_pod_labels(), surroundings.mesh_opt_out),
         "monitoring": {"disableDefaultQueries": False},
         **(_archiving(archive) if archive else {}),
@@ -189,10 +191,7 @@ def _address() -> dict[str, Any]:
     return {
         "selectorType": "rw",
         "updateStrategy": "patch",
-        "serviceTemplate": {
-            "metadata": {"name": POSTGRES_HOST},
-            "spec": {"type": "ClusterIP"},
-        },
+        "serviceTemplate": {"metadata": {"name": POSTGRES_HOST}, "spec": {"type": "ClusterIP"}},
     }
 
 
@@ -230,7 +229,8 @@ def network_policy(postgres: PostgresSettings, surroundings: Surroundings) -> Ma
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [
             {"from": callers, "ports": tcp_ports(POSTGRES_PORT)},
-            {"from": [operator, own], "ports": tcp_ports(_STATUS_PORT, POSTGRES_PORT)},
+            {"from": [operator], "ports": tcp_ports(_STATUS_PORT)},
+            {"from": [own], "ports": tcp_ports(_STATUS_PORT, POSTGRES_PORT)},
             *scrape_rules(POSTGRES, graph),
         ],
         "egress": [

@@ -167,15 +167,29 @@ def test_only_services_with_a_database_and_the_dumps_may_connect(with_backup: bo
     """And the servers among themselves; the operator comes from its own namespace."""
     changes = {"backup": backup_document()} if with_backup else {}
     spec = find(program(changes).recorder.objects, "NetworkPolicy", "postgres-db")["spec"]
-    clients, operators, scrapers = spec["ingress"]
+    clients, operators, servers, scrapers = spec["ingress"]
     names = [peer["podSelector"]["matchLabels"].get("app.kubernetes.io/name") for peer in clients["from"]]
     assert sorted(name for name in names if name) == callers
-    assert operators["from"][-1] == {"podSelector": {"matchLabels": {"cnpg.io/cluster": "postgres-db"}}}
+    assert servers["from"] == [{"podSelector": {"matchLabels": {"cnpg.io/cluster": "postgres-db"}}}]
+    # The operator asks the servers how they are, and never their databases.
+    assert operators["ports"] == [{"protocol": "TCP", "port": 8000}]
+    assert [each["port"] for each in servers["ports"]] == [8000, 5432]
     assert clients["ports"] == [{"protocol": "TCP", "port": 5432}]
     namespace = operators["from"][0]["namespaceSelector"]["matchLabels"]
     assert namespace == {"kubernetes.io/metadata.name": "cnpg-system"}
     assert [peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in scrapers["from"]] == ["prometheus"]
     assert scrapers["ports"] == [{"protocol": "TCP", "port": 9187}]
+
+
+def test_the_certificate_of_the_servers_names_the_host_that_clients_use() -> None:
+    """In every form, also of another cluster domain, for clients that check the name."""
+    names = cluster(program({"clusterDomain": "k8s.example.org"}))["certificates"]["serverAltDNSNames"]
+    assert names == [
+        "postgres-db",
+        "postgres-db.alt-las",
+        "postgres-db.alt-las.svc",
+        "postgres-db.alt-las.svc.k8s.example.org",
+    ]
 
 
 def test_a_service_may_open_connections_to_the_servers(small: Program) -> None:
