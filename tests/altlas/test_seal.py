@@ -12,15 +12,6 @@ import pytest
 
 import altlas.release.apply as applying
 from altlas.release.plan import read_plan
-from altlas.release.records import (
-    APPROVALS_MET,
-    SEAL_MATCHED,
-    SERVICES_READY,
-    annotation,
-    applied,
-    deployment_records,
-    verdict,
-)
 from rendering.errors import CommandError, ExitCode
 from tests.altlas.release_stand_ins import Release, World, allowed, key_of, session_of
 from tests.support.documents import STACKS
@@ -79,46 +70,6 @@ def test_an_unchanged_plan_is_applied_exactly(release: Release) -> None:
     digest = read_plan(release.path).plan.digest
     assert (begin.number, begin.body["plan"], begin.body["approvers"]) == (recording.number, digest, [ADA])
     assert (end.body["result"], end.body["changes"]) == ("succeeded", {"same": 1, "update": 1})
-
-
-def test_an_applied_plan_has_a_verdict_and_deployment_records(release: Release) -> None:
-    """With the digests of its images; what was not applied has none."""
-    release.set(
-        "{repository: registry.invalid/alt-las/api-gateway, tag: 1.0.0-alpha}",
-        f"{{repository: registry.invalid/alt-las/api-gateway, tag: 1.0.0-alpha, digest: 'sha256:{'a' * 64}'}}",
-    )
-    release.plan(ADA)
-    number, plan = release.apply().number, read_plan(release.path).plan
-    begin, end = applied(release.ledger.entries(), number)
-    statement = verdict("alpha", begin, end)
-    assert (statement["_type"], statement["predicateType"]) == (
-        "https://in-toto.io/Statement/v1",
-        "https://in-toto.io/attestation/svr/v0.2",
-    )
-    image = "registry.invalid/alt-las/api-gateway"
-    assert statement["subject"] == [
-        {"name": "alt-las/alpha/release/1", "digest": {"sha256": plan.digest}},
-        {"name": f"{image}:1.0.0-alpha", "digest": {"sha256": "a" * 64}},
-    ]
-    assert statement["predicate"]["properties"] == [SEAL_MATCHED, APPROVALS_MET, SERVICES_READY]
-    region = annotation("alpha", begin, end)
-    assert (region["time"], region["timeEnd"]) == (begin.moment.timestamp() * 1000, end.moment.timestamp() * 1000)
-    assert region["tags"] == ["alt-las", "alpha", "planned"]
-    assert region["text"] == f"Release 1 of alpha: 1 objects changed, plan {plan.digest[:12]}"
-    assert deployment_records("alpha", begin) == [
-        {
-            "name": image,
-            "digest": f"sha256:{'a' * 64}",
-            "version": "1.0.0-alpha",
-            "deployment_name": "alt-las-alpha-api-gateway",
-            "status": "deployed",
-            "logical_environment": "alpha",
-            "physical_environment": "sim",
-            "cluster": "cluster-1",
-        }
-    ]
-    with pytest.raises(CommandError, match="entry 2 is not the begin of a sealed plan that was applied"):
-        applied(release.ledger.entries(), 2)
 
 
 MUTATIONS: dict[str, tuple[Callable[[Release], object], str]] = {
