@@ -19,6 +19,7 @@ def as_document(change: StackChange) -> dict[str, Any]:
         "settings": [setting_document(each) for each in change.settings],
         "steps": as_documents(change.steps),
         "load": {"from": _loads(before), "to": _loads(after)},
+        "firstSteps": list(change.first),
         "restarts": [
             {"workload": each.title, "pods": each.servers, "seconds": each.figure.seconds, "source": each.figure.source}
             for each in change.outages

@@ -12,7 +12,17 @@ from altlas.pictures.html import visible
 from altlas.release.settings_diff import as_text as settings_text
 from altlas.release.stack_change import StackChange
 from altlas.release.steps import ChangeSetting, Step, is_dangerous
-from altlas.release.text import LOAD_HEADINGS, effort, load_rows, object_lines, outage_rows, step_name, subject, summary
+from altlas.release.text import (
+    FIRST_HEADING,
+    LOAD_HEADINGS,
+    effort,
+    load_rows,
+    object_lines,
+    outage_rows,
+    step_name,
+    subject,
+    summary,
+)
 from rendering.errors import CommandError, ExitCode
 
 LIMIT = 65_536
@@ -80,7 +90,10 @@ def _loads(change: StackChange) -> str:
 
 def _restarts(change: StackChange) -> str:
     rows = [(_code(title), seconds, _plain(source)) for title, seconds, source in outage_rows(change)]
-    return "**Restarts**\n\n" + _table(("workload", "no answer for", "source"), rows) if rows else ""
+    first = "".join(f"- {_plain(each)}\n" for each in change.first)
+    steps = f"**{_plain(FIRST_HEADING)}**\n\n{first}\n" if first else ""
+    table = "**Restarts**\n\n" + _table(("workload", "no answer for", "source"), rows) if rows else ""
+    return steps + table
 
 
 def _settings(change: StackChange) -> str:

@@ -57,6 +57,7 @@ class _Document(_Read):
     identity: tuple[_Setting, ...]
     steps: list[dict[str, Any]]
     load: _Loads
+    first: tuple[str, ...] = Field((), alias="firstSteps")
     restarts: tuple[_Restart, ...]
     notes: tuple[str, ...]
 
@@ -113,6 +114,7 @@ def read_document(text: bytes, name: str) -> StackChange:
         restarts,
         (),
         found.notes,
+        first=found.first,
     )
 
 

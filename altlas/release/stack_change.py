@@ -17,6 +17,7 @@ from altlas.release.settings_diff import compare, leaves
 from altlas.release.sides import Recording, Side, recording
 from altlas.release.steps import ChangeSetting, ObjectStep, Step
 from altlas.release.undo import holds_data
+from altlas.update.preparation import steps_between
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform, read_platform
 from rendering.errors import CommandError, ExitCode
@@ -44,6 +45,7 @@ class StackChange:
         notes: Limits of this comparison.
         objects_before: Manifests of all Kubernetes objects as they are.
         objects_after: Manifests of all Kubernetes objects as they will be.
+        first: Steps that `altlas up` takes before all others, because numbers of servers of stores change.
     """
 
     before: str
@@ -57,6 +59,7 @@ class StackChange:
     notes: tuple[str, ...]
     objects_before: tuple[Mapping[str, Any], ...] = ()
     objects_after: tuple[Mapping[str, Any], ...] = ()
+    first: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -90,6 +93,7 @@ def stack_change(before: Side, after: Side, recorded: Recording) -> StackChange:
         tuple(each for each in settings if stays and each.decision == "identity"),
         tuple(each for each in settings if not stays or each.decision != "identity"),
         (objects_before, objects_after),
+        tuple(each.says for each in steps_between(objects_before, target)),
     )
 
 
@@ -98,6 +102,7 @@ def change_of(
     identity: tuple[ChangeSetting, ...],
     settings: tuple[ChangeSetting, ...],
     sides: tuple[list[Registration], list[Registration]],
+    first: tuple[str, ...] = (),
 ) -> StackChange:
     """The change between two sets of recorded objects.
 
@@ -106,6 +111,7 @@ def change_of(
         identity: Settings that differ and stay with their stack.
         settings: Settings that change.
         sides: Registrations before and after.
+        first: Steps before all others, for people.
     """
     steps = object_steps(*sides, lambda manifest: concealed(manifest, RENDERED_KEY))
     old, new = (_manifests(each) for each in sides)
@@ -115,7 +121,9 @@ def change_of(
     whole = tuple(old.values()), tuple(new.values())
     loads = stack_load(whole[0]), stack_load(whole[1])
     notes = (_SECRETS_NOTE, _PROGRAM_NOTE)
-    return StackChange(*names, identity, settings, steps, loads, outages(steps, old, loads[0]), data, notes, *whole)
+    return StackChange(
+        *names, identity, settings, steps, loads, outages(steps, old, loads[0]), data, notes, *whole, first
+    )
 
 
 def with_identity(settings: PlatformSettings, identity: PlatformSettings) -> PlatformSettings:

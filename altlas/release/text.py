@@ -22,6 +22,7 @@ PAST = {
     "replace": "replaced",
     "delete": "deleted",
 }
+FIRST_HEADING = "Servers of stores change in steps, before all else; by `altlas up`, because no plan holds them"
 LOAD_HEADINGS = ("", "at rest", "during an update", "at maximum scale")
 _SHOWN = 100
 _CORES, _GIBIBYTES = 1000, 1024
@@ -136,6 +137,8 @@ def _first(change: StackChange) -> str:
 
 def _consequences(change: StackChange) -> str:
     parts = []
+    if change.first:
+        parts.append("\n".join([FIRST_HEADING, *(f"  {each}" for each in change.first)]))
     if change.outages:
         parts.append("Restarts\n" + table_text(("WORKLOAD", "NO ANSWER FOR", "SOURCE"), outage_rows(change)))
     if change.data:

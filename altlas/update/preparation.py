@@ -8,7 +8,7 @@ update that follows does the rest; plain `pulumi up` does all of it at once.
 
 import base64
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -24,6 +24,7 @@ from components.settings import PlatformSettings
 from components.stack.configuration import PREPARES
 from components.traffic.stores import NATS, NATS_USERS, POSTGRES_HOST, REDIS
 from rendering.errors import CommandError, ExitCode
+from rendering.recorder import Registration
 
 _POLL_SECONDS = 2.0
 _READ_SECONDS = 300
@@ -57,6 +58,22 @@ def steps(state: Mapping[str, Any], platform: PlatformSettings) -> tuple[FirstSt
     """
     urns = [each["urn"] for each in state.get("deployment", {}).get("resources") or ()]
     return tuple(_steps(urns, _specs(state), platform))
+
+
+def steps_between(before: Iterable[Registration], platform: PlatformSettings) -> tuple[FirstStep, ...]:
+    """The steps from rendered objects to other settings, without a cluster.
+
+    Args:
+        before: Objects as they are rendered now.
+        platform: The new settings.
+    """
+    registered = [each for each in before if each.type.startswith("kubernetes:")]
+    urns = [f"{each.type}::{each.name}" for each in registered]
+    specs = {
+        f"{each.inputs['kind']} {each.inputs['metadata']['name']}": (urn, each.inputs.get("spec") or {})
+        for urn, each in zip(urns, registered, strict=True)
+    }
+    return tuple(_steps(urns, specs, platform))
 
 
 def check_none(state: Mapping[str, Any], stack: str, platform: PlatformSettings) -> None:

@@ -99,6 +99,22 @@ def test_restarts_have_their_pods_and_a_figure(tmp_path: Path) -> None:
     assert found["StatefulSet redis"].figure.seconds == getattr(FIGURES.get(("redis", "one")), "seconds", None)
 
 
+def test_another_number_of_servers_has_its_own_figure_and_its_steps(tmp_path: Path) -> None:
+    """In both directions; PostgreSQL and NATS take a step first upwards, Redis and NATS downwards."""
+    there = compared(tmp_path, platform_of("alpha"), platform_of("beta"))
+    (tmp_path / "back").mkdir()
+    back = compared(tmp_path / "back", platform_of("beta"), platform_of("alpha"), "beta alpha")
+    for change, servers in ((there, "more"), (back, "fewer")):
+        found = {each.title: each.figure for each in change.outages}
+        for store in ("redis", "nats"):
+            assert found[f"StatefulSet {store}"] == FIGURES[store, servers]
+    assert [each.split()[0] for each in there.first] == ["PostgreSQL", "Services"]
+    assert [each.split()[1] for each in back.first] == ["first", "publish"]
+    (tmp_path / "same").mkdir()
+    same = compared(tmp_path / "same", platform_of("alpha"), alpha_with({"redis.maxMemory": "200Mi"}))
+    assert same.first == ()
+
+
 def test_objects_with_data_are_listed(tmp_path: Path) -> None:
     """Those that a change touches, and no others."""
     change = compared(tmp_path, platform_of("alpha"), alpha_with({"nats": REMOVED, "redis.maxMemory": "200Mi"}))
