@@ -27,7 +27,7 @@ def images(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
     nodes = [_listed(line) for line in kubectl.text("get", "nodes", f"--output=jsonpath={_NAMES}").splitlines()]
     missing = [path for path, reference in wanted.items() if not any(reference in names for names in nodes)]
     if missing:
-        offered = (kubectl.find(*_OFFERED) or {}).get("data", {}).get("references", "").split()
+        offered = offered_images(kubectl) or ()
         missing = [path for path in missing if wanted[path] not in offered]
     if not missing:
         yield Check(name=_NAME, state="ok", found=f"nodes have been given the {len(wanted)} images of {NO_REGISTRY}")
@@ -40,6 +40,12 @@ def images(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
         cure="push images to a registry of yours and write its repositories into the stack file (docs/images.md)",
         code=ExitCode.BAD_INPUT,
     )
+
+
+def offered_images(kubectl: Kubectl) -> tuple[str, ...] | None:
+    """Images of a registry that the cluster brings itself, from which its nodes pull; None where it brings none."""
+    found = kubectl.find(*_OFFERED)
+    return None if found is None else tuple(found.get("data", {}).get("references", "").split())
 
 
 def _listed(line: str) -> list[str]:

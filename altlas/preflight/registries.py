@@ -17,6 +17,7 @@ from typing import Any
 
 from altlas.images.registry import Login, Place, place_of, platforms
 from altlas.preflight.check import Check, State
+from altlas.preflight.images import offered_images
 from altlas.session.kubectl import Kubectl
 from components.settings import PlatformSettings
 from components.settings.image import ImageSettings, has_no_registry
@@ -71,6 +72,9 @@ def registries(kubectl: Kubectl, platform: PlatformSettings, ask: Ask | None = N
         platform: Settings of the stack.
         ask: Asks a registry; by HTTP where it is None.
     """
+    if offered_images(kubectl) is not None:
+        yield Check(name="registries", state="ok", found="nodes pull from the cluster's own registry; none was asked")
+        return
     logins: dict[str, Login] = {}
     wrong = []
     for name in platform.rollout.image_pull_secrets:

@@ -160,6 +160,17 @@ def test_an_answer_that_is_no_manifest_is_unknown(document: Any) -> None:
     assert (state, "is no manifest of an image" in text) == ("unknown", True)
 
 
+def test_no_registry_is_asked_where_nodes_pull_from_the_cluster_s_own() -> None:
+    """As on the target `node`, which has no way to the internet."""
+
+    def ask(*_: Any) -> frozenset[str]:
+        raise AssertionError
+
+    answers = {"configmap kube-public/local-images": {"data": {"references": "redis:8"}}}
+    kubectl = type("Cluster", (Recorded,), {"answers": answers})(Path("kubectl"), Path("kubeconfig"))
+    assert only(list(registries.registries(kubectl, alpha_settings(), ask)))[:2] == ("ok", "registries")
+
+
 def test_credentials_are_not_shown_by_their_own_text() -> None:
     """As they would be in a traceback or a log."""
     assert "word" not in repr(Login("ada", "word"))
