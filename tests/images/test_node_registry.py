@@ -91,7 +91,7 @@ def test_a_layer_that_was_changed_in_the_registry_is_refused_by_who_pulls(
     kept = replace(IMAGE, references=("team/kept:1.0",), layers=(note,))
     (pushed,) = push(registry.address, [kept], tmp_path / "cache")
     reference = f"{registry.address}/{pushed.reference}"
-    layer = json.loads(_crane("manifest", reference))["layers"][0]["digest"].removeprefix("sha256:")
+    layer = json.loads(_crane("manifest", reference))["layers"][-1]["digest"].removeprefix("sha256:")
     assert _crane("validate", "--remote", reference).startswith("PASS")
     stored = registry.folder / "content/docker/registry/v2/blobs/sha256" / layer[:2] / layer / "data"
     stored.write_bytes(gzip.compress(gzip.decompress(stored.read_bytes()), 9))

@@ -49,12 +49,14 @@ class Assembled:
         folder: OCI layout, with links to the layers in the cache.
         digest: Digest of its manifest, by which nodes can ask for it.
         size: Bytes of its layers, compressed.
+        layers: Digests of its layers, the lowest first.
     """
 
     image: NodeImage
     folder: Path
     digest: str
     size: int
+    layers: tuple[str, ...]
 
 
 def assemble(images: Iterable[NodeImage], folder: Path, cache: Path) -> list[Assembled]:
@@ -75,7 +77,7 @@ def assemble(images: Iterable[NodeImage], folder: Path, cache: Path) -> list[Ass
     with (cache / "lock").open("w") as lock:
         # Two runs that make the same layer would do the work twice.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = _layers({key(layer): layer for image in wanted for layer in image.layers}, cache)
+        made = _layers({key(layer): layer for image in wanted for layer in image.content}, cache)
     built = build_all([image.build for image in wanted if image.build])
     return [
         _layout(image, folder / str(number), _stack(image, made, built, cache), built)
@@ -105,7 +107,7 @@ def _stack(
     if image.build:
         _check_build(image, built[image.build])
         below = blobs(built[image.build])
-    return below + [(made[key(layer)], cache / key(layer) / _ARCHIVE) for layer in image.layers]
+    return below + [(made[key(layer)], cache / key(layer) / _ARCHIVE) for layer in image.content]
 
 
 def _layers(layers: Mapping[str, Layer], cache: Path) -> dict[str, Blob]:
@@ -149,7 +151,8 @@ def _layout(image: NodeImage, folder: Path, stack: _Stack, built: Mapping[Servic
     )
     (folder / "index.json").write_bytes(_encoded({"schemaVersion": 2, "manifests": [manifest]}))
     (folder / "oci-layout").write_bytes(_encoded({"imageLayoutVersion": "1.0.0"}))
-    return Assembled(image, folder, str(manifest["digest"]), sum(blob.size for blob, _ in stack))
+    size, digests = sum(blob.size for blob, _ in stack), tuple(blob.digest for blob, _ in stack)
+    return Assembled(image, folder, str(manifest["digest"]), size, digests)
 
 
 def _check(image: NodeImage, entries: Mapping[str, str]) -> None:

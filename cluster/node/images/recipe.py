@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster.node.images.layers import Layer
+from cluster.node.images.layers import Layer, WrittenFile, WrittenLayer
 
 _DOCKER_HUB = "docker.io"
 
@@ -81,6 +81,12 @@ class NodeImage:
     layers: tuple[Layer, ...] = ()
     build: ServiceBuild | None = None
     environment: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> tuple[Layer, ...]:
+        """All layers that are put together, the lowest first: its working directory, then those of the recipe."""
+        directory = self.published.working_directory.strip("/")
+        return (*([WrittenLayer((WrittenFile(directory),))] if directory and not self.build else []), *self.layers)
 
     @property
     def labels(self) -> dict[str, str]:
