@@ -3,6 +3,7 @@
 Services' stand-ins are left out: tests/images/test_built_images.py runs them.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 from cluster.errors import ClusterError
 from cluster.node.images import IMAGES, NodeImage, short_name
 from cluster.node.images.assembling import assemble, default_cache
+from policy.manifests import Manifest, ManifestSet
+from policy.stacks import load_stack
 from rendering.root import ROOT
 from tests.images.container import Specification
 from tools.errors import ToolsError
@@ -90,7 +93,7 @@ def test_the_programs_start_and_find_their_libraries(root: tuple[NodeImage, Path
         specification = Specification(
             root=str(folder),
             command=command,
-            environment=[f"PATH={image.published.path}", "HOME=/tmp", *image.environment],
+            environment=[f"PATH={image.published.path}", *image.environment, *_environment(image)],
             working_directory=image.published.working_directory,
             user=_USER,
             writable=["/tmp"],  # noqa: S108  # a path in the image
@@ -109,3 +112,15 @@ def test_the_programs_start_and_find_their_libraries(root: tuple[NodeImage, Path
         if done.returncode or not (done.stdout + done.stderr).strip():
             failed[" ".join(command)] = (done.returncode, done.stderr[-500:])
     assert failed == {}
+
+
+def _environment(image: NodeImage) -> list[str]:
+    """Variables of the first container of beta that has this image, without those that only a cluster knows."""
+    asked = (each.spec for pod in ManifestSet(_beta()).pods for each in pod.containers)
+    container = next((each for each in asked if each["image"] in image.references), {})
+    return [f"{each['name']}={each['value']}" for each in container.get("env") or () if "value" in each]
+
+
+@functools.cache
+def _beta() -> list[Manifest]:
+    return load_stack("beta").manifests
