@@ -232,6 +232,8 @@ def _applier(nats: NatsSettings) -> dict[str, Any]:
             environment={
                 "CONFIGURATION": _CONFIGURATION,
                 "HOME": "/home/nats",
+                # Where this is missing, the command asks the system about its user, which has no entry, and ends.
+                "XDG_CONFIG_HOME": "/home/nats",
                 "NATS_URL": f"nats://{NATS}:{configuration.PORT}",
                 "NATS_USER": configuration.STREAMS_USER,
                 "PASSWORDS_DIR": PASSWORDS_FOLDER,
