@@ -237,8 +237,6 @@ def _applier(nats: NatsSettings) -> dict[str, Any]:
                 "NATS_URL": f"nats://{NATS}:{configuration.PORT}",
                 "NATS_USER": configuration.STREAMS_USER,
                 "PASSWORDS_DIR": PASSWORDS_FOLDER,
-                # No file of the image names this user, and the command refuses to start as a user without a name.
-                "USER": STREAMS,
             },
             mounts={_CONFIGURATION: "configuration:ro", "/home/nats": "home", **PASSWORD_MOUNT},
         )
