@@ -11,6 +11,7 @@ from tests.altlas.release_stand_ins import allowed, key_of
 from tests.e2e.conftest import Project
 from tests.support.canaries import found
 from tests.support.deployed import copy_of
+from tests.support.stack_files import without_monitoring
 
 pytestmark = pytest.mark.e2e
 
@@ -22,6 +23,7 @@ REDIS = ("maxMemory: 256Mi", "maxMemory: 200Mi")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project with alpha on a running cluster, without monitoring, and two persons who may approve."""
     with copy_of("small", tmp_path_factory) as copied:
+        without_monitoring(copied, "beta")
         keys = [key_of(copied.root / ".altlas", name) for name in ("ada", "bob")]
         lines = (allowed(key, name) for key, name in zip(keys, (ADA, BOB), strict=True))
         (copied.root / "allowed_signers").write_text("".join(lines))
@@ -79,6 +81,35 @@ def planned(project: Project, name: str, *approvers: str) -> Path:
         done = project.altlas("approve", str(path), "--key", key(project, each))
         assert done.code == 0, done.text
     return path
+
+
+def test_the_diff_says_what_beta_means(project: Project) -> None:
+    """Without the cluster: what to look at first, and what restarts."""
+    done = project.altlas("diff", "alpha", "beta", "--no-fields")
+    assert done.code == 0, done.text
+    assert "Look at these first" in done.out
+    assert "nats.replicas 1 -> 3  needs a restore to undo" in done.out
+    assert "~ Deployment runner-service" in done.out
+
+
+def test_beta_is_rehearsed_there_and_back(project: Project) -> None:
+    """On a cluster of its own, which is gone afterwards; only volumes of further servers are left, with a reason."""
+    done = project.altlas("rehearse", "alpha", "beta", "--json")
+    assert done.code == 0, done.text
+    said = json.loads(done.out)
+    assert [(each["name"], each["problem"]) for each in said["phases"]] == [
+        ("alpha", ""),
+        ("beta", ""),
+        ("back to alpha", ""),
+    ]
+    assert {(each["object"], each["kind"]) for each in said["left"]} == {
+        (f"PersistentVolumeClaim data-{store}-{number}", "left behind")
+        for store in ("nats", "redis")
+        for number in (1, 2)
+    }
+    assert all(each["why"] for each in said["left"])
+    assert "pods are simulated" in said["notProven"]
+    assert [each.name for each in (project.root / ".altlas" / "rehearsal").iterdir()] == ["lock"]
 
 
 def test_a_plan_is_shown_offline_approved_by_two_and_applied_exactly(project: Project) -> None:
