@@ -1,9 +1,14 @@
-"""A release from plan to rollback on a real API server, with nothing but files: no account, no service."""
+"""The story of a release on a real API server, with nothing but files: no account, no service.
+
+alpha runs; diff; rehearsal; plan; shown offline; approved by two; applied to beta's settings; drift by another writer
+named and taken back; rollback; the ledger verifies; five metrics.
+"""
 
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +21,12 @@ from tests.support.stack_files import without_monitoring
 pytestmark = pytest.mark.e2e
 
 ADA, BOB = "ada@example.org", "bob@example.org"
-REDIS = ("maxMemory: 256Mi", "maxMemory: 200Mi")
+SERVERS = (
+    ("redis", "replicas: 3", "replicas: 1"),
+    ("nats", "replicas: 3", "replicas: 1"),
+    ("postgres", "instances: 3", "instances: 1"),
+)
+"""Numbers of servers in beta, and in alpha; a change of them takes steps that no plan holds."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +43,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def key(project: Project, name: str) -> str:
     """Path of a person's private key."""
     return str(project.root / ".altlas" / name)
+
+
+def take_settings_of_beta(project: Project) -> None:
+    """Write beta's settings into alpha's file, all but the numbers of servers."""
+    done = project.altlas("stack", "transition", "alpha", "beta", "--write")
+    assert done.code == 0, done.text
+    text = project.stack_file("alpha").read_text()
+    for store, of_beta, of_alpha in SERVERS:
+        before, _, block = text.partition(f"\n    {store}:\n")
+        assert of_beta in block
+        text = f"{before}\n    {store}:\n{block.replace(of_beta, of_alpha, 1)}"
+    text = text.replace("subjects: [last.files], replicas: 3,", "subjects: [last.files], replicas: 1,")
+    project.stack_file("alpha").write_text(text)
 
 
 def set_memory(project: Project, before: str, after: str) -> None:
@@ -52,24 +75,29 @@ def redis_memory(project: Project) -> str:
     return next(line for line in configuration.splitlines() if line.startswith("maxmemory "))
 
 
+def runner(project: Project) -> dict[str, Any]:
+    """Container of the runner-service."""
+    (found,) = (
+        each for each in project.objects("deployments", "alt-las") if each["metadata"]["name"] == "runner-service"
+    )
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    return dict(container)
+
+
+def runner_secret(project: Project) -> dict[str, str]:
+    """Content of the Secret that the runner-service reads."""
+    (name,) = (each["secretRef"]["name"] for each in runner(project)["envFrom"] if "secretRef" in each)
+    found = {each["metadata"]["name"]: each for each in project.objects("secrets", "alt-las")}
+    data: dict[str, str] = found[name]["data"]
+    return data
+
+
 def secrets(project: Project) -> list[str]:
     """Values of all generated secrets."""
     printed = json.loads(project.pulumi("config", "--show-secrets", "--json", "--stack", "alpha").out)
     values = [each["value"] for each in printed.values() if each.get("secret")]
     assert len(values) >= 19
     return values
-
-
-def runner_secret(project: Project) -> dict[str, str]:
-    """Content of the Secret that the runner-service reads."""
-    (runner,) = (
-        each for each in project.objects("deployments", "alt-las") if each["metadata"]["name"] == "runner-service"
-    )
-    (container,) = runner["spec"]["template"]["spec"]["containers"]
-    (name,) = (each["secretRef"]["name"] for each in container["envFrom"] if "secretRef" in each)
-    found = {each["metadata"]["name"]: each for each in project.objects("secrets", "alt-las")}
-    data: dict[str, str] = found[name]["data"]
-    return data
 
 
 def planned(project: Project, name: str, *approvers: str) -> Path:
@@ -115,11 +143,13 @@ def test_beta_is_rehearsed_there_and_back(project: Project) -> None:
 def test_a_plan_is_shown_offline_approved_by_two_and_applied_exactly(project: Project) -> None:
     """A change of data needs two persons; no output and no file of the way holds a secret."""
     before, secret = redis_memory(project), runner_secret(project)
-    assert (
-        project.pulumi("config", "set", "--secret", "alt-las:natsRunnerPassword", "P" * 40, "--stack", "alpha").code
-        == 0
-    )
-    set_memory(project, *REDIS)
+    assert before == "maxmemory 268435456"
+    password = ("config", "set", "--secret", "alt-las:natsRunnerPassword", "P" * 40, "--stack", "alpha")
+    assert project.pulumi(*password).code == 0
+    take_settings_of_beta(project)
+    # An addon belongs to the cluster and not to a release: `altlas up` installs it, a plan only needs it.
+    done = project.altlas("addons", "install", "--with", "gateway-api", "--yes")
+    assert done.code == 0, done.text
     path = planned(project, "release.json")
     said = [path.read_text()]
     # Its own network namespace, without any network.
@@ -135,7 +165,8 @@ def test_a_plan_is_shown_offline_approved_by_two_and_applied_exactly(project: Pr
     assert redis_memory(project) == before
     done = project.altlas("apply", str(path))
     assert done.code == 0, done.text
-    assert redis_memory(project) == "maxmemory 209715200"
+    assert redis_memory(project) == "maxmemory 671088640"
+    assert runner(project)["image"] == "frozen68/runner-service:beta.final"
     assert runner_secret(project) != secret
     again = project.altlas("apply", str(path))
     assert (again.code, "are spent" in again.error) == (7, True), again.text
@@ -150,18 +181,25 @@ def test_a_plan_is_shown_offline_approved_by_two_and_applied_exactly(project: Pr
     assert found(canaries, *said, canaries[0]) != [], "the control finds a planted one"
 
 
-def test_an_object_that_someone_changed_voids_the_plan(project: Project) -> None:
-    """By another field manager, after the approvals; the message names the object."""
-    set_memory(project, "maxMemory: 200Mi", "maxMemory: 210Mi")
+def test_a_change_by_another_writer_voids_a_plan_and_is_drift_with_a_name(project: Project) -> None:
+    """After the approvals; the refusal names the object, the drift its writer, until it is taken back."""
+    set_memory(project, "maxMemory: 640Mi", "maxMemory: 600Mi")
     path = planned(project, "moved.json", "ada", "bob")
-    scaled = ("patch", "poddisruptionbudget", "runner-service", "--namespace", "alt-las", "--type=merge")
-    assert project.kubectl(*scaled, "--patch", '{"spec": {"maxUnavailable": 0}}').code == 0
+    budget = ("patch", "poddisruptionbudget", "runner-service", "--namespace", "alt-las", "--type=merge")
+    patch = ("--field-manager=mallory", "--patch", '{"spec": {"maxUnavailable": 0}}')
+    assert project.kubectl(*budget, *patch).code == 0
     done = project.altlas("apply", str(path))
     assert done.code == 7, done.text
     assert "the object on the cluster PodDisruptionBudget alt-las/runner-service has changed" in done.error
-    assert redis_memory(project) == "maxmemory 209715200"
-    assert project.kubectl(*scaled, "--patch", '{"spec": {"maxUnavailable": 1}}').code == 0
-    set_memory(project, "maxMemory: 210Mi", "maxMemory: 200Mi")
+    assert redis_memory(project) == "maxmemory 671088640"
+    set_memory(project, "maxMemory: 600Mi", "maxMemory: 640Mi")
+    done = project.altlas("drift", "alpha", "--json")
+    assert done.code == 1, done.text
+    ((writer, field),) = {(each["manager"], each["path"]) for each in json.loads(done.out)["drift"]}
+    assert (writer, field) == ("mallory", "spec.maxUnavailable")
+    assert project.altlas("drift", "alpha", "--revert").code == 0
+    done = project.altlas("drift", "alpha")
+    assert (done.code, "0 differences" in done.out) == (0, True), done.text
 
 
 def test_a_plan_without_steps_is_nothing(project: Project) -> None:
@@ -170,7 +208,7 @@ def test_a_plan_without_steps_is_nothing(project: Project) -> None:
     assert (done.code, "nothing was done" in done.error) == (6, True), done.text
 
 
-def test_a_rollback_brings_back_settings_configuration_and_secrets(project: Project) -> None:
+def test_a_rollback_brings_back_settings_images_configuration_and_secrets(project: Project) -> None:
     """By a plan and approvals like any other; the stack file of the checkout stays as it is."""
     later, text = runner_secret(project), project.stack_file("alpha").read_text()
     path = project.root / ".altlas" / "back.json"
@@ -182,6 +220,7 @@ def test_a_rollback_brings_back_settings_configuration_and_secrets(project: Proj
     done = project.altlas("apply", str(path))
     assert done.code == 0, done.text
     assert redis_memory(project) == "maxmemory 268435456"
+    assert runner(project)["image"].startswith("registry.invalid/alt-las/runner-service:")
     assert runner_secret(project) != later
     assert project.stack_file("alpha").read_text() == text
     done = project.altlas("rollback", "alpha", "-o", str(path))
@@ -189,10 +228,22 @@ def test_a_rollback_brings_back_settings_configuration_and_secrets(project: Proj
 
 
 def test_the_ledger_verifies_and_knows_every_step(project: Project) -> None:
-    """The first `up`, what was applied, the rollback, and nothing of what was refused."""
+    """The first `up`, the rehearsal, what was applied, the drift, the rollback, and nothing of what was refused."""
     verified = project.altlas("ledger", "verify", "alpha")
     assert verified.code == 0, verified.text
     entries = json.loads(project.altlas("ledger", "show", "alpha", "--json").out)
+    kinds = [each["kind"] for each in entries if each["kind"] in ("rehearse", "plan", "approve", "drift")]
+    assert kinds == [
+        "rehearse",
+        "plan",
+        *["approve"] * 2,
+        "plan",
+        *["approve"] * 2,
+        "drift",
+        "plan",
+        "plan",
+        *["approve"] * 2,
+    ]
     results = [(each["kind"], each["body"].get("result")) for each in entries if each["kind"] in ("apply", "rollback")]
     assert results == [
         ("apply", "started"),
