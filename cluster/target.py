@@ -35,6 +35,11 @@ class Target:
         """Whether pods are processes here, such as operators that answer admission webhooks."""
         return self.name != SIM
 
+    @property
+    def belongs_to_checkout(self) -> bool:
+        """Whether this checkout alone starts, uses and ends the cluster, so that nobody is asked before it changes."""
+        return self.name in {SIM, NODE}
+
     def __str__(self) -> str:
         """Return the choice and its reason as a sentence."""
         return f"Target {self.name}: {self.reason}."

@@ -68,7 +68,7 @@ def up(
     stack_secrets.check_passphrase(workspace, stack_file, os.environ)
     stack_secrets.check_supplied(stack_file, stack, platform)
     target = choose_target(workspace, target_name)
-    consent = Consent("--yes" in pulumi_options or target.name == "sim")
+    consent = Consent("--yes" in pulumi_options or target.belongs_to_checkout)
     report(str(target))
     session, platform = _started(workspace, stack, platform, target, report)
     state = state_on_its_cluster(session.engine, session.kubectl, stack)
