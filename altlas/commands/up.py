@@ -24,8 +24,9 @@ from altlas.session.console import report, workspace
 from altlas.session.environment import as_shell
 from altlas.session.environment import environment as variables
 from altlas.session.session import choose_target, open_cluster
-from altlas.status.table import workloads_text
+from altlas.status.table import call_text, workloads_text
 from altlas.update.up import up as bring_up
+from cluster.target import NODE
 
 
 def up(
@@ -63,6 +64,8 @@ def up(
             ),
         )
     typer.echo(workloads_text(name, platform, statuses, session.kubectl.kubeconfig))
+    if session.target.name == NODE:
+        typer.echo(call_text(platform, session.kubectl.named("nodes")[0]["status"]["addresses"][0]["address"]))
 
 
 def down(

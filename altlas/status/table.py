@@ -27,6 +27,12 @@ def workloads_text(stack: str, platform: PlatformSettings, statuses: Sequence[Wo
     )
 
 
+def call_text(platform: PlatformSettings, node: str) -> str:
+    """The command that asks the gateway through Traefik on a node's address, whose certificate nobody has signed."""
+    host = platform.ingress.host
+    return f"call:  curl --insecure --resolve {host}:443:{node} https://{host}/api"
+
+
 def _row(status: WorkloadStatus) -> tuple[str, ...]:
     ready = str(status.ready) if status.operated else "-"
     return status.name, status.kind, f"{ready}/{status.wanted}", status.image, ", ".join(status.nodes)

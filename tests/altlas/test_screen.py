@@ -12,7 +12,7 @@ from altlas.session.kubectl import Kubectl
 from altlas.status.custom_resources import operated_statuses
 from altlas.status.monitoring import MonitoringStatus
 from altlas.status.rollout import WorkloadStatus
-from altlas.status.table import workloads_text
+from altlas.status.table import call_text, workloads_text
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
 from tests.support.documents import alpha_settings
@@ -109,6 +109,14 @@ def test_the_table_shows_every_kind() -> None:
         ["alertmanager", "Alertmanager", "0/1", "-"],
     ]
     assert "not proven here" not in text
+
+
+def test_the_gateway_is_called_by_the_address_of_a_node() -> None:
+    """Names below .localhost are this machine, which is none of the nodes."""
+    platform = settings()
+    assert call_text(platform, "10.180.0.11") == (
+        f"call:  curl --insecure --resolve {platform.ingress.host}:443:10.180.0.11 https://{platform.ingress.host}/api"
+    )
 
 
 def test_nothing_is_said_of_servers_whose_operator_is_simulated() -> None:

@@ -12,7 +12,7 @@ from tests.support.documents import STACKS
 from tests.support.host_names import RESOLVERS, Resolver, Sighting, of_cluster, problems, served, sightings
 
 DOMAIN = "cluster.local"
-NAMESPACES = {"alpha": "alt-las", "beta": "alt-las-beta", "local": "alt-las-local"}
+NAMESPACES = {"alpha": "alt-las", "beta": "alt-las-beta", "local": "alt-las-local", "node": "alt-las-node"}
 
 
 @functools.cache

@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STACKS = ("alpha", "beta")
 """Phases of the platform."""
 
-STACK_FILES = (*STACKS, "local")
-"""All stacks that have a file: the phases, and the one for a machine of a developer."""
+STACK_FILES = (*STACKS, "local", "node")
+"""All stacks that have a file: the phases, and those for a machine of a developer."""
 
 MONITORING_BLOCKS = ("loki", "alloy", "grafana", "prometheus", "alertmanager")
 """Blocks of a stack file that watch the others."""
