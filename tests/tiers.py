@@ -48,7 +48,7 @@ PARTS = (
     Part("operators and stacks on sim", "verify", 900, ("tests/e2e/", "tests/addons/", "tests/altlas/")),
     Part("stores with real servers", "verify", 600, ("tests/data/",)),
     Part("monitoring", "verify", 500, ("tests/observability/",)),
-    Part("real nodes", "verify", 600, ("tests/node/",)),
+    Part("real nodes", "verify", 460, ("tests/node/",)),
     Part("images", "verify", 1200, ("tests/images/",)),
     Part("scanners", "verify", 400, ("tests/scan/",)),
     Part("gates", "verify", 260, ("tests/policy/",)),

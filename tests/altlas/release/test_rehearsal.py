@@ -14,6 +14,7 @@ from altlas.release.returned import Remainder, remainders
 from altlas.release.sides import Side, recording, side
 from altlas.release.stack_change import StackChange, stack_change
 from altlas.release.steps import DeleteObject, ObjectName
+from altlas.session.stack_secrets import reset_secrets
 from altlas.session.workspace import Workspace
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
@@ -171,8 +172,10 @@ def rehearsed(folder: Path, updates: Updates, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(rehearsal, "up", updates)
     workspace = Workspace(ROOT, home=folder / "home")
     file = folder / "Pulumi.alpha.yaml"
-    text = (ROOT / "Pulumi.alpha.yaml").read_text()
-    file.write_text(f"{text}  alt-las:redisInternalSecret:\n    secure: v1:canary\nencryptionsalt: v1:canary\n")
+    file.write_text((ROOT / "Pulumi.alpha.yaml").read_text())
+    # Where the stack is deployed, its file has secrets already.
+    reset_secrets(file)
+    file.write_text(f"{file.read_text()}  alt-las:redisInternalSecret:\n    secure: v1:canary\nencryptionsalt: v1:canary\n")
     before = Side("alpha", "alpha", file, ROOT)
     return rehearse(workspace, before, side(Workspace(ROOT), "beta"), folder / "log", lambda _: None)
 
