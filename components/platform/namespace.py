@@ -72,7 +72,7 @@ class PlatformNamespace(pulumi.ComponentResource):
         KubernetesObject(
             f"{name}-deny-all",
             network_policy({"name": "deny-all", "namespace": args.namespace, "labels": labels}, deny_all()),
-            pulumi.ResourceOptions(parent=self, depends_on=[self.resource], deleted_with=self.resource),
+            pulumi.ResourceOptions(parent=self, depends_on=[self.resource]),
         )
         self.name = pulumi.Output.from_input(args.namespace)
         self.register_outputs({"name": self.name})

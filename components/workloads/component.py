@@ -105,12 +105,9 @@ class ObjectComponent(pulumi.ComponentResource):
                 provider takes their defaults for ours.
         """
         timeout = f"{self._surroundings.rollout.timeout_seconds}s"
-        namespace = self._surroundings.namespace_resource
         options = pulumi.ResourceOptions(
             parent=self,
-            depends_on=[namespace, *after],
-            # Where the namespace goes, the API server takes what is in it along, all at once.
-            deleted_with=namespace if "namespace" in manifest["metadata"] else None,
+            depends_on=[self._surroundings.namespace_resource, *after],
             custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if awaited else None,
             ignore_changes=list(held) or None,
         )

@@ -182,7 +182,7 @@ PUBLISHED: Mapping[str, PublishedImage] = {
         "--telemetry-port=8081",
     ),
     "docker.io/library/traefik": PublishedImage(
-        source="traefik/traefik-library-image v3 alpine/Dockerfile",
+        source="traefik/traefik-library-image v3.7/alpine/Dockerfile",
         entry_point=("/entrypoint.sh",),
         command=("traefik",),
         programs=("/entrypoint.sh", "/usr/local/bin/traefik", "/bin/sh"),

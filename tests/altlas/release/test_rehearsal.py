@@ -175,7 +175,9 @@ def rehearsed(folder: Path, updates: Updates, monkeypatch: pytest.MonkeyPatch) -
     file.write_text((ROOT / "Pulumi.alpha.yaml").read_text())
     # Where the stack is deployed, its file has secrets already.
     reset_secrets(file)
-    file.write_text(f"{file.read_text()}  alt-las:redisInternalSecret:\n    secure: v1:canary\nencryptionsalt: v1:canary\n")
+    file.write_text(
+        f"{file.read_text()}  alt-las:redisInternalSecret:\n    secure: v1:canary\nencryptionsalt: v1:canary\n"
+    )
     before = Side("alpha", "alpha", file, ROOT)
     return rehearse(workspace, before, side(Workspace(ROOT), "beta"), folder / "log", lambda _: None)
 
