@@ -23,7 +23,7 @@ from components.stack.loading import read_platform
 from policy.proof.declaration import declaration_of
 from policy.proof.endpoints import API_SERVER, DNS, INGRESS
 from tests.e2e.conftest import PROGRAM, Project
-from tests.node.connections import OPEN, REFUSED, RunningPod
+from tests.node.connections import OPEN, RunningPod
 from tests.support.figures import Figures
 from tests.support.scratch import copy_program
 
@@ -154,7 +154,7 @@ def test_every_connection_is_possible_or_refused_as_declared(project: NodeProjec
     places += [Place(DNS, 53, (pod.address, 53)) for pod in others if pod.workload == STRANGER]
     server = _server_of(Path(project.variables()["KUBECONFIG"]))
     places += [Place(API_SERVER, server[1], server), *by_services(project, {place.address: place for place in places})]
-    outcomes: Counter[tuple[str, str]] = Counter()
+    outcomes: Counter[tuple[bool, bool]] = Counter()
     wrong = []
     for source in (*pods, *others):
         targets = [
@@ -163,11 +163,15 @@ def test_every_connection_is_possible_or_refused_as_declared(project: NodeProjec
             if source.address not in {place.pod, place.address[0]} and _is_judged(source, place)
         ]
         for place, found in zip(targets, source.tries(place.address for place in targets), strict=True):
-            expected = OPEN if (source.workload, place.workload, place.port) in edges else REFUSED
-            outcomes[expected, found] += 1
-            wrong += [f"{source.name} -> {place}: {found}"] if found != expected else []
-    allowed, denied = outcomes[OPEN, OPEN], outcomes[REFUSED, REFUSED]
-    figures.add("connections on real nodes", f"allowed {allowed} of {allowed}, denied {denied} of {denied}")
+            is_declared = (source.workload, place.workload, place.port) in edges
+            outcomes[is_declared, found == OPEN] += 1
+            # Who is known to answer and does not is kept away, by a reset or, on a busy machine, by silence.
+            wrong += [f"{source.name} -> {place}: {found}"] if (found == OPEN) != is_declared else []
+    allowed, denied = outcomes[True, True], outcomes[False, False]
+    figures.add(
+        "connections on real nodes",
+        f"allowed {allowed} of {allowed + outcomes[True, False]}, denied {denied} of {denied + outcomes[False, True]}",
+    )
     assert wrong == []
     assert allowed >= 80
     assert denied >= 400
@@ -226,6 +230,9 @@ def test_services_write_with_their_own_credentials_and_the_backup_is_restored(
     project: NodeProject, figures: Figures
 ) -> None:
     """A row, a key and a message; each backup Job then restores what it has saved into a server of its own."""
+    databases = ("databases.postgresql.cnpg.io", "--all", f"--namespace={NAMESPACE}", "--timeout=60s")
+    done = project.kubectl("wait", "--for=jsonpath={.status.applied}=true", *databases)
+    assert done.code == 0, done.text
     row = "create table trial (n int); insert into trial values (1), (2); select count(*) from trial"
     url = project.secret("archive-service", "DATABASE_URL")
     assert project.exec("postgres-db-1", "psql", url, "--quiet", "--tuples-only", "--no-align", "--command", row) == "2"
@@ -239,10 +246,10 @@ def test_services_write_with_their_own_credentials_and_the_backup_is_restored(
     (runner,) = (pod for pod in running(project) if pod.workload == "runner-service")
     program = str(tools.ensure(["nats"]).path("nats"))
     command = ("nsenter", f"--target={runner.process()}", "--net", "--", program, f"--server={server}")
-    done = subprocess.run(
+    sent = subprocess.run(
         [*command, "request", "last.files", "one", "--raw"], capture_output=True, text=True, check=False, timeout=30
     )
-    assert '"stream":"LAST_FILES"' in done.stdout.replace(" ", ""), done.stderr
+    assert '"stream":"LAST_FILES"' in sent.stdout.replace(" ", ""), sent.stderr
 
     for store in ("postgres", "redis", "nats"):
         assert (
