@@ -26,3 +26,7 @@ class CommandError(Exception):
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)
         self.code = code
+
+
+class InterruptedCommandError(CommandError):
+    """A person or a scheduler has ended the command; what it had begun is finished."""

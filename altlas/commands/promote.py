@@ -14,7 +14,7 @@ from altlas.images.signatures import signatures
 from altlas.release.checkout import person
 from altlas.release.deployments import deployments
 from altlas.release.ledger import Ledger, ledger_of
-from altlas.release.promotion import Promotion, candidate, holds, program_of, promotion, write
+from altlas.release.promotion import Promotion, candidate, holds, promotion, write
 from altlas.release.promotion_checks import (
     failing_scans,
     held,
@@ -25,6 +25,7 @@ from altlas.release.promotion_checks import (
     unsafe_images,
     weaker_security,
 )
+from altlas.release.seal import program_files
 from altlas.release.settings_diff import as_text
 from altlas.release.verified_set import addon_versions
 from altlas.session.console import report, workspace
@@ -82,9 +83,7 @@ def _problems(here: Workspace, made: Promotion, ledgers: dict[str, Ledger], targ
     """Everything that speaks against a promotion."""
     found, now, limits = made.candidate, datetime.now(UTC), made.before.release.promotion
     yield from held(found.found, holds(ledgers))
-    yield from other_versions(
-        (found.program, program_of(here, found.stack)), (found.addons, addon_versions()), found.stack
-    )
+    yield from other_versions((found.program, program_files(here.root)), (found.addons, addon_versions()), found.stack)
     yield from other_images(found.found.images, made.after)
     yield from unsafe_images(
         found.found.images,

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,12 +88,8 @@ def record(file: Path, new: Retirement) -> None:
     Raises:
         ImageRefusedError: The image is in the archive already, or the archive cannot be read.
     """
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {"retired": []}
-        known: list[Mapping[str, Any]] = list(document["retired"])
+    with _entries(file) as known:
         earlier = [each for each in known if each["image"] == new.image]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise ImageRefusedError(f"{file.name} cannot be read ({type(error).__name__}); mend it first") from None
     if earlier:
         raise ImageRefusedError(f"{new.image} is retired since {earlier[0]['retiredAt']}, see {file.name}")
     draft = file.with_name(f".{file.name}.{os.getpid()}")
@@ -110,8 +107,15 @@ def retired_images(file: Path) -> dict[str, str]:
     Raises:
         ImageRefusedError: The record cannot be read.
     """
+    with _entries(file) as known:
+        return {str(each["image"]): str(each["retiredAt"]) for each in known}
+
+
+@contextmanager
+def _entries(file: Path) -> Iterator[list[Mapping[str, Any]]]:
+    """Entries of the record. An entry without a needed key is refused as well, while the caller reads it."""
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {"retired": []}
-        return {str(each["image"]): str(each["retiredAt"]) for each in document["retired"]}
+        yield list(document["retired"])
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise ImageRefusedError(f"{file.name} cannot be read ({type(error).__name__}); mend it first") from None

@@ -27,7 +27,7 @@ from altlas.release.seal import cluster_uid, differences, seal_files
 from altlas.session.console import report
 from altlas.session.session import Session
 from altlas.session.workspace import Workspace
-from altlas.update.preparation import check_none
+from altlas.update.first_steps import check_none
 from altlas.update.readiness import failure, wait_until_ready
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode

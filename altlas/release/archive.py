@@ -90,3 +90,10 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member
+
+
+def link_environments(root: Path, folder: Path) -> None:
+    """Let a program in another folder run with the virtual environments of this checkout."""
+    for name in (".venv", ".venv-program"):
+        if (root / name).exists():
+            (folder / name).symlink_to((root / name).resolve())

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from altlas.release.canonical import digest
 from altlas.release.seal import Part, Seal
-from altlas.release.steps import ObjectStep, as_documents, read_steps
+from altlas.release.steps import ObjectStep, as_documents, read_steps, steps_of_objects
 from altlas.session.durable_file import write_durably
 from components.settings import FieldClass
 from rendering.errors import CommandError, ExitCode
@@ -85,7 +85,7 @@ class Plan(BaseModel):
         Raises:
             CommandError: They are of another version.
         """
-        return tuple(each for each in read_steps(json.dumps(self.steps), "the plan") if each.step != "change-setting")
+        return steps_of_objects(read_steps(json.dumps(self.steps), "the plan"))
 
 
 @dataclass(frozen=True)

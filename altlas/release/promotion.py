@@ -19,7 +19,7 @@ from altlas.release.archive import open_release, releases
 from altlas.release.canonical import digest
 from altlas.release.deployments import deployments
 from altlas.release.ledger import Ledger
-from altlas.release.seal import Part, promotion_lock, seal_files
+from altlas.release.seal import Part, program_files, promotion_lock
 from altlas.release.settings_diff import Leaf, compare
 from altlas.release.steps import ChangeSetting
 from altlas.release.transition import take_settings
@@ -140,7 +140,7 @@ def candidate(workspace: Workspace, ledger: Ledger, stack: str) -> ReleaseCandid
         open_release(ledger, end, root)
         file = Workspace(root).stack_file(stack)
         platform = read_platform(file)
-        program = _program(root, file, platform)
+        program = program_files(root)
         text = file.read_text(encoding="utf-8")
         with refused():
             lock = read_lock(root / LOCK_NAME)
@@ -165,12 +165,6 @@ def promotion(workspace: Workspace, found: ReleaseCandidate, stack: str) -> Prom
     text = take_settings(file.read_text(encoding="utf-8"), found.text, before, keeps)
     document = yaml.load(text, yaml.CSafeLoader)["config"][PLATFORM_KEY]
     return Promotion(found, stack, before, parse_platform(with_lock(document, workspace.root)), text)
-
-
-def program_of(workspace: Workspace, stack: str) -> Part:
-    """Digests of the program's files in a checkout."""
-    file = workspace.stack_file(stack)
-    return _program(workspace.root, file, read_platform(file))
 
 
 def holds(ledgers: Mapping[str, Ledger]) -> dict[str, frozenset[str]]:
@@ -202,8 +196,3 @@ def write(workspace: Workspace, made: Promotion, by: str) -> dict[str, Any]:
     write_durably(workspace.root / promotion_lock(file), f"{json.dumps(lock, indent=1)}\n".encode(), mode=0o666)
     write_durably(file, made.text.encode(), mode=0o666)
     return lock
-
-
-def _program(root: Path, file: Path, platform: PlatformSettings) -> Part:
-    found = seal_files(root, file, platform)["program"]
-    return {name: each for name, each in found.items() if not name.startswith("promotion.")}

@@ -52,13 +52,13 @@ def closed_text(body: str) -> str:
     return body.replace("; updated with each push._\n", "; the pull request is closed._\n", 1)
 
 
-def own_comment(github: GitHub, pull: int, author: str = AUTHOR) -> Comment | None:
+def own_comment(github: GitHub, pull: int) -> Comment | None:
     """The comment that an earlier run has made."""
-    found = (each for each in github.comments(pull) if each.author == author and each.body.startswith(MARK))
+    found = (each for each in github.comments(pull) if each.author == AUTHOR and each.body.startswith(MARK))
     return next(found, None)
 
 
-def publish(github: GitHub, pull: int, text: str, author: str = AUTHOR) -> str:
+def publish(github: GitHub, pull: int, text: str) -> str:
     """Make or update the comment; a request that changes nothing gets none.
 
     Returns:
@@ -67,7 +67,7 @@ def publish(github: GitHub, pull: int, text: str, author: str = AUTHOR) -> str:
     Raises:
         CommandError: GitHub refuses, or does not answer.
     """
-    known = own_comment(github, pull, author)
+    known = own_comment(github, pull)
     if known is None:
         if text.endswith(_NOTHING):
             return "not needed"
@@ -76,9 +76,9 @@ def publish(github: GitHub, pull: int, text: str, author: str = AUTHOR) -> str:
     return _updated(github, known, text)
 
 
-def close(github: GitHub, pull: int, author: str = AUTHOR) -> str:
+def close(github: GitHub, pull: int) -> str:
     """Mark the comment of a closed request; what was done, as `publish`."""
-    known = own_comment(github, pull, author)
+    known = own_comment(github, pull)
     return _updated(github, known, closed_text(known.body)) if known else "not needed"
 
 

@@ -5,7 +5,6 @@ says what the program of that checkout rendered.
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from altlas.preflight.load import Load
 from altlas.release.outages import Figure, Outage
 from altlas.release.stack_change import StackChange
-from altlas.release.steps import ChangeSetting, ObjectStep, read_steps
+from altlas.release.steps import ChangeSetting, read_steps, steps_of_objects
 from components.settings import FieldClass
 from rendering.errors import CommandError, ExitCode
 
@@ -62,23 +61,6 @@ class _Document(_Read):
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ReadLoad:
-    """Load of a stack at each scale, as a document says it.
-
-    Attributes:
-        rest: At the smallest scale.
-        update: While all Deployments roll at once.
-        peak: At the largest scale.
-        jobs: All Jobs at once.
-    """
-
-    rest: Load
-    update: Load
-    peak: Load
-    jobs: Load
-
-
 def read_document(text: bytes, name: str) -> StackChange:
     """The change that a document describes.
 
@@ -100,10 +82,10 @@ def read_document(text: bytes, name: str) -> StackChange:
             f"{name} is not what `altlas diff --json` prints: {place}: {first['msg']}", ExitCode.BAD_INPUT
         ) from None
     steps = read_steps(json.dumps(found.steps), name)
-    objects: tuple[ObjectStep, ...] = tuple(each for each in steps if each.step != "change-setting")
+    objects = steps_of_objects(steps)
     settings = tuple(each for each in steps if each.step == "change-setting")
     restarts = tuple(Outage(each.workload, each.pods, Figure(each.seconds, each.source)) for each in found.restarts)
-    loads = _load(found.load.before), _load(found.load.after)
+    loads = found.load.before, found.load.after
     return StackChange(
         found.before,
         found.after,
@@ -120,7 +102,3 @@ def read_document(text: bytes, name: str) -> StackChange:
 
 def _setting(read: _Setting) -> ChangeSetting:
     return ChangeSetting(field=read.field, before=read.before, after=read.after, decision=read.decision)
-
-
-def _load(read: _Scales) -> ReadLoad:
-    return ReadLoad(read.rest, read.update, read.peak, read.jobs)

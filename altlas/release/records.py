@@ -8,6 +8,7 @@ Result v0.2 (https://in-toto.io/attestation/svr/v0.2), and the body of GitHub's 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from altlas.release.deployments import changed
 from altlas.release.ledger import LedgerEntry
 from rendering.errors import CommandError, ExitCode
 
@@ -78,7 +79,7 @@ def deployment_records(stack: str, begin: LedgerEntry) -> list[dict[str, Any]]:
 
 def annotation(stack: str, begin: LedgerEntry, end: LedgerEntry) -> dict[str, Any]:
     """Annotation of a region: from begin to end of the deployment, in milliseconds, as Grafana counts time."""
-    number = sum(count for operation, count in end.body.get("changes", {}).items() if operation != "same")
+    number = changed(end.body.get("changes", {}))
     start, stop = (round(each.moment.timestamp() * 1000) for each in (begin, end))
     text = f"Release {begin.number} of {stack}: {number} objects changed, plan {begin.body['plan'][:12]}"
     return {"time": start, "timeEnd": stop, "tags": ["alt-las", stack, begin.body["reason"]], "text": text}

@@ -29,7 +29,7 @@ from altlas.update.up import up
 from cluster.target import SIM
 from components.settings import PlatformSettings
 from components.stack.loading import read_platform
-from rendering.errors import CommandError
+from rendering.errors import CommandError, InterruptedCommandError
 
 _REHEARSED = ("settings", "program", "images")
 """Parts of a seal that a rehearsal is about; secrets and the allowed signers are not."""
@@ -179,7 +179,7 @@ class _Stage:
             yield
         except Exception as error:
             failure = as_command_error(error)
-            if failure is None or "interrupted" in str(error):
+            if failure is None or isinstance(failure, InterruptedCommandError):
                 raise
             problem = str(failure)
         self.phases.append(Phase(name, time.monotonic() - started, problem))

@@ -20,7 +20,7 @@ from altlas.release.ledger import Ledger, Reading
 from altlas.release.plan import PlanFile
 from altlas.release.sides import Side, recording
 from altlas.release.stack_change import StackChange, stack_change
-from altlas.release.steps import ObjectStep, Step
+from altlas.release.steps import ObjectStep, Step, steps_of_objects
 from altlas.session.workspace import Workspace
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
@@ -83,7 +83,7 @@ class ReleaseReport:
     @property
     def objects(self) -> tuple[ObjectStep, ...]:
         """Steps of objects among them."""
-        return tuple(step for step in self.steps if step.step != "change-setting")
+        return steps_of_objects(self.steps)
 
 
 def report_of_change(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from altlas.release.changes import field_changes
 from altlas.release.drift import excluded, is_excluded
 from altlas.release.fingerprints import RENDERED_KEY, concealed
-from altlas.release.steps import Step
+from altlas.release.steps import Step, steps_of_objects
 from altlas.release.undo import holds_data
 
 Object = Mapping[str, Any]
@@ -60,9 +60,7 @@ def remainders(before: Sequence[Object], after: Sequence[Object], steps: Iterabl
     before, after = _with_stable_names(before), _with_stable_names(after)
     old, new = _by_place(before), _by_place(after)
     table = excluded(before)
-    reasons = {
-        step.object.title: step.why for step in steps if step.step != "change-setting" and step.undo != "reversible"
-    }
+    reasons = {step.object.title: step.why for step in steps_of_objects(steps) if step.undo != "reversible"}
     found: list[Remainder] = []
     for place in sorted(old.keys() | new.keys()):
         title = f"{place[0]} {place[2]}"

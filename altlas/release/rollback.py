@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from altlas.release.archive import open_release, releases
+from altlas.release.archive import link_environments, open_release, releases
 from altlas.release.deployments import deployments
 from altlas.release.ledger import Ledger, LedgerEntry
 from altlas.release.steps import ObjectStep
@@ -18,7 +18,6 @@ from components.settings.release import ReleaseSettings
 from components.stack.loading import read_platform
 from rendering.errors import CommandError, ExitCode
 
-_PROGRAM_ENVIRONMENT = ".venv-program"
 _ENDS = {"succeeded": "ended well", "interrupted": "was interrupted"}
 
 
@@ -118,9 +117,7 @@ def release_workspace(workspace: Workspace, ledger: Ledger, stack: str, number: 
     if (workspace.root / signers).is_file():
         (folder / signers).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(workspace.root / signers, folder / signers)
-    for name in (".venv", _PROGRAM_ENVIRONMENT):
-        if (workspace.root / name).exists():
-            (folder / name).symlink_to((workspace.root / name).resolve())
+    link_environments(workspace.root, folder)
     return Workspace(folder, home=workspace.private)
 
 

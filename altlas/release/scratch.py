@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from altlas.release.archive import link_environments
 from altlas.release.seal import PROGRAM
 from altlas.session.console import Report
 from altlas.session.session import choose_target, open_cluster
@@ -34,7 +35,6 @@ _OUTSIDE = (
 )
 """Variables that would lead a rehearsal to the user's cluster, state or secrets."""
 
-_ENVIRONMENTS = (".venv", ".venv-program")
 _ADDONS = "cluster"
 """Folder with the program of the addons, which belong to the cluster and not to a release."""
 
@@ -68,9 +68,7 @@ def scratch(workspace: Workspace, report: Report) -> Iterator[Workspace]:
     with found.only_one("rehearse"), _own_environment():
         _remove(found, report)
         found.root.mkdir(mode=0o700)
-        for name in _ENVIRONMENTS:
-            if (workspace.root / name).exists():
-                (found.root / name).symlink_to((workspace.root / name).resolve())
+        link_environments(workspace.root, found.root)
         shutil.copytree(workspace.root / _ADDONS, found.root / _ADDONS, ignore=_CACHES)
         try:
             yield found

@@ -6,7 +6,7 @@ of secrets are in no seal: of the stack file only their ciphertext counts, of a 
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,18 @@ def promotion_lock(stack_file: Path) -> str:
     return f"promotion.{stack_file.name.removeprefix('Pulumi.').removesuffix('.yaml')}.lock.json"
 
 
+def program_files(root: Path, *more: str) -> Part:
+    """Digests of the program's files, and of more files or folders, by path below the root."""
+    found = {}
+    for name in (*PROGRAM, *more):
+        path = root / name
+        files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                found[str(file.relative_to(root))] = _file_digest(file)
+    return found
+
+
 def seal_files(root: Path, stack_file: Path, platform: PlatformSettings) -> dict[str, Part]:
     """Parts of a seal that need neither the engine nor the cluster."""
     document = dict(read_stack_document(stack_file))
@@ -86,7 +98,7 @@ def seal_files(root: Path, stack_file: Path, platform: PlatformSettings) -> dict
         "settings": {path: json.dumps(leaf.value, sort_keys=True) for path, leaf in leaves(platform)},
         "configuration": {key: digest(value) for key, value in {**document, **configuration}.items()},
         "evidence": dict(_evidence(root)),
-        "program": dict(_program(root, promotion_lock(stack_file))),
+        "program": program_files(root, promotion_lock(stack_file)),
         "images": {path: image.reference for path, image in platform.images()},
         "signers": {signers.name: _file_digest(signers)} if signers.is_file() else {},
     }
@@ -173,15 +185,6 @@ def _evidence(root: Path) -> Iterator[tuple[str, str]]:
     exceptions = root / EXCEPTIONS_NAME
     if exceptions.is_file():
         yield f"file {exceptions.name}", _file_digest(exceptions)
-
-
-def _program(root: Path, *more: str) -> Iterable[tuple[str, str]]:
-    for name in (*PROGRAM, *more):
-        path = root / name
-        files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
-        for file in files:
-            if file.is_file() and "__pycache__" not in file.parts:
-                yield str(file.relative_to(root)), _file_digest(file)
 
 
 def _file_digest(file: Path) -> str:

@@ -17,7 +17,7 @@ from altlas.release.settings_diff import compare, leaves
 from altlas.release.sides import Recording, Side, recording
 from altlas.release.steps import ChangeSetting, ObjectStep, Step
 from altlas.release.undo import holds_data
-from altlas.update.preparation import steps_between
+from altlas.update.first_steps import steps_between
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform, read_platform
 from rendering.errors import CommandError, ExitCode

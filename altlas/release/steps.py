@@ -197,6 +197,11 @@ def as_documents(steps: Iterable[Step]) -> list[dict[str, Any]]:
     return documents
 
 
+def steps_of_objects(steps: Iterable[Step]) -> tuple[ObjectStep, ...]:
+    """Steps of objects among all steps."""
+    return tuple(step for step in steps if step.step != "change-setting")
+
+
 def read_steps(documents: str | bytes, name: str) -> tuple[Step, ...]:
     """Read the JSON of a list of steps.
 

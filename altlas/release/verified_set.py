@@ -5,7 +5,7 @@ Owns what belongs to it and its digest. Does not own where it goes (`promotion`)
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from altlas.release.canonical import digest
 from altlas.release.seal import promotion_lock
 from altlas.release.settings_diff import leaves
 from cluster.addons.manifest import load_manifest
-from components.settings import FieldClass, PlatformSettings
+from components.settings import PlatformSettings
 from components.stack.loading import read_platform
 
 
@@ -24,7 +24,7 @@ class VerifiedSet:
 
     Attributes:
         images: References of the services' images, by service.
-        settings: Settings of the classes that a promotion moves, by path.
+        settings: Settings of class `feature`, by path.
     """
 
     images: Mapping[str, str]
@@ -36,16 +36,10 @@ class VerifiedSet:
         return digest(asdict(self))
 
 
-def verified_set(platform: PlatformSettings, classes: Iterable[FieldClass] = ("feature",)) -> VerifiedSet:
-    """The set of a stack's settings.
-
-    Args:
-        platform: The settings.
-        classes: Classes of settings that belong to it; images always do.
-    """
-    wanted = frozenset(classes)
+def verified_set(platform: PlatformSettings) -> VerifiedSet:
+    """The set of a stack's settings: all images of services, and the settings of class `feature`."""
     images = {name: service.image.reference for name, service in platform.services.by_name().items()}
-    settings = {path: leaf.value for path, leaf in leaves(platform) if leaf.field_class in wanted}
+    settings = {path: leaf.value for path, leaf in leaves(platform) if leaf.field_class == "feature"}
     return VerifiedSet(images, {path: value for path, value in settings.items() if not is_image(path)})
 
 

@@ -16,7 +16,7 @@ from altlas.session.journal.run import journaled, recover_and_report
 from altlas.session.journal.state_files import StackFiles
 from altlas.session.workspace import file_backend
 from components.stack.problems import PROJECT
-from rendering.errors import CommandError
+from rendering.errors import CommandError, InterruptedCommandError
 
 _PASSING_STATE = re.compile(r"@ |.* (creat|updat|delet|replac|read)ing \(\d+s\)")
 
@@ -88,7 +88,9 @@ class Engine:
         ) as process:
             interrupted = until_its_end(process, lambda: _print_log(process, self.hide), tell=not terminal)
         if interrupted:
-            raise CommandError("interrupted: Pulumi has finished what it had begun; the same command continues")
+            raise InterruptedCommandError(
+                "interrupted: Pulumi has finished what it had begun; the same command continues"
+            )
         return process.returncode
 
     def _stack_files(self, arguments: Sequence[str]) -> StackFiles | None:

@@ -1,14 +1,14 @@
-"""Step before an update that changes the number of servers of a store, so that the change keeps data and service.
+"""Preparation of an update that changes the number of servers of a store, so that the change keeps data and service.
 
 PostgreSQL gets its further servers before commits wait for them. Redis loses all servers but the first before that one
 runs alone. NATS keeps its messages on other volumes with one server than with several, so services stop publishing and
-read what is there. Each is one object, updated by Pulumi itself (`--target`), so that the state always knows it. The
-update that follows does the rest; plain `pulumi up` does all of it at once.
+read what is there. Each step (`first_steps`) is one object, updated by Pulumi itself (`--target`), so that the state
+always knows it. The update that follows does the rest; plain `pulumi up` does all of it at once.
 """
 
 import base64
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -17,14 +17,13 @@ from altlas.preflight.run import is_simulated
 from altlas.session.console import Report
 from altlas.session.engine import Engine
 from altlas.session.session import Session
-from altlas.update import data_loss
+from altlas.update.first_steps import FirstStep, specs, steps
 from altlas.update.unread_messages import ask_servers, in_pod, unread_messages
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.stack.configuration import PREPARES
 from components.traffic.stores import NATS, NATS_USERS, POSTGRES_HOST, REDIS
 from rendering.errors import CommandError, ExitCode
-from rendering.recorder import Registration
 
 _POLL_SECONDS = 2.0
 _READ_SECONDS = 300
@@ -32,87 +31,6 @@ _FOLLOW_SECONDS = 6
 """The servers look at the file of their users each five seconds."""
 
 _FILE = "accounts.conf"
-
-
-@dataclass(frozen=True)
-class FirstStep:
-    """One object that changes before the others.
-
-    Attributes:
-        urn: Pulumi's name of the object.
-        store: The store.
-        says: What is done, for people.
-    """
-
-    urn: str
-    store: str
-    says: str
-
-
-def steps(state: Mapping[str, Any], platform: PlatformSettings) -> tuple[FirstStep, ...]:
-    """The steps between what is deployed and what the settings say; none where no number of servers changes.
-
-    Args:
-        state: What `Engine.exported_state` returned.
-        platform: The new settings.
-    """
-    urns = [each["urn"] for each in state.get("deployment", {}).get("resources") or ()]
-    return tuple(_steps(urns, _specs(state), platform))
-
-
-def steps_between(before: Iterable[Registration], platform: PlatformSettings) -> tuple[FirstStep, ...]:
-    """The steps from rendered objects to other settings, without a cluster.
-
-    Args:
-        before: Objects as they are rendered now.
-        platform: The new settings.
-    """
-    registered = [each for each in before if each.type.startswith("kubernetes:")]
-    urns = [f"{each.type}::{each.name}" for each in registered]
-    specs = {
-        f"{each.inputs['kind']} {each.inputs['metadata']['name']}": (urn, each.inputs.get("spec") or {})
-        for urn, each in zip(urns, registered, strict=True)
-    }
-    return tuple(_steps(urns, specs, platform))
-
-
-def check_none(state: Mapping[str, Any], stack: str, platform: PlatformSettings) -> None:
-    """Check that an update needs no step before it, for an update that must be exactly what was planned.
-
-    Raises:
-        CommandError: A number of servers changes; names the stores and the cure.
-    """
-    if stores := ", ".join(step.store for step in steps(state, platform)):
-        raise CommandError(
-            f"the plan changes the number of servers of {stores}, which takes steps that a plan cannot hold. Nothing "
-            f"was changed. Make that change by `altlas up {stack}`, and plan what else there is after it",
-            ExitCode.REFUSED,
-        )
-
-
-def _steps(
-    urns: Sequence[str], specs: Mapping[str, tuple[str, Any]], platform: PlatformSettings
-) -> Iterator[FirstStep]:
-    urn, spec = specs.get(f"Cluster {POSTGRES_HOST}", ("", {}))
-    if urn and platform.postgres and platform.postgres.synchronous and spec["instances"] < platform.postgres.instances:
-        count = platform.postgres.instances
-        yield FirstStep(
-            urn, POSTGRES_HOST, f"PostgreSQL gets {count} servers; after that, commits wait for a second one."
-        )
-    urn, spec = specs.get(f"StatefulSet {REDIS}", ("", {}))
-    if urn and platform.redis and spec["replicas"] > platform.redis.replicas == 1:
-        yield FirstStep(urn, REDIS, "The first server of Redis gets everything; the others end.")
-    _, spec = specs.get(f"StatefulSet {NATS}", ("", {}))
-    if spec and platform.nats and (spec["replicas"] > 1) != platform.nats.is_clustered:
-        (urn,) = (urn for urn in urns if urn.endswith(f"kubernetes:core/v1:Secret::{NATS_USERS}"))
-        yield FirstStep(
-            urn, NATS, "Services publish no messages until those in NATS are read and its servers have changed."
-        )
-
-
-def _specs(state: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
-    deployed = data_loss.deployed_data(state)
-    return {each.title: (urn, each.manifest.get("spec", {})) for urn, each in deployed.items()}
 
 
 @dataclass(frozen=True)
@@ -141,7 +59,7 @@ class Preparation:
     @property
     def nats_servers(self) -> int:
         """Servers of NATS that run now."""
-        return int(_specs(self.state)[f"StatefulSet {NATS}"][1]["replicas"])
+        return int(specs(self.state)[f"StatefulSet {NATS}"][1]["replicas"])
 
     @classmethod
     def checked(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from altlas.update.preparation import check_none, steps
+from altlas.update.first_steps import check_none, steps
 from altlas.update.unread_messages import unread_messages
 from components.stack.loading import parse_platform
 from rendering.errors import CommandError, ExitCode
