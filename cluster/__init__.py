@@ -8,7 +8,6 @@ from __future__ import annotations
 from cluster.errors import ClusterError
 from cluster.interface import Cluster, ClusterStatus
 from cluster.opening import open_target, required_programs
-from cluster.simulator import Simulator
 from cluster.target import TARGETS, Target, choose_target
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "Cluster",
     "ClusterError",
     "ClusterStatus",
-    "Simulator",
     "Target",
     "choose_target",
     "open_target",

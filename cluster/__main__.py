@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tools
-from cluster.control_plane import PROGRAMS
 from cluster.errors import ClusterError
-from cluster.node import node_cluster
 from cluster.node.node_cluster import NodeCluster, requested_nodes
-from cluster.opening import SimulatedCluster
+from cluster.opening import required_programs
+from cluster.simulated import SimulatedCluster
 from cluster.simulator import Simulator
-from cluster.target import NODE, SIM
+from cluster.target import NODE, SIM, Target
 
 DEFAULT_FOLDER = Path(".altlas")
 _SAME = {"up": "start", "down": "stop"}
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command = _SAME.get(options.command, options.command)
     try:
-        needed = {SIM: PROGRAMS, NODE: node_cluster.PROGRAMS}[options.target]
+        needed = required_programs(Target(options.target, ""))
         cluster = _cluster(options, _programs(options.programs, needed) if command == "start" else {})
         if command == "start":
             print(cluster.up())

@@ -1,50 +1,33 @@
-"""From a chosen target to a cluster that can be worked on."""
+"""From a chosen target to a cluster that can be worked on.
+
+A kind of cluster is loaded when it is asked for: most commands open none, and the certificates and images of the others
+take longer to load than a comparison of two stacks has.
+"""
+
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cluster.control_plane import PROGRAMS
 from cluster.errors import ClusterError
 from cluster.existing import KUBECTL, ExistingCluster
-from cluster.interface import Cluster, ClusterStatus
-from cluster.k3d import K3dCluster
-from cluster.node import node_cluster
-from cluster.node.node_cluster import NodeCluster, requested_nodes
-from cluster.simulator import Simulator
+from cluster.interface import Cluster
 from cluster.target import K3D, KUBECONFIG, NODE, SIM, Target
-
-
-class SimulatedCluster:
-    """A simulator, seen as a cluster; owns what the simulator owns."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        """Wrap a simulator, without starting it."""
-        self._simulator = simulator
-
-    def up(self) -> Path:
-        """Start what is not running and return the kubeconfig."""
-        return self._simulator.start()
-
-    def down(self) -> None:
-        """Stop the processes and keep the data."""
-        self._simulator.stop()
-
-    def delete(self) -> None:
-        """Stop the processes and remove the data."""
-        self._simulator.delete()
-
-    def status(self) -> ClusterStatus:
-        """Return a table of the processes."""
-        status = self._simulator.status()
-        return ClusterStatus(status.ready, status.describe())
 
 
 def required_programs(target: Target) -> tuple[str, ...]:
     """Return the names of the programs that a target needs; they must be in `programs` when it is opened."""
-    needed = {SIM: PROGRAMS, NODE: node_cluster.PROGRAMS, K3D: (K3D, KUBECTL), KUBECONFIG: (KUBECTL,)}
-    return needed.get(target.name, ())
+    if target.name == SIM:
+        from cluster import control_plane
+
+        return control_plane.PROGRAMS
+    if target.name == NODE:
+        from cluster.node import node_cluster
+
+        return node_cluster.PROGRAMS
+    return {K3D: (K3D, KUBECTL), KUBECONFIG: (KUBECTL,)}.get(target.name, ())
 
 
 def open_target(
@@ -65,10 +48,17 @@ def open_target(
     if missing:
         raise ClusterError(f"Target {target.name} needs {', '.join(missing)}. Install the project's tools first.")
     if target.name == SIM:
+        from cluster.simulated import SimulatedCluster
+        from cluster.simulator import Simulator
+
         return SimulatedCluster(Simulator(directory / SIM, programs, report=report))
     if target.name == NODE:
+        from cluster.node.node_cluster import NodeCluster, requested_nodes
+
         return NodeCluster(directory / NODE, programs, report, requested_nodes())
     if target.name == K3D:
+        from cluster.k3d import K3dCluster
+
         return K3dCluster(directory / K3D, programs[K3D], programs[KUBECTL], report)
     if target.name == KUBECONFIG and target.kubeconfig is not None:
         return ExistingCluster(target.kubeconfig, programs[KUBECTL], report)

@@ -18,8 +18,8 @@ from cluster.k3d import K3dCluster
 from cluster.node import node_cluster
 from cluster.node.machine_settings import NODE_PROGRAMS
 from cluster.node.node_cluster import NodeCluster
-from cluster.opening import SimulatedCluster
 from cluster.ports import LOOPBACK
+from cluster.simulated import SimulatedCluster
 from cluster.target import Target
 from components.stack.docker_engine import docker_answers
 

@@ -15,7 +15,8 @@ from altlas.session.environment import environment
 from altlas.session.session import DEPLOYING_PROGRAMS
 from altlas.session.stack_secrets import create_missing_secrets
 from altlas.session.workspace import Workspace
-from cluster import Simulator, choose_target, required_programs
+from cluster import choose_target, required_programs
+from cluster.simulator import Simulator
 from tests.support.scratch import copy_program
 
 pytestmark = pytest.mark.e2e
