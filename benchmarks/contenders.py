@@ -29,16 +29,13 @@ class Contender(Protocol):
     label: str
 
     def create(self) -> None:
-        """Make every object, and wait until the platform is ready."""
+        """Bring every object, or what has changed of it, and wait until the platform is ready."""
 
     def no_change(self) -> None:
         """Find that there is nothing to change."""
 
     def turn(self) -> None:
         """Change one field in the files; not timed."""
-
-    def change(self) -> None:
-        """Bring the changed field to the cluster, and wait until the platform is ready."""
 
     def destroy(self) -> None:
         """Remove every object, and wait until it is gone."""
@@ -99,10 +96,6 @@ class Ours:
             raise ValueError(f"{self.stack_file} has not one line with {old}")
         self.stack_file.write_text(before.replace(old, new), "utf-8")
 
-    def change(self) -> None:
-        """Update."""
-        self.create()
-
     def destroy(self) -> None:
         """Remove the stack, stores included: there is nothing in them."""
         engine = self.session.engine
@@ -147,6 +140,11 @@ class Rendered:
         render(objects, self.folder)
         return len(objects)
 
+    def turn(self) -> None:
+        """Change one field, and render all objects."""
+        self.settings.turn()
+        self.write()
+
     def run(self, program: Path, *arguments: str, good: tuple[int, ...] = (0,)) -> None:
         """Run a program on the cluster; raises CalledProcessError for other exit codes than the `good` ones."""
         command = [str(program), f"--kubeconfig={self.session.kubectl.kubeconfig}", *arguments]
@@ -182,12 +180,7 @@ class KubectlContender:
 
     def turn(self) -> None:
         """Render the changed settings."""
-        self.rendered.settings.turn()
-        self.rendered.write()
-
-    def change(self) -> None:
-        """Apply all, and wait."""
-        self.create()
+        self.rendered.turn()
 
     def destroy(self) -> None:
         """Delete all."""
@@ -213,12 +206,7 @@ class HelmContender:
 
     def turn(self) -> None:
         """Render the changed settings."""
-        self.rendered.settings.turn()
-        self.rendered.write()
-
-    def change(self) -> None:
-        """Upgrade, and wait."""
-        self.create()
+        self.rendered.turn()
 
     def destroy(self) -> None:
         """Uninstall, and wait until all is gone."""

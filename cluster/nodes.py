@@ -19,7 +19,10 @@ NOT_READY_TAINT = "node.kubernetes.io/not-ready"
 
 def apply_objects(client: ApiClient) -> None:
     """Create the nodes and the StorageClass, or correct what they own of them."""
-    client.apply(f"/apis/storage.k8s.io/v1/storageclasses/{STORAGE_CLASS}", _storage_class())
+    # The stages in volume.yaml play this provisioner. The one inside the controller manager would make directories
+    # outside the cluster's own, and could not let volumes grow.
+    default = storage_class("sim.alt-las/volume", reclaimPolicy="Delete", allowVolumeExpansion=True)
+    client.apply(f"/apis/storage.k8s.io/v1/storageclasses/{STORAGE_CLASS}", default)
     for number, (name, zone) in enumerate(NODES.items()):
         client.apply(f"/api/v1/nodes/{name}", _node(name, zone, number))
 
@@ -69,7 +72,13 @@ def _node(name: str, zone: str, number: int) -> dict[str, Any]:
     }
 
 
-def _storage_class() -> dict[str, Any]:
+def storage_class(provisioner: str, **more: Any) -> dict[str, Any]:
+    """Return the default StorageClass, whose volumes are bound when the first pod needs them.
+
+    Args:
+        provisioner: who makes its volumes.
+        more: further fields.
+    """
     return {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
@@ -77,10 +86,7 @@ def _storage_class() -> dict[str, Any]:
             "name": STORAGE_CLASS,
             "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
         },
-        # The stages in volume.yaml play this provisioner. The one inside the controller manager would make
-        # directories outside the cluster's own, and could not let volumes grow.
-        "provisioner": "sim.alt-las/volume",
-        "reclaimPolicy": "Delete",
+        "provisioner": provisioner,
         "volumeBindingMode": "WaitForFirstConsumer",
-        "allowVolumeExpansion": True,
+        **more,
     }

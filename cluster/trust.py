@@ -53,6 +53,11 @@ def administrator_files(directory: Path) -> tuple[Path, KeyPair]:
     return directory / "ca.crt", KeyPair(directory / "administrator.crt", directory / "administrator.key")
 
 
+def cluster_authority(directory: Path) -> CertificateAuthority:
+    """Return the authority of the API server and of everybody who talks to it."""
+    return CertificateAuthority(directory, "ca", "alt-las-sim-ca")
+
+
 def ensure_trust(directory: Path, server_names: tuple[str, ...] = ()) -> Trust:
     """Make what is missing and renew what is near its end, all below the given directory.
 
@@ -60,7 +65,7 @@ def ensure_trust(directory: Path, server_names: tuple[str, ...] = ()) -> Trust:
         directory: where the files are.
         server_names: names and addresses of the API server beside `API_SERVER_NAMES`.
     """
-    kubernetes = CertificateAuthority(directory, "ca", "alt-las-sim-ca")
+    kubernetes = cluster_authority(directory)
     etcd = CertificateAuthority(directory, "etcd-ca", "alt-las-sim-etcd-ca")
     front_proxy = CertificateAuthority(directory, "front-proxy-ca", "alt-las-sim-front-proxy-ca")
     private_key, public_key = ensure_signing_key(directory, "service-account")

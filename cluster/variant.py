@@ -14,7 +14,7 @@ SCHEDULER = "kube-scheduler"
 KWOK = "kwok"
 _CONTROL_PLANE = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
 
-_LEASE_GRACE_SECONDS = 16
+LEASE_GRACE_SECONDS = 16
 """Time without news after which a node counts as lost; the default of 50 would be most of a test that loses one."""
 
 
@@ -64,7 +64,7 @@ class Variant:
         """Return the flags of the controllers that decide when a node counts as lost."""
         if self.simulated:
             return ()
-        return (f"--node-monitor-grace-period={_LEASE_GRACE_SECONDS}s", "--node-monitor-period=2s")
+        return (f"--node-monitor-grace-period={LEASE_GRACE_SECONDS}s", "--node-monitor-period=2s")
 
 
 SIMULATED = Variant()

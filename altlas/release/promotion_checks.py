@@ -13,7 +13,6 @@ from altlas.release.verified_set import VerifiedSet
 from components.settings import PlatformSettings
 from components.settings.release import PromotionSettings
 from components.stack.image_lock import ImageLock
-from components.traffic.jobs import drill_name, dump_name
 from components.traffic.stores import NATS, POSTGRES, REDIS
 
 _ON, _OFF = "on", "off"
@@ -36,6 +35,7 @@ _FEWER_ENTRIES_ARE_SAFER = (
     "egress.privateRanges",
     "ingress.controllerRanges",
 )
+_DUMP, _DRILL = "{}-backup", "{}-backup-drill"
 
 
 def weaker_security(changes: Iterable[ChangeSetting]) -> Iterator[str]:
@@ -145,10 +145,10 @@ def old_backups(
     stores = {POSTGRES: platform.postgres, REDIS: platform.redis, NATS: platform.nats}
     for store in (name for name, settings in stores.items() if settings):
         for what, name, limit in (
-            ("backup", dump_name(store), timedelta(hours=limits.backup_hours)),
-            ("restore test", drill_name(store), timedelta(days=limits.restore_test_days)),
+            ("backup", _DUMP, timedelta(hours=limits.backup_hours)),
+            ("restore test", _DRILL, timedelta(days=limits.restore_test_days)),
         ):
-            last = known.get(name)
+            last = known.get(name.format(store))
             if not last:
                 yield f"{what} of {store}: none has succeeded yet"
             elif now - datetime.fromisoformat(last) > limit:

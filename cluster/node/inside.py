@@ -17,6 +17,9 @@ from typing import Any
 
 _PAUSE_SECONDS = 1
 _POLL_SECONDS = 0.05
+NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc")
+"""Options of `unshare`: what each node has for itself."""
+
 _WAIT_SECONDS = 30
 _SOCKET = Path("/run/containerd/containerd.sock")
 
@@ -25,9 +28,8 @@ def enter(settings: dict[str, Any], file: str) -> None:
     """Join the control groups and become the parent of the new namespaces; the process number stays the same."""
     for group in settings["cgroups"]:
         Path(group).write_text(str(os.getpid()))
-    namespaces = ("--pid", "--mount", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc")
     own = (sys.executable, "-I", "-S", __file__, "inside", file)
-    os.execve(settings["unshare"], ("unshare", *namespaces, *own), settings["environment"])  # noqa: S606 - it is the purpose
+    os.execve(settings["unshare"], ("unshare", *NAMESPACES, *own), settings["environment"])  # noqa: S606 - it is the purpose
 
 
 def mount(settings: dict[str, Any]) -> None:

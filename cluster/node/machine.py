@@ -11,7 +11,7 @@ from cluster.node.cgroups import make_groups
 from cluster.node.commands import succeeds
 from cluster.node.machine_settings import NodeFiles
 from cluster.node.objects import volume_folders
-from cluster.processes import ProcessSpecification, last_lines, start_process
+from cluster.processes import ProcessSpecification, last_lines
 from cluster.state import ProcessRecord
 from cluster.waiting import wait_for
 
@@ -44,10 +44,6 @@ class Machine:
         script = str(Path(inside.__file__).resolve())
         command = (str(python), "-I", "-S", script, "enter", str(self._files.settings))
         return ProcessSpecification(self.name, command, self._files.folder / "node.log", inputs)
-
-    def start(self, specification: ProcessSpecification) -> ProcessRecord:
-        """Start the node. The network follows by `connect`, so that the record can be kept first."""
-        return start_process(specification)
 
     def connect(self, record: ProcessRecord) -> None:
         """Plug a started node into the bridge.

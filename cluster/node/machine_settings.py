@@ -11,12 +11,14 @@ from typing import Any
 
 import yaml
 
-from cluster.certificates import CertificateAuthority, CertificateRequest, KeyPair
+from cluster.certificates import CertificateRequest, KeyPair
 from cluster.control_plane import SERVICE_CLUSTER_IP_RANGE
 from cluster.files import private_directory, write_private
 from cluster.kubeconfig import render_kubeconfig
 from cluster.node.network import DNS_ADDRESS, Network
 from cluster.node.packages import NodePackages
+from cluster.trust import cluster_authority
+from cluster.variant import LEASE_GRACE_SECONDS
 
 KUBELET = "kubelet"
 KUBE_PROXY = "kube-proxy"
@@ -25,7 +27,6 @@ CONTAINERD = "containerd"
 REGION = "local"
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 NODE_PROGRAMS = (KUBELET, KUBE_PROXY, KUBE_ROUTER)
-_LEASE_SECONDS = 16
 _SHOWN = {"/proc/sys/kernel/panic": "10", "/proc/sys/kernel/panic_on_oops": "1", "/proc/sys/vm/overcommit_memory": "1"}
 """What kubelet wants these three to be, for the whole machine; it is shown these values instead."""
 
@@ -98,7 +99,7 @@ class NodeFiles:
         return self.folder / f"{program}.kubeconfig"
 
     def _identities(self) -> tuple[Path, dict[str, KeyPair]]:
-        authority = CertificateAuthority(self.authority, "ca", "alt-las-sim-ca")
+        authority = cluster_authority(self.authority)
         address = self.network.address_of(self.name)
         requests = {
             KUBELET: CertificateRequest(
@@ -188,8 +189,8 @@ class NodeFiles:
             "imageGCLowThresholdPercent": 99,
             "serializeImagePulls": False,
             # A lost node is noticed after this time; it must fit the controllers' own (`cluster.variant`).
-            "nodeLeaseDurationSeconds": _LEASE_SECONDS,
-            "nodeStatusUpdateFrequency": f"{_LEASE_SECONDS // 4}s",
+            "nodeLeaseDurationSeconds": LEASE_GRACE_SECONDS,
+            "nodeStatusUpdateFrequency": f"{LEASE_GRACE_SECONDS // 4}s",
         }
 
     def _kube_proxy(self) -> dict[str, Any]:

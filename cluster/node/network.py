@@ -50,19 +50,23 @@ class Network:
         return f"altlas{self.number}"
 
     @property
+    def _prefix(self) -> str:
+        return f"10.{_FIRST_RANGE + self.number}"
+
+    @property
     def addresses(self) -> str:
         """Range of everything in this cluster but Services, whose addresses exist inside nodes only."""
-        return f"10.{_FIRST_RANGE + self.number}.0.0/16"
+        return f"{self._prefix}.0.0/16"
 
     @property
     def gateway(self) -> str:
         """Address of the bridge: of the API server, of the image registry, and of this machine as seen from pods."""
-        return f"10.{_FIRST_RANGE + self.number}.0.1"
+        return f"{self._prefix}.0.1"
 
     @property
     def pods(self) -> str:
         """Range of all pods."""
-        return f"10.{_FIRST_RANGE + self.number}.{_PODS_BEGIN}.0/17"
+        return f"{self._prefix}.{_PODS_BEGIN}.0/17"
 
     @property
     def registry(self) -> str:
@@ -71,11 +75,11 @@ class Network:
 
     def address_of(self, node: str) -> str:
         """Return the address of a node."""
-        return f"10.{_FIRST_RANGE + self.number}.0.{_FIRST_NODE + self.nodes.index(node)}"
+        return f"{self._prefix}.0.{_FIRST_NODE + self.nodes.index(node)}"
 
     def pods_of(self, node: str) -> str:
         """Return the range of a node's pods."""
-        return f"10.{_FIRST_RANGE + self.number}.{_PODS_BEGIN + self.nodes.index(node)}.0/24"
+        return f"{self._prefix}.{_PODS_BEGIN + self.nodes.index(node)}.0/24"
 
     def interface_of(self, node: str) -> str:
         """Return the end of a node's cable that is plugged into the bridge."""
@@ -103,11 +107,12 @@ class Network:
         Raises:
             ClusterError: the kernel refuses.
         """
+        if not _is_ours(self.bridge, owner):
+            return
         for node in self.nodes:
-            if (_link(self.interface_of(node)) or {}).get("master") == self.bridge and _is_ours(self.bridge, owner):
+            if (_link(self.interface_of(node)) or {}).get("master") == self.bridge:
                 self.disconnect(node)
-        if _is_ours(self.bridge, owner):
-            run(["ip", "link", "delete", self.bridge])
+        run(["ip", "link", "delete", self.bridge])
 
 
 def claim_network(kept: int | None, count: int, owner: Path) -> Network:

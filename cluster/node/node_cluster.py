@@ -224,7 +224,7 @@ class NodeCluster:
         self._kill(state, [machine.name for machine in due])
         self._kill(state, [name for name in state.processes if name not in {REGISTRY, *network.nodes}])
         for machine in due:
-            self._remember(state, machine.name, machine.start(plans[machine]))
+            self._remember(state, machine.name, start_process(plans[machine]))
         for machine in due:
             machine.connect(state.processes[machine.name])
         return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if due else ""

@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from cluster.node.network import Network
+from cluster.nodes import STORAGE_CLASS, storage_class
 
 MANIFESTS = Path(__file__).with_name("manifests")
-STORAGE_CLASS = "standard"
 VOLUMES = 12
 """Volumes of each node: a stack of three-node stores has up to ten claims, and one node may be lost."""
 
@@ -32,7 +32,8 @@ def objects(network: Network) -> str:
     """Return all objects as one document for kubectl."""
     written = [item for path in sorted(MANIFESTS.glob("*.yaml")) for item in yaml.safe_load_all(path.read_text())]
     volumes = [_volume(node, number) for node in network.nodes for number in range(VOLUMES)]
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [*written, _storage_class(), *volumes]})
+    default = storage_class("kubernetes.io/no-provisioner")
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [*written, default, *volumes]})
 
 
 def images_offered(references: list[str]) -> str:
@@ -48,19 +49,6 @@ def images_offered(references: list[str]) -> str:
             "data": {"references": "\n".join(sorted(references))},
         }
     )
-
-
-def _storage_class() -> dict[str, Any]:
-    return {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {
-            "name": STORAGE_CLASS,
-            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-        },
-        "provisioner": "kubernetes.io/no-provisioner",
-        "volumeBindingMode": "WaitForFirstConsumer",
-    }
 
 
 def _volume(node: str, number: int) -> dict[str, Any]:

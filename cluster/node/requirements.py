@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cluster.errors import ClusterError
 from cluster.node.cgroups import hierarchies
+from cluster.node.inside import NAMESPACES
 
 LEAST_FREE_GIB = 3
 """Images and volumes of a small stack; a node on a full disk cannot pull, and etcd stops."""
@@ -92,11 +93,10 @@ def untried(directory: Path, environment: Mapping[str, str], tries: Mapping[str,
     """Return what the kernel refuses, each with its own words."""
     found = []
     with tempfile.TemporaryDirectory(prefix=".try-", dir=_existing(directory)) as folder:
-        namespaces = ("--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
         script = Path(folder) / "tries.py"
         script.write_text(_SCRIPT)
         done = subprocess.run(
-            ["unshare", *namespaces, sys.executable, "-I", "-S", str(script), json.dumps(tries)],
+            ["unshare", *NAMESPACES, sys.executable, "-I", "-S", str(script), json.dumps(tries)],
             cwd=folder,
             env=dict(environment),
             capture_output=True,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from components.kubernetes.naming import selector_labels
 from components.settings import PlatformSettings
-from components.settings.prometheus import ExportersSettings
+from components.settings.prometheus import ExportersSettings, PrometheusSettings
 from components.traffic.graph import Observer, Outside, Scrape
 from components.traffic.stores import NATS, POSTGRES, REDIS_SERVERS
 
@@ -91,7 +91,7 @@ def _dashboards(platform: PlatformSettings) -> Iterator[Observer]:
 def _observers(platform: PlatformSettings) -> Iterator[Observer]:
     settings = platform.prometheus
     assert settings is not None, "asked for only where there is one"
-    yield _prometheus(platform, managed=settings.is_managed)
+    yield _prometheus(platform, settings)
     certificate = settings.certificate_probe
     yield Observer(
         name=BLACKBOX,
@@ -115,12 +115,11 @@ def _observers(platform: PlatformSettings) -> Iterator[Observer]:
         )
 
 
-def _prometheus(platform: PlatformSettings, *, managed: bool) -> Observer:
+def _prometheus(platform: PlatformSettings, settings: PrometheusSettings) -> Observer:
+    managed, external = settings.is_managed, settings.external
     name = PROMETHEUS if managed else EXTERNAL_PROMETHEUS
-    settings = platform.prometheus
-    targets = _exporting(platform) | ({PROMETHEUS: PROMETHEUS_PORT} if managed else {})
-    targets |= {KUBE_STATE: KUBE_STATE_PORT} if settings and settings.watches_objects else {}
-    external = settings.external if settings else None
+    targets = _exporting(platform, settings.exporters) | ({PROMETHEUS: PROMETHEUS_PORT} if managed else {})
+    targets |= {KUBE_STATE: KUBE_STATE_PORT} if settings.watches_objects else {}
     return Observer(
         name=name,
         port=PROMETHEUS_PORT,
@@ -135,10 +134,9 @@ def _prometheus(platform: PlatformSettings, *, managed: bool) -> Observer:
     )
 
 
-def _exporting(platform: PlatformSettings) -> dict[str, int]:
+def _exporting(platform: PlatformSettings, exporters: ExportersSettings) -> dict[str, int]:
     """Exporters in both modes, with the port of their pods."""
     services = {name: each.port for name, each in platform.services.by_name().items() if each.metrics}
-    exporters = platform.prometheus.exporters if platform.prometheus else ExportersSettings()
     return {
         **services,
         BLACKBOX: BLACKBOX_PORT,

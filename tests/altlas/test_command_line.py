@@ -47,6 +47,16 @@ def test_help_and_completion_import_no_command() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_comparison_of_stacks_loads_no_cluster() -> None:
+    """Certificates, images of nodes and the engine were a tenth of its time."""
+    code = (
+        "import sys; from altlas.commands import diff; from altlas.release import show\n"
+        "print(sorted({'altlas.session.engine', 'cluster.control_plane', 'cluster.node', 'tools'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("entry", ENTRIES.items(), ids=lambda entry: entry[0])
 def test_every_entry_of_a_table_is_a_command(entry: tuple[str, Entry]) -> None:
     """Its module exists and its help is a sentence."""

@@ -22,6 +22,7 @@ FLOORS = (
 LATE = {
     "altlas.cli": 2,  # the packages that define the failures, and what reads the version
     "altlas.commands.diff": 1,  # the program, which another process loads and runs meanwhile
+    "cluster.opening": 6,  # the kinds of clusters, of which a command opens one or none
     "components.observability.dashboards.grafana": 2,  # the types of dashboards, which few stacks need
     "components.platform.images": 2,  # pulumi_docker, which few stacks need
     "tools.search": 2,  # network and compiler, which no warm run needs

@@ -5,7 +5,7 @@ Each image stands for a published one: the same names, user, entry point and pat
 
 from cluster.node.images.pushing import Pushed, chosen, push, short_name
 from cluster.node.images.recipe import MissingImage, NodeImage, full_name
-from cluster.node.images.table import IMAGES, MISSING, without_missing
+from cluster.node.images.table import IMAGES, MISSING
 
 __all__ = [
     "IMAGES",
@@ -17,5 +17,4 @@ __all__ = [
     "full_name",
     "push",
     "short_name",
-    "without_missing",
 ]

@@ -5,8 +5,6 @@ Owns the cache and the format. Does not own the content (cluster.node.images.lay
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -19,13 +17,14 @@ from typing import Any
 
 import tools
 from cluster.errors import ClusterError
+from cluster.node.images.builder import locked
 from cluster.node.images.dockerfiles import blobs, build_all
 from cluster.node.images.exported import ExportedImage
 from cluster.node.images.filling import fill, key
 from cluster.node.images.layers import Layer, ProgramLayer
 from cluster.node.images.paths import resolve
 from cluster.node.images.recipe import NodeImage, ServiceBuild
-from cluster.node.images.tarball import Blob, write_layer
+from cluster.node.images.tarball import Blob, digest_of_bytes, encoded, file_of, write_layer
 from tools.cache import default_root
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -73,16 +72,19 @@ def assemble(images: Iterable[NodeImage], folder: Path, cache: Path) -> list[Ass
         ToolsError: A program or package cannot be had by any way; the text says what was tried.
     """
     wanted = list(images)
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        # Two runs that make the same layer would do the work twice.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        made = _layers({key(layer): layer for image in wanted for layer in image.content}, cache)
-    built = build_all([image.build for image in wanted if image.build])
-    return [
-        _layout(image, folder / str(number), _stack(image, made, built, cache), built)
-        for number, image in enumerate(wanted)
-    ]
+    # Two runs that make the same layer would do the work twice.
+    with locked(cache):
+        made = _layers(dict.fromkeys(layer for image in wanted for layer in image.content), cache)
+    # Images of two stacks share a build.
+    built = build_all(list(dict.fromkeys(image.build for image in wanted if image.build)))
+    below = {build: blobs(exported) for build, exported in built.items()}
+    assembled = []
+    for number, image in enumerate(wanted):
+        if image.build:
+            _check_build(image, built[image.build])
+        stack = [*(below[image.build] if image.build else ()), *(made[layer] for layer in image.content)]
+        assembled.append(_layout(image, folder / str(number), stack, built))
+    return assembled
 
 
 _Stack = list[tuple[Blob, Path]]
@@ -99,23 +101,17 @@ def _check_build(image: NodeImage, built: ExportedImage) -> None:
         )
 
 
-def _stack(
-    image: NodeImage, made: Mapping[str, Blob], built: Mapping[ServiceBuild, ExportedImage], cache: Path
-) -> _Stack:
-    """The layers of an image with their files, the lowest first."""
-    below = []
-    if image.build:
-        _check_build(image, built[image.build])
-        below = blobs(built[image.build])
-    return below + [(made[key(layer)], cache / key(layer) / _ARCHIVE) for layer in image.content]
-
-
-def _layers(layers: Mapping[str, Layer], cache: Path) -> dict[str, Blob]:
-    missing = {name: layer for name, layer in layers.items() if not (cache / name / _FACTS).exists()}
-    toolbox = tools.ensure(sorted(_programs(missing.values())))
-    for name, layer in missing.items():
-        _make(layer, cache / name, toolbox)
-    return {name: Blob(**json.loads((cache / name / _FACTS).read_text())) for name in layers}
+def _layers(layers: Collection[Layer], cache: Path) -> dict[Layer, tuple[Blob, Path]]:
+    """Each layer with its file; what is not in the cache is made."""
+    folders = {layer: cache / key(layer) for layer in layers}
+    missing = {layer: folder for layer, folder in folders.items() if not (folder / _FACTS).exists()}
+    toolbox = tools.ensure(sorted(_programs(missing)))
+    for layer, folder in missing.items():
+        _make(layer, folder, toolbox)
+    return {
+        layer: (Blob(**json.loads((folder / _FACTS).read_text())), folder / _ARCHIVE)
+        for layer, folder in folders.items()
+    }
 
 
 def _programs(layers: Collection[Layer]) -> set[str]:
@@ -139,7 +135,7 @@ def _layout(image: NodeImage, folder: Path, stack: _Stack, built: Mapping[Servic
     content.mkdir(parents=True)
     for blob, file in stack:
         with suppress(FileExistsError):
-            (content / _file_of(blob.digest)).symlink_to(file)
+            (content / file_of(blob.digest)).symlink_to(file)
     variables = list(built[image.build].configuration["config"]["Env"]) if image.build else []
     document = _configuration(image, [blob.diff_id for blob, _ in stack], variables)
     configuration = _written(content, _CONFIGURATION, document)
@@ -149,8 +145,8 @@ def _layout(image: NodeImage, folder: Path, stack: _Stack, built: Mapping[Servic
         _MANIFEST,
         {"schemaVersion": 2, "mediaType": _MANIFEST, "config": configuration, "layers": layers},
     )
-    (folder / "index.json").write_bytes(_encoded({"schemaVersion": 2, "manifests": [manifest]}))
-    (folder / "oci-layout").write_bytes(_encoded({"imageLayoutVersion": "1.0.0"}))
+    (folder / "index.json").write_bytes(encoded({"schemaVersion": 2, "manifests": [manifest]}))
+    (folder / "oci-layout").write_bytes(encoded({"imageLayoutVersion": "1.0.0"}))
     size, digests = sum(blob.size for blob, _ in stack), tuple(blob.digest for blob, _ in stack)
     return Assembled(image, folder, str(manifest["digest"]), size, digests)
 
@@ -183,15 +179,7 @@ def _configuration(image: NodeImage, diff_ids: list[str], variables: list[str]) 
 
 
 def _written(folder: Path, kind: str, document: Mapping[str, Any]) -> dict[str, Any]:
-    content = _encoded(document)
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    (folder / _file_of(digest)).write_bytes(content)
+    content = encoded(document)
+    digest = digest_of_bytes(content)
+    (folder / file_of(digest)).write_bytes(content)
     return {"mediaType": kind, "digest": digest, "size": len(content)}
-
-
-def _encoded(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _file_of(digest: str) -> str:
-    return digest.removeprefix("sha256:")

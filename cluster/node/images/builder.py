@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tools.cache import default_root
 from tools.debian import PackageCache
@@ -172,8 +171,3 @@ class Buildah:
     def digest(self, tag: str) -> str:
         """Digest of an image's manifest."""
         return self.run("images", "--format", "{{.Digest}}", tag).split()[0]
-
-    def configuration(self, tag: str) -> dict[str, Any]:
-        """The image's configuration document (user, entry point, health check, labels, layers)."""
-        document: dict[str, Any] = json.loads(self.run("inspect", "--type", "image", tag))["Docker"]
-        return document

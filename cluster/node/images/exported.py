@@ -1,6 +1,5 @@
 """An image as files: manifest, configuration and layers, each named by its digest."""
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.node.images.builder import Buildah
+from cluster.node.images.tarball import digest_of_bytes, encoded, file_of
 
 _KEY = "built-from"
 # buildah writes the name of its working container into configurations of this format; that is no part of an image.
@@ -35,7 +35,7 @@ class ExportedImage:
     @property
     def digest(self) -> str:
         """Digest of the manifest, by which registries name the image."""
-        return _digest(self.manifest)
+        return digest_of_bytes(self.manifest)
 
     @property
     def size(self) -> int:
@@ -60,11 +60,11 @@ class ExportedImage:
         blobs.mkdir(parents=True)
         for layer in self.layers:
             (blobs / layer.name).symlink_to(layer)
-        for content in (self.manifest, _encoded(self.configuration)):
-            (blobs / _file_of(_digest(content))).write_bytes(content)
+        for content in (self.manifest, encoded(self.configuration)):
+            (blobs / file_of(digest_of_bytes(content))).write_bytes(content)
         kind = json.loads(self.manifest)["mediaType"]
         entry = {"mediaType": kind, "digest": self.digest, "size": len(self.manifest)}
-        (into / "index.json").write_bytes(_encoded({"schemaVersion": 2, "manifests": [entry]}))
+        (into / "index.json").write_bytes(encoded({"schemaVersion": 2, "manifests": [entry]}))
         (into / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
         return into
 
@@ -93,24 +93,12 @@ def read_exported(folder: Path, key: str) -> ExportedImage | None:
 
 def _read(folder: Path) -> ExportedImage:
     manifest = json.loads((folder / "manifest.json").read_text())
-    configuration = json.loads((folder / _file_of(manifest["config"]["digest"])).read_text())
+    configuration = json.loads((folder / file_of(manifest["config"]["digest"])).read_text())
     for name in _BUILDERS_OWN:
         configuration.pop(name, None)
     configuration["config"].pop("Hostname", None)
     for step in configuration["history"]:
         step.pop("comment", None)
-    manifest["config"] |= {"digest": _digest(_encoded(configuration)), "size": len(_encoded(configuration))}
-    layers = tuple(folder / _file_of(layer["digest"]) for layer in manifest["layers"])
-    return ExportedImage(folder, _encoded(manifest), configuration, layers)
-
-
-def _encoded(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def _file_of(digest: str) -> str:
-    return digest.removeprefix("sha256:")
+    manifest["config"] |= {"digest": digest_of_bytes(encoded(configuration)), "size": len(encoded(configuration))}
+    layers = tuple(folder / file_of(layer["digest"]) for layer in manifest["layers"])
+    return ExportedImage(folder, encoded(manifest), configuration, layers)

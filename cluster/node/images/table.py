@@ -3,10 +3,6 @@
 Owns which image is made of what. Does not own the facts of the published ones (cluster.node.images.published).
 """
 
-import copy
-from collections.abc import Mapping
-from typing import Any
-
 from cluster.node.images.layers import (
     DebianLayer,
     Layer,
@@ -253,22 +249,3 @@ MISSING: tuple[MissingImage, ...] = (
         "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.17.0", "prometheus.exporters.kubeState", _NO_SOURCE
     ),
 )
-
-
-def without_missing(platform: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what stands below `alt-las:platform` with null for everything whose image a node cannot have.
-
-    A block that the stack does not have, such as monitoring as a whole, stays as it is.
-    """
-    changed = copy.deepcopy(dict(platform))
-    for missing in MISSING:
-        *path, last = missing.setting.split(".")
-        block: Any = changed
-        for name in path:
-            # Defaults are not written in a stack file, so an inner block may be missing.
-            block = block.get(name) if name == path[0] else block.setdefault(name, {})
-            if block is None:
-                break
-        else:
-            block[last] = None
-    return changed

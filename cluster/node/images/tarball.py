@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 # Half the time of the usual level; a registry on the same machine makes up for the larger files.
 _COMPRESSION = 1
@@ -57,6 +58,21 @@ def write_layer(root: Path, file: Path, owners: Mapping[str, int]) -> Blob:
                     if path.is_symlink() or path.is_file():
                         entries[name] = str(path.readlink()) if path.is_symlink() else ""
     return Blob(packed.digest, packed.size, plain.digest, entries)
+
+
+def encoded(document: Mapping[str, Any]) -> bytes:
+    """Return a document of an image as the bytes that its digest is of."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest_of_bytes(content: bytes) -> str:
+    """Return the digest by which a registry names a document."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def file_of(digest: str) -> str:
+    """Return the name of the file in an OCI layout that has this digest."""
+    return digest.removeprefix("sha256:")
 
 
 def digest_of(file: Path) -> str:
