@@ -1,4 +1,4 @@
-"""`python -m backup.exporter`: shows monitoring what dumps and drills came to, as Kubernetes itself recorded it.
+"""`python -m backup.exporter`: metrics of the results of backups and restore tests, as Kubernetes recorded them.
 
 Reads CronJobs, Jobs and the last messages of their pods from the API server at every scrape and keeps nothing, so it
 needs no volume, and the jobs need no way to it. Its own ServiceAccount may list these three kinds in its namespace.

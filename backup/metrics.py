@@ -63,7 +63,7 @@ MOST_BYTES = 4096
 
 
 def write_report(path: Path | None, store: str, action: str, figures: Mapping[str, float]) -> None:
-    """Leave what a job came to where the kubelet picks it up.
+    """Leave a job's result where the kubelet picks it up.
 
     Args:
         path: File of the container's message; None where nobody reads it.

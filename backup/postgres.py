@@ -90,7 +90,7 @@ def restore(
         backup: The backup to restore.
         names: Name that the copy gets by that of the database in the backup.
         key: Key of the backup.
-        replace: Whether databases of these names may be put aside.
+        replace: Whether databases of these names may be renamed and kept.
 
     Raises:
         BackupError: The backup is damaged, the key is wrong, a name is taken, or a copy differs. Live data is

@@ -1,6 +1,6 @@
 """Copies databases from a scratch Redis into a live one: into free databases first, then all change places at once.
 
-What the live databases held is put aside in the databases that they change places with, not deleted.
+The data of the live databases is kept in the databases that they change places with, not deleted.
 """
 
 import itertools
@@ -29,7 +29,7 @@ class CopyTask:
         host: Name of the target, for messages.
         counts: Keys of each database in the dump.
         parts: Databases to copy; all when empty.
-        replace: Whether databases that hold something may be put aside.
+        replace: Whether databases that hold something may be renumbered and kept.
     """
 
     host: str
@@ -110,7 +110,9 @@ def _staging(task: CopyTask, occupied: Counts) -> dict[str, int]:
         )
     free = [number for number in reversed(range(_DATABASES)) if str(number) not in {*occupied, *task.names}]
     if len(free) < len(task.names):
-        raise BackupError(f"Redis at {task.host} has no {len(task.names)} free databases; empty those put aside before")
+        raise BackupError(
+            f"Redis at {task.host} has no {len(task.names)} free databases; empty those kept by an earlier restore"
+        )
     return dict(zip(task.names, free, strict=False))
 
 

@@ -1,4 +1,4 @@
-"""The folder of the backups: complete or absent, locked against a second user, thinned out without losing the last.
+"""Folder of the backups: complete or absent, locked against a second user; retention never removes the last one.
 
 Below the root each store has a folder, in it one folder for each backup, named by its time. A backup is written under
 another name and gets its own when everything is on disk, so that whatever has the name of a backup is a whole one.

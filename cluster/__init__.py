@@ -1,4 +1,4 @@
-"""Where the platform runs: the choice of a cluster, and its start and end.
+"""Targets of the platform: the choice of a cluster, its start and its end.
 
 Owns clusters that this project starts itself; a cluster named by a kubeconfig is only looked at.
 """

@@ -35,7 +35,7 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class CertificateRequest:
-    """Whom a certificate is for.
+    """Subject of a certificate.
 
     Attributes:
         file_name: name of the files, without ending.

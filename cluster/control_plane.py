@@ -26,7 +26,7 @@ NODE_LEASE_SECONDS = 40
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the files of one control plane are; everything is below one directory.
+    """Paths of one control plane's files; everything is below one directory.
 
     Attributes:
         root: that directory, absolute.
@@ -245,7 +245,7 @@ def _client_and_server_flags(kubeconfig: Path, trust: Trust, port: int) -> tuple
         f"--secure-port={port}",
         f"--tls-cert-file={trust.api_server.certificate}",
         f"--tls-private-key-file={trust.api_server.key}",
-        # There is one of each, so nobody else could lead.
+        # There is one of each, so there is no other leader.
         "--leader-elect=false",
         "--profiling=false",
     )

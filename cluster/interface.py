@@ -1,4 +1,4 @@
-"""What every kind of cluster can do, so that commands need not know which kind they work on."""
+"""Interface of every kind of cluster, so that commands need not know which kind they work on."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class K3dCluster:
 
     @property
     def kubeconfig(self) -> Path:
-        """Where `up` writes the kubeconfig (mode 0600)."""
+        """Path to which `up` writes the kubeconfig (mode 0600)."""
         return self._directory / "kubeconfig"
 
     def up(self) -> Path:

@@ -67,7 +67,7 @@ def try_lock(descriptor: int, path: Path) -> bool:
     """Take the lock if it is free and if the open file is still the one at the path."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # A deletion of the cluster removes the file: then the lock held here is one that nobody else sees.
+        # A deletion of the cluster removes the file: then no other command sees the lock held here.
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except (BlockingIOError, FileNotFoundError):
         return False

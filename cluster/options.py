@@ -1,4 +1,4 @@
-"""What the user asked for, checked before anything is touched."""
+"""Options of the user, checked before anything is touched."""
 
 from __future__ import annotations
 

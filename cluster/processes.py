@@ -26,7 +26,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 @dataclass(frozen=True)
 class ProcessSpecification:
-    """What is to run.
+    """Specification of a process.
 
     Attributes:
         name: the program's name, also that of its log file.

@@ -1,4 +1,4 @@
-"""When a control plane is ready: what is asked of whom."""
+"""Readiness of a control plane: each part is asked for its own."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Simulator:
 
     @property
     def audit_log_file(self) -> Path:
-        """Where API requests are written if that was asked for."""
+        """Path of the log of API requests, if that was asked for."""
         return self._layout.audit_log
 
     def start(self) -> Path:

@@ -1,4 +1,4 @@
-"""What can be said about a simulated cluster at one moment."""
+"""Status of a simulated cluster at one moment."""
 
 from __future__ import annotations
 

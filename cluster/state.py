@@ -1,4 +1,4 @@
-"""What a simulated cluster remembers between commands: its ports and its processes."""
+"""State of a simulated cluster between commands: its ports and its processes."""
 
 from __future__ import annotations
 

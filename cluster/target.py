@@ -32,12 +32,12 @@ class Target:
 
     @property
     def runs_containers(self) -> bool:
-        """Whether pods are processes here, such as operators that answer admission webhooks."""
+        """True if pods are processes here, such as operators that answer admission webhooks."""
         return self.name != SIM
 
     @property
     def belongs_to_checkout(self) -> bool:
-        """Whether this checkout alone starts, uses and ends the cluster, so that nobody is asked before it changes."""
+        """True if only this checkout starts, uses and ends the cluster, so that there is no prompt before a change."""
         return self.name in {SIM, NODE}
 
     def __str__(self) -> str:

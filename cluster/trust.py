@@ -1,4 +1,4 @@
-"""Who trusts whom in a control plane: its authorities and the certificate of each participant."""
+"""Trust in a control plane: its authorities and the certificate of each participant."""
 
 from __future__ import annotations
 

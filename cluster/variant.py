@@ -1,4 +1,4 @@
-"""What differs between a control plane of simulated nodes and one that real nodes reach over a network."""
+"""Differences between a control plane of simulated nodes and one that real nodes reach over a network."""
 
 from __future__ import annotations
 

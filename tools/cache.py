@@ -45,7 +45,7 @@ class WorkFolder:
 
 @dataclass(frozen=True)
 class BuildCache:
-    """What Go has compiled so far, for the runs that build at the same time or go on after a failure.
+    """Go's compiled packages, for the runs that build at the same time or go on after a failure.
 
     Attributes:
         folder: GOCACHE of every build; gigabytes.
@@ -87,7 +87,7 @@ class Cache:
         return folder if intact else None
 
     def origin(self, folder: Path) -> str:
-        """Return how a finished folder came to be: `download` or `build`."""
+        """Return how a finished folder was made: `download` or `build`."""
         return str(json.loads((folder / _ORIGIN_FILE).read_text("utf-8"))["origin"])
 
     def publish(self, staged: Path, package: Package, key: str, origin: str) -> Path:

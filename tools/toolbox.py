@@ -10,7 +10,7 @@ from tools.manifest import Package
 
 @dataclass(frozen=True)
 class Location:
-    """Where one package was found, and how: `PATH`, `cache`, `download` or `build`."""
+    """Location of one package, and how it was found: `PATH`, `cache`, `download` or `build`."""
 
     package: Package
     folder: Path

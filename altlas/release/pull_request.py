@@ -1,7 +1,7 @@
 """Comment of a pull request about what it changes: made once, then updated, and marked when the request is closed.
 
 Owns the text around the changes and the life of the comment. Does not own the changes' Markdown (`markdown`) nor the
-requests (`github`). The comment is found by a mark and by its author, so that nobody else's comment is overwritten.
+requests (`github`). The comment is found by its mark and its author, so that no comment of another is overwritten.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What a cluster has once, whatever runs on it: operators and CustomResourceDefinitions, pinned.
+"""Cluster-wide operators and CustomResourceDefinitions (CRDs), pinned.
 
 Owns the list of them, where their manifests come from, what becomes of these manifests, and the record on the cluster.
 Does not own the order of an installation (altlas.addons.install) nor the objects that the operators make.

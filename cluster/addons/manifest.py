@@ -38,7 +38,7 @@ class AddonFile(_Closed):
 
 
 class AddonNamespace(_Closed):
-    """Where an operator runs.
+    """Place of an operator.
 
     Attributes:
         upstream: Namespace in the project's own files.

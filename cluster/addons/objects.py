@@ -1,4 +1,4 @@
-"""What becomes of an addon's files: its definitions, and the objects of its operator."""
+"""Objects of an addon's files: its CRDs, and the objects of its operator."""
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What is installed on a cluster, as the cluster itself remembers it: a ConfigMap, compared with what is pinned."""
+"""Record of the addons on a cluster: a ConfigMap in it, compared with what is pinned."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -15,7 +15,7 @@ EXTERNAL = "external"
 
 
 class AddonState(StrEnum):
-    """How an addon on the cluster stands to the pinned one."""
+    """Relation of an addon on the cluster to the pinned one."""
 
     INSTALLED = "installed"
     MISSING = "missing"
@@ -58,7 +58,7 @@ def newer_versions(record: Mapping[str, str], manifest: AddonManifest) -> dict[s
 
 
 def state_of(name: str, record: Mapping[str, str], wanted: Mapping[str, str], manifest: AddonManifest) -> AddonState:
-    """How one addon stands.
+    """State of one addon.
 
     Args:
         name: The addon.

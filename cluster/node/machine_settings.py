@@ -42,7 +42,7 @@ _KERNEL = {
 
 @dataclass(frozen=True)
 class NodeFiles:
-    """What a node is made of.
+    """Settings of a node.
 
     Attributes:
         name: of the Node.

@@ -137,7 +137,7 @@ def _validations(args: AdmissionArgs) -> list[dict[str, str]]:
         ),
     ]
     if args.settings.require_digests:
-        # An operator names its images by tag, and nobody else can hold them to a digest.
+        # An operator names its images by tag, and no other rule can hold them to a digest.
         exempt = f" || {_is_from(args.of_operators)}" if args.of_operators else ""
         rules.append(("digest", f"image.matches('@sha256:[0-9a-f]{{64}}$'){exempt}", "is not held to a digest"))
     return [*(_about_images(*rule) for rule in rules), _about_labels()]

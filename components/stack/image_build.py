@@ -174,5 +174,5 @@ def check_dockerfile(file: Path) -> None:
         raise BuildInputError(f"{file.name} ends as root; write `USER 10001:10001` in its last stage")
     if not user.isdecimal():
         raise BuildInputError(
-            f"{file.name} ends as the user {user!r}, of whom a cluster cannot tell that he is not root; write a number"
+            f"{file.name} ends as the user {user!r}, and a cluster cannot tell whether a name is root; write a number"
         )

@@ -111,7 +111,7 @@ def _strict_part(key: str, value: Any) -> Any:
         return {name: strict(schema, is_root=False) for name, schema in value.items()}
     if key in ("items", "additionalProperties"):
         return strict(value, is_root=False)
-    # What stands below allOf and its like repeats some fields only, so it must not refuse the others.
+    # Schemas below allOf, anyOf and oneOf repeat some fields only, so they must not refuse the others.
     return value
 
 

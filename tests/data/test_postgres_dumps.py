@@ -164,7 +164,7 @@ def test_a_wrong_key_is_told_from_a_damaged_dump(server: Postgres, repository: R
 def test_a_name_that_is_taken_is_replaced_only_on_demand(
     server: Postgres, repository: Repository, backup: Backup
 ) -> None:
-    """The copy takes the name when it is complete; what had it is put aside, not deleted."""
+    """The copy takes the name when it is complete; the former database is renamed, not deleted."""
     before = live(server)
     server.server("archive").query("archive", "DELETE FROM parts WHERE task > 10")
     with pytest.raises(BackupError, match="there is a database archive; restore under another name, or replace it"):

@@ -100,7 +100,7 @@ def prometheus(args: PrometheusArgs, pods: PodSet, stack: str) -> Manifest:
         **_selectors(),
         **_limits(settings),
         "podTargetLabels": list(settings.pod_target_labels),
-        # Alloy passes on what services send; nobody else is let in for that.
+        # Alloy passes on what services send; no other pod is allowed in for that.
         "enableRemoteWriteReceiver": args.takes_metrics,
         **_alerting(args),
     }
