@@ -1,6 +1,6 @@
-"""Desired and ready servers of custom resources, as their operators report them."""
+"""Desired and ready servers of custom resources, and databases in them, as their operators report them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from altlas.session.kubectl import Kubectl
@@ -33,7 +33,8 @@ def operated_statuses(kubectl: Kubectl, platform: PlatformSettings, *, operated:
         CommandError: The cluster does not answer or refuses.
     """
     found = _found(kubectl, platform.namespace, ",".join(_kinds(platform)))
-    return tuple(_status(each, operated=operated) for each in found)
+    databases = [each for each in found if each["kind"] == "Database"]
+    return tuple(_status(each, databases, operated=operated) for each in found if each["kind"] != "Database")
 
 
 def _found(kubectl: Kubectl, namespace: str, kinds: str) -> Sequence[Mapping[str, Any]]:
@@ -49,16 +50,18 @@ def _found(kubectl: Kubectl, namespace: str, kinds: str) -> Sequence[Mapping[str
 def _kinds(platform: PlatformSettings) -> Iterator[str]:
     if platform.postgres:
         yield "clusters.postgresql.cnpg.io"
+        yield "databases.postgresql.cnpg.io"
     if platform.prometheus and platform.prometheus.is_managed:
         yield "prometheuses.monitoring.coreos.com"
     if platform.alertmanager:
         yield "alertmanagers.monitoring.coreos.com"
 
 
-def _status(resource: Mapping[str, Any], *, operated: bool) -> WorkloadStatus:
+def _status(resource: Mapping[str, Any], databases: Iterable[Mapping[str, Any]], *, operated: bool) -> WorkloadStatus:
     wanted, ready, updated, image = _COUNTS[resource["kind"]]
     specification, status = resource["spec"], resource.get("status", {})
     said = _phase(status) if resource["kind"] == "Cluster" else _conditions(status)
+    unmade = tuple(_unmade(resource["metadata"]["name"], databases)) if resource["kind"] == "Cluster" else ()
     return WorkloadStatus(
         name=resource["metadata"]["name"],
         kind=resource["kind"],
@@ -67,9 +70,9 @@ def _status(resource: Mapping[str, Any], *, operated: bool) -> WorkloadStatus:
         wanted=specification.get(wanted, 1),
         updated=status.get(updated, 0),
         nodes=(),
-        observed=_observed(resource),
+        observed=_observed(resource) and not unmade,
         operated=operated,
-        said=said,
+        said="; ".join(filter(None, (said, *unmade))),
     )
 
 
@@ -80,6 +83,19 @@ def _observed(resource: Mapping[str, Any]) -> bool:
         return status.get("phase") in (None, _HEALTHY)
     generation = resource["metadata"].get("generation", 0)
     return all(each.get("observedGeneration", generation) >= generation for each in status.get("conditions") or ())
+
+
+def _unmade(cluster: str, databases: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Words about each Database of a Cluster that its operator has not made as the newest settings say.
+
+    Servers are ready before: the operator makes databases one after the other in servers that answer already.
+    """
+    for each in databases:
+        status, metadata = each.get("status", {}), each["metadata"]
+        generation = metadata.get("generation", 0)
+        is_made = status.get("applied") is True and status.get("observedGeneration", generation) >= generation
+        if each["spec"]["cluster"]["name"] == cluster and not is_made:
+            yield f"database {metadata['name']} is not made: {status.get('message') or 'not tried yet'}"
 
 
 def _phase(status: Mapping[str, Any]) -> str:

@@ -72,6 +72,12 @@ def cluster(ready: int, phase: str = HEALTHY, reason: str = "") -> dict[str, Any
     return {"kind": "Cluster", "metadata": {"name": "postgres-db"}, "spec": {"instances": 1}, "status": status}
 
 
+def database(name: str, of: str = "postgres-db", **status: Any) -> dict[str, Any]:
+    """A database as the operator of PostgreSQL reports it."""
+    metadata = {"name": name, "generation": 2}
+    return {"kind": "Database", "metadata": metadata, "spec": {"cluster": {"name": of}}, "status": status}
+
+
 def runner(reason: str) -> dict[str, Any]:
     """Pod of runner-service that waits."""
     status = {"containerStatuses": [{"name": "runner", "state": {"waiting": {"reason": reason}}}]}
@@ -105,20 +111,42 @@ def test_up_waits_until_postgres_is_ready_and_healthy() -> None:
     assert list(rest) == []
 
 
+def test_up_waits_until_every_database_is_made() -> None:
+    """The servers are ready some seconds before; databases of another Cluster and of earlier settings do not count."""
+    other = database("other", of="restored")
+    made = database("archive", applied=True, observedGeneration=2)
+    states = [
+        [cluster(1), database("archive"), other],
+        [cluster(1), database("archive", applied=False, message="no role archive"), other],
+        [cluster(1), database("archive", applied=True, observedGeneration=1), other],
+        [cluster(1), made, database("segmentation"), other],
+        [cluster(1), made, database("segmentation", applied=True), other],
+    ]
+    rest = iter(states)
+    answers = {WORKLOADS: deployments(), "clusters": rest}
+    found = readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    assert list(rest) == []
+    assert [(each.kind, each.said) for each in found if each.kind != "Deployment"] == [("Cluster", HEALTHY)]
+
+
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (cluster(0, "Unable to create required cluster objects", "no quota"), "its operator says: Unable to create"),
-        (cluster(0, "", ""), "its operator says nothing; look whether it runs"),
+        ([cluster(0, "Unable to create cluster", "no quota")], "0 of 1 servers ready; its operator says: Unable to"),
+        ([cluster(0, "", "")], "0 of 1 servers ready; its operator says nothing; look whether it runs"),
+        (
+            [cluster(1), database("archive", applied=False, message="no role archive"), database("runner")],
+            "database archive is not made: no role archive; database runner is not made: not tried yet",
+        ),
     ],
 )
 def test_up_fails_with_what_the_operator_says_when_postgres_does_not_come(
-    state: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+    state: list[dict[str, Any]], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before, it said success."""
     monkeypatch.setattr(readiness, "wait_for", lambda ask, _, **__: ask())
-    answers = {WORKLOADS: deployments(), "clusters": [state]}
-    with pytest.raises(CommandError, match="postgres-db: Cluster has 0 of 1 servers ready") as caught:
+    answers = {WORKLOADS: deployments(), "clusters": state}
+    with pytest.raises(CommandError, match="postgres-db: Cluster has") as caught:
         readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
     assert said in str(caught.value)
 

@@ -230,9 +230,6 @@ def test_services_write_with_their_own_credentials_and_the_backup_is_restored(
     project: NodeProject, figures: Figures
 ) -> None:
     """A row, a key and a message; each backup Job then restores what it has saved into a server of its own."""
-    databases = ("databases.postgresql.cnpg.io", "--all", f"--namespace={NAMESPACE}", "--timeout=60s")
-    done = project.kubectl("wait", "--for=jsonpath={.status.applied}=true", *databases)
-    assert done.code == 0, done.text
     row = "create table trial (n int); insert into trial values (1), (2); select count(*) from trial"
     url = project.secret("archive-service", "DATABASE_URL")
     assert project.exec("postgres-db-1", "psql", url, "--quiet", "--tuples-only", "--no-align", "--command", row) == "2"
