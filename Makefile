@@ -60,7 +60,7 @@ test: $(INSTALLED) ## After make up: check, and the life of a stack on the simul
 	@$(LINT)
 	@$(SUITE) --tier=test
 
-verify: $(INSTALLED) tools ## All the rest: stores, monitoring, images, scanners, gates: 40 minutes on 2 cores
+verify: $(INSTALLED) tools ## All the rest: stores, monitoring, images, scanners, gates, real nodes: 50 minutes on 2 cores
 	@$(SUITE) --tier=verify
 
 verify-all: $(INSTALLED) tools ## The same without samples: every mutant, every regression

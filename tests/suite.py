@@ -4,6 +4,8 @@ A test with real servers measures a machine that all tests share: a server may c
 Such a file gets a second try with nothing in parallel, which is printed. Tests of the program alone, and failures in
 more files than a busy machine explains, get none (docs/adr/0019). `--tier=test` fails if it had to provide a program:
 a newcomer has waited for `make up` already (docs/adr/0021).
+
+Parts that measure the machine as a whole run after all others, in one process with nothing in parallel.
 """
 
 import subprocess
@@ -72,16 +74,42 @@ def run(
     return second
 
 
+def run_by_themselves(arguments: Sequence[str], alone: Callable[[Sequence[str]], int] = run_alone) -> int:
+    """Run the parts of the tier that need the machine for themselves; return pytest's exit code, 0 without any."""
+    # Not above: pytest loads that module as a plugin, and refuses one that is there already.
+    from tests.tiers import PARTS, TIERS  # noqa: PLC0415
+
+    tiers = [argument.removeprefix("--tier=") for argument in arguments if argument.startswith("--tier=")]
+    places = [
+        place
+        for part in PARTS
+        if part.alone and any(part.tier in TIERS[tier] for tier in tiers)
+        for place in part.places
+    ]
+    if not places:
+        return 0
+    print(f"\nBy themselves, with nothing in parallel: {' '.join(places)}", flush=True)
+    evidence = [
+        f"{file}-alone.md" for each in arguments if (file := each.removesuffix(".md")).startswith("--evidence=")
+    ]
+    return alone(["-rs", *(f"--tier={tier}" for tier in tiers), *evidence, *places])
+
+
 def provided_programs() -> frozenset[str]:
     """Programs in the cache, by name, version and recipe."""
     root = default_root()
     return frozenset(folder.name for folder in root.iterdir() if "@" in folder.name) if root.exists() else frozenset()
 
 
-def main(arguments: Sequence[str], run_tests: Callable[[Sequence[str]], int] = run) -> int:
+def main(
+    arguments: Sequence[str],
+    run_tests: Callable[[Sequence[str]], int] = run,
+    by_themselves: Callable[[Sequence[str]], int] = run_by_themselves,
+) -> int:
     """Run the suite; exit 1 also where `--tier=test` needed a program that `make up` had not brought."""
     before = provided_programs()
     code = run_tests(arguments)
+    code = by_themselves(arguments) or code
     further = provided_programs() - before
     if further and "--tier=test" in arguments:
         print(f"make test had to provide programs that make up had not: {', '.join(sorted(further))}", flush=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.suite import Failures, main, run, run_beside
+from tests.suite import Failures, main, run, run_beside, run_by_themselves
 from tests.support.documents import ROOT
 from tools.cache import default_root
 
@@ -79,9 +79,31 @@ def test_only_make_test_may_provide_no_program(
         (default_root() / "new@1@linux-amd64@0").mkdir()
         return 0
 
-    assert main([f"--tier={tier}"], provides) == code
+    assert main([f"--tier={tier}"], provides, lambda _: 0) == code
     assert ("new@1" in capsys.readouterr().out) == bool(code)
-    assert main([f"--tier={tier}"], lambda _: 0) == 0
+    assert main([f"--tier={tier}"], lambda _: 0, lambda _: 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("tier", "places"), [("verify", ["tests/node/"]), ("verify-all", ["tests/node/"]), ("test", [])]
+)
+def test_real_nodes_are_run_by_themselves_after_the_others(tier: str, places: list[str]) -> None:
+    """In the tiers of verification alone, with evidence in a file of its own."""
+    tried: list[Sequence[str]] = []
+
+    def alone(arguments: Sequence[str]) -> int:
+        tried.append(arguments)
+        return 1
+
+    arguments = ["-q", "-n", "2", f"--tier={tier}", "--evidence=a/b.md"]
+    assert run_by_themselves(arguments, alone) == len(places)
+    assert tried == [["-rs", f"--tier={tier}", "--evidence=a/b-alone.md", *places]] * len(places)
+
+
+@pytest.mark.parametrize(("others", "alone", "code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (2, 1, 1)])
+def test_either_half_fails_the_suite(others: int, alone: int, code: int) -> None:
+    """Both run, whatever the first one ends with."""
+    assert main(["--tier=verify"], lambda _: others, lambda _: alone) == code
 
 
 def test_failures_of_setup_and_call_are_heard_of(tmp_path: Path) -> None:
