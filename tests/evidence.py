@@ -22,9 +22,9 @@ TARGETS = {
 
 NOT_PROVEN = (
     "k3d: its commands are checked, but no Docker engine was there to run them",
-    "containers: real ones run on the target node alone, on one machine with cgroup v1, of images that are assembled from packages",
+    "containers: real ones run on the target node alone, with cgroup v1 and images assembled from packages",
     "downloads from the official release sites: exercised against a local server only",
-    "operators: those of PostgreSQL and Prometheus act on the target node alone; Istio and the Barman plugin act nowhere",
+    "operators: PostgreSQL's and Prometheus' act on the target node alone; Istio and the Barman plugin nowhere",
     "published images: a registry on loopback only; the images that are built here stand in for the services",
     "published vulnerability databases: the scanners of images ran with databases that the tests make",
     "pulumi-docker: its provider is a mock, and no Docker engine was there to build with",

@@ -17,7 +17,7 @@ from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
 from tests.support.documents import alpha_settings
 
-CLUSTERS = "clusters.postgresql.cnpg.io"
+CLUSTERS = "clusters.postgresql.cnpg.io,databases.postgresql.cnpg.io"
 PROMETHEUSES = "prometheuses.monitoring.coreos.com"
 ALERTMANAGERS = "alertmanagers.monitoring.coreos.com"
 ITEMS: list[dict[str, Any]] = [

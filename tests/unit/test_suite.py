@@ -1,5 +1,7 @@
 """The second try of tests with real servers: who gets one, and that it can fail."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -123,3 +125,10 @@ def test_failures_of_setup_and_call_are_heard_of(tmp_path: Path) -> None:
         "test_setup": "process",
         "test_call": "sim",
     }
+
+
+def test_the_suite_leaves_its_plugins_to_pytest() -> None:
+    """Pytest refuses to load a plugin whose module is there already."""
+    program = "import sys, tests.suite; print(sorted({'tests.tiers', 'tests.evidence'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
