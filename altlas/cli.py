@@ -1,11 +1,13 @@
 """The command `altlas`: what happens around `pulumi up`. Pulumi works without it; this only adds."""
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from altlas.commands.lazy import Entry, lazy_group
+from altlas.session.streams import open_standard_streams
 
 _EVERYDAY, _PHASES, _DATA = "Everyday", "Phases and releases", "Data"
 _SECURITY, _IMAGES, _CLUSTER = "Security", "Images", "Cluster"
@@ -69,14 +71,16 @@ def _options(
 
 def main() -> None:
     """Run a command and turn every failure that a person can mend into one message and an exit code."""
+    open_standard_streams()
     try:
         app(prog_name="altlas")
     except Exception as error:
         # Only a failure needs the packages that define them.
-        from altlas.session.errors import as_command_error  # noqa: PLC0415
+        from altlas.session.errors import as_command_error, printable  # noqa: PLC0415
 
         failure = as_command_error(error)
         if failure is None:
             raise
-        typer.echo(f"error: {failure}", err=True)
+        with suppress(OSError):
+            typer.echo(f"error: {printable(str(failure))}", err=True)
         sys.exit(failure.code)

@@ -5,7 +5,7 @@ Owns clusters that this project starts itself; a cluster named by a kubeconfig i
 
 from __future__ import annotations
 
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, TargetError
 from cluster.interface import Cluster, ClusterStatus
 from cluster.opening import open_target, required_programs
 from cluster.target import TARGETS, Target, choose_target
@@ -16,6 +16,7 @@ __all__ = [
     "ClusterError",
     "ClusterStatus",
     "Target",
+    "TargetError",
     "choose_target",
     "open_target",
     "required_programs",

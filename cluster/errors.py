@@ -1,4 +1,4 @@
-"""The one exception of this package."""
+"""Exceptions of this package."""
 
 from __future__ import annotations
 
@@ -8,3 +8,7 @@ class ClusterError(Exception):
 
     The message states the cause and the cure and is meant to be printed as it is, without a traceback.
     """
+
+
+class TargetError(ClusterError):
+    """No cluster could be chosen, because what names one is wrong."""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from altlas.commands.lazy import command_group
+from altlas.commands.options import writable
 from altlas.release.github import GitHub
 from altlas.release.github_identity import credential as job_credential
 from altlas.release.github_identity import kubeconfig as job_kubeconfig
@@ -52,7 +53,7 @@ def environment(name: Annotated[str, typer.Argument(metavar="NAME", help="Name o
 
 @app.command()
 def kubeconfig(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.", callback=writable)],
     server: Annotated[str, typer.Option(metavar="URL", envvar="ALT_LAS_SERVER", help="Address of the API server.")],
     authority: Annotated[
         str, typer.Option(metavar="PEM", envvar="ALT_LAS_AUTHORITY", help="Certificates of its authority, as text.")

@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -13,11 +13,12 @@ from altlas.commands.options import JsonOption, StackArgument, StackOption, one_
 from altlas.release.deployments import deployments
 from altlas.release.dora import as_json as metrics_json
 from altlas.release.dora import as_prometheus, as_text, metrics
-from altlas.release.ledger import Ledger, ledger_of
+from altlas.release.ledger import Kind, Ledger, ledger_of
 from altlas.release.ledger_text import what
 from altlas.release.records import annotation, applied, deployment_records, verdict
 from altlas.session.console import report, workspace
 from altlas.session.table import table_text
+from components.stack.loading import read_stack_document
 from rendering.errors import CommandError, ExitCode
 
 app = command_group(help="Ledger: what was done to a stack, by whom and when.")
@@ -27,8 +28,11 @@ _FORMATS = ("text", "json", "prometheus")
 
 def _ledger(stack: str | None, option: str | None) -> tuple[str, Ledger]:
     here, name = workspace(), one_stack(stack, option)
-    here.stack_file(name)
-    return name, ledger_of(here, name, os.environ)
+    file, ledger = here.stack_file(name), ledger_of(here, name, os.environ)
+    if not ledger.path.exists():
+        # A stack that is gone keeps its ledger; a name without either is a mistake.
+        read_stack_document(file)
+    return name, ledger
 
 
 @app.command()
@@ -39,6 +43,8 @@ def show(
     as_json_text: JsonOption = False,
 ) -> None:
     """Print the entries of a stack's ledger, oldest first."""
+    if kind not in (None, *get_args(Kind)):
+        raise CommandError(f"--kind {kind!r} is unknown; use {', '.join(get_args(Kind))}", ExitCode.BAD_INPUT)
     name, ledger = _ledger(stack, stack_option)
     entries = [each for each in ledger.entries() if kind in (None, each.kind)]
     if as_json_text:

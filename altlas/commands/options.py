@@ -1,10 +1,12 @@
 """Arguments and options that several commands have, so that each means the same and reads the same everywhere."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from altlas.session.console import workspace
+from altlas.session.durable_file import try_to_write
 from cluster import TARGETS
 from rendering.errors import CommandError, ExitCode
 
@@ -45,6 +47,23 @@ OverrideOption = Annotated[
     str | None, typer.Option(metavar="REASON", help="Go on although releases are stopped; recorded in the ledger.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def writable(path: Path | None) -> Path | None:
+    """The path of a file that a command writes at its end, checked at its begin.
+
+    Raises:
+        CommandError: Nothing can be written there.
+    """
+    try:
+        if path is not None:
+            try_to_write(path)
+    except OSError as error:
+        raise CommandError(
+            f"cannot write {path}: {error.strerror}; name another file. Nothing was changed",
+            ExitCode.BAD_INPUT,
+        ) from None
+    return path
 
 
 def one_stack(argument: str | None, option: str | None, default: str = DEFAULT_STACK) -> str:

@@ -16,6 +16,7 @@ from altlas.commands.options import (
     StackOption,
     TargetOption,
     one_stack,
+    writable,
 )
 from altlas.release.apply import Permission, apply_plan, check_offline
 from altlas.release.approval import approve as sign
@@ -41,7 +42,7 @@ _WhyOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reaso
 def plan(
     stack: StackArgument = None,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.", callback=writable)],
     hours: Annotated[int | None, typer.Option(min=1, max=168, help="Time until it expires.")] = None,
     stack_option: StackOption = None,
     target: TargetOption = None,
@@ -69,7 +70,9 @@ def rollback(
     to: Annotated[
         int | None, typer.Option(metavar="N", help="Release to go back to; without it the one before the last.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write.", callback=writable)
+    ] = None,
     automatic: Annotated[
         bool, typer.Option("--automatic", help="After a failed deployment: apply it at once; never twice.")
     ] = False,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from altlas.commands.options import StackArgument, known_stacks, one_stack
+from altlas.commands.options import StackArgument, known_stacks, one_stack, writable
 from altlas.preflight.nodes import described_nodes
 from altlas.release.ledger import ledger_of
 from altlas.release.plan import read_plan
@@ -19,7 +19,7 @@ from rendering.errors import CommandError, ExitCode
 
 
 def report(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, in HTML.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, in HTML.", callback=writable)],
     stack: StackArgument = None,
     after: Annotated[
         str | None,
@@ -38,10 +38,7 @@ def report(
     if plan and (stack or after):
         raise CommandError("a plan names its stack; give either --plan or stacks", ExitCode.BAD_INPUT)
     found = _found(stack, after, plan, nodes)
-    try:
-        write_durably(file, as_html(found).encode(), mode=0o666)
-    except OSError as error:
-        raise CommandError(f"cannot write {file}: {error.strerror}", ExitCode.BAD_INPUT) from None
+    write_durably(file, as_html(found).encode(), mode=0o666)
     typer.echo(f"Wrote {file}: open it in a browser.")
 
 

@@ -6,6 +6,7 @@ from altlas.commands.lazy import command_group
 from altlas.commands.options import Stack, TargetOption
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, engine_session
+from components.stack.loading import read_stack_document
 from rendering.errors import CommandError, ExitCode
 
 app = command_group(help="The state of a stack, as the engine keeps it.")
@@ -20,7 +21,7 @@ def state() -> None:
 def recover(stack: Stack, target: TargetOption = None) -> None:
     """Make the state whole after a crash; every command that changes or reads a stack does so first by itself."""
     here = workspace()
-    here.stack_file(stack)
+    read_stack_document(here.stack_file(stack))
     with here.only_one(f"state recover {stack}"):
         session = engine_session(here, choose_target(here, target), report)
         found = session.engine.exported_state(stack)

@@ -7,11 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from altlas.images.errors import ImageRefusedError
 from components.settings.base import Settings
+from components.stack.documents import UnreadableError, read_json, read_yaml
 from components.stack.problems import reasons
 
 EXCEPTIONS_NAME = "images.exceptions.yaml"
@@ -51,11 +51,13 @@ def read_exceptions(file: Path) -> tuple[FindingException, ...]:
     if not file.exists():
         return ()
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        document = read_yaml(file)
         read = _ExceptionFile.model_validate_json(json.dumps(document, default=str)).exceptions
         for exception in read:
             date.fromisoformat(exception.until)
-    except (yaml.YAMLError, ValidationError, ValueError) as error:
+    except UnreadableError as error:
+        raise ImageRefusedError(f"{file.name} {error}") from None
+    except ValueError as error:
         raise ImageRefusedError(
             f"{file.name} is not a list of exceptions with identifier, reason and until (YYYY-MM-DD): {reasons(error)}"
         ) from None
@@ -69,9 +71,11 @@ def read_report(file: Path) -> tuple[str, tuple[Vulnerability, ...]]:
         ImageRefusedError: The file is missing or is no such report.
     """
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ImageRefusedError(f"the scan report {file} cannot be read: {error}") from None
+        document = read_json(file)
+    except FileNotFoundError:
+        raise ImageRefusedError(f"the scan report {file} is missing; run the scanner first") from None
+    except UnreadableError as error:
+        raise ImageRefusedError(f"the scan report {file} {error}") from None
     if isinstance(document, dict) and "SchemaVersion" in document and "ArtifactName" in document:
         return "trivy", tuple(_trivy(document))
     if isinstance(document, dict) and "matches" in document and "descriptor" in document:

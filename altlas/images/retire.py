@@ -13,6 +13,7 @@ import yaml
 from altlas.images.errors import ImageRefusedError
 from altlas.images.locking import check_usable
 from components.settings.image import RETIRED_IMAGES, is_repository
+from components.stack.documents import UnreadableError, read_yaml
 from components.stack.image_lock import ImageLock
 
 RECORD_NAME = "images.retired.yaml"
@@ -115,7 +116,9 @@ def retired_images(file: Path) -> dict[str, str]:
 def _entries(file: Path) -> Iterator[list[Mapping[str, Any]]]:
     """Entries of the record. An entry without a needed key is refused as well, while the caller reads it."""
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {"retired": []}
+        document = read_yaml(file) if file.exists() else {"retired": []}
         yield list(document["retired"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise ImageRefusedError(f"{file.name} cannot be read ({type(error).__name__}); mend it first") from None
+    except UnreadableError as error:
+        raise ImageRefusedError(f"{file.name} {error}") from None
+    except (KeyError, TypeError) as error:
+        raise ImageRefusedError(f"{file.name} is no record of retired images ({error!r}); mend it first") from None

@@ -4,12 +4,11 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from altlas.release.drift import DriftField
+from components.stack.documents import UnreadableError, read_yaml
 from rendering.errors import CommandError, ExitCode
 
 
@@ -50,12 +49,11 @@ def read_ignores(file: Path) -> tuple[Ignore, ...]:
         CommandError: The file is not usable; names the place.
     """
     try:
-        document: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return tuple(TypeAdapter(list[Ignore]).validate_python(document or []))
+        return tuple(TypeAdapter(list[Ignore]).validate_python(read_yaml(file) or []))
     except FileNotFoundError:
         return ()
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CommandError(f"{file.name} cannot be read: {' '.join(str(error).split())}", ExitCode.BAD_INPUT) from None
+    except UnreadableError as error:
+        raise CommandError(f"{file.name} {error}", ExitCode.BAD_INPUT) from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"

@@ -17,6 +17,7 @@ from altlas.release.seal import Part, Seal
 from altlas.release.steps import ObjectStep, as_documents, read_steps, steps_of_objects
 from altlas.session.durable_file import write_durably
 from components.settings import FieldClass
+from components.stack.documents import UnreadableError, read_json
 from rendering.errors import CommandError, ExitCode
 
 SCHEMA = "alt-las/release-plan/v1"
@@ -128,11 +129,11 @@ def read_plan(path: Path) -> PlanFile:
         CommandError: It is missing, cut off, of another version, or no plan; says what to do.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CommandError(f"cannot read the plan {path}: {error.strerror}. {NEXT}", ExitCode.BAD_INPUT) from None
-    except ValueError:
-        raise CommandError(f"the plan {path} is cut off or no JSON. {NEXT}", ExitCode.BAD_INPUT) from None
+        document = read_json(path)
+    except FileNotFoundError:
+        raise CommandError(f"the plan {path} is missing. {NEXT}", ExitCode.BAD_INPUT) from None
+    except UnreadableError as error:
+        raise CommandError(f"the plan {path} {error}. {NEXT}", ExitCode.BAD_INPUT) from None
     body = document.get("plan") if isinstance(document, dict) else None
     if not isinstance(body, dict):
         raise CommandError(f"{path} is no plan. {NEXT}", ExitCode.BAD_INPUT)

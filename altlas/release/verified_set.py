@@ -4,7 +4,6 @@ Owns what belongs to it and its digest. Does not own where it goes (`promotion`)
 (`promotion_checks`).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,9 @@ from altlas.release.seal import promotion_lock
 from altlas.release.settings_diff import leaves
 from cluster.addons.manifest import load_manifest
 from components.settings import PlatformSettings
+from components.stack.documents import UnreadableError, read_json
 from components.stack.loading import read_platform
+from rendering.errors import CommandError, ExitCode
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,14 @@ def deployed_set(stack_file: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"set": found.digest, "addons": addon_versions()}
     lock = stack_file.parent / promotion_lock(stack_file)
     if lock.is_file():
-        promoted = json.loads(lock.read_text(encoding="utf-8"))
-        if promoted.get("images") == dict(found.images):
-            facts["promoted"] = promoted.get("set", "")
+        try:
+            promoted = read_json(lock)
+            if promoted["images"] == dict(found.images):
+                facts["promoted"] = promoted["set"]
+        except (UnreadableError, KeyError, TypeError) as error:
+            reason = error if isinstance(error, UnreadableError) else "is no lock of a promotion"
+            message = f"{lock.name} {reason}; take the last good one from version control. Nothing was changed"
+            raise CommandError(message, ExitCode.BAD_INPUT) from None
     return facts
 
 

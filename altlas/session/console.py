@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -14,8 +15,12 @@ Report = Callable[[str], None]
 
 
 def report(message: str) -> None:
-    """Print progress on standard error; standard output carries results only."""
-    typer.echo(message, err=True)
+    """Print progress on standard error; standard output carries results only.
+
+    A reader that has gone, as in `altlas up 2>&1 | head -1`, stops no update half way.
+    """
+    with suppress(OSError):
+        typer.echo(message, err=True)
 
 
 def workspace() -> Workspace:

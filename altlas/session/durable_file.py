@@ -1,6 +1,8 @@
 """Replacement of a file: a reader sees the old content or the new one, also after a crash."""
 
+import errno
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -13,8 +15,9 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
         mode: Permissions, of which the user's umask takes some.
 
     Raises:
-        OSError: The file before is untouched.
+        OSError: The file before is untouched; raised also for a folder or a device, which would be replaced by a file.
     """
+    _check_plain(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -32,3 +35,20 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def try_to_write(path: Path) -> None:
+    """Check that `write_durably` can write a file, by a nameless one in its folder or the first one above that exists.
+
+    Raises:
+        OSError: It cannot; names the path. Nothing was changed.
+    """
+    _check_plain(path)
+    folder = next(each for each in path.absolute().parents if each.exists())
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def _check_plain(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a plain file", str(path))

@@ -1,5 +1,7 @@
 """Failures that a person can mend, each with its exit code."""
 
+import re
+
 import cluster
 import tools
 from components.stack.problems import SettingsError
@@ -8,12 +10,25 @@ from rendering.errors import CommandError, ExitCode
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (SettingsError, ExitCode.BAD_INPUT),
     (tools.ToolsError, ExitCode.NO_TOOLS),
+    (cluster.TargetError, ExitCode.BAD_INPUT),
     (cluster.ClusterError, ExitCode.NO_CLUSTER),
 )
+
+_LONGEST_WORD = 300
+"""Letters of the longest word that a message repeats whole; digests and paths are shorter."""
 
 
 def as_command_error(error: Exception) -> CommandError | None:
     """The failure as a message with an exit code; None for a defect of the program."""
     if isinstance(error, CommandError):
         return error
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return CommandError(f"the command cannot go on: {place}{error.strerror}; mend that, then try again")
     return next((CommandError(str(error), code) for kind, code in _CODES if isinstance(error, kind)), None)
+
+
+def printable(message: str) -> str:
+    """A message as a terminal can take it: no control characters, and no word that hides the rest by its length."""
+    plain = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", message)
+    return re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: f"{word[0][:60]}... ({len(word[0])} letters)", plain)

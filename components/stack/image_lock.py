@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
 from components.settings.base import Settings
 from components.settings.image import ImageSettings
+from components.stack.documents import UnreadableError, read_yaml
 from components.stack.image_build import RUNTIME_OF
 from components.stack.problems import reasons
 
@@ -105,16 +105,14 @@ def read_lock(file: Path) -> ImageLock | None:
         ImageLockError: It was changed by hand, or cannot be read.
     """
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        document = read_yaml(file)
         checksum = document.pop("checksum")
         found = checksum_of(document)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise ImageLockError(
-            f"{file.name} cannot be read as a lock ({type(error).__name__}); take the last good one from "
-            "version control"
-        ) from None
+    except (UnreadableError, AttributeError, KeyError, TypeError) as error:
+        reason = error if isinstance(error, UnreadableError) else "is no lock"
+        raise ImageLockError(f"{file.name} {reason}; take the last good one from version control") from None
     if found != checksum:
         raise ImageLockError(
             f"{file.name} was changed by hand: its checksum is {checksum}, its content has {found}; take the last good "

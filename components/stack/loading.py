@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from components.settings.platform import PlatformSettings
+from components.stack.documents import UnreadableError, read_yaml
 from components.stack.image_lock import LOCK_NAME, ImageLockError, with_locked_digests
 from components.stack.problems import PLATFORM_KEY, Problem, SettingsError, settings_error
 from components.stack.shared_bucket import shared_bucket_problems
@@ -37,18 +37,17 @@ def read_stack_document(path: Path) -> Mapping[str, Any]:
     """Read a stack file whole, as plain data.
 
     Raises:
-        SettingsError: The file is missing, cannot be read or is not YAML.
+        SettingsError: The file is missing, cannot be read, is not YAML, or has a key twice.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        document = read_yaml(path)
     except FileNotFoundError:
-        known = ", ".join(sorted(other.name for other in path.parent.glob("Pulumi.*.yaml"))) or "none"
-        message = f"the stack file is missing; stack files in this folder: {known}"
+        known = ", ".join(sorted(other.name for other in path.parent.glob("Pulumi.*.yaml")))
+        here = f"stack files in this folder: {known}" if known else f"there is no stack file in {path.parent}"
+        message = f"the stack file is missing; {here}"
         raise SettingsError((Problem(path.name, message),)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError((Problem(path.name, f"cannot be read: {error}"),)) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SettingsError((Problem(path.name, f"is not YAML: {' '.join(str(error).split())}"),)) from None
+    except UnreadableError as error:
+        raise SettingsError((Problem(path.name, str(error)),)) from None
     if not isinstance(document, dict):
         raise SettingsError((Problem(path.name, "must be a block with the key 'config'"),))
     return document

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.settings.platform import PlatformSettings
+from components.stack.documents import read_yaml
 from components.stack.problems import PLATFORM_KEY, Problem
 
 _BACKUPS, _LOGS = "backup.objectStore", "loki.objectStore"
@@ -63,8 +62,8 @@ def _other_stacks(folder: Path, stack: str) -> Iterator[tuple[str, Mapping[str, 
         name = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
         if name != stack:
             try:
-                document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)["config"][PLATFORM_KEY]
-            except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError):
+                document = read_yaml(path)["config"][PLATFORM_KEY]
+            except (OSError, ValueError, TypeError, KeyError):
                 continue
             if isinstance(document, Mapping):
                 yield name, document

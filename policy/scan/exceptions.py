@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from components.stack.documents import UnreadableError, read_yaml
 from policy.paths import ABSENT, read
 from policy.scan.findings import Scan, ScanFinding, ScannerError
 
@@ -83,7 +83,9 @@ def load_exemptions(file: Path = FILE) -> tuple[Exemption, ...]:
         ScannerError: One has no scope or no reason, or the file is not as it must be.
     """
     try:
-        return TypeAdapter(tuple[Exemption, ...]).validate_python(yaml.safe_load(file.read_text("utf-8")) or ())
+        return TypeAdapter(tuple[Exemption, ...]).validate_python(read_yaml(file) or ())
+    except UnreadableError as error:
+        raise ScannerError(f"{file.name} {error}") from None
     except ValidationError as error:
         places = [f"  {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise ScannerError("\n".join([f"{file.name} is not usable:", *places])) from None

@@ -230,7 +230,7 @@ def test_an_empty_plan_is_nothing_and_no_deployment(release: Release) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "cannot read the plan"),
+        (None, "is missing"),
         ('{"plan": {"schema', "is cut off or no JSON"),
         ("[]", "is no plan"),
         ('{"plan": {"schema_name": "alt-las/release-plan/v0"}}', "has the schema alt-las/release-plan/v0"),

@@ -232,7 +232,7 @@ def test_accepted_drift_counts_again_after_its_day(tmp_path: Path) -> None:
         ("- {object: Deployment/web, field: a, until: never, reason: x}", "0.until: Input should be a valid date"),
         ("- {object: Deployment/web, field: a, until: 2026-12-01, reason: ''}", "0.reason: String should have"),
         ("a: b", "the whole: Input should be a valid list"),
-        ("[", "cannot be read: "),
+        ("[", "is not YAML: line 2, column 1: "),
     ],
 )
 def test_a_file_of_accepted_drift_must_be_whole(tmp_path: Path, text: str, problem: str) -> None:

@@ -264,7 +264,7 @@ def test_a_damaged_ledger_is_named_in_the_report(altlas: Altlas, checkout: Path,
     ("arguments", "message"),
     [
         (("r.html", "alpha", "--plan", "p.json"), "a plan names its stack"),
-        (("r.html", "--plan", "missing.json"), "cannot read the plan missing.json"),
+        (("r.html", "--plan", "missing.json"), "the plan missing.json is missing"),
         (("r.html", "gamma"), "gamma"),
         (("r.html", "alpha", "--nodes", "many"), "many"),
         (("/proc/none/r.html", "alpha"), "cannot write /proc/none/r.html"),

@@ -41,7 +41,7 @@ def test_a_missing_stack_file_is_named_with_those_that_are_there(tmp_path: Path)
 
 def test_a_folder_without_stack_files_says_so(tmp_path: Path) -> None:
     """The usual cause: the wrong folder."""
-    assert refusal(tmp_path / "Pulumi.x.yaml")[1] == "the stack file is missing; stack files in this folder: none"
+    assert refusal(tmp_path / "Pulumi.x.yaml")[1] == f"the stack file is missing; there is no stack file in {tmp_path}"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_what_is_not_yaml_is_refused_without_a_traceback(tmp_path: Path, content
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     """Such as one that was saved in another encoding."""
-    assert refusal(written(tmp_path, b"config: \xff\xfe"))[1].startswith("cannot be read: ")
+    assert refusal(written(tmp_path, b"config: \xff\xfe"))[1] == "is not UTF-8: byte 8 in line 1; save it as UTF-8"
 
 
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
