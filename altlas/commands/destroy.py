@@ -40,7 +40,7 @@ def destroy(
         state = state_on_its_cluster(session.engine, session.kubectl, name)
         data = data_guard.check_removal(state, name, with_data)
         lost = f" with its data ({', '.join(data)})" if data else ""
-        Consent(yes or chosen.name == "sim").ask(f"Remove everything of the stack {name}{lost}?")
+        Consent(yes or chosen.belongs_to_checkout).ask(f"Remove everything of the stack {name}{lost}?")
         if data:
             remove_jobs(session.kubectl, platform.namespace)
             data_guard.release_protection(session.engine, name, state)

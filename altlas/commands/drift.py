@@ -57,7 +57,7 @@ def drift(
         typer.echo(_text(name, len(deployed), causes(counted), len(accepted), expired))
     if counted and take_back:
         with here.only_one(f"drift --revert --stack {name}"):
-            Consent(yes or session.target.name == "sim").ask(f"Take back {_number(len(counted))}?")
+            Consent(yes or session.target.belongs_to_checkout).ask(f"Take back {_number(len(counted))}?")
             _revert(session, name, counted)
     elif counted:
         raise CommandError(f"{_number(len(counted))} from the last update of {name}")

@@ -40,13 +40,28 @@ LeaveMessagesOption = Annotated[
     bool,
     typer.Option("--leave-messages", help="Change the number of NATS servers although messages there are unread."),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def said(text: str | None) -> str | None:
+    """Text for the ledger as a person gave it, which must not be empty.
+
+    Raises:
+        BadParameter: It is.
+    """
+    if text is not None and not text.strip():
+        raise typer.BadParameter("is empty; the ledger records it, so say why")
+    return text
+
+
 IncidentOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Incident that makes this unplanned; recorded as a rework.")
+    str | None,
+    typer.Option(metavar="NAME", help="Incident that makes this unplanned; recorded as a rework.", callback=said),
 ]
 OverrideOption = Annotated[
-    str | None, typer.Option(metavar="REASON", help="Go on although releases are stopped; recorded in the ledger.")
+    str | None,
+    typer.Option(metavar="REASON", help="Go on although releases are stopped; recorded in the ledger.", callback=said),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 def writable(path: Path | None) -> Path | None:

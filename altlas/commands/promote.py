@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from altlas.commands.options import Stack, TargetOption
+from altlas.commands.options import Stack, TargetOption, said
 from altlas.images.findings import EXCEPTIONS_NAME, read_exceptions
 from altlas.images.retire import RECORD_NAME, retired_images
 from altlas.images.signatures import signatures
@@ -43,7 +43,9 @@ def promote(
     clear_hold: Annotated[
         str | None, typer.Option(metavar="STACK/ENTRY", help="End the hold on a release that was rolled back.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Reason for --clear-hold, for the ledger.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Reason for --clear-hold, for the ledger.", callback=said)
+    ] = None,
     target: TargetOption = None,
 ) -> None:
     """Move what ran together in one stack into another one: images, settings, versions of addons and APIs.

@@ -16,6 +16,7 @@ from altlas.commands.options import (
     StackOption,
     TargetOption,
     one_stack,
+    said,
     writable,
 )
 from altlas.release.apply import Permission, apply_plan, check_offline
@@ -36,7 +37,7 @@ from rendering.errors import CommandError, ExitCode
 
 _AUTOMATIC = "automatic-rollback.json"
 _FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="File of a plan.")]
-_WhyOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, for the ledger.")]
+_WhyOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, for the ledger.", callback=said)]
 
 
 def plan(

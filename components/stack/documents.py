@@ -99,6 +99,6 @@ def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
     line, column = (mark.line, mark.column) if mark else (0, 0)
     if isinstance(error, _RepeatedKeyError) and first:
         return f"has the key {error.problem!r} twice in one block: lines {first.line + 1} and {line + 1}; remove one"
-    if text.split("\n")[line].lstrip(" ").startswith("\t"):
+    if any(each.lstrip(" ").startswith("\t") for each in text.split("\n")[line : line + 1]):
         return f"is not YAML: line {line + 1} begins with a tab; indent with spaces"
     return f"is not YAML: line {line + 1}, column {column + 1}: {error.problem or error.context}"

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from altlas.cli import COMMANDS
-from altlas.commands.options import writable
+from altlas.commands.options import said, writable
 from altlas.session.console import report
 from altlas.session.durable_file import write_durably
 from altlas.session.errors import as_command_error, printable
@@ -83,23 +83,38 @@ def test_progress_that_nobody_reads_ends_no_command(monkeypatch: pytest.MonkeyPa
     report("a line")
 
 
-def outputs() -> dict[str, Any]:
-    """Parameters of all commands that name one file to write."""
+def parameters(words: str) -> dict[str, Any]:
+    """Parameters of all commands in whose help these words are, by the command."""
     found = {}
     for name, entry in COMMANDS.items():
         command: Any = entry.load(name)
         for word, member in getattr(command, "commands", {"": command}).items():
-            for parameter in member.params:
-                if (getattr(parameter, "help", None) or "").startswith("File to write"):
-                    found[f"{name} {word}".strip()] = parameter
+            for each in member.params:
+                if words in (getattr(each, "help", None) or ""):
+                    found[f"{name} {word} {each.name}".replace("  ", " ")] = each
     return found
+
+
+def checks_of(parameter: Any) -> list[Any]:
+    """Functions that judge the value of a parameter."""
+    return [cell.cell_contents for cell in parameter.callback.__closure__] if parameter.callback else []
 
 
 def test_each_file_to_write_is_tried_before_the_work() -> None:
     """A plan takes minutes, and then there must be a place for it."""
-    assert outputs().keys() == {"plan", "rollback", "report", "github kubeconfig"}
-    for name, each in outputs().items():
-        assert writable in [cell.cell_contents for cell in each.callback.__closure__], name
+    found = parameters("File to write")
+    assert found.keys() == {"plan output", "rollback output", "report file", "github kubeconfig file"}
+    assert [name for name, each in found.items() if writable not in checks_of(each)] == []
+
+
+def test_what_the_ledger_records_says_something(altlas: Altlas, checkout: Path) -> None:
+    """Each reason of a person, and the name of an incident."""
+    found = parameters("the ledger") | parameters("recorded as a rework")
+    assert {"freeze reason", "unfreeze reason", "promote reason", "up override", "apply incident"} <= found.keys()
+    assert [name for name, each in found.items() if said not in checks_of(each)] == []
+    done = altlas("freeze", "alpha", "--reason", " ")
+    assert (done.code, "is empty; the ledger records it" in done.error) == (2, True)
+    assert not (checkout / ".altlas").exists()
 
 
 @pytest.mark.parametrize(

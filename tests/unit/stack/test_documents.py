@@ -23,6 +23,7 @@ def reason(text: str) -> str:
         ("a:\n\tb: 1\n", "is not YAML: line 2 begins with a tab; indent with spaces"),
         ("a: 1\n  \tb: 2\n  : [\n", "is not YAML: line 2 begins with a tab; indent with spaces"),
         ("a: [\n", "is not YAML: line 2, column 1: did not find expected node content"),
+        ("a: [", "is not YAML: line 2, column 1: did not find expected node content"),
         ("a: *no\n", "is not YAML: line 1, column 4: found undefined alias"),
         ("a: \x00\n", "is not YAML: unacceptable character"),
     ],
