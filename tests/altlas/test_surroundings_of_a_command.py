@@ -110,7 +110,7 @@ def test_each_file_to_write_is_tried_before_the_work() -> None:
 def test_what_the_ledger_records_says_something(altlas: Altlas, checkout: Path) -> None:
     """Each reason of a person, and the name of an incident."""
     found = parameters("the ledger") | parameters("recorded as a rework")
-    assert {"freeze reason", "unfreeze reason", "promote reason", "up override", "apply incident"} <= found.keys()
+    assert {"freeze why", "unfreeze why", "promote reason", "up override", "apply incident"} <= found.keys()
     assert [name for name, each in found.items() if said not in checks_of(each)] == []
     done = altlas("freeze", "alpha", "--reason", " ")
     assert (done.code, "is empty; the ledger records it" in done.error) == (2, True)
