@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,25 +12,21 @@ import yaml
 from cluster.errors import ClusterError
 from cluster.existing import ExistingCluster
 from cluster.ports import LOOPBACK, choose_free_port
+from tests.support.http_server import QuietHandler, http_server
 
 
-class _Refusing(BaseHTTPRequestHandler):
+class _Refusing(QuietHandler):
     def do_GET(self) -> None:
         """Refuse, as an API server refuses an unknown user."""
         self.send_response(401)
         self.end_headers()
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it so
-        """Print nothing."""
-
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """The port of a server that answers every request."""
-    with HTTPServer((LOOPBACK, 0), _Refusing) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    with http_server(_Refusing) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

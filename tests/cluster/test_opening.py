@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,25 +21,14 @@ from cluster.ports import LOOPBACK
 from cluster.simulated import SimulatedCluster
 from cluster.target import Target
 from components.stack.docker_engine import docker_answers
-
-
-class _DockerEngine(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        """Answer a ping, as a Docker engine does."""
-        self.send_response(200 if self.path == "/_ping" else 404)
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it so
-        """Print nothing."""
+from tests.support.http_server import PingedEngine, http_server
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """The port of a server that answers every request."""
-    with HTTPServer((LOOPBACK, 0), _DockerEngine) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    with http_server(PingedEngine) as port:
+        yield port
 
 
 def test_each_target_opens_its_own_kind_of_cluster(tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
 """A checkout of its own, a registry on this machine, and a candidate that nothing speaks against."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.altlas.conftest import Altlas, altlas, checkout
+from tests.support.http_server import QuietHandler, http_server
 
 __all__ = ["Altlas", "altlas", "checkout"]
 
@@ -29,7 +29,7 @@ class Registry:
         self.digests: dict[str, str] = {}
         registry = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_HEAD(self) -> None:
                 _, _, rest = self.path.partition("/v2/")
                 repository, _, tag = rest.partition("/manifests/")
@@ -39,19 +39,12 @@ class Registry:
                     self.send_header("Docker-Content-Digest", digest)
                 self.end_headers()
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # named by the base class
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._running = ExitStack()
+        self.host = f"127.0.0.1:{self._running.enter_context(http_server(Handler))}"
 
     def close(self) -> None:
         """Stop listening: from now on it cannot be reached."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._running.close()
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """A stand-in for a stack on loopback: services and a prober that answer Prometheus, and a receiver of alerts."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import yaml
+
+from tests.support.http_server import QuietHandler, http_server
 
 _GATEWAY = """\
 # TYPE http_request_duration_ms histogram
@@ -48,24 +48,11 @@ class StandIn:
 
 
 @contextmanager
-def serving(server: ThreadingHTTPServer) -> Iterator[int]:
-    """Serve until the block ends, and give the TCP port."""
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@contextmanager
 def stand_in() -> Iterator[StandIn]:
     """Serve until the block ends."""
     state = StandIn()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             """Answer a scrape, of a service or of the prober."""
             state.asked.add(self.path)
@@ -83,11 +70,7 @@ def stand_in() -> Iterator[StandIn]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name that the base class gives it
-            """Print nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    with serving(server) as state.port:
+    with http_server(Handler) as state.port:
         yield state
 
 

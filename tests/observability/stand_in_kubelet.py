@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from cluster.certificates import CertificateAuthority, CertificateRequest
-from tests.observability.loopback_stack import serving
+from tests.support.http_server import QuietHandler, running_server
 
 NODE = "node-of-the-test"
 _STEP_SECONDS = 0.2
@@ -68,7 +68,7 @@ def kubelet(folder: Path, address: str) -> Iterator[Kubelet]:
     """A kubelet until the end of the block. The API server does not look at whose certificate it shows."""
     state = Kubelet(address)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             """Answer `/containerLogs/NAMESPACE/POD/CONTAINER`, as long as a client follows."""
             self.send_response(200)
@@ -81,9 +81,6 @@ def kubelet(folder: Path, address: str) -> Iterator[Kubelet]:
             except OSError:
                 return
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name that the base class gives it
-            """Print nothing."""
-
     pair = CertificateAuthority(folder / "kubelet", "ca", "kubelet-ca").ensure(
         CertificateRequest("kubelet", f"system:node:{NODE}", server_names=(address,))
     )
@@ -92,7 +89,7 @@ def kubelet(folder: Path, address: str) -> Iterator[Kubelet]:
     server = ThreadingHTTPServer((address, 0), Handler)
     server.daemon_threads = True
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    with serving(server) as state.port:
+    with running_server(server) as state.port:
         try:
             yield state
         finally:

@@ -1,14 +1,14 @@
 """Stand-in for GitHub's REST interface on loopback: comments, environments, and identities of jobs."""
 
 import json
-import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.http_server import QuietHandler, http_server
 
 TOKEN = "ghs_CANARY0token0of0the0job"  # of a server on loopback
 REPOSITORY = "atlas/platform"
@@ -51,11 +51,8 @@ class World:
         return [each["body"] for each in self.comments.get(pull, ()) if each["user"]["login"] == author]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     world: World
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing."""
 
     def _answer(self, status: int, document: Any) -> None:
         text = json.dumps(document).encode()
@@ -112,13 +109,6 @@ def github_server() -> Iterator[World]:
     """The server, until the end of the block."""
     world = World()
     handler = type("Handler", (_Handler,), {"world": world})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    world.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with http_server(handler) as port:
+        world.address = f"http://127.0.0.1:{port}"
         yield world
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -2,14 +2,14 @@
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.support.http_server import QuietHandler, http_server
 
 INDEX = {"manifests": [{"platform": {"os": "linux", "architecture": each}} for each in ("amd64", "arm64", "unknown")]}
 INDEX["manifests"][-1]["platform"]["os"] = "unknown"
@@ -56,7 +56,7 @@ class Registry:
 def serving(registry: Registry, silence_seconds: float = 5) -> Iterator[Registry]:
     """Serve while the block runs."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             path = urlsplit(self.path).path.removeprefix("/v2/").removeprefix("/")
             authorization = self.headers.get("Authorization", "")
@@ -73,13 +73,6 @@ def serving(registry: Registry, silence_seconds: float = 5) -> Iterator[Registry
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        registry.host = f"127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield registry
-        finally:
-            server.shutdown()
+    with http_server(Handler) as port:
+        registry.host = f"127.0.0.1:{port}"
+        yield registry

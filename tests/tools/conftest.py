@@ -1,12 +1,11 @@
 """Fixtures for the tests of `tools`."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.support.http_server import QuietHandler, http_server
 from tests.support.sandbox import FAKE_GO, ReleaseServer, Sandbox
 
 
@@ -38,18 +37,11 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
 def releases(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseServer]:
     """Provide a release server that is set as the mirror."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             state.answer(self)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        state = ReleaseServer(f"http://127.0.0.1:{server.server_port}")
+    with http_server(Handler) as port:
+        state = ReleaseServer(f"http://127.0.0.1:{port}")
         monkeypatch.setenv("ALT_LAS_RELEASE_MIRROR", state.address)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
         yield state
-        server.shutdown()
-        thread.join()

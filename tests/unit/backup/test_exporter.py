@@ -1,7 +1,6 @@
 """Metrics that the exporter makes of the objects that Kubernetes keeps about dumps and drills."""
 
 import json
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 from backup import metrics
 from backup.errors import BackupError
 from backup.exporter import Found, collect, server
+from tests.support.http_server import running_server
 
 OBJECTIVE = 90000.0
 
@@ -122,15 +122,8 @@ def test_a_running_pod_and_job_say_nothing_yet() -> None:
 @contextmanager
 def serving(read: Any) -> Iterator[str]:
     """The exporter on a free port of this machine."""
-    made = server(0, read, OBJECTIVE, "127.0.0.1")
-    thread = threading.Thread(target=made.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{made.server_port}"
-    finally:
-        made.shutdown()
-        thread.join()
-        made.server_close()
+    with running_server(server(0, read, OBJECTIVE, "127.0.0.1")) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def answer(url: str) -> tuple[int, str]:

@@ -3,9 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import boto3  # type: ignore[import-untyped]
 import pytest
@@ -14,6 +12,7 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from backup.errors import BackupError
 from backup.object_store import ObjectStore
 from backup.repository import MANIFEST, Backup
+from tests.support.http_server import QuietHandler, http_server
 
 BUCKET = "backups"
 
@@ -41,7 +40,7 @@ def _has_checksum_trailer(headers: Mapping[str, str]) -> bool:
     return bool(added) or "aws-chunked" in headers.get("content-encoding", "")
 
 
-class _StrictStore(BaseHTTPRequestHandler):
+class _StrictStore(QuietHandler):
     requests: Requests
 
     def do_PUT(self) -> None:  # the name that http.server looks for
@@ -74,9 +73,6 @@ class _StrictStore(BaseHTTPRequestHandler):
         """Delete an object."""
         self._answer(204)
 
-    def log_message(self, *_: object) -> None:
-        """Keep the output of the tests clean."""
-
     def _answer(self, code: int, size: int = 0, body: bytes = b"") -> None:
         self.send_response(code)
         self.send_header("ETag", '"1"')
@@ -89,14 +85,9 @@ class _StrictStore(BaseHTTPRequestHandler):
 def requests() -> Iterator[Requests]:
     """A store on loopback that refuses checksum trailers."""
     found = Requests()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Store", (_StrictStore,), {"requests": found}))
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with http_server(type("Store", (_StrictStore,), {"requests": found})) as port:
+        found.url = f"http://127.0.0.1:{port}"
         yield found
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def store_at(url: str) -> ObjectStore:

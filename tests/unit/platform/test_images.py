@@ -5,9 +5,7 @@ Not proven here: the provider's plugin and an engine. What is proven is what the
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from components.platform.images import content_digest, service_images
 from components.stack.image_build import RUNTIME_OF, image_build, image_builds
 from rendering.recorder import Recorder, record
 from tests.support.documents import ROOT, alpha_settings, alpha_with, only_problem
+from tests.support.http_server import PingedEngine, http_server
 from tests.support.program import Program, build, find
 
 DIGEST = "sha256:" + "0" * 64
@@ -38,23 +37,9 @@ def source(tmp_path: Path) -> dict[str, Any]:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Something that answers like a Docker engine to a ping, and to nothing else."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/_ping" else 404)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # named by the base class
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
-    yield
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with http_server(PingedEngine) as port:
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+        yield
 
 
 @pytest.fixture
