@@ -129,13 +129,7 @@ def test_a_synchronous_replica_takes_over_without_loss(folder: Path, figures: Fi
     """The primary is killed while it writes; the replica has every confirmed row and accepts new ones."""
     with running(folder / "primary") as primary:
         primary.admin.query("postgres", "CREATE TABLE log (n int PRIMARY KEY)")
-        standby = Postgres(folder / "standby")
-        own_folder(standby.folder)
-        copy_of(primary, standby)
-        conninfo = f"host={primary.folder} port={primary.port} user=postgres application_name=standby"
-        standby.settings = {"primary_conninfo": conninfo}
-        standby.configure()
-        own(standby.data / "standby.signal", create=True)
+        standby = standby_of(primary, folder / "standby")
         try:
             standby.start()
             primary.settings = SYNCHRONOUS
@@ -227,6 +221,18 @@ def own_folder(path: Path) -> None:
     """Make a folder for a server."""
     path.mkdir()
     own(path).chmod(0o700)
+
+
+def standby_of(primary: Postgres, folder: Path) -> Postgres:
+    """A standby that will stream from its primary; its folder gives the name. It is not started yet."""
+    standby = Postgres(folder)
+    own_folder(folder)
+    copy_of(primary, standby)
+    conninfo = f"host={primary.folder} port={primary.port} user=postgres application_name={folder.name}"
+    standby.settings = {"primary_conninfo": conninfo}
+    standby.configure()
+    own(standby.data / "standby.signal", create=True)
+    return standby
 
 
 def copy_of(server: Postgres, copy: Postgres) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.test_postgres_recovery import copy_of, own_folder, rows, wait_for
+from tests.data.test_postgres_recovery import rows, standby_of, wait_for
 from tests.data.traffic import Traffic
 from tests.support.figures import Figures
 from tests.support.loopback import wait_until
@@ -54,13 +54,7 @@ def added(primary: Postgres, folder: Path, names: Sequence[str] = STANDBYS) -> l
     made = []
     for name in names:
         shutil.rmtree(folder / name, ignore_errors=True)
-        standby = Postgres(folder / name)
-        own_folder(standby.folder)
-        copy_of(primary, standby)
-        conninfo = f"host={primary.folder} port={primary.port} user=postgres application_name={name}"
-        standby.settings = {"primary_conninfo": conninfo}
-        standby.configure()
-        own(standby.data / "standby.signal", create=True)
+        standby = standby_of(primary, folder / name)
         standby.start()
         made.append(standby)
     wait_for(primary, IN_TOUCH, str(len(names)))

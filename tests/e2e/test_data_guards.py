@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,16 +11,12 @@ import yaml
 from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Done, Project
 from tests.e2e.data_objects import change, identities, redis_pods
-from tests.support.deployed import copy_of
+from tests.support.deployed import project_with
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project with alpha on a running cluster, without monitoring."""
-    with copy_of("small", tmp_path_factory) as found:
-        yield found
+project = project_with("small")
 
 
 def test_the_stack_is_up(project: Project) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,12 @@ import yaml
 from tests.e2e.conftest import Project
 from tests.e2e.data_objects import data_of, generations, identities, pods_of_stores
 from tests.e2e.secret_places import files, hits, objects_in_the_open, secret_values
-from tests.support.deployed import copy_of
+from tests.support.deployed import project_with
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project with alpha on a running cluster."""
-    with copy_of("alpha", tmp_path_factory) as found:
-        yield found
+project = project_with("alpha")
 
 
 def test_up_brings_the_data_tier(project: Project) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from rendering.recorder import Recorder
 from tests.e2e.conftest import ROOT, Project
-from tests.support.deployed import copy_of, template
+from tests.support.deployed import project_with, template
 from tests.support.running import Loss, watched
 
 pytestmark = pytest.mark.e2e
@@ -41,11 +41,7 @@ SERVICES = ["ai-orchestrator", "api-gateway", "archive-service", "runner-service
 OWNED = "deployments,services,serviceaccounts,networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,secrets"
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project with alpha on a running cluster."""
-    with copy_of("alpha", tmp_path_factory) as found:
-        yield found
+project = project_with("alpha")
 
 
 def deployments(project: Project, namespace: str) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,6 @@ The pods of the simulated cluster run nothing. What the program in them does is 
 """
 
 import json
-from collections.abc import Iterator
 from secrets import token_hex
 from typing import Any
 
@@ -16,17 +15,13 @@ from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Project
 from tests.e2e.data_objects import identities, pods_of_stores
 from tests.e2e.secret_places import hits, objects_in_the_open, secret_values
-from tests.support.deployed import copy_of
+from tests.support.deployed import project_with
 
 pytestmark = pytest.mark.e2e
 BACKUP = "20260101T010000Z"
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project with alpha on a running cluster."""
-    with copy_of("small", tmp_path_factory) as found:
-        yield found
+project = project_with("small")
 
 
 @pytest.fixture(scope="module")

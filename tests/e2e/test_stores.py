@@ -1,24 +1,19 @@
 """Redis, NATS and Loki on a real API server: up, from one phase to the other and back, no data object touched."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Project
-from tests.support.deployed import copy_of
+from tests.support.deployed import project_with
 
 pytestmark = pytest.mark.e2e
 
 NAMESPACE = "alt-las"
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project with alpha on a running cluster."""
-    with copy_of("alpha", tmp_path_factory) as found:
-        yield found
+project = project_with("alpha")
 
 
 def by_name(project: Project, kind: str) -> dict[str, dict[str, Any]]:

@@ -6,17 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.conftest import PROGRAM, Project
-from tests.support.deployed import copy_of
+from tests.support.deployed import project_with
 from tests.support.scratch import copy_program
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project with alpha on a running cluster, without monitoring."""
-    with copy_of("small", tmp_path_factory) as found:
-        yield found
+project = project_with("small")
 
 
 @pytest.fixture(scope="module")

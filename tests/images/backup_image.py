@@ -96,16 +96,7 @@ class BackupImage:
             shares_network=True,
             writable_mebibytes=_MEBIBYTES,
         )
-        file = self.root.with_name("specification.json")
-        specification.write(file)
-        return subprocess.run(
-            [sys.executable, "-m", "tests.images.container", str(file)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
+        return specification.run(self.root.with_name("specification.json"), _SECONDS)
 
 
 @contextmanager

@@ -5,10 +5,12 @@ Run as `python -m tests.images.container SPECIFICATION`; the process of the imag
 
 import json
 import os
+import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rendering.root import ROOT
 from tests.images import namespaces as linux
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
@@ -48,6 +50,23 @@ class Specification:
     def write(self, file: Path) -> None:
         """Keep the specification in a file."""
         file.write_text(json.dumps(asdict(self)))
+
+    def run(self, file: Path, seconds: float) -> subprocess.CompletedProcess[str]:
+        """Run the process until its end.
+
+        Args:
+            file: Where to keep the specification.
+            seconds: How long it may take.
+        """
+        self.write(file)
+        return subprocess.run(
+            [sys.executable, "-m", "tests.images.container", str(file)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ Services' stand-ins are left out: tests/images/test_built_images.py runs them.
 import functools
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from cluster.node.images import IMAGES, NodeImage, short_name
 from cluster.node.images.assembling import assemble, default_cache
 from policy.manifests import Manifest, ManifestSet
 from policy.stacks import load_stack
-from rendering.root import ROOT
 from tests.images.container import Specification
 from tools.errors import ToolsError
 
@@ -99,16 +97,7 @@ def test_the_programs_start_and_find_their_libraries(root: tuple[NodeImage, Path
             writable=["/tmp"],  # noqa: S108  # a path in the image
             pid_file=str(folder.with_name("pid")),
         )
-        file = folder.with_name("specification.json")
-        specification.write(file)
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.images.container", str(file)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
+        done = specification.run(folder.with_name("specification.json"), _SECONDS)
         if done.returncode or not (done.stdout + done.stderr).strip():
             failed[" ".join(command)] = (done.returncode, done.stderr[-500:])
     assert failed == {}

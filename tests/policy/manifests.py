@@ -22,13 +22,13 @@ PARAMETERS = Parameters(
 )
 
 
-def labels(name: str) -> dict[str, str]:
+def labels(name: str, component: str = "web", part_of: str = "shop") -> dict[str, str]:
     """The recommended labels of an application."""
     prefix = "app.kubernetes.io"
     return {
         f"{prefix}/name": name,
-        f"{prefix}/component": "web",
-        f"{prefix}/part-of": "shop",
+        f"{prefix}/component": component,
+        f"{prefix}/part-of": part_of,
         f"{prefix}/managed-by": "pulumi",
     }
 

@@ -1,6 +1,7 @@
 """Objects that make a whole namespace or cluster less safe by being there, or by being gone."""
 
 from policy.manifests import Manifest
+from tests.policy.manifests import labels
 
 REMOVABLE = ("NetworkPolicy", "PodDisruptionBudget", "ServiceAccount", "ConfigMap", "Secret", "Namespace", "Deployment")
 """Kinds whose objects protect something, or on which something depends."""
@@ -9,13 +10,7 @@ _RBAC = "rbac.authorization.k8s.io"
 
 
 def _labels(name: str) -> dict[str, str]:
-    prefix = "app.kubernetes.io"
-    return {
-        f"{prefix}/name": name,
-        f"{prefix}/component": "tool",
-        f"{prefix}/part-of": "alt-las",
-        f"{prefix}/managed-by": "pulumi",
-    }
+    return labels(name, "tool", "alt-las")
 
 
 def _role(kind: str, stack: str, namespace: str, rule: Manifest) -> Manifest:

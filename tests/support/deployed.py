@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,17 @@ def _make(name: str, folder: Path) -> Done:
     stopped = project.altlas("down")
     assert stopped.code == 0, stopped.text
     return done
+
+
+def project_with(name: str) -> Any:
+    """Fixture `project` of a module: a copy of a template, which its tests share, with its cluster running."""
+
+    @pytest.fixture(scope="module", name="project")
+    def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+        with copy_of(name, tmp_path_factory) as found:
+            yield found
+
+    return project
 
 
 @contextmanager
