@@ -1,5 +1,6 @@
 # Every target needs only Linux, Python >= 3.11, make and Go; the rest is installed below .venv, .venv-program and the user's cache.
 STACK ?= alpha
+PROFILE ?= alpha
 TARGET ?=
 PYTHON ?= python3
 # One for each processor; `auto` would count cores, of which a virtual machine may say that it has one.
@@ -11,6 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The developers' environment, which editors find, and the program's, which Pulumi.yaml names.
 VENV := .venv
 PROGRAM_VENV := .venv-program
+LOADTESTS_VENV := .venv-loadtests
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed $(PROGRAM_VENV)/installed
 ALTLAS := $(BIN)/altlas
@@ -24,7 +26,7 @@ EXPORT := $(UV) export --quiet --frozen --no-header --no-annotate --no-emit-proj
 
 .DEFAULT_GOAL := help
 .PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-node test-observability test-images
-.PHONY: prove matrix regressions scan benchmark images install tools format schema component-pages schemas lock clean
+.PHONY: prove matrix regressions scan benchmark images install loadtest-local install-loadtests tools format schema component-pages schemas lock clean
 
 help: ## List what make can do
 	@awk '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{split($$0, part, /:.*## /); printf "  make %-20s%s\n", part[1], part[2]}' $(MAKEFILE_LIST)
@@ -60,10 +62,10 @@ test: $(INSTALLED) ## After make up: check, and the life of a stack on the simul
 	@$(LINT)
 	@$(SUITE) --tier=test
 
-verify: $(INSTALLED) tools ## All the rest: stores, monitoring, images, scanners, gates, real nodes: 50 minutes on 2 cores
+verify: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## All the rest: stores, monitoring, images, scanners, gates, real nodes: 50 minutes on 2 cores
 	@$(SUITE) --tier=verify
 
-verify-all: $(INSTALLED) tools ## The same without samples: every mutant, every regression
+verify-all: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## The same without samples: every mutant, every regression
 	@$(SUITE) --tier=verify-all
 
 test-data: $(INSTALLED) ## Only the stores with real servers: failover, restores, figures
@@ -97,8 +99,13 @@ images: $(INSTALLED) ## Build and run the stand-in images here and show their fi
 benchmark: $(INSTALLED) ## Compare with kubectl and helm in one run
 	@$(BIN)/python -m benchmarks.platform
 
+loadtest-local: $(INSTALLED) $(LOADTESTS_VENV)/installed ## Load the stand-ins on this machine: RPS, percentiles, pass or fail (PROFILE=alpha)
+	@$(ALTLAS) loadtest local --profile $(PROFILE) --stand-ins --warm-up 3 --seconds 15
+
 ##@ Work on the project
 install: $(INSTALLED) ## Install the pinned Python packages into .venv and .venv-program
+
+install-loadtests: $(LOADTESTS_VENV)/installed ## Install Locust for `altlas loadtest` into .venv-loadtests
 
 tools: ## Find, download or build the pinned programs
 	@$(PYTHON) -m tools ensure >/dev/null
@@ -124,7 +131,7 @@ lock: ## Pin the Python packages again, with checksums
 
 clean: ## Remove what make has installed and made here; a running cluster is stopped first
 	@if [ -x $(ALTLAS) ] && [ -d .altlas ]; then TARGET=sim $(ALTLAS) down --delete; fi
-	@rm -rf .altlas scan-results $(VENV) $(PROGRAM_VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .altlas scan-results $(VENV) $(PROGRAM_VENV) $(LOADTESTS_VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/installed: uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -136,4 +143,8 @@ $(VENV)/installed: uv.lock pyproject.toml
 # Compiled: Pulumi starts a new interpreter for each preview, also where Python may not keep bytecode itself.
 $(PROGRAM_VENV)/installed: $(VENV)/installed
 	@UV_PROJECT_ENVIRONMENT=$(PROGRAM_VENV) $(SYNC) --no-default-groups --compile-bytecode
+	@touch $@
+
+$(LOADTESTS_VENV)/installed: $(VENV)/installed
+	@UV_PROJECT_ENVIRONMENT=$(LOADTESTS_VENV) $(SYNC) --only-group loadtests
 	@touch $@

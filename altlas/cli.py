@@ -22,6 +22,7 @@ COMMANDS = {
     "diff": Entry("diff:diff", "Show what taking another stack's settings changes and costs.", _PHASES),
     "drift": Entry("drift:drift", "Show what differs on the cluster, by whom and since when.", _PHASES),
     "capacity": Entry("capacity:capacity", "Show whether a stack fits: nodes, growth, quota, volumes.", _PHASES),
+    "loadtest": Entry("loadtest:loadtest", "Load services and compare with a profile's goals.", _PHASES),
     "report": Entry("report:report", "Write a report about a release as one HTML file.", _PHASES),
     "stack": Entry("stack:app", "Stack files: transition, render, schema, diagram, Compose, RBAC.", _PHASES),
     "rehearse": Entry("rehearse:rehearse", "Try a change and its inverse on a scratch cluster.", _PHASES),

@@ -15,6 +15,7 @@ from components.settings.egress import EgressSettings
 from components.settings.grafana import GrafanaSettings
 from components.settings.image import NO_REGISTRY, ImageSettings, has_no_registry
 from components.settings.ingress import IngressSettings, RouteSettings
+from components.settings.load_test import LoadTestSettings
 from components.settings.loki import STREAMS_OF_A_POD, LokiSettings
 from components.settings.mesh import MeshSettings
 from components.settings.names import DnsLabel, DnsName
@@ -62,6 +63,7 @@ class PlatformSettings(Settings):
     autoscaling: AutoscalingSettings = section("Targets and speed of all HorizontalPodAutoscalers.")
     rollout: RolloutSettings = section("How a new release replaces the running one.", RolloutSettings())
     release: ReleaseSettings = section("Who approves a release, and when none is applied.", ReleaseSettings())
+    load_test: LoadTestSettings | None = section("Most load that a load test may make; null for no load test.", None)
     services: ServicesSettings = section("The services, by name.")
     additional_calls: tuple[CallSettings, ...] = setting(
         "security",

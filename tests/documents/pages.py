@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_NOT_OURS = {".venv", ".venv-program", ".altlas", ".git", "node_modules"}
+_NOT_OURS = {".venv", ".venv-program", ".venv-loadtests", ".altlas", ".git", "node_modules"}
 
 
 def files(ending: str) -> list[Path]:

@@ -7,6 +7,7 @@ import pytest
 
 from components.settings.platform import PlatformSettings
 from components.stack.loading import parse_platform
+from loadtests.profiles import PROFILES, WHOLE_PATH
 from rendering.errors import ExitCode
 from rendering.recorder import record
 from tests.documents.pages import ROOT
@@ -35,6 +36,16 @@ def test_objectives_are_those_of_the_stack_files() -> None:
         assert table[f"latency, {stack}, ms"][:5] == [str(each.latency_milliseconds) for each in objectives if each]
         (availability,) = {each.availability_percent for each in objectives if each}
         assert f"{availability:g} in {stack}" in table["availability, %"][0]
+
+
+def test_goals_of_load_tests_are_those_of_the_profiles() -> None:
+    """loadtests/README.md, by service and profile."""
+    table = rows("loadtests/README.md")
+    for column, profile in enumerate(PROFILES.values()):
+        assert table["whole path: users"][column] == str(profile.users)
+        for name, goal in profile.goals.items():
+            row = f"{WHOLE_PATH}: requests per second / p95 ms" if name == WHOLE_PATH else name
+            assert table[row][column] == f"{goal.requests_per_second} / {goal.p95_milliseconds}"
 
 
 def test_prometheus_is_sized_as_the_page_says() -> None:

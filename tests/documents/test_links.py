@@ -13,7 +13,7 @@ DECISION = re.compile(r"docs/adr/(\d{4})\b")
 CODE = files("py")
 EXAMPLES = {"components/services/report_service.py"}
 PATH = re.compile(
-    r"`((?:components|altlas|rendering|policy|cluster|tools|backup|images|tests|benchmarks|docs)/[\w./-]+)`"
+    r"`((?:components|altlas|rendering|policy|cluster|tools|backup|images|tests|benchmarks|loadtests|docs)/[\w./-]+)`"
 )
 
 

@@ -16,7 +16,19 @@ IDIOMS = re.compile(
 
 QUESTIONS = re.compile(r"(What|Who|Whose|Whom|Whether|Where|How)\b")
 
-FOLDERS = ("altlas", "backup", "benchmarks", "cluster", "components", "images", "policy", "rendering", "tests", "tools")
+FOLDERS = (
+    "altlas",
+    "backup",
+    "benchmarks",
+    "cluster",
+    "components",
+    "images",
+    "loadtests",
+    "policy",
+    "rendering",
+    "tests",
+    "tools",
+)
 """Folders whose docstrings follow the rule."""
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -118,7 +118,7 @@ def test_the_sizes_that_are_tried_are_wide() -> None:
     """Accepted and refused, one server and several, with and without streams: else the tests above prove little."""
     seen: set[tuple[bool, int, int, int]] = set()
 
-    @settings(max_examples=300, database=None, derandomize=True)
+    @settings(max_examples=600, database=None, derandomize=True)
     @given(documents())
     def look(drawn: tuple[dict[str, Any], bool]) -> None:
         document, good = drawn

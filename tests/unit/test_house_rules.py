@@ -13,7 +13,7 @@ from rendering.root import ROOT
 
 MOST_LINES_OF_A_FILE = 300
 MOST_LINES_OF_A_FUNCTION = 50
-PRODUCT = ("altlas", "backup", "benchmarks", "cluster", "components", "policy", "rendering", "tools")
+PRODUCT = ("altlas", "backup", "benchmarks", "cluster", "components", "loadtests", "policy", "rendering", "tools")
 NO_PACKAGES = {"policy/pack"}
 """Folders that something else than Python's import system loads: Pulumi runs the policy pack as a program."""
 
@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "__main__": _COMPONENTS,
     "rendering": _SETTINGS | {"components.stack"},
     "cluster": frozenset({"components.kubernetes", "tools"}),
-    "altlas": _BESIDE,
+    "loadtests": _SETTINGS | {"components.stack", "rendering", "cluster"},
+    "altlas": _BESIDE | {"loadtests"},
     "policy": _BESIDE,
     "benchmarks": _BESIDE | {"altlas", "tests"},
 }

@@ -60,7 +60,7 @@ func main() {
 	}
 	routes := http.NewServeMux()
 	routes.HandleFunc("/health", health)
-	server := &http.Server{Addr: ":" + port, Handler: routes, ReadHeaderTimeout: drainTimeout}
+	server := &http.Server{Addr: os.Getenv("HOST") + ":" + port, Handler: routes, ReadHeaderTimeout: drainTimeout}
 
 	ended, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

@@ -4,9 +4,18 @@
 const http = require("node:http");
 const net = require("node:net");
 
+const host = process.env.HOST || "0.0.0.0";
 const port = Number(process.env.PORT || 3000);
 const store = process.env.CHECK_STORES === "true" ? process.env.REDIS_URL : undefined;
 const STORE_TIMEOUT_MS = 2000;
+const CALL_TIMEOUT_MS = 5000;
+const agent = new http.Agent({ keepAlive: true });
+const CALLED = [
+  ["SEGMENTATION_SERVICE_URL", "/health"],
+  ["RUNNER_SERVICE_URL", "/api/v1/health"],
+  ["ARCHIVE_SERVICE_URL", "/health"],
+  ["AI_ORCHESTRATOR_URL", "/health"],
+];
 let requests = 0;
 
 function log(level, message) {
@@ -27,11 +36,32 @@ function isReachable(url) {
   });
 }
 
+function isHealthy(address, path) {
+  return new Promise((resolve) => {
+    const call = http.get(new URL(path, address), { agent, timeout: CALL_TIMEOUT_MS }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    call.once("timeout", () => call.destroy());
+    call.once("error", () => resolve(false));
+  });
+}
+
+async function areServicesHealthy() {
+  const calls = CALLED.filter(([variable]) => process.env[variable]);
+  const healthy = await Promise.all(calls.map(([variable, path]) => isHealthy(process.env[variable], path)));
+  return healthy.every(Boolean);
+}
+
 async function answer(request, response) {
   requests += 1;
   if (request.url === "/health") {
     const healthy = store === undefined || (await isReachable(store));
     response.writeHead(healthy ? 200 : 503, { "content-type": "application/json" });
+    response.end(JSON.stringify({ status: healthy ? "UP" : "DOWN" }));
+  } else if (request.url === "/api/v1/status") {
+    const healthy = await areServicesHealthy();
+    response.writeHead(healthy ? 200 : 502, { "content-type": "application/json" });
     response.end(JSON.stringify({ status: healthy ? "UP" : "DOWN" }));
   } else if (request.url === "/metrics") {
     response.writeHead(200, { "content-type": "text/plain; version=0.0.4" });
@@ -43,7 +73,7 @@ async function answer(request, response) {
 }
 
 const server = http.createServer(answer);
-server.listen(port, "0.0.0.0", () => log("info", `listening on ${port}`));
+server.listen(port, host, () => log("info", `listening on ${port}`));
 process.on("SIGTERM", () => {
   log("info", "SIGTERM: no new connections");
   server.close(() => process.exit(0));

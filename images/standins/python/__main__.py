@@ -10,6 +10,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+_HOST = os.environ.get("HOST", "0.0.0.0")  # noqa: S104  # inside a container
 _PORT = int(os.environ["PORT"])
 _STORE = os.environ.get("DATABASE_URL") if os.environ.get("CHECK_STORES") == "true" else None
 _STORE_TIMEOUT_SECONDS = 2
@@ -33,8 +34,17 @@ def store_answers() -> bool:
     return True
 
 
+class Server(ThreadingHTTPServer):
+    """A thread for each connection."""
+
+    # Python's default of 5 lets the kernel drop connections of a burst, which come again a second later.
+    request_queue_size = 128
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers the paths that the services answer."""
+
+    protocol_version = "HTTP/1.1"  # keeps connections open, as the services' own servers do
 
     def do_GET(self) -> None:
         """Answer health and memory figures."""
@@ -61,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until SIGTERM."""
-    server = ThreadingHTTPServer(("0.0.0.0", _PORT), Handler)  # noqa: S104  # inside a container
+    server = Server((_HOST, _PORT), Handler)
     # shutdown() waits for the loop that this handler interrupts, so it needs a thread of its own.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     log(f"listening on {_PORT}")
