@@ -2,14 +2,15 @@
 
 PostgreSQL gets its further servers before commits wait for them. Redis loses all servers but the first before that one
 runs alone. NATS keeps its messages on other volumes with one server than with several, so services stop publishing and
-read what is there. Each step (`first_steps`) is one object, updated by Pulumi itself (`--target`), so that the state
-always knows it. The update that follows does the rest; plain `pulumi up` does all of it at once.
+read what is there; where several take the place of one, that one is restarted when they run (`first_server`). Each step
+(`first_steps`) is one object, updated by Pulumi itself (`--target`), so that the state always knows it. The update that
+follows does the rest; plain `pulumi up` does all of it at once.
 """
 
 import base64
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from altlas.preflight.run import is_simulated
 from altlas.session.console import Report
 from altlas.session.engine import Engine
 from altlas.session.session import Session
+from altlas.update.first_server import restarted_for_the_others
 from altlas.update.first_steps import FirstStep, specs, steps
 from altlas.update.unread_messages import ask_servers, in_pod, unread_messages
 from cluster.waiting import wait_for
@@ -98,13 +100,22 @@ class Preparation:
             report(f"First: {step.says}")
         try:
             self._do()
-            yield
+            with self._followed(report):
+                yield
         except BaseException:
             for step in self.steps:
                 if step.store == NATS:
                     report("The update failed, so services publish messages again.")
                     self._run(self.session.engine, (step,))
             raise
+
+    def _followed(self, report: Report) -> AbstractContextManager[None]:
+        """Steps that an update takes while it runs."""
+        kubectl, nats = self.session.kubectl, self.platform.nats
+        grows = nats is not None and nats.is_clustered and NATS in {step.store for step in self.steps}
+        if not grows or is_simulated(kubectl):
+            return nullcontext()
+        return restarted_for_the_others(kubectl, self.platform.namespace, report)
 
     def _do(self) -> None:
         if not self.steps:
