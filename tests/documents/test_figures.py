@@ -4,22 +4,39 @@ import json
 import re
 
 import pytest
+import yaml
 
+from altlas.release import archive, dora, markdown
+from altlas.update import rotation
+from cluster.node import objects as node_objects
+from cluster.node import requirements
+from cluster.node.network import API_PORT
+from cluster.nodes import ZONES
+from cluster.variant import LEASE_GRACE_SECONDS
 from components.settings.platform import PlatformSettings
+from components.settings.release import PromotionSettings, ReleaseSettings
 from components.stack.loading import parse_platform
 from loadtests.profiles import PROFILES, WHOLE_PATH
 from rendering.errors import ExitCode
 from rendering.recorder import record
 from tests.documents.pages import ROOT
+from tests.e2e import test_apply_kills
 from tests.support.documents import STACKS, platform_of
+from tests.tiers import BUDGET_MINUTES
+from tests.unit import test_house_rules
 
 SERVICES = ("api-gateway", "runner-service", "segmentation-service", "ai-orchestrator", "archive-service")
 """Services in the order of the columns of docs/metrics.md."""
 
 
-def rows(page: str) -> dict[str, list[str]]:
+def page(name: str) -> str:
+    """Text of a page."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def rows(name: str) -> dict[str, list[str]]:
     """Cells of the rows of all tables of a page, by their first cell."""
-    lines = [line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    lines = [line for line in page(name).splitlines() if line.startswith("| ")]
     return {cells[0]: cells[1:] for line in lines if (cells := [cell.strip() for cell in line.strip("|").split(" | ")])}
 
 
@@ -97,3 +114,54 @@ def test_only_the_named_pods_have_a_token(stack: str) -> None:
 def test_exit_codes_are_those_of_the_command() -> None:
     """docs/operating.md explains each of them, and no other."""
     assert {int(code) for code in rows("docs/operating.md") if code.isdigit()} == {int(code) for code in ExitCode}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("docs/releases.md", f"at most {markdown.LIMIT:,} characters"),
+        ("docs/releases.md", f"The newest {archive.KEPT} are kept"),
+        ("docs/secrets.md", f"surely read that ({rotation.FOLLOW_SECONDS} s)"),
+        ("cluster/README.md", f"A node without news for {LEASE_GRACE_SECONDS} seconds is lost"),
+        ("cluster/README.md", f"{node_objects.VOLUMES} local volumes for each node"),
+        ("cluster/README.md", f"it listens on port {API_PORT} of the bridge"),
+        ("cluster/README.md", f"in {', '.join(f'`{zone}`' for zone in ZONES)}"),
+        ("docs/operating.md", f"{requirements.LEAST_FREE_GIB} GiB on the disk"),
+        ("CONTRIBUTING.md", f"Files stay below {test_house_rules.MOST_LINES_OF_A_FILE} lines"),
+        ("CONTRIBUTING.md", f"and functions below {test_house_rules.MOST_LINES_OF_A_FUNCTION}."),
+        ("CONTRIBUTING.md", f"the life of a stack on the simulated cluster; {BUDGET_MINUTES['test']} minutes"),
+        ("CONTRIBUTING.md", f"scanners, gates, real nodes; {BUDGET_MINUTES['verify']} minutes"),
+        ("Makefile", f"the life of a stack on the simulated cluster: {BUDGET_MINUTES['test']} minutes"),
+        ("Makefile", f"scanners, gates, real nodes: {BUDGET_MINUTES['verify']} minutes"),
+    ],
+)
+def test_a_figure_of_a_sentence_is_that_of_the_code(name: str, text: str) -> None:
+    """Limits, budgets and what is kept: who changes one changes the page."""
+    assert text in page(name)
+
+
+def test_figures_in_words_are_those_of_the_code() -> None:
+    """docs/releases.md writes small numbers as words."""
+    text = page("docs/releases.md")
+    words = {2: "two", 5: "five", 20: "twenty"}
+    assert f"fewer than {words[dora.FEWEST]} cases" in text
+    points, sample = test_apply_kills.POINTS, test_apply_kills.SAMPLE
+    assert f"at {words[points]} moments of an apply; `make verify` takes {words[sample]} of them" in text
+
+
+def test_defaults_of_releases_are_those_of_the_settings() -> None:
+    """The two blocks of docs/releases.md that call themselves the defaults."""
+    blocks = re.findall(r"^  (approvals|promotion): (\{.+\}) +# the defaults", page("docs/releases.md"), re.MULTILINE)
+    written = {name: yaml.safe_load(block) for name, block in blocks}
+    assert written["approvals"] == ReleaseSettings().approvals.model_dump(by_alias=True)
+    assert written["promotion"] == PromotionSettings().model_dump(by_alias=True, mode="json")
+
+
+def test_every_folder_is_explained() -> None:
+    """That of a test in CONTRIBUTING.md, that of code in README.md."""
+    tests = {path.parent.name for path in (ROOT / "tests").glob("*/*.py")} - {"support"}
+    assert tests == {name for cell in rows("CONTRIBUTING.md") for name in re.findall(r"`tests/(\w+)/`", cell)}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    packages |= {f"components/{path.parent.name}" for path in ROOT.glob("components/*/__init__.py")}
+    named = {name for cell in rows("README.md") for name in re.findall(r"`([\w/]+)/`", cell)}
+    assert packages - {"components"} - named == set()
