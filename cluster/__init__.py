@@ -5,7 +5,7 @@ Owns clusters that this project starts itself; a cluster named by a kubeconfig i
 
 from __future__ import annotations
 
-from cluster.errors import ClusterError, TargetError
+from cluster.errors import ClusterError, ClusterRequestError, MissingProgramError
 from cluster.interface import Cluster, ClusterStatus
 from cluster.opening import open_target, required_programs
 from cluster.target import TARGETS, Target, choose_target
@@ -14,9 +14,10 @@ __all__ = [
     "TARGETS",
     "Cluster",
     "ClusterError",
+    "ClusterRequestError",
     "ClusterStatus",
+    "MissingProgramError",
     "Target",
-    "TargetError",
     "choose_target",
     "open_target",
     "required_programs",

@@ -10,5 +10,9 @@ class ClusterError(Exception):
     """
 
 
-class TargetError(ClusterError):
-    """No cluster could be chosen, because what names one is wrong."""
+class ClusterRequestError(ClusterError):
+    """The caller's request is wrong (a target, a port, a number of nodes, a folder); nothing was tried."""
+
+
+class MissingProgramError(ClusterError):
+    """A program that a cluster needs is not on this machine."""

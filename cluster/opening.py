@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, MissingProgramError
 from cluster.existing import KUBECTL, ExistingCluster
 from cluster.interface import Cluster
 from cluster.target import K3D, KUBECONFIG, NODE, SIM, Target
@@ -46,7 +46,9 @@ def open_target(
     """
     missing = [name for name in required_programs(target) if name not in programs]
     if missing:
-        raise ClusterError(f"Target {target.name} needs {', '.join(missing)}. Install the project's tools first.")
+        raise MissingProgramError(
+            f"Target {target.name} needs {', '.join(missing)}. Install the project's tools first."
+        )
     if target.name == SIM:
         from cluster.simulated import SimulatedCluster
         from cluster.simulator import Simulator

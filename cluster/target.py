@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.errors import TargetError
+from cluster.errors import ClusterRequestError
 
 SIM = "sim"
 NODE = "node"
@@ -65,7 +65,7 @@ def choose_target(
         kubeconfig: wins over KUBECONFIG.
 
     Raises:
-        TargetError: if the target is unknown, or if the kubeconfig is not there.
+        ClusterRequestError: if the target is unknown, or if the kubeconfig is not there.
     """
     named = target or environment.get("TARGET", "")
     if named:
@@ -79,7 +79,7 @@ def choose_target(
 
 def _named_target(name: str, source: str, environment: Mapping[str, str], kubeconfig: Path | None) -> Target:
     if name not in TARGETS:
-        raise TargetError(f"{source} is {name!r}; it must be one of: {', '.join(TARGETS)}.")
+        raise ClusterRequestError(f"{source} is {name!r}; it must be one of: {', '.join(TARGETS)}.")
     if name == KUBECONFIG:
         return _kubeconfig_target(environment, kubeconfig)
     return Target(name, f"{source} names it")
@@ -93,7 +93,7 @@ def _kubeconfig_target(environment: Mapping[str, str], kubeconfig: Path | None) 
             f"The kubeconfig {path}, named by {source}, does not exist. Correct the path, "
             f"or leave {source} away to use k3d or the simulated cluster."
         )
-        raise TargetError(message)
+        raise ClusterRequestError(message)
     return Target(KUBECONFIG, f"{source} names {path}", path)
 
 
@@ -101,11 +101,11 @@ def _only_file(value: str) -> Path:
     files = [entry for entry in value.split(os.pathsep) if entry]
     if not files:
         message = "The target kubeconfig needs a file. Name it with KUBECONFIG=<file> or --kubeconfig <file>."
-        raise TargetError(message)
+        raise ClusterRequestError(message)
     if len(files) > 1:
         message = (
             f"KUBECONFIG names {len(files)} files, and which cluster they add up to is easily misread. "
             "Name one file; make it with: kubectl config view --minify --flatten."
         )
-        raise TargetError(message)
+        raise ClusterRequestError(message)
     return Path(files[0]).expanduser()

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from altlas.session.workspace import Workspace
+from rendering.errors import CommandError, ExitCode
 from rendering.root import ROOT
 
 Report = Callable[[str], None]
@@ -24,5 +25,15 @@ def report(message: str) -> None:
 
 
 def workspace() -> Workspace:
-    """The checkout that holds this command, or the one named by ALT_LAS_ROOT."""
-    return Workspace(Path(os.environ.get("ALT_LAS_ROOT", ROOT)).resolve())
+    """The checkout that holds this command, or the one named by ALT_LAS_ROOT.
+
+    Raises:
+        CommandError: ALT_LAS_ROOT names no folder.
+    """
+    root = Path(os.environ.get("ALT_LAS_ROOT", ROOT)).resolve()
+    if not root.is_dir():
+        raise CommandError(
+            f"ALT_LAS_ROOT names {root}, which is no folder; name a checkout of this project, or unset it",
+            ExitCode.BAD_INPUT,
+        )
+    return Workspace(root)

@@ -10,7 +10,8 @@ from rendering.errors import CommandError, ExitCode
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (SettingsError, ExitCode.BAD_INPUT),
     (tools.ToolsError, ExitCode.NO_TOOLS),
-    (cluster.TargetError, ExitCode.BAD_INPUT),
+    (cluster.ClusterRequestError, ExitCode.BAD_INPUT),
+    (cluster.MissingProgramError, ExitCode.NO_TOOLS),
     (cluster.ClusterError, ExitCode.NO_CLUSTER),
 )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, ClusterRequestError
 from cluster.files import private_directory, write_private
 from cluster.interface import ClusterStatus
 from cluster.lock import exclusive_lock
@@ -61,10 +61,10 @@ class NodeCluster:
             nodes: how many nodes.
 
         Raises:
-            ClusterError: there cannot be so many nodes.
+            ClusterRequestError: there cannot be so many nodes.
         """
         if not 1 <= nodes <= MOST_NODES:
-            raise ClusterError(f"{nodes} nodes are asked for; there can be from 1 to {MOST_NODES}.")
+            raise ClusterRequestError(f"{nodes} nodes are asked for; there can be from 1 to {MOST_NODES}.")
         self._root = directory.absolute()
         self._programs = programs
         self._report = report
@@ -282,11 +282,11 @@ def requested_nodes() -> int:
     """Return how many nodes the environment variable ALT_LAS_NODES asks for; three by default.
 
     Raises:
-        ClusterError: it is not a number.
+        ClusterRequestError: it is not a number.
     """
     value = os.environ.get(NODES_VARIABLE, "")
     if value and not value.isdecimal():
-        raise ClusterError(f"{NODES_VARIABLE} is {value!r}; it must be a number from 1 to {MOST_NODES}.")
+        raise ClusterRequestError(f"{NODES_VARIABLE} is {value!r}; it must be a number from 1 to {MOST_NODES}.")
     return int(value) if value else DEFAULT_NODES
 
 

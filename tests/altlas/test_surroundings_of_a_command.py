@@ -16,6 +16,7 @@ from altlas.commands.options import said, writable
 from altlas.session.console import report
 from altlas.session.durable_file import write_durably
 from altlas.session.errors import as_command_error, printable
+from cluster import ClusterError, ClusterRequestError, MissingProgramError
 from rendering.errors import CommandError, ExitCode
 from tests.support.documents import ROOT
 
@@ -155,6 +156,8 @@ def test_what_the_machine_refuses_is_one_message() -> None:
         ExitCode.FAILED,
     )
     assert as_command_error(KeyError("defect")) is None
+    codes = {kind: as_command_error(kind("x")) for kind in (ClusterError, ClusterRequestError, MissingProgramError)}
+    assert [failure and failure.code for failure in codes.values()] == [4, 2, 3]
     assert str(as_command_error(CommandError("plain"))) == "plain"
 
 
@@ -174,6 +177,24 @@ def test_an_unknown_target_is_bad_input(altlas: Altlas, command: tuple[str, ...]
         2,
         "error: --target is 'mars'; it must be one of: sim, node, k3d, kubeconfig.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("ALT_LAS_ROOT", "/none/checkout", "ALT_LAS_ROOT names /none/checkout, which is no folder; "),
+        ("TARGET", "mars", "TARGET is 'mars'; it must be one of: sim, node, k3d, kubeconfig."),
+        ("KUBECONFIG", "/none/config", "The kubeconfig /none/config, named by KUBECONFIG, does not exist."),
+    ],
+)
+def test_a_wrong_variable_is_bad_input(
+    altlas: Altlas, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    """Named with what it may be; nothing was started."""
+    monkeypatch.setenv("TARGET", "kubeconfig" if variable == "KUBECONFIG" else "sim")
+    monkeypatch.setenv(variable, value)
+    done = altlas("addons")
+    assert (done.code, done.error.startswith(f"error: {said}"), done.error.count("\n")) == (2, True, 1), done.error
 
 
 @pytest.mark.parametrize(
