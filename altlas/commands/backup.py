@@ -25,7 +25,7 @@ from components.stack.loading import read_platform
 
 app = command_group(help="Backups: list, fetch, restore, test.")
 
-_StoreArgument = Annotated[str, typer.Argument(help="Store: postgres, redis or nats.")]
+_StoreArgument = Annotated[str, typer.Argument(metavar="STORE", help="Store: postgres, redis or nats.")]
 
 _GenerationOption = Annotated[
     int | None, typer.Option(metavar="N", help="Earlier life of the stack (backup.objectStore.generation).")

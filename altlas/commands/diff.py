@@ -7,13 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from altlas.commands.options import JsonOption, known_stacks
+from altlas.commands.options import FromSide, JsonOption, ToSide
 from altlas.release.sides import Side, recording, side
 from altlas.session.console import workspace
-
-StackOrFile = Annotated[
-    str, typer.Argument(help="Name of a stack, or a stack file ending in .yaml.", autocompletion=known_stacks)
-]
 
 
 class Format(StrEnum):
@@ -25,8 +21,8 @@ class Format(StrEnum):
 
 
 def diff(
-    before: StackOrFile,
-    after: StackOrFile,
+    before: FromSide,
+    after: ToSide,
     *,
     form: Annotated[
         Format, typer.Option("--format", help="text, markdown (for a pull request) or json.")

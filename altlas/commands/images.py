@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from altlas.commands.lazy import command_group
+from altlas.commands.options import Stack
 from altlas.images.errors import ImageRefusedError
 from altlas.images.findings import EXCEPTIONS_NAME, read_exceptions
 from altlas.images.lock import refused, write_lock
@@ -30,7 +31,7 @@ app = command_group(help="Images of the services: runtimes, lock, retirement.")
 
 
 @app.command(name="runtimes")
-def runtimes(stack: Annotated[str, typer.Argument(help="Name of a stack.")]) -> None:
+def runtimes(stack: Stack) -> None:
     """Print the runtime of each image of a stack, and those that are past their end of life."""
     today = datetime.now(UTC).date()
     reports = runtime_reports(read_platform(workspace().stack_file(stack)))
@@ -40,7 +41,7 @@ def runtimes(stack: Annotated[str, typer.Argument(help="Name of a stack.")]) -> 
 
 @app.command(name="lock")
 def lock(
-    service: Annotated[str, typer.Argument(help="Name of the service.")],
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the service.")],
     *,
     repository: Annotated[str, typer.Option(help="Repository without tag.")],
     tag: Annotated[str, typer.Option(help="Tag of the release.")],
@@ -81,7 +82,7 @@ def verify_lock(
 
 
 @app.command(name="pin")
-def pin(stack: Annotated[str, typer.Argument(help="Name of a stack.")]) -> None:
+def pin(stack: Stack) -> None:
     """Write the locked images with their digests into a stack file, so that `pulumi up` deploys by digest."""
     here = workspace()
     file = here.stack_file(stack)
@@ -93,7 +94,7 @@ def pin(stack: Annotated[str, typer.Argument(help="Name of a stack.")]) -> None:
 
 @app.command(name="retire")
 def retire(
-    image: Annotated[str, typer.Argument(help="Repository and tag.")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Repository and tag.")],
     archive: Annotated[str, typer.Option(help="Repository prefix that keeps retired images.")],
     replaced_by: Annotated[str | None, typer.Option(help="Repository and tag of the image in use.")] = None,
 ) -> None:
@@ -110,7 +111,9 @@ def retire(
 
 @app.command(name="pipeline")
 def pipeline(
-    stack: Annotated[str, typer.Argument(help="Name of a stack; its settings decide ports and health paths.")],
+    stack: Annotated[
+        str, typer.Argument(metavar="STACK", help="Name of a stack; its settings decide ports and health paths.")
+    ],
     *,
     source: Annotated[Path | None, typer.Option(help=f"Folder that holds the source of each service. {_STACK}")] = None,
     registry: Annotated[str, typer.Option(help="Repository prefix to push to.")],

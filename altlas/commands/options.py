@@ -18,7 +18,14 @@ def known_stacks() -> list[str]:
     return sorted(path.name.split(".")[1] for path in workspace().root.glob("Pulumi.*.yaml"))
 
 
-Stack = Annotated[str, typer.Argument(help="Name of a stack, such as alpha.", autocompletion=known_stacks)]
+_NAME = "Name of a stack, such as alpha."
+_NAME_OR_FILE = "Name of a stack, or a stack file ending in .yaml."
+
+Stack = Annotated[str, typer.Argument(metavar="STACK", help=_NAME, autocompletion=known_stacks)]
+FromStack = Annotated[str, typer.Argument(metavar="FROM", help=_NAME, autocompletion=known_stacks)]
+ToStack = Annotated[str, typer.Argument(metavar="TO", help=_NAME, autocompletion=known_stacks)]
+FromSide = Annotated[str, typer.Argument(metavar="FROM", help=_NAME_OR_FILE, autocompletion=known_stacks)]
+ToSide = Annotated[str, typer.Argument(metavar="TO", help=_NAME_OR_FILE, autocompletion=known_stacks)]
 StackArgument = Annotated[
     str | None,
     typer.Argument(metavar="STACK", help="Stack to work on.", show_default=DEFAULT_STACK, autocompletion=known_stacks),

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from altlas.commands.options import JsonOption, Stack
+from altlas.commands.options import FromStack, JsonOption, Stack, ToStack
 from altlas.release.settings_diff import as_document, as_text, compare
 from altlas.release.transition import take_settings
 from altlas.session.console import report, workspace
 from components.stack.loading import read_platform
 
 
-def settings_diff(before: Stack, after: Stack, as_json: JsonOption = False) -> None:
+def settings_diff(before: FromStack, after: ToStack, as_json: JsonOption = False) -> None:
     """Print which settings two stacks decide differently: field, from, to and class."""
     here = workspace()
     differences = compare(read_platform(here.stack_file(before)), read_platform(here.stack_file(after)))
@@ -25,7 +25,7 @@ def settings_diff(before: Stack, after: Stack, as_json: JsonOption = False) -> N
 
 def transition(
     stack: Stack,
-    source: Stack,
+    source: FromStack,
     write: Annotated[bool, typer.Option(help="Write the stack file instead of printing it.")] = False,
 ) -> None:
     """Copy the settings of another stack into a stack's file; fields of class identity keep their values."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from altlas.commands.options import Stack, TargetOption, said
+from altlas.commands.options import FromStack, TargetOption, ToStack, said
 from altlas.images.findings import EXCEPTIONS_NAME, read_exceptions
 from altlas.images.retire import RECORD_NAME, retired_images
 from altlas.images.signatures import signatures
@@ -36,8 +36,8 @@ from rendering.errors import CommandError, ExitCode
 
 
 def promote(
-    source: Stack,
-    into: Stack,
+    source: FromStack,
+    into: ToStack,
     *,
     write_files: Annotated[bool, typer.Option("--write", help="Write the lock and the stack file.")] = False,
     clear_hold: Annotated[

@@ -6,8 +6,7 @@ from dataclasses import asdict
 
 import typer
 
-from altlas.commands.diff import StackOrFile
-from altlas.commands.options import JsonOption
+from altlas.commands.options import FromSide, JsonOption, ToSide
 from altlas.release.checkout import person
 from altlas.release.ledger import ledger_of
 from altlas.release.rehearsal import Rehearsal
@@ -21,7 +20,7 @@ from rendering.errors import CommandError
 _NOT_PROVEN = "Not proven here: pods are simulated, so neither the data of stores nor the start of a service was tried."
 
 
-def rehearse(before: StackOrFile, after: StackOrFile, *, as_json: JsonOption = False) -> None:
+def rehearse(before: FromSide, after: ToSide, *, as_json: JsonOption = False) -> None:
     """Try a change and its inverse on a scratch cluster: FROM up, TO applied and ready, back to FROM, compared.
 
     The cluster is a simulated one that the command starts and removes; no other cluster, state or secret is touched.

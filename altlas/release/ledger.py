@@ -182,7 +182,12 @@ class Ledger:
 
 
 def ledger_of(workspace: Workspace, stack: str, outside: Mapping[str, str]) -> Ledger:
-    """The ledger of a stack: beside the state of a file backend, else in the checkout."""
+    """The ledger of a stack: beside the state of a file backend, else in the checkout.
+
+    Raises:
+        CommandError: The name cannot be the name of a stack, so it would lead out of the folder.
+    """
+    workspace.stack_file(stack)
     url = outside.get("PULUMI_BACKEND_URL", "")
     folder = file_backend(url) or (workspace.private if url else workspace.state)
     return Ledger(folder / "ledger" / PROJECT / f"{stack}.jsonl")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from typer.core import TyperArgument
 
 from altlas.cli import COMMANDS, RENAMED
 from altlas.commands import stack
@@ -64,6 +65,22 @@ def test_every_entry_of_a_table_is_a_command(entry: tuple[str, Entry]) -> None:
     name, found = entry
     assert found.load(name.split()[-1]).help
     assert found.summary.endswith(".")
+
+
+def test_arguments_are_named_in_capitals() -> None:
+    """As in the texts of the help, which say STACK, FROM and TO."""
+    members: dict[str, Any] = {}
+    for name, entry in ENTRIES.items():
+        command: Any = entry.load(name.split()[-1])
+        members |= {f"{name} {word}": each for word, each in getattr(command, "commands", {"": command}).items()}
+    arguments = [
+        (name, each.metavar or each.name)
+        for name, member in members.items()
+        for each in member.params
+        if isinstance(each, TyperArgument)
+    ]
+    assert len(arguments) > 30
+    assert [each for each in arguments if each[1] != each[1].upper()] == []
 
 
 @pytest.mark.parametrize("name", RENAMED)

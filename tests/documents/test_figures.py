@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import metadata
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from altlas.update import rotation
 from cluster.node import objects as node_objects
 from cluster.node import requirements
 from cluster.node.network import API_PORT
+from cluster.node.packages import PACKAGES
 from cluster.nodes import ZONES
 from cluster.variant import LEASE_GRACE_SECONDS
 from components.settings.platform import PlatformSettings
@@ -21,7 +23,10 @@ from rendering.errors import ExitCode
 from rendering.recorder import record
 from tests.documents.pages import ROOT
 from tests.e2e import test_apply_kills
+from tests.observability.scenarios import SCENARIOS
 from tests.support.documents import STACKS, platform_of
+from tests.support.programs import objects, rules
+from tests.support.promql import dashboards_of, queries_of
 from tests.tiers import BUDGET_MINUTES
 from tests.unit import test_house_rules
 
@@ -97,6 +102,19 @@ def test_scanners_have_the_pinned_versions() -> None:
     assert [each for each in named if not versions[each[0]].startswith(each[1])] == []
 
 
+def test_programs_of_real_nodes_have_the_pinned_versions() -> None:
+    """cluster/README.md names those of the tools and of Debian; docs/images.md the plugin of the Python package."""
+    pinned = json.loads((ROOT / "tools" / "manifest.json").read_text(encoding="utf-8"))["packages"]
+    names = {"kubelet and kube-proxy": "kubelet", "CoreDNS": "coredns"}
+    names |= {name: name for name in ("kube-router", "metrics-server")}
+    for name, program in names.items():
+        assert f"{name} {pinned[program]['version']}" in page("cluster/README.md")
+    for name in ("containerd", "runc"):
+        (version,) = [each.partition("=")[2] for each in PACKAGES if each.startswith(f"{name}=")]
+        assert f"{name} {re.split('[+~]', version)[0]}" in page("cluster/README.md")
+    assert f"pulumi plugin install resource docker {metadata.version('pulumi-docker')}" in page("docs/images.md")
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_only_the_named_pods_have_a_token(stack: str) -> None:
     """docs/observability.md names the workloads whose pods may ask the API server."""
@@ -138,6 +156,20 @@ def test_exit_codes_are_those_of_the_command() -> None:
 def test_a_figure_of_a_sentence_is_that_of_the_code(name: str, text: str) -> None:
     """Limits, budgets and what is kept: who changes one changes the page."""
     assert text in page(name)
+
+
+def test_counts_of_monitoring_are_those_of_alpha() -> None:
+    """docs/observability.md: rules, alerts, dashboards, and the queries of all of them."""
+    made = objects("alpha")
+    alerts = {rule["alert"] for rule in rules(made) if "alert" in rule}
+    tested = {scenario.alert for scenario in SCENARIOS}
+    documents = dashboards_of(made).values()
+    queries = len(rules(made)) + sum(len(list(queries_of(each))) for each in documents)
+    said = " ".join(page("docs/observability.md").split())
+    assert (
+        f"for alpha: {len(rules(made))} rules, {len(alerts)} alert names, of which {len(tested)} are evaluated" in said
+    )
+    assert f"{len(documents)} dashboards, {queries} of {queries} queries read" in said
 
 
 def test_figures_in_words_are_those_of_the_code() -> None:
