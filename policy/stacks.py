@@ -7,6 +7,7 @@ from typing import Any
 
 from components.settings import PlatformSettings
 from components.settings.secrets import SECRETS
+from components.stack.documents import stack_files
 from components.stack.loading import parse_platform, read_stack_document
 from components.stack.problems import PLATFORM_KEY
 from policy.manifests import Manifest, kind_of, name_of
@@ -35,7 +36,7 @@ class Stack:
 
 def stack_names(root: Path = ROOT) -> list[str]:
     """Names of all stacks that have a file, in alphabetical order."""
-    return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
+    return list(stack_files(root))
 
 
 def read_document(name: str, root: Path = ROOT) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 from altlas.session.console import workspace
 from altlas.session.durable_file import try_to_write
 from cluster import TARGETS
+from components.stack.documents import stack_files
 from rendering.errors import CommandError, ExitCode
 
 DEFAULT_STACK = "alpha"
@@ -15,7 +16,7 @@ DEFAULT_STACK = "alpha"
 
 def known_stacks() -> list[str]:
     """Stacks that have a file, for shell completion."""
-    return sorted(path.name.split(".")[1] for path in workspace().root.glob("Pulumi.*.yaml"))
+    return list(stack_files(workspace().root))
 
 
 _NAME = "Name of a stack, such as alpha."

@@ -8,6 +8,7 @@ from typing import Any
 from altlas.pictures.dashboard import dashboard_page
 from altlas.pictures.diagram import drawing_of, page
 from altlas.session.workspace import Workspace
+from components.stack.documents import stack_files
 from components.stack.loading import read_platform
 from rendering.folders import make_folder
 from rendering.recorder import record
@@ -24,7 +25,7 @@ def recorded(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
     Raises:
         SettingsError: The settings of a stack are not usable.
     """
-    names = sorted(path.name.split(".")[1] for path in workspace.root.glob("Pulumi.*.yaml"))
+    names = list(stack_files(workspace.root))
     platforms = {name: read_platform(workspace.stack_file(name)) for name in names}
     return {name: record(name, platform).objects for name, platform in platforms.items()}
 

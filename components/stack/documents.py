@@ -1,4 +1,4 @@
-"""Readers of files that people write: YAML and JSON, and one sentence for everything that can be wrong with one.
+"""Files that people write: those of stacks by name, and readers of YAML and JSON that say what is wrong in a sentence.
 
 Owns what is refused although the syntax allows it: a key that stands twice in one block, of which a reader would
 silently use the last. Does not own what a file means.
@@ -10,9 +10,21 @@ from typing import Any
 
 import yaml
 
+_PREFIX, _SUFFIX = "Pulumi.", ".yaml"
+
 
 class UnreadableError(ValueError):
     """File that cannot be read; the message continues a sentence that begins with the file's name."""
+
+
+def stack_of(file: Path) -> str:
+    """Name of the stack of a stack file; it may hold dots."""
+    return file.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+
+
+def stack_files(folder: Path) -> dict[str, Path]:
+    """Stack files of a folder by the name of their stack, sorted."""
+    return {stack_of(file): file for file in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))}
 
 
 def read_text(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.settings.platform import PlatformSettings
-from components.stack.documents import UnreadableError, read_yaml
+from components.stack.documents import UnreadableError, read_yaml, stack_files, stack_of
 from components.stack.image_lock import LOCK_NAME, ImageLockError, with_locked_digests
 from components.stack.problems import PLATFORM_KEY, Problem, SettingsError, settings_error
 from components.stack.shared_bucket import shared_bucket_problems
@@ -42,7 +42,7 @@ def read_stack_document(path: Path) -> Mapping[str, Any]:
     try:
         document = read_yaml(path)
     except FileNotFoundError:
-        known = ", ".join(sorted(other.name for other in path.parent.glob("Pulumi.*.yaml")))
+        known = ", ".join(other.name for other in stack_files(path.parent).values())
         here = f"stack files in this folder: {known}" if known else f"there is no stack file in {path.parent}"
         message = f"the stack file is missing; {here}"
         raise SettingsError((Problem(path.name, message),)) from None
@@ -64,8 +64,7 @@ def read_platform(path: Path) -> PlatformSettings:
         message = f"has no settings; write them below 'config:' under the key {PLATFORM_KEY!r}"
         raise SettingsError((Problem(path.name, message),))
     platform = parse_platform(with_lock(configuration[PLATFORM_KEY], path.parent))
-    stack = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
-    if problems := shared_bucket_problems(path.parent, stack, platform):
+    if problems := shared_bucket_problems(path.parent, stack_of(path), platform):
         raise SettingsError(problems)
     return platform
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from components.settings.platform import PlatformSettings
-from components.stack.documents import read_yaml
+from components.stack.documents import read_yaml, stack_files
 from components.stack.problems import PLATFORM_KEY, Problem
 
 _BACKUPS, _LOGS = "backup.objectStore", "loki.objectStore"
@@ -58,8 +58,7 @@ def _places(stack: str, document: Mapping[str, Any]) -> dict[str, tuple[str, str
 
 
 def _other_stacks(folder: Path, stack: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for path in sorted(folder.glob("Pulumi.*.yaml")):
-        name = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    for name, path in stack_files(folder).items():
         if name != stack:
             try:
                 document = read_yaml(path)["config"][PLATFORM_KEY]

@@ -21,6 +21,20 @@ def document(name: str) -> Any:
     return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
 
 
+def test_the_pages_name_every_workflow_and_every_setting_of_the_repository() -> None:
+    """docs/releases.md lists the variables, secrets and environments that the workflows read."""
+    page = (ROOT / "docs" / "releases.md").read_text(encoding="utf-8")
+    texts = [path.read_text(encoding="utf-8") for path in WORKFLOWS]
+    read = {name for text in texts for name in re.findall(r"\b(?:vars|secrets)\.([A-Z_]+)", text)}
+    table = page.partition("| setting of the repository | content |")[2].partition("\n\n")[0]
+    assert read == set(re.findall(r"`((?:ALT_LAS|PULUMI)_[A-Z_]+)`", table))
+    environments = {name for text in texts for name in re.findall(r"^    environment: (\w+)$", text, re.MULTILINE)}
+    assert environments == {"plan", "preview", "nightly"}
+    assert "environments `plan`, `preview`, `nightly`, and one named like each stack" in table
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    assert [path.stem for path in WORKFLOWS if not re.search(rf"`(\S*/)?{path.stem}(\.yml)?`", pages)] == []
+
+
 def test_pre_commit_accepts_its_configuration() -> None:
     """By pre-commit itself."""
     command = [sys.executable, "-m", "pre_commit", "validate-config", str(HOOKS)]

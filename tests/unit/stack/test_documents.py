@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from components.stack.documents import UnreadableError, parse_yaml, read_json, read_text, read_yaml
+from components.stack.documents import (
+    UnreadableError,
+    parse_yaml,
+    read_json,
+    read_text,
+    read_yaml,
+    stack_files,
+    stack_of,
+)
 
 
 def reason(text: str) -> str:
@@ -64,6 +72,15 @@ def test_a_file_of_another_encoding_names_the_line(tmp_path: Path) -> None:
     file.write_bytes(b"a: 1\nb: \xe9\n")
     with pytest.raises(UnreadableError, match=r"^is not UTF-8: byte 8 in line 2; save it as UTF-8$"):
         read_yaml(file)
+
+
+def test_the_name_of_a_stack_may_hold_dots(tmp_path: Path) -> None:
+    """Commands complete and list the name by which the stack is asked for."""
+    for name in ("Pulumi.yaml", "Pulumi.eu.prod.yaml", "Pulumi.alpha.yaml", "Drift.alpha.yaml"):
+        (tmp_path / name).touch()
+    files = stack_files(tmp_path)
+    assert list(files) == ["alpha", "eu.prod"]
+    assert {stack_of(file) for file in files.values()} == files.keys()
 
 
 def test_a_folder_and_a_forbidden_file_say_what_the_system_says(
