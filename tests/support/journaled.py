@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tools
+from altlas.session.journal.bucket import is_bucket, open_bucket
 from altlas.session.journal.state_files import StackFiles
 from altlas.session.session import DEPLOYING_PROGRAMS
 from tests.support.documents import ROOT
@@ -39,7 +40,8 @@ class Project:
     @property
     def files(self) -> StackFiles:
         """Files of its stack."""
-        return StackFiles(self.root / "state", NAME, "alpha")
+        url = self.variables["PULUMI_BACKEND_URL"]
+        return StackFiles(open_bucket(url, self.variables) if is_bucket(url) else self.root / "state", NAME, "alpha")
 
     @property
     def objects(self) -> dict[str, str]:

@@ -1,17 +1,17 @@
-"""File of a journal: a line that says what it belongs to, then a line for each batch of entries.
+"""Journal: a line that says what it belongs to, then a line for each batch of entries.
 
-Owns durability (a batch is on the disk before the engine goes on) and what a cut file means. Does not own the meaning
-of entries, which `altlas.session.journal.replay` has.
+Owns what the lines say and what a cut one means. Does not own where they are stored (`journal_log`) nor the meaning of
+entries (`replay`).
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
+from altlas.session.journal import journal_log
+from altlas.session.journal.bucket import StatePath
 from altlas.session.journal.replay import JournalError, Kind, Replay, StackState
 from altlas.session.journal.state_files import as_json
 
@@ -46,41 +46,36 @@ class Heading:
 class JournalWriter:
     """A journal that is being written. One writer at a time; the lock of the stack sees to that."""
 
-    def __init__(self, path: Path, heading: Heading) -> None:
+    def __init__(self, path: StatePath, heading: Heading) -> None:
         """Begin a journal.
 
         Raises:
             FileExistsError: Another one was left behind.
-            OSError: The folder cannot be written.
+            OSError: The folder or bucket cannot be written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._path = path
+        self._log = journal_log.begin(path)
         self.append(as_json(asdict(heading)))
 
     def append(self, batch: bytes) -> None:
-        """Append a batch of entries, a JSON document without line breaks; it is on the disk when this returns.
+        """Append a batch of entries, a JSON document without line breaks; it is stored when this returns.
 
         Raises:
-            OSError: The disk is full; what was written of this batch is taken back.
+            OSError: The disk is full or the bucket refuses; what was written of this batch is taken back.
         """
-        end = os.lseek(self._descriptor, 0, os.SEEK_END)
-        line = batch.replace(b"\n", b" ") + b"\n"
-        try:
-            while line:
-                line = line[os.write(self._descriptor, line) :]
-            os.fdatasync(self._descriptor)
-        except OSError:
-            os.ftruncate(self._descriptor, end)
-            raise
+        self._log.append(batch.replace(b"\n", b" ") + b"\n")
 
     def announce(self, result: str) -> None:
         """Note the SHA-256 of the state that is about to be written, so that a journal is never replayed twice."""
         self.append(as_json({"result": result}))
 
+    def written(self) -> "Journal | None":
+        """The journal so far; see `read_journal`."""
+        return _read(self._log.content(), self._path)
+
     def close(self) -> None:
-        """Stop writing; the file stays."""
-        os.close(self._descriptor)
+        """Stop writing; what was written stays."""
+        self._log.close()
 
 
 @dataclass(frozen=True)
@@ -134,13 +129,18 @@ class Journal:
         return replay.deployment()
 
 
-def read_journal(path: Path) -> Journal | None:
+def read_journal(path: StatePath) -> Journal | None:
     """Read a journal; None for one that was cut in its first line, so that it holds nothing.
 
     Raises:
         JournalError: A line before the last is no JSON, or the file is of a newer program.
+        OSError: It cannot be read.
     """
-    *lines, cut = path.read_bytes().split(b"\n")
+    return _read(journal_log.content(path), path)
+
+
+def _read(content: bytes, path: StatePath) -> Journal | None:
+    *lines, cut = content.split(b"\n")
     del cut
     if not lines:
         return None

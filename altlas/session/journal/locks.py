@@ -1,18 +1,28 @@
-"""Locks on a stack that plain Pulumi and this program both respect: files below `.pulumi/locks`."""
+"""Locks on a stack that plain Pulumi and this program both respect: files below `.pulumi/locks`.
+
+Whether the holder of a lock has ended is known of processes of this machine. Of a bucket's locks, which machines share,
+those of this program are renewed while the command runs (`lease`); one that was not renewed for long counts as dead.
+"""
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from getpass import getuser
 from pathlib import Path
 from socket import gethostname
 from uuid import uuid4
 
-from altlas.session.durable_file import write_durably
-from altlas.session.journal.state_files import StackFiles, as_json
+from altlas.session.journal.bucket import BucketPath, StatePath
+from altlas.session.journal.orphans import is_alive
+from altlas.session.journal.state_files import StackFiles, as_json, write_whole
 from rendering.errors import CommandError, ExitCode
+
+LEASE_SECONDS = 120
+"""How long a lock in a bucket holds after its last renewal, for other machines. `lease` says why."""
 
 
 @dataclass(frozen=True)
@@ -26,55 +36,104 @@ class Lock:
         user: Who runs it.
         since: When it was taken.
         run: Mark of its processes; the CLI's own locks have none.
+        machine: Which of the machines with that name; only in buckets.
+        lapsed: Whether its holder has not renewed it for so long that it counts as dead.
     """
 
-    path: Path
+    path: StatePath
     pid: int
     host: str
     user: str
     since: str
     run: str = ""
+    machine: str = ""
+    lapsed: bool = False
 
     @property
     def is_dead(self) -> bool:
-        """True if its process ran on this machine and has ended."""
-        if self.host != gethostname():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
+        """True if its process ran on this machine and has ended, or if it was not renewed."""
+        return self.lapsed or (self.is_here and not is_alive(self.pid))
+
+    @property
+    def is_here(self) -> bool:
+        """True if its process is known to be one of this machine."""
+        return self.machine == this_machine() if isinstance(self.path, BucketPath) else self.host == gethostname()
+
+    @property
+    def document(self) -> Mapping[str, object]:
+        """Content of its file: what the CLI reads of its own locks, and what only this program writes."""
+        said = {"pid": self.pid, "username": self.user, "hostname": self.host, "timestamp": self.since}
+        return {**said, "run": self.run, **({"machine": self.machine} if self.machine else {})}
 
     def __str__(self) -> str:
         return f"process {self.pid} of {self.user} on {self.host}, since {self.since}"
 
 
-def locks_of(files: StackFiles) -> Iterator[Lock]:
-    """Locks on a stack. An unreadable one counts as held by a process that nobody knows."""
-    for path in sorted(files.locks.glob("*.json")):
+@cache
+def this_machine() -> str:
+    """This machine since it was started, and the namespace in which its process ids count; empty where unknown."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    return ""
+
+
+def locks_of(files: StackFiles, own: Lock | None = None) -> Iterator[Lock]:
+    """Locks on a stack. An unreadable one counts as held by an unknown process.
+
+    Args:
+        files: The stack.
+        own: A lock that need not be read.
+    """
+    paths: Iterable[StatePath] = files.locks.glob("*.json")
+    for path in sorted(paths, key=str):
+        if own is not None and path == own.path:
+            yield own
+            continue
         try:
             said = json.loads(path.read_bytes())
-            yield Lock(
-                path, int(said["pid"]), said["hostname"], said["username"], said["timestamp"], said.get("run", "")
+            lock = Lock(
+                path,
+                int(said["pid"]),
+                said["hostname"],
+                said["username"],
+                said["timestamp"],
+                said.get("run", ""),
+                said.get("machine", ""),
             )
+            yield replace(lock, lapsed=_is_lapsed(files, lock))
         except (ValueError, KeyError, TypeError):
             yield Lock(path, 0, "an unknown machine", "an unknown user", "an unknown time")
         except FileNotFoundError:
             continue
 
 
-def check_free(files: StackFiles, own: Lock | None = None) -> None:
-    """Check that no living process but this one holds the stack.
+def _is_lapsed(files: StackFiles, lock: Lock) -> bool:
+    """True if another machine's lock in a bucket was not renewed; both times are those of the bucket's clock."""
+    path, journal = lock.path, files.journal
+    if not isinstance(path, BucketPath) or not isinstance(journal, BucketPath) or not lock.run:
+        return False
+    if lock.machine == this_machine():
+        return False
+    probe = journal.with_name(f"{files.stack}.{uuid4()}.clock")
+    probe.write_bytes(b"")
+    try:
+        return probe.modified() - path.modified() > timedelta(seconds=LEASE_SECONDS)
+    finally:
+        probe.unlink()
+
+
+def check_free(files: StackFiles, own: Lock | None = None) -> tuple[Lock, ...]:
+    """Check that no living process but this one holds the stack; return its own lock and those of the dead.
 
     Raises:
         CommandError: One does; names it.
     """
-    alive = [lock for lock in locks_of(files) if lock != own and not lock.is_dead]
+    found = tuple(locks_of(files, own))
+    alive = [lock for lock in found if lock != own and not lock.is_dead]
     if alive:
         raise CommandError(_held(files, alive), ExitCode.BUSY)
+    return found
 
 
 def take_lock(files: StackFiles) -> Lock:
@@ -82,13 +141,20 @@ def take_lock(files: StackFiles) -> Lock:
 
     Raises:
         CommandError: Another process holds the stack; the lock is given back.
+        OSError: The lock cannot be written.
     """
-    files.locks.mkdir(parents=True, exist_ok=True)
     run = str(uuid4())
-    path = files.locks / f"{run}.json"
-    lock = Lock(path, os.getpid(), gethostname(), getuser(), datetime.now(UTC).isoformat(), run)
-    said = {"pid": lock.pid, "username": lock.user, "hostname": lock.host, "timestamp": lock.since, "run": run}
-    write_durably(lock.path, as_json(said))
+    machine = this_machine() if isinstance(files.locks, BucketPath) else ""
+    lock = Lock(
+        files.locks / f"{run}.json",
+        os.getpid(),
+        gethostname(),
+        getuser(),
+        datetime.now(UTC).isoformat(),
+        run,
+        machine,
+    )
+    write_whole(lock.path, as_json(lock.document))
     try:
         check_free(files, lock)
     except CommandError:
@@ -99,8 +165,10 @@ def take_lock(files: StackFiles) -> Lock:
 
 def _held(files: StackFiles, locks: list[Lock]) -> str:
     holders = "; ".join(map(str, locks))
-    if all(lock.host == gethostname() for lock in locks):
+    if all(lock.is_here for lock in locks):
         cure = f"wait until it ends, or let it end in order with `kill -INT {locks[0].pid}`"
+    elif all(lock.machine for lock in locks):
+        cure = f"wait until it ends. If its machine was lost, the lock ends {LEASE_SECONDS} s after its last renewal"
     else:
         cancel = f'`eval "$(altlas env)"; pulumi cancel --yes --stack {files.stack}`'
         cure = f"wait until it ends. If it was killed, remove its lock with {cancel}"

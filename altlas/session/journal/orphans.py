@@ -36,6 +36,17 @@ def end_processes(run: str) -> tuple[int, ...]:
     return ended
 
 
+def is_alive(pid: int) -> bool:
+    """True if a process of this machine runs, also one of another user."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _marked(run: str) -> Iterator[int]:
     mark = f"{RUN_VARIABLE}={run}".encode()
     for entry in Path("/proc").glob("[0-9]*"):

@@ -1,11 +1,13 @@
 """Recovery of a journal that a crash left behind: the state is made whole before anything else happens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from altlas.session.journal import journal_log
+from altlas.session.journal.bucket import StatePath
 from altlas.session.journal.journal_file import Journal, digest, read_journal
 from altlas.session.journal.leftovers import with_cut_off_operations, with_deletions, without_deletions
-from altlas.session.journal.locks import Lock, check_free, locks_of
+from altlas.session.journal.locks import Lock, check_free, take_lock
 from altlas.session.journal.orphans import end_processes
 from altlas.session.journal.references import broken_reference
 from altlas.session.journal.replay import JournalError, StackState
@@ -44,11 +46,23 @@ def recover(files: StackFiles, own: Lock | None = None) -> Recovered | None:
     Raises:
         CommandError: A process still holds the stack, or the journal is damaged or belongs to another state.
     """
-    check_free(files, own)
-    left = tuple(locks_of(files))
+    left = check_free(files, own)
+    if own is not None:
+        return _recovered(files, left)
+    if not left and not journal_log.exists(files.journal):
+        return None
+    # Two commands may find the same leftovers at once.
+    lock = take_lock(files)
+    try:
+        return _recovered(files, left)
+    finally:
+        lock.path.unlink()
+
+
+def _recovered(files: StackFiles, left: Sequence[Lock]) -> Recovered | None:
     for lock in left:
         end_processes(lock.run)
-    recovered = _replayed(files) if files.journal.exists() else None
+    recovered = _replayed(files) if journal_log.exists(files.journal) else None
     for lock in left:
         lock.path.unlink(missing_ok=True)
     return recovered
@@ -59,14 +73,14 @@ def _replayed(files: StackFiles) -> Recovered | None:
         journal = read_journal(files.journal)
         found = digest(files.state.read_bytes())
         if journal is None or not journal.entries or journal.result == found:
-            files.journal.unlink()
+            journal_log.remove(files.journal)
             return None
         if found != journal.heading.base:
             raise JournalError("the state has moved on since it was begun")
         files.write(files.content(finished(journal, files.read())))
     except (JournalError, StateError, OSError) as error:
         raise CommandError(_unusable(files.journal, error)) from error
-    files.journal.unlink()
+    journal_log.remove(files.journal)
     in_flight = tuple(one["resource"]["urn"].rpartition("::")[2] for one in journal.cut_off)
     return Recovered(journal.heading.kind, len(journal.entries), in_flight)
 
@@ -90,7 +104,7 @@ def finished(journal: Journal, base: StackState) -> StackState:
     return deployment
 
 
-def _unusable(path: Path, error: Exception) -> str:
+def _unusable(path: StatePath, error: Exception) -> str:
     return (
         f"the journal of an interrupted update cannot be replayed: {error}. Nothing was changed. To go on without it: "
         f"move {path} away, then run `altlas up --refresh`, which reads from the cluster what the journal knew"

@@ -1,29 +1,29 @@
 """A command of the CLI with a journal: what was left behind is recovered, then lock, server, command, end."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from altlas.session.console import report
-from altlas.session.durable_file import write_durably
+from altlas.session.journal.lease import kept
 from altlas.session.journal.leftovers import has_deletions
 from altlas.session.journal.locks import Lock, take_lock
+from altlas.session.journal.login import logged_in
 from altlas.session.journal.orphans import RUN_VARIABLE
 from altlas.session.journal.recovery import recover
-from altlas.session.journal.server import SERVED_USER, StateServer, serving
-from altlas.session.journal.state_files import StackFiles, as_json
+from altlas.session.journal.server import serving
+from altlas.session.journal.state_files import StackFiles
 
 _BATCH_MILLISECONDS = "1"
 """How long the CLI collects entries. Each step waits for its batch, and loopback needs no larger ones."""
 
 
-def journaled(files: StackFiles, run: Callable[[Mapping[str, str]], int], *, updates: bool) -> int:
+def journaled(files: StackFiles, run: Callable[[Mapping[str, str]], int], logins: Path, *, updates: bool) -> int:
     """Run a command that changes a stack, and return its exit code.
 
     Args:
         files: The stack.
         run: Runs the CLI with these variables in addition to its own.
+        logins: Folder for the CLI's logins, which only this user reads.
         updates: Whether the command runs the program, which may want again what the state lists for deletion. It
             then runs once more where something is left to delete.
 
@@ -32,26 +32,26 @@ def journaled(files: StackFiles, run: Callable[[Mapping[str, str]], int], *, upd
     """
     recover_and_report(files)
     defers = updates and has_deletions(files.read())
-    code = _run(files, run, defers_deletions=defers)
+    code = _run(files, run, logins, defers_deletions=defers)
     if defers and not code and has_deletions(files.read()):
         report("Deletes what an interrupted update has left and nothing needs.")
-        code = _run(files, run, defers_deletions=False)
+        code = _run(files, run, logins, defers_deletions=False)
     return code
 
 
-def _run(files: StackFiles, run: Callable[[Mapping[str, str]], int], *, defers_deletions: bool) -> int:
+def _run(files: StackFiles, run: Callable[[Mapping[str, str]], int], logins: Path, *, defers_deletions: bool) -> int:
     lock = take_lock(files)
     try:
         with (
-            serving(files, defers_deletions=defers_deletions) as server,
-            TemporaryDirectory(prefix="altlas-") as credentials,
+            kept(lock) as check,
+            serving(files, defers_deletions=defers_deletions, check=check) as server,
+            logged_in(server, logins) as credentials,
         ):
-            _log_in(Path(credentials), server)
             return run(
                 {
                     RUN_VARIABLE: lock.run,
                     "PULUMI_BACKEND_URL": server.url,
-                    "PULUMI_CREDENTIALS_PATH": credentials,
+                    "PULUMI_CREDENTIALS_PATH": str(credentials),
                     "PULUMI_DISABLE_JOURNALING": "false",
                     "PULUMI_JOURNALING_BATCH_PERIOD": _BATCH_MILLISECONDS,
                 }
@@ -59,14 +59,6 @@ def _run(files: StackFiles, run: Callable[[Mapping[str, str]], int], *, defers_d
     finally:
         # The CLI may have been killed: its children end, and what it had acknowledged becomes the state now.
         recover_and_report(files, lock)
-
-
-def _log_in(folder: Path, server: StateServer) -> None:
-    """Give the CLI its token by a file, so that neither the program nor other processes see it in an environment."""
-    now = datetime.now(UTC).isoformat()
-    account = {"accessToken": server.token, "username": SERVED_USER, "lastValidatedAt": now}
-    content = {"current": server.url, "accessTokens": {server.url: server.token}, "accounts": {server.url: account}}
-    write_durably(folder / "credentials.json", as_json(content))
 
 
 def recover_and_report(files: StackFiles, own: Lock | None = None) -> None:

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from altlas.session.journal.lease import Check
 from altlas.session.journal.leftovers import without_deletions
 from altlas.session.journal.replay import VERSION, JournalError
 from altlas.session.journal.state_files import ORGANIZATION, StackFiles, StateError
@@ -42,17 +43,19 @@ class StateServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, files: StackFiles, *, defers_deletions: bool) -> None:
+    def __init__(self, files: StackFiles, *, defers_deletions: bool, check: Check = lambda: None) -> None:
         """Listen.
 
         Args:
             files: Those of the stack that the command changes.
             defers_deletions: Show it without the objects that its state lists for deletion.
+            check: Raises OSError once the stack is no more held; called before each write.
         """
         super().__init__((_LOOPBACK, 0), _Handler)
         self.token = secrets.token_urlsafe(32)
         self.update: Update | None = None
         self._files = files
+        self._check = check
         self._defers_deletions = defers_deletions
 
     @property
@@ -102,6 +105,7 @@ class StateServer(ThreadingHTTPServer):
             secrets.token_hex(16),
             body.cli_version,
             defers_deletions=self._defers_deletions,
+            check=self._check,
         )
         return HTTPStatus.OK, {"updateID": self.update.identifier}
 
@@ -218,9 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(files: StackFiles, *, defers_deletions: bool = False) -> Iterator[StateServer]:
-    """A server that answers until the block ends."""
-    with StateServer(files, defers_deletions=defers_deletions) as server:
+def serving(files: StackFiles, *, defers_deletions: bool = False, check: Check = lambda: None) -> Iterator[StateServer]:
+    """A server that answers until the block ends; see `StateServer`."""
+    with StateServer(files, defers_deletions=defers_deletions, check=check) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:

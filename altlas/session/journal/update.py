@@ -7,7 +7,9 @@ from contextlib import suppress
 from threading import Lock as Mutex
 from typing import Any
 
-from altlas.session.journal.journal_file import Heading, JournalWriter, digest, read_journal
+from altlas.session.journal import journal_log
+from altlas.session.journal.journal_file import Heading, JournalWriter, digest
+from altlas.session.journal.lease import Check
 from altlas.session.journal.recovery import finished
 from altlas.session.journal.state_files import StackFiles
 
@@ -31,16 +33,19 @@ class Update:
         cli_version: str,
         *,
         defers_deletions: bool,
+        check: Check,
     ) -> None:
-        """Keep what the history will say; nothing is written yet."""
+        """Keep what the history will say, and how to check that the stack is still held; nothing is written yet."""
         self.identifier = identifier
         self._files = files
         self._kind = kind
         self._request = request
         self._cli_version = cli_version
         self._defers_deletions = defers_deletions
+        self._check = check
         self._started = int(time.time())
         self._changes: Mapping[str, int] = {}
+        self._base = b""
         self._writer: JournalWriter | None = None
         self._one_at_a_time = Mutex()
 
@@ -51,7 +56,8 @@ class Update:
             OSError: It cannot be written, or another one was left behind.
         """
         files = self._files
-        base = digest(files.state.read_bytes())
+        self._base = files.state.read_bytes()
+        base = digest(self._base)
         stack = f"{files.project}/{files.stack}"
         heading = Heading(stack, base, self._cli_version, self._kind, self._started, self._defers_deletions)
         self._writer = JournalWriter(files.journal, heading)
@@ -60,11 +66,12 @@ class Update:
         """Append a batch of entries; it is on the disk when this returns.
 
         Raises:
-            OSError: The disk is full, or the update is over.
+            OSError: The disk is full, the stack is held no more, or the update is over.
         """
         with self._one_at_a_time:
             if self._writer is None:
                 raise OSError("the update is over")
+            self._check()
             self._writer.append(batch)
 
     def note(self, events: bytes) -> None:
@@ -87,17 +94,18 @@ class Update:
         with self._one_at_a_time:
             if self._writer is None:
                 return
+            self._check()
             files, writer = self._files, self._writer
-            journal = read_journal(files.journal)
+            journal, content = writer.written(), self._base
             if journal and journal.entries:
-                content = files.content(finished(journal, files.read()))
+                content = files.content(finished(journal, files.parsed(content)))
                 writer.announce(digest(content))
                 files.write(content)
             writer.close()
             self._writer = None
-            files.journal.unlink()
-        files.add_to_history(self._history(status))
-        files.back_up()
+            journal_log.remove(files.journal)
+        files.add_to_history(self._history(status), content)
+        files.back_up(content)
 
     def _history(self, status: str) -> Mapping[str, Any]:
         metadata = self._request.get("metadata") or {}

@@ -1,5 +1,7 @@
 """Commands that are journaled, told by the backend that the CLI is given."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.altlas.journal.documents import resource, state
 
 STAND_IN = """#!/bin/sh
 echo "$PULUMI_BACKEND_URL" >> "$(dirname "$0")/backends"
+ls "$PULUMI_CREDENTIALS_PATH/credentials.json" >> "$(dirname "$0")/logins"
 """
 
 
@@ -48,3 +51,19 @@ def test_commands_that_change_a_state_are_journaled(
     backends = (engine.root / "bin" / "backends").read_text().splitlines()
     assert [each.partition(":")[0] for each in backends] == schemes
     assert list(StackFiles(engine.root, "alt-las", "alpha").locks.glob("*")) == []
+
+
+def test_logins_of_killed_commands_are_removed_by_the_next_one(engine: Engine) -> None:
+    """They lie in the private folder of the checkout; those of living commands stay."""
+    logins = engine.root / ".altlas" / "logins"
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    dead, alive = logins / f"{ended.pid}-a", logins / f"{os.getppid()}-b"
+    for folder in (dead, alive):
+        folder.mkdir(parents=True)
+        (folder / "credentials.json").touch()
+    assert engine.run("destroy", "--stack", "alpha") == 0
+    (used,) = map(Path, (engine.root / "bin" / "logins").read_text().split())
+    assert used.parent.parent == logins
+    assert used.parent.name.startswith(f"{os.getpid()}-")
+    assert list(logins.iterdir()) == [alive]

@@ -10,11 +10,12 @@ from socket import gethostname
 
 import pytest
 
+from altlas.session.journal.bucket import StatePath
 from altlas.session.journal.journal_file import Heading, JournalWriter, digest, read_journal
 from altlas.session.journal.locks import check_free, locks_of, take_lock
 from altlas.session.journal.recovery import recover
 from altlas.session.journal.replay import StackState
-from altlas.session.journal.state_files import StackFiles, as_json
+from altlas.session.journal.state_files import StackFiles, as_json, write_whole
 from rendering.errors import CommandError, ExitCode
 from tests.altlas.journal.documents import begun, entry, resource, state
 
@@ -74,8 +75,7 @@ def test_a_line_that_was_cut_never_reached_the_engine(files: StackFiles, kept: i
 @pytest.mark.parametrize("content", [b"", b'{"stack": "alt-las/al'], ids=["empty", "cut heading"])
 def test_a_journal_without_entries_is_dropped(files: StackFiles, content: bytes) -> None:
     """A crash before the first entry leaves nothing to recover."""
-    files.journal.parent.mkdir(parents=True)
-    files.journal.write_bytes(content)
+    write_whole(files.journal, content)
     assert recover(files) is None
     assert not files.journal.exists()
     assert _names(files) == ["old"]
@@ -112,8 +112,7 @@ def _lose_the_state(files: StackFiles) -> None:
 
 def _break(files: StackFiles) -> None:
     broken = resource("new-3", dependencies=["urn:pulumi:alpha::alt-las::x:y:Z::nobody"])
-    with files.journal.open("ab") as file:
-        file.write(as_json({"entries": [entry(1, 3, state=broken)]}) + b"\n")
+    files.journal.write_bytes(files.journal.read_bytes() + as_json({"entries": [entry(1, 3, state=broken)]}) + b"\n")
 
 
 @pytest.mark.parametrize(
@@ -191,17 +190,16 @@ def test_a_lock_of_whom_nobody_knows_holds(files: StackFiles, host: str | None) 
     """Of another machine nobody can say whether its process lives."""
     path = _lock_of(files, 1, host or "")
     if host is None:
-        path.write_text("{")
+        path.write_bytes(b"{")
     with pytest.raises(CommandError, match="pulumi cancel --yes --stack alpha"):
         recover(files)
     assert path.exists()
 
 
-def _lock_of(files: StackFiles, pid: int, host: str) -> Path:
-    files.locks.mkdir(parents=True, exist_ok=True)
+def _lock_of(files: StackFiles, pid: int, host: str) -> StatePath:
     path = files.locks / f"{pid}.json"
     said = {"pid": pid, "username": "another", "hostname": host, "timestamp": "2026-11-27T00:00:00Z"}
-    path.write_text(json.dumps(said))
+    write_whole(path, as_json(said))
     return path
 
 
@@ -283,7 +281,7 @@ def test_a_lock_is_given_back_where_another_process_holds_the_stack(files: Stack
     other = _lock_of(files, os.getppid(), gethostname())
     with pytest.raises(CommandError, match=f"process {os.getppid()} of"):
         take_lock(files)
-    assert list(files.locks.iterdir()) == [other]
+    assert list(files.locks.glob("*")) == [other]
 
 
 def test_a_lock_outlives_a_journal_that_cannot_be_replayed(files: StackFiles) -> None:

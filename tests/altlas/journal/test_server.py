@@ -79,7 +79,7 @@ def test_an_update_is_a_journal_until_it_is_complete(client: Client, files: Stac
     assert not files.journal.exists()
     assert [one["urn"].rpartition("::")[2] for one in files.read().resources] == ["new-1", "old"]
     (noted,) = (files.backend / ".pulumi/history/alt-las/alpha").glob("*.history.json")
-    said = json.loads(noted.read_text())
+    said = json.loads(noted.read_bytes())
     assert (said["kind"], said["result"], said["resourceChanges"]) == ("update", "succeeded", {"create": 1, "same": 1})
     assert said["config"] == {"alt-las:a": "b", "alt-las:s": {"secure": "v1:x"}}
 
