@@ -72,7 +72,7 @@ pulumi.export("names", sorted(made))
 
 
 def generated(chance: random.Random) -> dict[str, dict[str, Any]]:
-    """What a program shall make: a group and files, some of which replace others, fail, are secret or in the group."""
+    """Wishes of a program: a group and files, some of which replace others, fail, are secret or in the group."""
     wanted: dict[str, dict[str, Any]] = {"group": {"group": True}}
     for number in range(chance.randrange(2, 7)):
         name = f"file-{number}"

@@ -56,7 +56,7 @@ class BucketPath:
     Attributes:
         store: The bucket.
         url: Its address, without parameters.
-        key: What comes after it.
+        key: Name of the object.
     """
 
     store: "ObjectStore" = field(compare=False, repr=False)
@@ -74,7 +74,7 @@ class BucketPath:
 
     @property
     def name(self) -> str:
-        """What comes after the last slash."""
+        """Part of the key after the last slash."""
         return self.key.rpartition("/")[2]
 
     def with_name(self, name: str) -> "BucketPath":
@@ -238,5 +238,5 @@ def _as_os_errors() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    """What happened; the library adds its own debugging output in the lines that follow."""
+    """First line of a message; the library's own debugging output follows it."""
     return str(error).strip().partition("\n")[0]

@@ -13,7 +13,7 @@ from tests.altlas.journal.documents import resource, state
 
 STAND_IN = """#!/bin/sh
 echo "$PULUMI_BACKEND_URL" >> "$(dirname "$0")/backends"
-ls "$PULUMI_CREDENTIALS_PATH/credentials.json" >> "$(dirname "$0")/logins"
+[ -z "$PULUMI_CREDENTIALS_PATH" ] || ls "$PULUMI_CREDENTIALS_PATH/credentials.json" >> "$(dirname "$0")/logins"
 """
 
 
