@@ -1,7 +1,8 @@
 """The story of a release on a real API server, with nothing but files: no account, no service.
 
 alpha runs; diff; rehearsal; plan; shown offline; approved by two; applied to beta's settings; drift by another writer
-named and taken back; rollback; the ledger verifies; five metrics.
+named and taken back; rollback; the ledger verifies; five metrics. Real Redis, NATS and PostgreSQL run with what the
+objects on the API server say before the release, after it, and after the rollback.
 """
 
 import json
@@ -13,11 +14,14 @@ from typing import Any
 import pytest
 
 from tests.altlas.release_stand_ins import allowed, key_of
+from tests.data.applied_stores import KINDS, Applied, Services, Stores
+from tests.data.conftest import folder, postgres_clients
 from tests.e2e.conftest import Project
 from tests.support.canaries import found
 from tests.support.deployed import copy_of
 from tests.support.stack_files import without_monitoring
 
+__all__ = ["folder", "postgres_clients"]
 pytestmark = pytest.mark.e2e
 
 ADA, BOB = "ada@example.org", "bob@example.org"
@@ -27,6 +31,9 @@ SERVERS = (
     ("postgres", "instances: 3", "instances: 1"),
 )
 """Numbers of servers in beta, and in alpha; a change of them takes steps that no plan holds."""
+
+PASSWORDS = ("natsRunnerPassword", "redisApiGatewayPassword", "postgresArchivePassword")
+"""One for each store, changed by the release."""
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +45,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         lines = (allowed(key, name) for key, name in zip(keys, (ADA, BOB), strict=True))
         (copied.root / "allowed_signers").write_text("".join(lines))
         yield copied
+
+
+@pytest.fixture(scope="module")
+def stores(postgres_clients: None, folder: Path) -> Stores:  # noqa: ARG001  # clients on PATH
+    """Volumes of the stores, empty."""
+    return Stores(folder)
+
+
+def applied(project: Project) -> Applied:
+    """Objects of the stores as the API server has them."""
+    return Applied(project.objects(KINDS, "alt-las"))
 
 
 def key(project: Project, name: str) -> str:
@@ -140,12 +158,19 @@ def test_beta_is_rehearsed_there_and_back(project: Project) -> None:
     assert [each.name for each in (project.root / ".altlas" / "rehearsal").iterdir()] == ["lock"]
 
 
+def test_the_stores_of_alpha_take_data(project: Project, stores: Stores) -> None:
+    """Real servers, with the configuration and the passwords on the API server."""
+    with stores.running(applied(project)) as services:
+        services.write("alpha")
+
+
 def test_a_plan_is_shown_offline_approved_by_two_and_applied_exactly(project: Project) -> None:
     """A change of data needs two persons; no output and no file of the way holds a secret."""
     before, secret = redis_memory(project), runner_secret(project)
     assert before == "maxmemory 268435456"
-    password = ("config", "set", "--secret", "alt-las:natsRunnerPassword", "P" * 40, "--stack", "alpha")
-    assert project.pulumi(*password).code == 0
+    for changed in PASSWORDS:
+        password = ("config", "set", "--secret", f"alt-las:{changed}", "P" * 40, "--stack", "alpha")
+        assert project.pulumi(*password).code == 0
     take_settings_of_beta(project)
     # An addon belongs to the cluster and not to a release: `altlas up` installs it, a plan only needs it.
     done = project.altlas("addons", "install", "--with", "gateway-api", "--yes")
@@ -208,9 +233,17 @@ def test_a_plan_without_steps_is_nothing(project: Project) -> None:
     assert (done.code, "nothing was done" in done.error) == (6, True), done.text
 
 
-def test_a_rollback_brings_back_settings_images_configuration_and_secrets(project: Project) -> None:
-    """By a plan and approvals like any other; the stack file of the checkout stays as it is."""
-    later, text = runner_secret(project), project.stack_file("alpha").read_text()
+def test_a_rollback_brings_back_settings_images_configuration_and_secrets_and_keeps_data(
+    project: Project, stores: Stores
+) -> None:
+    """By a plan and approvals like any other; the stack file of the checkout stays as it is.
+
+    Servers with the objects of the rollback have what was written before the release and after it, and let in the
+    services with the passwords of before, not with the later ones.
+    """
+    later, text, before = runner_secret(project), project.stack_file("alpha").read_text(), applied(project)
+    with stores.running(before) as services:
+        services.write("beta")
     path = project.root / ".altlas" / "back.json"
     done = project.altlas("rollback", "alpha", "-o", str(path))
     assert done.code == 0, done.text
@@ -222,6 +255,10 @@ def test_a_rollback_brings_back_settings_images_configuration_and_secrets(projec
     assert redis_memory(project) == "maxmemory 268435456"
     assert runner(project)["image"].startswith("registry.invalid/alt-las/runner-service:")
     assert runner_secret(project) != later
+    with stores.running(applied(project)) as services:
+        assert services.read() == {store: ["alpha", "beta"] for store in ("redis", "nats", "postgres")}
+        assert services.accepted(Services(stores, before)) == []
+        assert services.accepted(services) == ["redis", "nats", "postgres"]
     assert project.stack_file("alpha").read_text() == text
     done = project.altlas("rollback", "alpha", "-o", str(path))
     assert (done.code, "was a rollback; name the release by --to" in done.error) == (7, True), done.text

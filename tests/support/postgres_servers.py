@@ -10,7 +10,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,12 +121,18 @@ class Postgres:
         assert platform.postgres is not None
         own(self.folder).chmod(0o700)
         self.run("initdb", "--pgdata", str(self.data), "--username", "postgres", "--auth", "trust", "--no-sync")
-        # The operator's own rules come first: itself by socket, its replicas by certificate (here: by socket, too).
+        self.set_rules(host_based_authentication(platform.postgres))
+        self.configure()
+
+    def set_rules(self, given: Iterable[str]) -> None:
+        """Write who may connect from where, below the operator's own rules.
+
+        It connects itself by socket, its replicas by certificate (here: by socket, too).
+        """
         rules = ["local all postgres trust", "local replication postgres trust"]
         # This build of the server has no TLS, so that half of each rule is not proven here.
-        rules += [rule.replace("hostssl", "host") for rule in host_based_authentication(platform.postgres)]
+        rules += [rule.replace("hostssl", "host") for rule in given]
         (self.data / "pg_hba.conf").write_text("\n".join(rules) + "\n")
-        self.configure()
 
     def configure(self) -> None:
         """Write the server's settings."""
@@ -182,18 +188,26 @@ class Postgres:
         assert platform.postgres is not None
         connections = connections_needed(platform.postgres, platform.most_pods(), ROLLOUT_SURGE)
         for role in roles(platform.postgres, connections):
-            makes = "CREATEDB" if role["createdb"] else "NOCREATEDB"
-            reads = "BYPASSRLS" if role["bypassrls"] else "NOBYPASSRLS"
-            group = f"IN ROLE {', '.join(role['inRoles'])}" if role["inRoles"] else ""
-            self.admin.query(
-                "postgres",
-                f"CREATE ROLE {role['name']} LOGIN NOSUPERUSER {makes} NOCREATEROLE NOREPLICATION {reads} "
-                f"CONNECTION LIMIT {role['connectionLimit']} {group} PASSWORD '{PASSWORDS[role['name']]}'",
-            )
+            self.create_role(role, PASSWORDS[role["name"]])
         self.admin.query("postgres", f"CREATE DATABASE {HOME_DATABASE}")
         for database in platform.postgres.databases.by_service().values():
-            self.admin.query("postgres", f"CREATE DATABASE {database.name} OWNER {database.name}")
-            self.admin.query(database.name, f"ALTER SCHEMA public OWNER TO {database.name}")
+            self.create_database(database.name, database.name)
+
+    def create_role(self, role: Mapping[str, Any], password: str) -> None:
+        """Create a managed role, as it stands in the Cluster."""
+        makes = "CREATEDB" if role["createdb"] else "NOCREATEDB"
+        reads = "BYPASSRLS" if role["bypassrls"] else "NOBYPASSRLS"
+        group = f"IN ROLE {', '.join(role['inRoles'])}" if role["inRoles"] else ""
+        self.admin.query(
+            "postgres",
+            f"CREATE ROLE {role['name']} LOGIN NOSUPERUSER {makes} NOCREATEROLE NOREPLICATION {reads} "
+            f"CONNECTION LIMIT {role['connectionLimit']} {group} PASSWORD '{password}'",
+        )
+
+    def create_database(self, name: str, owner: str) -> None:
+        """Create a database whose schema its owner may use."""
+        self.admin.query("postgres", f"CREATE DATABASE {name} OWNER {owner}")
+        self.admin.query(name, f"ALTER SCHEMA public OWNER TO {owner}")
 
 
 def _children(parent: int) -> list[int]:
