@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from altlas.session.journal.orphans import RUN_VARIABLE
 from altlas.session.workspace import Workspace
 from tests.e2e.conftest import Project
 from tests.support.deployed import WITHOUT_MONITORING, copy_of
+from tests.support.figures import Figures
 
 pytestmark = pytest.mark.e2e
 
@@ -142,9 +143,7 @@ def kill(process: "subprocess.Popen[str]", ledger: Ledger, before: float, after:
     return False
 
 
-def test_the_next_plan_recovers_from_every_kill(
-    project: Project, whole: bool, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_next_plan_recovers_from_every_kill(project: Project, whole: bool, figures: Figures) -> None:
     """At moments spread over a whole apply, most of them during the update and the wait for its services.
 
     The next `altlas plan` makes the state whole each time, and its own plan is killed at a later moment. An apply to
@@ -170,8 +169,7 @@ def test_the_next_plan_recovers_from_every_kill(
             apply_whole(project, leaving=True)
         if kills == points:
             break
-    record_property("kills", kills)
-    record_property("begun", begun)
+    figures.add("kill -9 of altlas apply", f"{kills} hit a running one, {begun} of the applies had begun their update")
     assert kills == points
     assert begun >= points // 2
     resize(project, attempt + 3)
