@@ -12,6 +12,7 @@ from altlas.release.dora import as_prometheus, as_text, metrics
 from altlas.release.ledger import Ledger, ledger_of
 from altlas.session.workspace import Workspace
 from tests.altlas.conftest import Altlas
+from tests.support.known_metrics import exported_metrics
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 HISTORY: tuple[tuple[int, str, str, int | None], ...] = (
@@ -114,6 +115,12 @@ def test_the_command_prints_text_json_and_prometheus(altlas: Altlas, checkout: P
     assert 'alt_las_delivery_change_fail_rate_ratio{stack="alpha"} 0.4\n' in prometheus
     assert prometheus.count("# TYPE") == 5
     assert altlas("ledger", "metrics", "alpha", "--format", "yaml").code == 2
+
+
+def test_dashboards_ask_for_the_metrics_that_the_command_prints() -> None:
+    """The names of the one are those of the other."""
+    printed = {each.series for each in metrics((), START, 14)}
+    assert printed == {each.name for each in exported_metrics() if each.exporter == "altlas ledger metrics"}
 
 
 def test_before_the_first_deployment_no_figure_is_given(altlas: Altlas) -> None:

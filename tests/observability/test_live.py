@@ -2,15 +2,18 @@
 
 import json
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from altlas.release.dora import as_prometheus, metrics
 from altlas.status.monitoring import monitoring_text, read_status
 from components.observability.metrics.alertmanager import configuration, needed_secrets
 from components.settings.alertmanager import AlertmanagerSettings
@@ -23,6 +26,7 @@ from tests.support.figures import Figures
 from tests.support.known_metrics import exported_metrics
 from tests.support.loopback import Process, addresses, answers, wait_until
 from tests.support.programs import objects, operator_configuration, program, run, write_rules
+from tests.support.promql import dashboards_of, metric_names, queries_of
 
 pytestmark = pytest.mark.data
 WEBHOOK = {
@@ -154,6 +158,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             # It tells of its first alerts before it has found Alertmanager, and would say it again after a minute.
             "--rules.alert.resend-delay=1s",
         ]
+        (asked,) = (each["spec"] for each in made if each["kind"] == "Prometheus")
+        prometheus += ["--web.enable-remote-write-receiver"] if asked["enableRemoteWriteReceiver"] else []
         with (
             started(Process(alertmanager, folder, "alertmanager"), address, ALERTMANAGER_PORT),
             started(Process(prometheus, folder, "prometheus"), address, PROMETHEUS_PORT),
@@ -232,6 +238,24 @@ def test_status_reads_a_real_prometheus(running: Running) -> None:
     assert lines[2] == "backups:  unknown: Prometheus has no report of a backup"
     with pytest.raises(CommandError, match="this is not an answer of Prometheus"):
         read_status(lambda _: _get(f"{running.prometheus}/-/ready"))
+
+
+def test_figures_of_the_ledger_that_are_sent_reach_their_panels(running: Running) -> None:
+    """By promtool, as the manual says: each of the five panels shows its figure, and another stack's shows none."""
+    none = metrics((), datetime.now(UTC), 30)
+    figures = {each.series: number + 0.5 for number, each in enumerate(none)}
+    sent = as_prometheus([replace(each, value=figures[each.series]) for each in none], "alpha")
+    run("promtool", "push", "metrics", f"{running.prometheus}/api/v1/write", stdin=sent)
+    board = dashboards_of(objects("alpha"))["alt-las-deployments.json"]
+    asked = [each.expression for each in queries_of(board) if "alt_las_delivery_" in each.expression]
+    assert [metric_names(query) for query in asked] == [{name} for name in figures]
+
+    def shown(query: str) -> list[float]:
+        found = json.loads(running.ask(f"/api/v1/query?{urllib.parse.urlencode({'query': query})}"))
+        return [float(each["value"][1]) for each in found["data"]["result"]]
+
+    wait_until(lambda: [shown(query) for query in asked] == [[figure] for figure in figures.values()], "all are shown")
+    assert [shown(query.replace("alpha", "beta")) for query in asked] == [[]] * 5
 
 
 @pytest.mark.parametrize("exporter", ["prometheus", "alertmanager"])

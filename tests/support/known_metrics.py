@@ -51,6 +51,7 @@ _KUBELET = "Kubernetes metrics reference, kubelet"
 _PROMETHEUS = "prometheus@v0.307.3, asked of the running program by the tests"
 _ALERTMANAGER = "alertmanager@v0.28.1, asked of the running program by the tests"
 _BACKUP = "backup/metrics.py"
+_LEDGER = "altlas/release/dora.py"
 _LOKI = "loki@v3.7.8, asked of the running program by the tests"
 _ALLOY = "alloy@v1.18.1, asked of the running program by the tests; failures of exporters: collector exporterhelper"
 
@@ -205,6 +206,14 @@ _TABLE: tuple[tuple[str, str, MetricType, str, str], ...] = (
         "dump_success dump_last_success_timestamp_seconds scheduled_since_timestamp_seconds dump_size_bytes "
         "dump_duration_seconds recovery_point_objective_seconds drill_success drill_last_success_timestamp_seconds "
         "drill_recovery_point_seconds drill_recovery_time_seconds",
+    ),
+    (
+        "altlas ledger metrics",
+        _LEDGER,
+        "gauge",
+        "alt_las_delivery_",
+        "change_lead_time_seconds deployment_frequency_per_week failed_deployment_recovery_time_seconds "
+        "change_fail_rate_ratio deployment_rework_rate_ratio",
     ),
     ("kube-state-metrics", _KUBE_STATE, "counter", "kube_", "pod_container_status_restarts_total"),
     (

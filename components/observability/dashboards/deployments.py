@@ -1,4 +1,4 @@
-"""The dashboard of releases: what is being rolled out, what is stuck, and what runs beside it."""
+"""The dashboard of releases: what is being rolled out, what is stuck, what runs beside it, and how delivery goes."""
 
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard
 
@@ -10,9 +10,39 @@ RELEASES = "changes(kube_deployment_status_observed_generation[2m]) > 0"
 """A Deployment that has changed: the mark of a release in the graphs."""
 
 
+_DELIVERY = (
+    ("Change lead time", "Median from the commit to the end of its deployment.", "s", "change_lead_time_seconds"),
+    ("Deployments per week", "Over the window that was asked for.", "none", "deployment_frequency_per_week"),
+    (
+        "Failed deployment recovery time",
+        "Median from the end of a failed deployment to the end of the next good one.",
+        "s",
+        "failed_deployment_recovery_time_seconds",
+    ),
+    (
+        "Change fail rate",
+        "Share of deployments that failed or were taken back.",
+        "percentunit",
+        "change_fail_rate_ratio",
+    ),
+    (
+        "Deployment rework rate",
+        "Share of deployments that an incident made necessary.",
+        "percentunit",
+        "deployment_rework_rate_ratio",
+    ),
+)
+"""Title, description, unit and metric of each figure, which `altlas ledger metrics` computes."""
+
+
 def deployments_board(view: View) -> Dashboard:
-    """Rollouts, restarts and jobs of the namespace."""
-    rows = [("Rollouts", _rollouts(view)), ("Pods", _pods(view)), ("Jobs", _jobs(view))]
+    """Rollouts, restarts and jobs of the namespace, and DORA's five metrics."""
+    rows = [
+        ("Rollouts", _rollouts(view)),
+        ("Pods", _pods(view)),
+        ("Jobs", _jobs(view)),
+        ("Delivery, by DORA's definitions", _delivery(view)),
+    ]
     text = f"What changes in the namespace {view.namespace}. A mark in the graphs is a Deployment that was changed."
     made = board("alt-las-deployments", "Deployments", text, rows)
     return made.annotation(
@@ -90,4 +120,12 @@ def _jobs(view: View) -> list[Panel]:
             Promql(f"time() - max by (cronjob) ({success})", "{{cronjob}}"),
         ),
         graph("Failed pods of Jobs", "By Job.", "none", Promql(f"sum by (job_name) ({failed}) > 0", "{{job_name}}")),
+    ]
+
+
+def _delivery(view: View) -> list[Panel]:
+    where = "From the ledger; no data until `altlas ledger metrics` has been sent, or for fewer than five cases."
+    return [
+        number(title, f"{text} {where}", unit, Promql(x.delivery(metric, view.stack)), width=4)
+        for title, text, unit, metric in _DELIVERY
     ]

@@ -25,6 +25,11 @@ def constant(labels: dict[str, str]) -> str:
     return expression
 
 
+def delivery(metric: str, stack: str) -> str:
+    """Figure of a stack's ledger as it was last sent: it is sent after a release, and not again and again."""
+    return f'last_over_time(alt_las_delivery_{metric}{{stack="{stack}"}}[7d])'
+
+
 def probes(service: str | None = None) -> str:
     """Selector of the probes of one service's health path, or of all of them."""
     of_service = f', service="{service}"' if service else ""
