@@ -9,6 +9,7 @@ from components import platform
 from components.backups.build import build_backups
 from components.kubernetes.provider import KubernetesProvider
 from components.services import SERVICES, message_flows, service_args, service_ports
+from components.stack.cluster_identity import check_cluster
 from components.stack.configuration import load
 from components.stack.engine_tuning import drop_debug_messages, end_at_once
 from components.stores.stores import build_stores
@@ -20,6 +21,7 @@ end_at_once()
 root = Path(__file__).resolve().parent
 stack = load(root)
 settings, ports = stack.platform, service_ports(SERVICES, stack.platform)
+check_cluster(settings.cluster_uid)
 # First: what cannot be built is said before anything is registered.
 images = platform.service_images(settings, root)
 opts = pulumi.ResourceOptions(provider=KubernetesProvider("cluster"))

@@ -152,7 +152,7 @@ def _opened(stack: str, target: str | None) -> Restoring:
     here, platform = workspace(), _platform(stack)
     chosen = choose_target(here, target)
     session = engine_session(here, chosen, report)
-    state_on_its_cluster(session.engine, session.kubectl, stack)
+    state_on_its_cluster(session, stack)
     if chosen.name == "sim":
         report("The pods of the simulated cluster run nothing: what the Job would do is not proven here.")
     return Restoring(session, stack, platform, Jobs(session.kubectl, stack, platform.namespace, report))

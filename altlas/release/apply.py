@@ -23,10 +23,11 @@ from altlas.release.plan import Plan, PlanFile, steps_document
 from altlas.release.planning import Measured, measure
 from altlas.release.rollback import check_one_way, choose_automatically
 from altlas.release.rules import check_freeze, needed_approvals
-from altlas.release.seal import cluster_uid, differences, seal_files
+from altlas.release.seal import differences, seal_files
 from altlas.session.console import report
 from altlas.session.session import Session
 from altlas.session.workspace import Workspace
+from altlas.update.cluster_identity import cluster_uid
 from altlas.update.first_steps import check_none
 from altlas.update.readiness import failure, wait_until_ready
 from components.settings import PlatformSettings

@@ -10,11 +10,11 @@ from altlas.release.filtering import filter_of
 from altlas.release.plan import Plan, seal_document, steps_document
 from altlas.release.rollback import GoingBack, check_one_way
 from altlas.release.rules import check_deletions, needed_approvals
-from altlas.release.seal import Seal, cluster_uid, seal_files, seal_objects, seal_state
+from altlas.release.seal import Seal, seal_files, seal_objects, seal_state
 from altlas.session.console import Report
 from altlas.session.session import Session
 from altlas.update import data_guard, preflight
-from altlas.update.cluster_identity import check_cluster_identity
+from altlas.update.cluster_identity import check_cluster_identity, check_named_cluster, cluster_uid
 from altlas.update.data_loss import plan_errors
 from altlas.update.up import prepare_stack
 from components.settings import PlatformSettings
@@ -50,6 +50,7 @@ def measure(session: Session, stack: str, platform: PlatformSettings, save: Path
         SettingsError: The cluster lacks what the settings need.
     """
     state = session.engine.exported_state(stack)
+    check_named_cluster(session.kubectl, platform)
     check_cluster_identity(session.kubectl, stack, state)
     preflight.check_cluster(session.kubectl, stack, platform)
     data_guard.check_settings(stack, platform, state)

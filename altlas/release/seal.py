@@ -21,12 +21,10 @@ from components.settings import PlatformSettings
 from components.stack.image_lock import LOCK_NAME, read_lock
 from components.stack.loading import read_stack_document
 from components.stack.problems import PLATFORM_KEY
-from rendering.errors import CommandError, ExitCode
 
 PROGRAM = ("Pulumi.yaml", "__main__.py", "components", LOCK_NAME, "uv.lock")
 """Files and folders that Pulumi runs or reads, besides the stack file."""
 
-_CLUSTER_NAMESPACE = "kube-system"
 
 Part = dict[str, str]
 """Digest or text by the name of the thing."""
@@ -131,19 +129,6 @@ def seal_objects(kubectl: Kubectl, state: Mapping[str, Any]) -> Part:
         for each in inputs
         for title in (object_title(each),)
     }
-
-
-def cluster_uid(kubectl: Kubectl) -> str:
-    """Identity of a cluster: the UID of its namespace kube-system.
-
-    Raises:
-        CommandError: The cluster does not answer or refuses.
-    """
-    (found,) = kubectl.named("namespace", _CLUSTER_NAMESPACE) or ({"metadata": {"uid": ""}},)
-    uid = str(found["metadata"]["uid"])
-    if not uid:
-        raise CommandError("the cluster has no namespace kube-system, so it cannot be identified", ExitCode.NO_CLUSTER)
-    return uid
 
 
 def object_title(manifest: Mapping[str, Any]) -> str:

@@ -1,28 +1,60 @@
 """Check that the chosen cluster is the one on which a stack runs, before anything is written to it.
 
-A stack's state holds the UID of its namespace, which no other cluster has, so no other record is needed
-(docs/adr/0018). Plain `pulumi` does not check.
+A stack's state holds the UID of its namespace, which no other cluster has (docs/adr/0018). A stack file may name the
+cluster as well, which counts before the first update, and which the program checks by itself under plain `pulumi`.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from altlas.session.engine import Engine
 from altlas.session.kubectl import Kubectl
+from altlas.session.session import Session
+from components.settings import PlatformSettings
+from components.stack.loading import read_platform
 from rendering.errors import CommandError, ExitCode
 
+_CLUSTER_NAMESPACE = "kube-system"
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 
 
-def state_on_its_cluster(engine: Engine, kubectl: Kubectl, stack: str) -> Mapping[str, Any]:
-    """State of a stack, after the check of its cluster.
+def state_on_its_cluster(session: Session, stack: str) -> Mapping[str, Any]:
+    """State of a stack, after the checks of its cluster.
 
     Raises:
         CommandError: The chosen cluster is another one. Nothing was changed.
+        SettingsError: The stack file is not usable.
     """
-    state = engine.exported_state(stack)
-    check_cluster_identity(kubectl, stack, state)
+    check_named_cluster(session.kubectl, read_platform(session.workspace.stack_file(stack)))
+    state = session.engine.exported_state(stack)
+    check_cluster_identity(session.kubectl, stack, state)
     return state
+
+
+def check_named_cluster(kubectl: Kubectl, platform: PlatformSettings) -> None:
+    """Check that the cluster is the one that the settings name, if they do.
+
+    Raises:
+        CommandError: It is another one. Nothing was changed.
+    """
+    if (wanted := platform.cluster_uid) and (found := cluster_uid(kubectl)) != wanted:
+        raise CommandError(
+            f"alt-las:platform.clusterUid names the cluster {wanted}, but {kubectl.kubeconfig} leads to {found}. "
+            "Choose the cluster of the stack by TARGET or KUBECONFIG, or correct the setting. Nothing was changed",
+            ExitCode.BAD_INPUT,
+        )
+
+
+def cluster_uid(kubectl: Kubectl) -> str:
+    """Identity of a cluster: the UID of its namespace kube-system.
+
+    Raises:
+        CommandError: The cluster does not answer or refuses.
+    """
+    (found,) = kubectl.named("namespace", _CLUSTER_NAMESPACE) or ({"metadata": {"uid": ""}},)
+    uid = str(found["metadata"]["uid"])
+    if not uid:
+        raise CommandError("the cluster has no namespace kube-system, so it cannot be identified", ExitCode.NO_CLUSTER)
+    return uid
 
 
 def check_cluster_identity(kubectl: Kubectl, stack: str, state: Mapping[str, Any]) -> None:

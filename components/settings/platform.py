@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from components.kubernetes.quantities import mebibytes
 from components.settings.admission import AdmissionSettings
@@ -31,6 +31,7 @@ from components.settings.workload import AutoscalingSettings
 _GATEWAY = "api-gateway"
 """The service that calls all others, so that a call back to it would go round in a circle."""
 
+_UID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _RESERVED_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -52,6 +53,11 @@ class PlatformSettings(Settings):
 
     namespace: Annotated[DnsLabel, AfterValidator(_own_namespace)] = setting(
         "identity", "Namespace that the stack owns."
+    )
+    cluster_uid: Annotated[str, Field(pattern=_UID)] | None = setting(
+        "identity",
+        "UID of the namespace kube-system of the stack's cluster; nothing is written to another. Null: any.",
+        None,
     )
     cluster_domain: DnsName = setting(
         "feature", "DNS domain of the cluster's Services, for programs that resolve names themselves.", "cluster.local"

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from altlas.session.kubectl import Kubectl
-from altlas.update.cluster_identity import check_cluster_identity, namespace_uids
+from altlas.update.cluster_identity import check_cluster_identity, check_named_cluster, namespace_uids
 from rendering.errors import CommandError, ExitCode
+from tests.support.documents import alpha_settings
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 
@@ -60,3 +61,26 @@ def test_another_cluster_is_refused(there: dict[str, str], found: str) -> None:
         check_cluster_identity(Cluster(**there), "alpha", state(made("boats", "1-2-3")))
     assert "pulumi refresh --stack alpha" in str(error.value)
     assert error.value.code == ExitCode.BAD_INPUT
+
+
+UID = "0b6a7c1e-1f0a-4c57-9d3c-0d6d7c1f2a3b"
+
+
+@pytest.mark.parametrize(("named", "refused"), [(None, False), (UID, False), (UID.replace("0b", "9f"), True)])
+def test_a_cluster_that_the_stack_file_names_counts_before_the_first_update(named: str | None, refused: bool) -> None:
+    """By the UID of kube-system; no other cluster is written to."""
+    cluster, platform = Cluster(**{"kube-system": UID}), alpha_settings({"clusterUid": named})
+    if not refused:
+        check_named_cluster(cluster, platform)
+        return
+    with pytest.raises(
+        CommandError, match=rf"names the cluster {named}, but elsewhere leads to {UID}\. Choose"
+    ) as error:
+        check_named_cluster(cluster, platform)
+    assert error.value.code == ExitCode.BAD_INPUT
+
+
+def test_a_cluster_without_an_identity_is_refused_where_one_is_named() -> None:
+    """It has no kube-system."""
+    with pytest.raises(CommandError, match="it cannot be identified"):
+        check_named_cluster(Cluster(), alpha_settings({"clusterUid": UID}))

@@ -1,5 +1,6 @@
 """A stack meets a cluster that is not its own: nothing is written there, and its state is not lost."""
 
+import json
 import sys
 from collections.abc import Iterator
 
@@ -29,7 +30,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def deployed(project: Project) -> str:
     """The stack on its own cluster; its state."""
-    return project.pulumi("stack", "export", "--stack", "alpha").out
+    return exported(project)
 
 
 COMMANDS = (
@@ -53,7 +54,7 @@ def test_every_command_that_writes_is_refused(
     assert "has none of that name" in done.error
     assert "Nothing was changed" in done.error
     assert project.stack_file("alpha").read_text() == stack_file
-    assert project.pulumi("stack", "export", "--stack", "alpha").out == deployed
+    assert exported(project) == deployed
     found = project.run(
         "kubectl", "get", "namespaces,customresourcedefinitions", "--output=name", **there(project, other)
     )
@@ -65,6 +66,47 @@ def test_every_command_that_writes_is_refused(
 def there(project: Project, other: dict[str, str]) -> dict[str, str]:
     """The environment of the second cluster."""
     return project.variables(**other)
+
+
+def name_cluster(project: Project, uid: str) -> None:
+    """Write the cluster of a stack into its file."""
+    path, key = project.stack_file("alpha"), "alt-las:platform:\n"
+    kept = [line for line in path.read_text().splitlines(keepends=True) if "clusterUid" not in line]
+    path.write_text("".join(kept).replace(key, f"{key}    clusterUid: {uid}\n"))
+
+
+def uid_of(project: Project, variables: dict[str, str]) -> str:
+    """UID of a cluster's kube-system."""
+    return project.run(
+        "kubectl", "get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}", **variables
+    ).out
+
+
+def test_plain_pulumi_writes_nothing_to_another_cluster_than_the_named_one(
+    project: Project, deployed: str, other: dict[str, str]
+) -> None:
+    """The program looks by itself, before it registers anything; `altlas` refuses a stack that has no state, too."""
+    name_cluster(project, uid_of(project, project.variables()))
+    done = project.run(
+        "pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "alpha", **there(project, other)
+    )
+    assert done.code != 0
+    assert "but that of KUBECONFIG is " + uid_of(project, there(project, other)) in done.text, done.text
+    assert "Nothing was changed" in done.text
+    found = project.run("kubectl", "get", "namespaces", "--output=name", **there(project, other))
+    assert "namespace/alt-las" not in found.out.split()
+    resources = [json.loads(text)["deployment"]["resources"] for text in (deployed, exported(project))]
+    assert resources[0] == resources[1]
+    done = project.altlas("up", "--stack", "alpha", "--yes", **other)
+    assert (done.code, "alt-las:platform.clusterUid names the cluster" in done.error) == (2, True), done.text
+    done = project.pulumi("up", "--yes", "--skip-preview", "--stack", "alpha")
+    assert done.code == 0, done.text
+    name_cluster(project, "null")
+
+
+def exported(project: Project) -> str:
+    """The state."""
+    return project.pulumi("stack", "export", "--stack", "alpha").out
 
 
 def test_a_namespace_of_the_same_name_is_not_taken_for_it(project: Project, other: dict[str, str]) -> None:

@@ -105,6 +105,7 @@ NO_FIELD = {
     "builds.askRegistry",
     "builds.fromSource",
     "builds.localCheckout",
+    "clusterUid",
     "ingress.routes[].port",
     "release.automatic",
     "release.automaticRollback",
