@@ -51,13 +51,19 @@ class Applied:
 
     def config_map(self, start: str) -> dict[str, str]:
         """Content of the ConfigMap whose name begins like that and ends with a digest of its content."""
-        (found,) = (each["data"] for each in self.of("ConfigMap") if each["metadata"]["name"].startswith(start))
-        return dict(found)
+        return dict(self._objects[self._named("ConfigMap", start)]["data"])
 
-    def secret(self, name: str) -> dict[str, str]:
-        """Content of a Secret."""
-        data = self._objects["Secret", name]["data"]
+    def secret(self, start: str) -> dict[str, str]:
+        """Content of a Secret, whose name may end with what the engine has added."""
+        data = self._objects[self._named("Secret", start)]["data"]
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    def _named(self, kind: str, start: str) -> tuple[str, str]:
+        """Name of the object that is called so, or else of the only one whose name begins so."""
+        if (kind, start) in self._objects:
+            return kind, start
+        (found,) = (each for each in self._objects if each[0] == kind and each[1].startswith(f"{start}-"))
+        return found
 
     def files(self, volume: Mapping[str, Any]) -> dict[str, str]:
         """Files of a volume of a pod; none for one that is empty."""
@@ -163,7 +169,7 @@ class Stores:
         password = applied.secret("nats-streams-secrets")["NATS_PASSWORD"]
         client = await nats.connect(f"nats://streams:{password}@{self.nats}", error_cb=nats_servers.quiet)
         stream = client.jetstream()
-        for content in applied.config_map("nats-streams-configuration-").values():
+        for content in applied.config_map("nats-streams-configuration").values():
             if not content.startswith("{"):
                 continue
             wanted = StreamConfig.from_response(json.loads(content))
