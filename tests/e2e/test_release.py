@@ -25,6 +25,7 @@ __all__ = ["folder", "postgres_clients"]
 pytestmark = pytest.mark.e2e
 
 ADA, BOB = "ada@example.org", "bob@example.org"
+ALTLAS = str(Path(sys.executable).parent / "altlas")
 SERVERS = (
     ("redis", "replicas: 3", "replicas: 1"),
     ("nats", "replicas: 3", "replicas: 1"),
@@ -123,10 +124,15 @@ def planned(project: Project, name: str, *approvers: str) -> Path:
     path = project.root / ".altlas" / name
     done = project.altlas("plan", "alpha", "-o", str(path))
     assert done.code == 0, done.text
-    for each in approvers:
+    approve(project, path, *approvers)
+    return path
+
+
+def approve(project: Project, path: Path, *persons: str) -> None:
+    """Sign a plan."""
+    for each in persons:
         done = project.altlas("approve", str(path), "--key", key(project, each))
         assert done.code == 0, done.text
-    return path
 
 
 def test_the_diff_says_what_beta_means(project: Project) -> None:
@@ -178,15 +184,13 @@ def test_a_plan_is_shown_offline_approved_by_two_and_applied_exactly(project: Pr
     path = planned(project, "release.json")
     said = [path.read_text()]
     # Its own network namespace, without any network.
-    shown = project.run("unshare", "--map-root-user", "--net", str(project_altlas()), "show", str(path))
+    shown = project.run("unshare", "--map-root-user", "--net", ALTLAS, "show", str(path))
     assert shown.code == 0, shown.text
     assert "ConfigMap redis-configuration" in shown.out
     assert "approvals 0 of 2 needed" in shown.out
     done = project.altlas("apply", str(path))
     assert (done.code, "needs 2 approvals" in done.error) == (7, True), done.text
-    for person in ("ada", "bob"):
-        done = project.altlas("approve", str(path), "--key", key(project, person))
-        assert done.code == 0, done.text
+    approve(project, path, "ada", "bob")
     assert redis_memory(project) == before
     done = project.altlas("apply", str(path))
     assert done.code == 0, done.text
@@ -248,8 +252,7 @@ def test_a_rollback_brings_back_settings_images_configuration_and_secrets_and_ke
     done = project.altlas("rollback", "alpha", "-o", str(path))
     assert done.code == 0, done.text
     assert "rollback of the stack alpha" in done.out
-    for person in ("ada", "bob"):
-        assert project.altlas("approve", str(path), "--key", key(project, person)).code == 0
+    approve(project, path, "ada", "bob")
     done = project.altlas("apply", str(path))
     assert done.code == 0, done.text
     assert redis_memory(project) == "maxmemory 268435456"
@@ -294,8 +297,3 @@ def test_the_ledger_verifies_and_knows_every_step(project: Project) -> None:
     metrics = project.altlas("ledger", "metrics", "alpha")
     assert metrics.code == 0, metrics.text
     assert metrics.out.count("not enough data") == 5
-
-
-def project_altlas() -> Path:
-    """The command."""
-    return Path(sys.executable).parent / "altlas"
