@@ -20,6 +20,7 @@ def test_the_walk_sees_the_whole_tree() -> None:
     assert len(paths) == len(LEAVES) >= 142
     assert paths >= {
         "namespace",
+        "clusterUid",
         "ingress.host",
         "autoscaling.scaleUp.pods",
         "services.api-gateway.autoscaling.minReplicas",
@@ -66,6 +67,7 @@ def test_only_what_names_the_place_is_identity() -> None:
     identity = [path for path, extra in extras.items() if isinstance(extra, dict) and extra["class"] == "identity"]
     assert identity == [
         "namespace",
+        "clusterUid",
         "ingress.host",
         "ingress.className",
         "ingress.tls.secretName",
