@@ -25,7 +25,7 @@ SUITE := $(BIN)/python -m tests.suite -q -n $(WORKERS) --dist loadfile --no-load
 EXPORT := $(UV) export --quiet --frozen --no-header --no-annotate --no-emit-project
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-node test-observability test-images
+.PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-node test-faults test-observability test-images
 .PHONY: prove matrix regressions scan benchmark canary-gates images install loadtest-local install-loadtests tools format schema component-pages schemas lock clean
 
 help: ## List what make can do
@@ -73,6 +73,9 @@ test-data: $(INSTALLED) ## Only the stores with real servers: failover, restores
 
 test-node: $(INSTALLED) ## Only real nodes: pods, traffic, policies, a lost node, nothing left (needs root on Linux)
 	@$(PYTEST) -rs tests/node
+
+test-faults: $(INSTALLED) ## Only injected faults, all cases: an API server that fails
+	@$(PYTEST) -rs tests/faults
 
 test-observability: $(INSTALLED) ## Only monitoring: rules, configurations and a live alert, by the real programs
 	@$(PYTEST) tests/observability

@@ -13,7 +13,7 @@ from typing import Any
 from altlas.session.interruption import until_its_end
 from altlas.session.journal.bucket import is_bucket, open_bucket
 from altlas.session.journal.locks import locks_of
-from altlas.session.journal.run import journaled, recover_and_report
+from altlas.session.journal.run import Command, recover_and_report
 from altlas.session.journal.state_files import StackFiles
 from altlas.session.workspace import file_backend
 from components.stack.problems import PROJECT
@@ -72,7 +72,8 @@ class Engine:
             return run({})
         # A sealed plan says exactly what is done, deletions included; an update of single objects deletes no others.
         updates = arguments[0] == "up" and not {"--plan", "--target"} & {*arguments}
-        return journaled(files, run, self.root / ".altlas" / "logins", updates=updates)
+        command = Command(files, run, self.root / ".altlas" / "logins", updates=updates)
+        return command.repeated() if "--plan" not in arguments else command.once().code
 
     def _in_foreground(self, arguments: Sequence[str], variables: Mapping[str, str], *, terminal: bool) -> int:
         with subprocess.Popen(

@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from altlas.session.transient import READING_PAUSES_SECONDS, is_passing
 from cluster.waiting import wait_for
 from rendering.errors import CommandError, ExitCode
 
@@ -91,8 +93,7 @@ class Kubectl:
         Raises:
             CommandError: The command failed; holds its message.
         """
-        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        done = self._run(arguments, stdin)
         if done.returncode:
             raise CommandError(f"`kubectl {' '.join(arguments)}` failed: {_said(done.stderr)}", ExitCode.NO_CLUSTER)
         return done.stdout
@@ -112,11 +113,21 @@ class Kubectl:
         return True
 
     def _get(self, what: str, *arguments: str) -> str:
-        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, "get", *arguments]
-        done = subprocess.run([*command, "--output=json"], capture_output=True, text=True, check=False)
+        done = self._run(("get", *arguments, "--output=json"))
         if done.returncode:
             raise CommandError(f"cannot read {what}: {_said(done.stderr)}", ExitCode.NO_CLUSTER)
         return done.stdout
+
+    def _run(self, arguments: Sequence[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run kubectl, and again after a failure of the API server that passes, unless that could do a thing twice."""
+        command = [str(self.program), f"--kubeconfig={self.kubeconfig}", _KUBECTL_TIMEOUT, *arguments]
+        pauses = () if arguments[0] == "create" else READING_PAUSES_SECONDS
+        for seconds in (*pauses, None):
+            done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+            if not done.returncode or seconds is None or not is_passing(done.stderr):
+                break
+            time.sleep(seconds)
+        return done
 
 
 def when_answered(read: Callable[[], Answer]) -> Answer:

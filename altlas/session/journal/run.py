@@ -1,7 +1,10 @@
 """A command of the CLI with a journal: what was left behind is recovered, then lock, server, command, end."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from altlas.session.console import report
 from altlas.session.journal.lease import kept
@@ -12,53 +15,103 @@ from altlas.session.journal.orphans import RUN_VARIABLE
 from altlas.session.journal.recovery import recover
 from altlas.session.journal.server import serving
 from altlas.session.journal.state_files import StackFiles
+from altlas.session.transient import PAUSES_SECONDS, have_passing_cause
 
 _BATCH_MILLISECONDS = "1"
 """How long the CLI collects entries. Each step waits for its batch, and loopback needs no larger ones."""
 
 
-def journaled(files: StackFiles, run: Callable[[Mapping[str, str]], int], logins: Path, *, updates: bool) -> int:
-    """Run a command that changes a stack, and return its exit code.
+_CONTINUING: Mapping[str, str] = {"PULUMI_CONTINUE_ON_ERROR": "true"}
+"""A repeated command does all that does not depend on a failed object: else each failure would need one more."""
 
-    Args:
+
+@dataclass(frozen=True)
+class Outcome:
+    """End of a command.
+
+    Attributes:
+        code: Its exit code.
+        errors: What failed.
+    """
+
+    code: int
+    errors: Sequence[str]
+
+    @property
+    def may_pass(self) -> bool:
+        """True if nothing but failures of the API server that pass by themselves ended the command."""
+        return self.code != 0 and have_passing_cause(self.errors)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that changes a stack.
+
+    Attributes:
         files: The stack.
         run: Runs the CLI with these variables in addition to its own.
         logins: Folder for the CLI's logins, which only this user reads.
         updates: Whether the command runs the program, which may want again what the state lists for deletion. It
             then runs once more where something is left to delete.
-
-    Raises:
-        CommandError: Another process changes the stack, or a journal cannot be replayed; says what is safe.
     """
-    recover_and_report(files)
-    defers = updates and has_deletions(files.read())
-    code = _run(files, run, logins, defers_deletions=defers)
-    if defers and not code and has_deletions(files.read()):
-        report("Deletes what an interrupted update has left and nothing needs.")
-        code = _run(files, run, logins, defers_deletions=False)
-    return code
 
+    files: StackFiles
+    run: Callable[[Mapping[str, str]], int]
+    logins: Path
+    _: KW_ONLY
+    updates: bool
 
-def _run(files: StackFiles, run: Callable[[Mapping[str, str]], int], logins: Path, *, defers_deletions: bool) -> int:
-    lock = take_lock(files)
-    try:
-        with (
-            kept(lock) as check,
-            serving(files, defers_deletions=defers_deletions, check=check) as server,
-            logged_in(server, logins) as credentials,
-        ):
-            return run(
-                {
-                    RUN_VARIABLE: lock.run,
-                    "PULUMI_BACKEND_URL": server.url,
-                    "PULUMI_CREDENTIALS_PATH": str(credentials),
-                    "PULUMI_DISABLE_JOURNALING": "false",
-                    "PULUMI_JOURNALING_BATCH_PERIOD": _BATCH_MILLISECONDS,
-                }
-            )
-    finally:
-        # The CLI may have been killed: its children end, and what it had acknowledged becomes the state now.
-        recover_and_report(files, lock)
+    def repeated(self) -> int:
+        """Run it while nothing but passing failures of the API server end it, for a minute; return its exit code.
+
+        Raises:
+            CommandError: Another process changes the stack, or a journal cannot be replayed; says what is safe.
+        """
+        outcome = self.once()
+        for seconds in PAUSES_SECONDS:
+            if not outcome.may_pass:
+                break
+            report(f"The API server failed, which may pass ({outcome.errors[-1]}): goes on in {seconds} s.")
+            time.sleep(seconds)
+            outcome = self.once(_CONTINUING)
+        return outcome.code
+
+    def once(self, variables: Mapping[str, str] = MappingProxyType({})) -> Outcome:
+        """Run it.
+
+        Raises:
+            CommandError: As `repeated`.
+        """
+        recover_and_report(self.files)
+        defers = self.updates and has_deletions(self.files.read())
+        outcome = self._served(variables, defers_deletions=defers)
+        if defers and not outcome.code and has_deletions(self.files.read()):
+            report("Deletes what an interrupted update has left and nothing needs.")
+            outcome = self._served(variables, defers_deletions=False)
+        return outcome
+
+    def _served(self, variables: Mapping[str, str], *, defers_deletions: bool) -> Outcome:
+        lock = take_lock(self.files)
+        try:
+            with (
+                kept(lock) as check,
+                serving(self.files, defers_deletions=defers_deletions, check=check) as server,
+                logged_in(server, self.logins) as credentials,
+            ):
+                code = self.run(
+                    {
+                        **variables,
+                        RUN_VARIABLE: lock.run,
+                        "PULUMI_BACKEND_URL": server.url,
+                        "PULUMI_CREDENTIALS_PATH": str(credentials),
+                        "PULUMI_DISABLE_JOURNALING": "false",
+                        "PULUMI_JOURNALING_BATCH_PERIOD": _BATCH_MILLISECONDS,
+                    }
+                )
+                return Outcome(code, server.update.errors if server.update else ())
+        finally:
+            # The CLI may have been killed: its children end, and what it had acknowledged becomes the state now.
+            recover_and_report(self.files, lock)
 
 
 def recover_and_report(files: StackFiles, own: Lock | None = None) -> None:

@@ -1,6 +1,7 @@
 """An update that is written down as it happens: from its first entry to the state file at its end."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,9 @@ from altlas.session.journal.recovery import finished
 from altlas.session.journal.state_files import StackFiles
 
 _SUCCEEDED = "succeeded"
+_SUMMARY = "update failed"
+_MARKUP = re.compile(r"<\{%[^%]*%\}>")
+"""Colours, as the engine writes them into its events."""
 _KINDS = {"import": "resource-import"}
 
 
@@ -22,6 +26,7 @@ class Update:
 
     Attributes:
         identifier: By which the CLI names it.
+        errors: Messages of what has failed, without the engine's own summary.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class Update:
     ) -> None:
         """Keep what the history will say, and how to check that the stack is still held; nothing is written yet."""
         self.identifier = identifier
+        self.errors: list[str] = []
         self._files = files
         self._kind = kind
         self._request = request
@@ -75,14 +81,17 @@ class Update:
             self._writer.append(batch)
 
     def note(self, events: bytes) -> None:
-        """Keep the counts of changes from the engine's summary; all other events are shown by the CLI itself."""
-        if b'"summaryEvent"' not in events:
+        """Keep errors, and the counts of changes of the engine's summary; the CLI itself shows all events."""
+        if b'"summaryEvent"' not in events and b'"error"' not in events:
             return
         with suppress(ValueError):
             document = json.loads(events)
             for event in document.get("events") or [document]:
                 if event.get("summaryEvent"):
                     self._changes = event["summaryEvent"].get("resourceChanges") or {}
+                diagnostic = event.get("diagnosticEvent") or {}
+                if diagnostic.get("severity") == "error" and _SUMMARY not in diagnostic["message"]:
+                    self.errors.append(_MARKUP.sub("", diagnostic["message"]).strip())
 
     def complete(self, status: str) -> None:
         """Replay the journal, write the state and the history, and remove the journal.

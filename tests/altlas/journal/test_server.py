@@ -11,7 +11,7 @@ import pytest
 
 from altlas.session.journal.journal_file import read_journal
 from altlas.session.journal.replay import StackState
-from altlas.session.journal.server import StateServer, serving
+from altlas.session.journal.server import serving
 from altlas.session.journal.state_files import StackFiles
 from tests.altlas.journal.documents import begun, entry, resource, state
 
@@ -22,9 +22,9 @@ AGENT = "pulumi-cli/1 (v3.259.0; linux)"
 class Client:
     """A CLI that asks one server."""
 
-    def __init__(self, server: StateServer) -> None:
-        self.token = server.token
-        self._port = server.server_address[1]
+    def __init__(self, token: str, port: int) -> None:
+        self.token = token
+        self._port = port
 
     def ask(self, method: str, path: str, document: object = None) -> tuple[int, Any]:
         """Send a request as the CLI does, packed; return status and document."""
@@ -57,7 +57,7 @@ def files(tmp_path: Path) -> StackFiles:
 def client(files: StackFiles) -> Iterator[Client]:
     """A client of a running server."""
     with serving(files) as server:
-        yield Client(server)
+        yield Client(server.token, server.server_address[1])
 
 
 def _created(number: int) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""Faults that are injected while a stack changes, and what is lost by them."""
