@@ -8,6 +8,7 @@ import pytest
 
 from altlas.session.engine import Engine
 from altlas.session.journal.replay import StackState
+from altlas.session.journal.run import Command
 from altlas.session.journal.state_files import StackFiles
 from tests.altlas.journal.documents import resource, state
 
@@ -67,3 +68,19 @@ def test_logins_of_killed_commands_are_removed_by_the_next_one(engine: Engine) -
     assert used.parent.parent == logins
     assert used.parent.name.startswith(f"{os.getpid()}-")
     assert list(logins.iterdir()) == [alive]
+
+
+@pytest.mark.parametrize(("options", "repeats"), [((), 1), (("--plan", "file"), 0)], ids=["update", "sealed plan"])
+def test_a_sealed_plan_is_never_repeated(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], repeats: int
+) -> None:
+    """After a part of it was done, the rest is another plan."""
+    asked: list[Command] = []
+
+    def repeated(command: Command) -> int:
+        asked.append(command)
+        return 0
+
+    monkeypatch.setattr(Command, "repeated", repeated)
+    assert engine.run("up", "--stack", "alpha", *options) == 0
+    assert len(asked) == repeats
