@@ -1,11 +1,14 @@
 """Redis, NATS and Loki on a real API server: up, from one phase to the other and back, no data object touched."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from cluster.waiting import wait_for
 from tests.e2e.conftest import Project
+from tests.e2e.data_objects import change
 from tests.support.deployed import project_with
 
 pytestmark = pytest.mark.e2e
@@ -96,3 +99,36 @@ def test_one_server_becomes_three_and_one_again_on_the_same_objects(project: Pro
     assert retention(project) == "168h"
     assert claims(project) == three, "the volumes of the servers that are gone stay"
     assert project.pulumi("preview", "--stack", "alpha", "--expect-no-changes").code == 0
+
+
+def streams_jobs(project: Project) -> dict[str, dict[str, Any]]:
+    """Jobs that make the streams, by name."""
+    return {name: each for name, each in by_name(project, "jobs").items() if name.startswith("nats-streams-")}
+
+
+def test_a_job_that_failed_is_made_again_by_the_next_update(project: Project) -> None:
+    """With the same settings, once its cause is gone: no node took its pod before its deadline."""
+    nodes = [each["metadata"]["name"] for each in project.objects("nodes", NAMESPACE)]
+    known = streams_jobs(project).keys()
+    original = change(project, "maxBytes: 1Gi", "maxBytes: 1025Mi")
+    for node in nodes:
+        assert project.kubectl("cordon", node).code == 0
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            failing = pool.submit(project.altlas, "up", "--stack", "alpha")
+            (job,) = wait_for(lambda: streams_jobs(project).keys() - known, bool, seconds=120, poll_seconds=0.5)
+            deadline = '{"spec": {"activeDeadlineSeconds": 1}}'
+            assert project.kubectl("patch", "job", job, f"--namespace={NAMESPACE}", "--patch", deadline).code == 0
+            done = failing.result()
+    finally:
+        for node in nodes:
+            project.kubectl("uncordon", node)
+    assert done.code == 1, done.text
+    before = streams_jobs(project)[job]
+    assert {each["type"] for each in before["status"]["conditions"]} >= {"Failed"}
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    after = streams_jobs(project)[job]
+    assert after["status"]["succeeded"] == 1
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    project.stack_file("alpha").write_text(original)

@@ -152,6 +152,8 @@ def brought_up(document: dict[str, Any], example: str, engine: Path, folder: Pat
     try:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_SECONDS, check=False)
     finally:
+        # A gigabyte of files, which pytest would keep for three runs.
+        shutil.rmtree(folder / "graph", ignore_errors=True)
         remove_groups(group)
         assert not [each.folder / group for each in hierarchies() if (each.folder / group).exists()]
 

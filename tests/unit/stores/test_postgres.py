@@ -63,6 +63,11 @@ def test_a_single_server_lets_its_node_drain(small: Program) -> None:
     assert cluster(program(instances=3))["enablePDB"] is True
 
 
+def test_no_server_takes_huge_pages(small: Program) -> None:
+    """A pod without a limit for them ends with a bus error on a node that has some."""
+    assert cluster(small)["postgresql"]["parameters"]["huge_pages"] == "off"
+
+
 def test_a_stop_waits_ten_seconds_for_open_sessions(small: Program) -> None:
     """A server that waits refuses new connections; the operator's default is three minutes."""
     assert cluster(small)["smartShutdownTimeout"] == 10

@@ -56,3 +56,9 @@ def test_nats_is_started_when_its_streams_have_caught_up(programs: Mapping[str, 
     }
     startup = server["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] == 600
+
+
+def test_a_sentinel_has_processor_time_for_the_shell_that_probes_it(programs: Mapping[str, Recorder]) -> None:
+    """Both share its limit, every five seconds."""
+    (sentinel,) = (each for each in containers(programs["beta"], "redis") if each["name"] == "sentinel")
+    assert sentinel["resources"]["limits"]["cpu"] == "200m"
