@@ -33,11 +33,11 @@ class Traffic:
         pauses: Seconds of each time without an answer, of the writer and of the reader.
     """
 
-    def __init__(self, connect: Callable[[], Session]) -> None:
+    def __init__(self, connect: Callable[[], Session], rest_seconds: float = 0.01) -> None:
         self.answered: list[int] = []
         self.stale: set[int] = set()
         self.pauses: dict[str, list[float]] = {"write": [], "read": []}
-        self._connect, self._done = connect, threading.Event()
+        self._connect, self._done, self._rest = connect, threading.Event(), rest_seconds
         self._numbers = iter(range(1, 1_000_000))
         self._threads = [
             threading.Thread(target=self._use, args=("write", self._write), daemon=True),
@@ -90,7 +90,7 @@ class Traffic:
                 if now - last > _PAUSE_SECONDS:
                     self.pauses[what].append(now - last)
                 last = now
-            time.sleep(0.01)
+            time.sleep(self._rest)
         _close(session)
 
 

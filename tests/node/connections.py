@@ -62,8 +62,11 @@ class RunningPod:
         metadata = item["metadata"]
         return cls(metadata["name"], workload, item["status"]["podIP"], metadata["uid"], tuple(sorted(ports)))
 
-    def process(self) -> int:
+    def process(self, program: str = "") -> int:
         """Number of one of its processes on this machine.
+
+        Args:
+            program: Path of a program that the process's container must have.
 
         Raises:
             LookupError: There is none.
@@ -74,7 +77,8 @@ class RunningPod:
                 text = groups.read_text()
             except OSError:  # it has just ended
                 continue
-            if any(f"pod{mark}" in text for mark in marks):
+            inside = groups.with_name("root")
+            if any(f"pod{mark}" in text for mark in marks) and Path(f"{inside}{program}").exists():
                 return int(groups.parent.name)
         raise LookupError(f"no process of the pod {self.name}")
 

@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import yaml
 
-from tests.support.http_server import QuietHandler, http_server
+from cluster.ports import LOOPBACK
+from tests.support.http_server import QuietHandler, running_server
 
 _GATEWAY = """\
 # TYPE http_request_duration_ms histogram
@@ -32,7 +34,7 @@ class StandIn:
     """Server that answers, and what it received.
 
     Attributes:
-        port: TCP port on 127.0.0.1.
+        port: TCP port.
         received: Bodies of the webhook's requests.
         asked: Paths that were asked for.
     """
@@ -48,8 +50,8 @@ class StandIn:
 
 
 @contextmanager
-def stand_in() -> Iterator[StandIn]:
-    """Serve until the block ends."""
+def stand_in(address: str = LOOPBACK, port: int = 0) -> Iterator[StandIn]:
+    """Serve until the block ends, at an address and a TCP port; 0 is a free one."""
     state = StandIn()
 
     class Handler(QuietHandler):
@@ -70,7 +72,7 @@ def stand_in() -> Iterator[StandIn]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-    with http_server(Handler) as state.port:
+    with running_server(ThreadingHTTPServer((address, port), Handler)) as state.port:
         yield state
 
 

@@ -1,4 +1,5 @@
-// Stand-in for api-gateway: health and metrics, JSON logs, clean exit on SIGTERM. Not a product.
+// Stand-in for api-gateway: health and metrics, requests passed on to the services, JSON logs, clean exit on SIGTERM.
+// Not a product.
 "use strict";
 
 const http = require("node:http");
@@ -16,6 +17,7 @@ const CALLED = [
   ["ARCHIVE_SERVICE_URL", "/health"],
   ["AI_ORCHESTRATOR_URL", "/health"],
 ];
+const SERVICE_PATH = /^\/api\/(segmentation-service|runner-service|archive-service|ai-orchestrator)(\/.*)$/;
 let requests = 0;
 
 function log(level, message) {
@@ -53,9 +55,24 @@ async function areServicesHealthy() {
   return healthy.every(Boolean);
 }
 
+function passOn(service, path, response) {
+  const base = process.env[`${service.replaceAll("-", "_").toUpperCase()}_URL`];
+  const fail = () => response.headersSent ? response.destroy() : response.writeHead(502).end();
+  const passed = http.get(new URL(path, base), { agent, timeout: CALL_TIMEOUT_MS }, (answered) => {
+    response.writeHead(answered.statusCode);
+    answered.pipe(response);
+    answered.once("error", fail);
+  });
+  passed.once("timeout", () => passed.destroy(new Error("timeout")));
+  passed.once("error", fail);
+}
+
 async function answer(request, response) {
   requests += 1;
-  if (request.url === "/health") {
+  const [, service, path] = SERVICE_PATH.exec(request.url) || [];
+  if (service) {
+    passOn(service, path, response);
+  } else if (request.url === "/health" || request.url === "/api/health") {
     const healthy = store === undefined || (await isReachable(store));
     response.writeHead(healthy ? 200 : 503, { "content-type": "application/json" });
     response.end(JSON.stringify({ status: healthy ? "UP" : "DOWN" }));

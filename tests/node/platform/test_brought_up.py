@@ -1,6 +1,5 @@
 """The whole platform in real containers: brought up by one command, its traffic, its stores, its backups, its end."""
 
-import base64
 import http.client
 import json
 import ssl
@@ -10,27 +9,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 import tools
-from cluster.errors import ClusterError
-from cluster.node.packages import node_packages
-from cluster.node.requirements import check
 from components.stack.loading import read_platform
 from policy.proof.declaration import declaration_of
 from policy.proof.endpoints import API_SERVER, DNS, INGRESS
-from tests.e2e.conftest import PROGRAM, Project
 from tests.node.connections import OPEN, RunningPod
+from tests.node.platform.project import HOST, NAMESPACE, SERVICES, NodeProject
 from tests.support.figures import Figures
-from tests.support.scratch import copy_program
 
 pytestmark = pytest.mark.node
 
-NAMESPACE = "alt-las-node"
-SERVICES = ("ai-orchestrator", "api-gateway", "archive-service", "runner-service", "segmentation-service")
 STRANGER = "a pod of another namespace"
 
 
@@ -51,70 +43,6 @@ class Place:
     pod: str = ""
 
 
-class NodeProject(Project):
-    """A copy of the project whose stack `node` runs on real nodes."""
-
-    def variables(self, **chosen: str) -> dict[str, str]:
-        """Output of `altlas env` for real nodes."""
-        return super().variables(**{"TARGET": "node"} | chosen)
-
-    def pods(self, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
-        """Pods that run."""
-        return [item for item in self.objects("pods", namespace) if item["status"]["phase"] == "Running"]
-
-    def address(self, service: str) -> str:
-        """Address of a Service."""
-        done = self.kubectl(
-            "get", "service", service, f"--namespace={NAMESPACE}", "--output=jsonpath={.spec.clusterIP}"
-        )
-        assert done.code == 0, done.text
-        return done.out
-
-    def secret(self, service: str, key: str) -> str:
-        """Value that a service gets from its Secret."""
-        (found,) = (
-            item["data"][key]
-            for item in self.objects("secrets", NAMESPACE)
-            if item["metadata"]["name"].startswith(f"{service}-secrets-")
-        )
-        return base64.b64decode(found).decode()
-
-    def exec(self, pod: str, *command: str) -> str:
-        """Output of a command in a pod's first container."""
-        done = self.kubectl("exec", pod, f"--namespace={NAMESPACE}", "--", *command)
-        assert done.code == 0, done.text
-        return done.out.strip()
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProject]:
-    """The stack `node`, up; its nodes are removed at the end. Skips, with the reason, where there can be none."""
-    root = tmp_path_factory.mktemp("platform")
-    try:
-        check(root, node_packages().environment(root, {}))
-    except ClusterError as error:
-        pytest.skip(f"not proven here: the platform on real nodes: {error}")
-    copy_program(root, (*PROGRAM, "Pulumi.node.yaml", "images", "backup"))
-    found = NodeProject(root)
-    try:
-        done = found.altlas("up", "--stack", "node", TARGET="node")
-        assert done.code == 0, done.text
-        yield found
-    finally:
-        down = found.altlas("down", "--delete", TARGET="node")
-    assert down.code == 0, down.text
-
-
-def running(project: NodeProject) -> list[RunningPod]:
-    """Pods of the platform, by the names that the declared traffic has for them."""
-    found = []
-    for item in project.pods():
-        labels = item["metadata"]["labels"]
-        workload = "postgres" if "cnpg.io/cluster" in labels else labels["app.kubernetes.io/name"]
-        found.append(RunningPod.of(item, workload))
-    return found
-
-
 def around(project: NodeProject) -> list[RunningPod]:
     """Pods beside the platform: Traefik, which may reach the gateway, and the cluster's DNS, which may nothing."""
     names = {"traefik": INGRESS, "coredns": STRANGER}
@@ -130,7 +58,7 @@ def test_five_services_and_three_stores_run(project: NodeProject, figures: Figur
     """Every container of every pod is ready, on all three nodes."""
     pods = project.pods()
     ready = [status["ready"] for pod in pods for status in pod["status"]["containerStatuses"]]
-    names = {pod.workload for pod in running(project)}
+    names = {pod.workload for pod in project.running()}
     assert all(ready)
     assert names > {*SERVICES, "postgres", "redis", "nats"}
     assert len({pod["spec"]["nodeName"] for pod in pods}) == 3
@@ -143,7 +71,7 @@ def test_every_connection_is_possible_or_refused_as_declared(project: NodeProjec
     """From every pod to every port that is known to answer, to the cluster's DNS and to the API server."""
     declared = declaration_of(read_platform(project.stack_file("node"))).edges
     edges = {(edge.source, edge.destination, edge.port) for edge in declared if edge.protocol == "TCP"}
-    pods, others = running(project), around(project)
+    pods, others = project.running(), around(project)
     places = [
         Place(pod.workload, port, (pod.address, port))
         for pod in pods
@@ -210,7 +138,7 @@ def test_traefik_hands_the_api_to_the_gateway_and_nothing_else(
     unchecked = ssl.create_default_context()
     unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE  # Traefik's own certificate
     connection = http.client.HTTPSConnection(address, context=unchecked, timeout=5)
-    connection.request("GET", path, headers={"Host": "alt-las.localhost"})
+    connection.request("GET", path, headers={"Host": HOST})
     answer = connection.getresponse()
     assert (answer.status, answer.read() == b"") == (404, from_gateway)
 
@@ -240,7 +168,7 @@ def test_services_write_with_their_own_credentials_and_the_backup_is_restored(
 
     nats = urlsplit(project.secret("runner-service", "NATS_URL"))
     server = f"nats://{nats.username}:{nats.password}@{project.address('nats')}:4222"
-    (runner,) = (pod for pod in running(project) if pod.workload == "runner-service")
+    (runner,) = (pod for pod in project.running() if pod.workload == "runner-service")
     program = str(tools.ensure(["nats"]).path("nats"))
     command = ("nsenter", f"--target={runner.process()}", "--net", "--", program, f"--server={server}")
     sent = subprocess.run(

@@ -1,0 +1,1 @@
+"""Tests of the whole platform on real nodes; they share one that runs."""

@@ -1,0 +1,31 @@
+"""The platform that the tests of this folder share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from cluster.errors import ClusterError
+from cluster.node.packages import node_packages
+from cluster.node.requirements import check
+from tests.e2e.conftest import PROGRAM
+from tests.node.platform.project import NodeProject
+from tests.support.scratch import copy_program
+
+
+@pytest.fixture(scope="package")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProject]:
+    """The stack `node`, up; its nodes are removed at the end. Skips, with the reason, where there can be none."""
+    root = tmp_path_factory.mktemp("platform")
+    try:
+        check(root, node_packages().environment(root, {}))
+    except ClusterError as error:
+        pytest.skip(f"not proven here: the platform on real nodes: {error}")
+    copy_program(root, (*PROGRAM, "Pulumi.node.yaml", "images", "backup"))
+    found = NodeProject(root)
+    try:
+        done = found.altlas("up", "--stack", "node", TARGET="node")
+        assert done.code == 0, done.text
+        yield found
+    finally:
+        down = found.altlas("down", "--delete", TARGET="node")
+    assert down.code == 0, down.text

@@ -1,0 +1,55 @@
+"""A copy of the project whose stack `node` runs on real nodes, and what tests ask of it."""
+
+import base64
+from typing import Any
+
+from tests.e2e.conftest import Project
+from tests.node.connections import RunningPod
+
+NAMESPACE = "alt-las-node"
+HOST = "alt-las.localhost"
+SERVICES = ("ai-orchestrator", "api-gateway", "archive-service", "runner-service", "segmentation-service")
+
+
+class NodeProject(Project):
+    """A copy of the project whose stack `node` runs on real nodes."""
+
+    def variables(self, **chosen: str) -> dict[str, str]:
+        """Output of `altlas env` for real nodes."""
+        return super().variables(**{"TARGET": "node"} | chosen)
+
+    def ask(self, *arguments: str) -> str:
+        """Output of kubectl in the platform's namespace; it must not fail."""
+        done = self.kubectl(f"--namespace={NAMESPACE}", *arguments)
+        assert done.code == 0, done.text
+        return done.out.strip()
+
+    def pods(self, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+        """Pods that run."""
+        return [item for item in self.objects("pods", namespace) if item["status"]["phase"] == "Running"]
+
+    def running(self) -> list[RunningPod]:
+        """Pods of the platform, by the names that the declared traffic has for them."""
+        found = []
+        for item in self.pods():
+            labels = item["metadata"]["labels"]
+            workload = "postgres" if "cnpg.io/cluster" in labels else labels["app.kubernetes.io/name"]
+            found.append(RunningPod.of(item, workload))
+        return found
+
+    def address(self, service: str) -> str:
+        """Address of a Service."""
+        return self.ask("get", "service", service, "--output=jsonpath={.spec.clusterIP}")
+
+    def secret(self, service: str, key: str) -> str:
+        """Value that a service gets from its Secret."""
+        (found,) = (
+            item["data"][key]
+            for item in self.objects("secrets", NAMESPACE)
+            if item["metadata"]["name"].startswith(f"{service}-secrets-")
+        )
+        return base64.b64decode(found).decode()
+
+    def exec(self, pod: str, *command: str) -> str:
+        """Output of a command in a pod's first container."""
+        return self.ask("exec", pod, "--", *command)
