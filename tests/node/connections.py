@@ -19,10 +19,22 @@ _SCRIPT = """
 import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
 
+QUERY = bytes.fromhex("0001 0100 0001 0000 0000 0000 0000 0002 0001")  # the servers of the root
+
+def connected(place):
+    if protocol == "TCP":
+        socket.create_connection(place, 2).close()
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(2)
+        client.connect(place)
+        client.send(QUERY)
+        client.recv(512)
+
 def tried(place):
     for _ in range(2):
         try:
-            socket.create_connection(tuple(place), 2).close()
+            connected(tuple(place))
             return "open"
         except ConnectionError:
             found = "refused"
@@ -30,7 +42,7 @@ def tried(place):
             found = "silent"
     return found
 
-places = json.load(sys.stdin)
+protocol, places = json.load(sys.stdin)
 with ThreadPoolExecutor(8) as pool:
     print(json.dumps(list(pool.map(tried, places))))
 """
@@ -82,9 +94,11 @@ class RunningPod:
                 return int(groups.parent.name)
         raise LookupError(f"no process of the pod {self.name}")
 
-    def tries(self, places: Iterable[tuple[str, int]]) -> Sequence[str]:
-        """Outcome of one TCP connection to each address and port: `open`, `refused` or `silent`."""
+    def tries(self, places: Iterable[tuple[str, int]], protocol: str = "TCP") -> Sequence[str]:
+        """Outcome of one connection, or by UDP of one DNS query, for each address: `open`, `refused` or `silent`."""
         command = ["nsenter", f"--target={self.process()}", "--net", "--", sys.executable, "-I", "-S", "-c", _SCRIPT]
-        done = subprocess.run(command, input=json.dumps(list(places)), capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, input=json.dumps([protocol, list(places)]), capture_output=True, text=True, check=True
+        )
         found: list[str] = json.loads(done.stdout)
         return found

@@ -105,6 +105,31 @@ def test_every_connection_is_possible_or_refused_as_declared(project: NodeProjec
     assert denied >= 400
 
 
+def test_names_are_asked_for_by_udp_as_declared(project: NodeProject, figures: Figures) -> None:
+    """From every pod to every server of the cluster's DNS, which is known to answer, and to its Service."""
+    declared = declaration_of(read_platform(project.stack_file("node"))).edges
+    may_ask = {edge.source for edge in declared if (edge.destination, edge.port, edge.protocol) == (DNS, 53, "UDP")}
+    pods, others = project.running(), around(project)
+    servers = [(pod.address, 53) for pod in others if pod.workload == STRANGER]
+    servers.append((service_address(project), 53))
+    assert set(others[0].tries(servers, "UDP")) == {OPEN}
+    found = {pod.name: (pod.workload in may_ask, set(pod.tries(servers, "UDP"))) for pod in pods}
+    wrong = {name: outcome for name, (may, outcome) in found.items() if (outcome == {OPEN}) != may}
+    allowed = sum(may for may, _ in found.values())
+    figures.add(
+        "names by UDP on real nodes", f"{allowed} pods may ask and do, {len(found) - allowed} may not and cannot"
+    )
+    assert wrong == {}
+    assert all(may or OPEN not in outcome for may, outcome in found.values())
+    assert 0 < allowed < len(found)
+
+
+def service_address(project: NodeProject) -> str:
+    """Address of the cluster's DNS."""
+    services = {item["metadata"]["name"]: item["spec"] for item in project.objects("services", "kube-system")}
+    return str(services["kube-dns"]["clusterIP"])
+
+
 def by_services(project: NodeProject, listeners: Mapping[tuple[str, int], Place]) -> Iterator[Place]:
     """The same listeners behind the addresses of their Services, of which each names one workload."""
     services = {item["metadata"]["name"]: item["spec"] for item in project.objects("services", NAMESPACE)}
