@@ -10,7 +10,7 @@ import os
 import select
 import ssl
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -96,7 +96,7 @@ class PostgresSession:
 class RedisSession:
     """The user of api-gateway. With replicas, a write counts when one of them has it."""
 
-    def __init__(self, process: int, url: str, replicas: int) -> None:
+    def __init__(self, process: int, url: str, replicas: Callable[[], int]) -> None:
         join_network(process)
         self._replicas = replicas
         self._redis = redis.Redis.from_url(
@@ -106,7 +106,7 @@ class RedisSession:
     def write(self, number: int) -> None:
         """Set a key."""
         self._redis.set(f"api-gateway:number:{number}", number)
-        if self._replicas and self._redis.wait(1, 1000) < 1:
+        if self._replicas() and self._redis.wait(1, 1000) < 1:
             raise ConnectionError("no replica has confirmed the write")
 
     def read(self, number: int) -> bool:

@@ -62,7 +62,7 @@ class Users:
 
     def redis(self) -> RedisSession:
         """A connection to Redis' primary."""
-        return RedisSession(self._process, self._redis, self.replicas)
+        return RedisSession(self._process, self._redis, lambda: self.replicas)
 
     def forget_pauses(self) -> None:
         """Count pauses from now on."""
