@@ -7,7 +7,7 @@ pod's interface and is judged like the pod's own traffic.
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,16 +83,21 @@ class RunningPod:
         Raises:
             LookupError: There is none.
         """
+        for process in self.processes():
+            if Path(f"/proc/{process}/root{program}").exists():
+                return process
+        raise LookupError(f"no process of the pod {self.name}")
+
+    def processes(self) -> Iterator[int]:
+        """Numbers of all of its processes on this machine."""
         marks = (self.uid, self.uid.replace("-", "_"))
         for groups in Path("/proc").glob("[0-9]*/cgroup"):
             try:
                 text = groups.read_text()
             except OSError:  # it has just ended
                 continue
-            inside = groups.with_name("root")
-            if any(f"pod{mark}" in text for mark in marks) and Path(f"{inside}{program}").exists():
-                return int(groups.parent.name)
-        raise LookupError(f"no process of the pod {self.name}")
+            if any(f"pod{mark}" in text for mark in marks):
+                yield int(groups.parent.name)
 
     def tries(self, places: Iterable[tuple[str, int]], protocol: str = "TCP") -> Sequence[str]:
         """Outcome of one connection, or by UDP of one DNS query, for each address: `open`, `refused` or `silent`."""

@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 import yaml
 
+from tests.node.connections import RunningPod
 from tests.node.platform.project import NAMESPACE, SERVICES, NodeProject
 from tests.node.platform.sessions import STREAM
 from tests.node.platform.users import Users
@@ -60,9 +63,14 @@ def moved(project: NodeProject, busy: Users, servers: int) -> Mapping[str, float
 
 def killed(project: NodeProject, busy: Users, user: str, *pods: str) -> float:
     """End pods at once, without their preStop hooks; return how long the user then got no answer, in seconds."""
+    ends = [RunningPod.of(item, user) for item in project.pods() if item["metadata"]["name"] in pods]
     busy.go_on()
     busy.forget_pauses()
     project.ask("delete", "pod", *pods, "--grace-period=0", "--force", "--wait=false")
+    # The kubelet would let them go on for a while.
+    for process in [number for pod in ends for number in pod.processes()]:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
     time.sleep(2)  # the user notices
     busy.go_on(user)
     return busy.pauses().get(user, 0.0)
