@@ -71,7 +71,7 @@ verify-all: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## The same without s
 test-data: $(INSTALLED) ## Only the stores with real servers: failover, restores, figures
 	@$(PYTEST) -n 2 --dist loadfile tests/data
 
-test-node: $(INSTALLED) ## Only real nodes: pods, traffic, policies, failover, phases, nothing left (needs root on Linux)
+test-node: $(INSTALLED) ## Only real nodes: pods, traffic, policies, killed pods, growth, nothing left (needs root on Linux)
 	@$(PYTEST) -rs tests/node
 
 test-faults: $(INSTALLED) ## Only injected faults, all cases: an API server that fails

@@ -1,6 +1,5 @@
-"""Changes of the running platform and questions about it: sizes of the stack, killed pods, who leads a store."""
+"""Changes of the running platform and questions about it: sizes of the stack, killed pods."""
 
-import json
 import os
 import signal
 import time
@@ -11,12 +10,10 @@ import yaml
 
 from tests.node.connections import RunningPod
 from tests.node.platform.project import NAMESPACE, SERVICES, NodeProject
-from tests.node.platform.sessions import STREAM
 from tests.node.platform.users import Users
 from tests.node.real_cluster import wait_until
 
 POSTGRES = "cnpg.io/instanceRole=primary"
-_ROLE = "REDISCLI_AUTH=$(cat /etc/passwords/REDIS_HEALTH_PASSWORD) redis-cli --user health info replication"
 _MOST_LOAD = 4
 """Of one processor. Above it, seconds are those of the machine and not of the platform."""
 
@@ -98,34 +95,10 @@ def settled(project: NodeProject) -> None:
     wait_until(is_settled, 180)
 
 
-def load() -> str:
-    """Load of the machine, for a figure in seconds."""
-    return f", load {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors"
-
-
 def late(away: Mapping[str, float], most: Mapping[str, float]) -> dict[str, float]:
     """Users that waited longer than promised; none where the machine has other work, which the figures show."""
     is_busy = os.getloadavg()[0] > _MOST_LOAD * (os.cpu_count() or 1)
     return {} if is_busy else {name: away[name] for name in most if away.get(name, 0.0) > most[name]}
-
-
-def node_of(project: NodeProject, pod: str) -> str:
-    """Node that a pod runs on."""
-    return project.ask("get", "pod", pod, "--output=jsonpath={.spec.nodeName}")
-
-
-def leader(project: NodeProject) -> str:
-    """Server of NATS that leads the stream of the users."""
-    server = project.exec("nats-0", "wget", "-q", "-O", "-", "http://127.0.0.1:8222/jsz?streams=true&accounts=true")
-    streams = [stream for account in json.loads(server)["account_details"] for stream in account["stream_detail"]]
-    return next(str(stream["cluster"]["leader"]) for stream in streams if stream["name"] == STREAM)
-
-
-def primary(project: NodeProject) -> str:
-    """Server of Redis that takes writes."""
-    pods = names(project, "app.kubernetes.io/name=redis")
-    roles = {pod: project.exec(pod, "sh", "-c", _ROLE) for pod in pods}
-    return next(pod for pod, role in roles.items() if "role:master" in role)
 
 
 def replicas(project: NodeProject) -> dict[str, int]:
