@@ -59,6 +59,16 @@ def test_a_comparison_of_stacks_loads_no_cluster() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    ("module", "most"), [("altlas.commands.diff", 240), ("altlas.release.show", 830), ("rendering.__main__", 700)]
+)
+def test_what_a_comparison_loads_is_counted(module: str, most: int) -> None:
+    """Loading takes most of its second; the objects of one side are recorded meanwhile, in the second process."""
+    code = f"import sys, {module}; print(len(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert most * 0.8 < int(done.stdout) <= most, "name the new figure here, where it is meant"
+
+
 @pytest.mark.parametrize("entry", ENTRIES.items(), ids=lambda entry: entry[0])
 def test_every_entry_of_a_table_is_a_command(entry: tuple[str, Entry]) -> None:
     """Its module exists and its help is a sentence."""
