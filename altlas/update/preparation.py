@@ -8,7 +8,6 @@ follows does the rest; plain `pulumi up` does all of it at once.
 """
 
 import base64
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from altlas.session.engine import Engine
 from altlas.session.session import Session
 from altlas.update.first_server import restarted_for_the_others
 from altlas.update.first_steps import FirstStep, specs, steps
-from altlas.update.unread_messages import ask_servers, in_pod, unread_messages
+from altlas.update.unread_messages import ask_servers, have_read_users, in_pod, unread_messages
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.stack.configuration import PREPARES
@@ -29,8 +28,8 @@ from rendering.errors import CommandError, ExitCode
 
 _POLL_SECONDS = 2.0
 _READ_SECONDS = 300
-_FOLLOW_SECONDS = 6
-"""The servers look at the file of their users each five seconds."""
+_FOLLOW_SECONDS = 60
+"""The servers look at the file of their users each five seconds, and later on a busy machine."""
 
 _FILE = "accounts.conf"
 
@@ -175,7 +174,10 @@ def _wait_for_nats(of: Preparation) -> None:
         raise CommandError(
             f"{', '.join(left)} did not get the changed users within {_READ_SECONDS} s; run the same again"
         )
-    time.sleep(_FOLLOW_SECONDS)
+    # A server that does not say so has had its time; the messages that are unread then are waited for as well.
+    wait_for(
+        lambda: have_read_users(kubectl, namespace, servers), bool, seconds=_FOLLOW_SECONDS, poll_seconds=_POLL_SECONDS
+    )
     if of.leaves_messages:
         return
     unread = wait_for(

@@ -2,12 +2,17 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from altlas.session.kubectl import Kubectl
 from components.traffic.stores import NATS, NATS_MONITORING_PORT
+from rendering.errors import CommandError
 
+_SERVER = f"http://127.0.0.1:{NATS_MONITORING_PORT}/varz"
 _QUESTION = f"http://127.0.0.1:{NATS_MONITORING_PORT}/jsz?accounts=true&streams=true&consumers=true"
+_MOUNTED = "/etc/nats/..data"
+"""Link of the mounted files, which is new whenever one of them is."""
 
 
 def unread_messages(reports: Mapping[str, Mapping[str, Any]], *, without_consumer: bool = False) -> dict[str, int]:
@@ -42,6 +47,22 @@ def ask_servers(kubectl: Kubectl, namespace: str, servers: int) -> dict[str, Map
     """
     names = [f"{NATS}-{index}" for index in range(servers)]
     return {name: json.loads(in_pod(kubectl, namespace, name, "wget", "-qO-", _QUESTION)) for name in names}
+
+
+def have_read_users(kubectl: Kubectl, namespace: str, servers: int) -> bool:
+    """True if every server has loaded its configuration after its mounted users changed; False where that is unknown.
+
+    The kubelet changes the files by one link, and the server looks at them each five seconds, later on a busy machine.
+    """
+    for name in (f"{NATS}-{index}" for index in range(servers)):
+        try:
+            changed = in_pod(kubectl, namespace, name, "stat", "-c", "%Y", _MOUNTED)
+            report = json.loads(in_pod(kubectl, namespace, name, "wget", "-qO-", _SERVER))
+            if datetime.fromisoformat(report["config_load_time"]).timestamp() < int(changed):
+                return False
+        except (CommandError, KeyError, ValueError):
+            return False
+    return True
 
 
 def in_pod(kubectl: Kubectl, namespace: str, pod: str, *command: str) -> str:

@@ -1,12 +1,14 @@
 """The step before an update that changes the number of servers, and messages that nobody has read."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from altlas.session.kubectl import Kubectl
 from altlas.update.first_steps import check_none, steps
-from altlas.update.unread_messages import unread_messages
+from altlas.update.unread_messages import have_read_users, unread_messages
 from components.stack.loading import parse_platform
 from rendering.errors import CommandError, ExitCode
 from rendering.recorder import record
@@ -107,3 +109,31 @@ def test_unread_are_messages_that_a_consumer_has_still_to_read_or_to_acknowledge
     """Of a stream without a consumer all of them are unread, and nobody will read them."""
     assert unread_messages(reports) == unread
     assert unread_messages(reports, without_consumer=True) == without_consumer
+
+
+@pytest.mark.parametrize(
+    ("loaded", "changed", "read"),
+    [
+        ("2026-11-27T13:38:06.629350443Z", "1795786683", True),
+        ("2026-11-27T13:38:02.999999999Z", "1795786683", False),
+        ("", "1795786683", False),
+        ("2026-11-27T13:38:06Z", "", False),
+    ],
+    ids=["after the change", "before it", "no time", "no file"],
+)
+def test_users_count_as_read_when_the_server_has_loaded_them(loaded: str, changed: str, read: bool) -> None:
+    """Each server says when it loaded its configuration; both of them must have."""
+
+    class Cluster(Kubectl):
+        """Two servers, of which the second one has the times of the case."""
+
+        def text(self, *arguments: str, stdin: str | None = None) -> str:  # noqa: ARG002  # as in the class
+            """Answer of a command in a pod."""
+            is_second, program = arguments[1] == "nats-1", arguments[7]
+            assert program == "stat" or arguments[-1] == "http://127.0.0.1:8222/varz"
+            if program == "stat":
+                assert arguments[-1] == "/etc/nats/..data"
+                return changed if is_second else "1795786683"
+            return json.dumps({"config_load_time": loaded if is_second else "2026-11-27T13:38:04Z"})
+
+    assert have_read_users(object.__new__(Cluster), "place", 2) is read
