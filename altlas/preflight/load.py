@@ -146,6 +146,11 @@ class StackLoad:
         return self._sum(lambda each: each.most)
 
     @property
+    def peak_update(self) -> Load:
+        """The same while all Deployments roll at once."""
+        return self._sum(lambda each: each.most + each.surge_at_most)
+
+    @property
     def jobs(self) -> Load:
         """All Jobs and CronJobs at once."""
         return sum((each.times(1) for each in self.workloads if each.timed), Load())

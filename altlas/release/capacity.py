@@ -1,6 +1,7 @@
 """Capacity of a stack: its load at three scales, nodes, limits of growth, quota, connections, volumes.
 
-Owns the report. Does not own the sums (`altlas.preflight`) nor what is read from a cluster.
+Owns the report. Does not own the sums (`altlas.preflight`, `altlas.release.arithmetic`), nor what is read from a
+cluster.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +11,10 @@ from typing import Any
 from altlas.preflight.growth import Limit, fits_at, limits
 from altlas.preflight.load import Amount, Load, StackLoad
 from altlas.preflight.nodes import ClusterNode, memory_mebibytes, total
+from altlas.release.arithmetic import settings_balances
 from altlas.session.table import table_text
-from components.kubernetes.quantities import mebibytes, millicores
+from components.kubernetes.quantities import millicores
 from components.settings import PlatformSettings
-from components.settings.postgres import connections_needed
-from components.settings.rollout import ROLLOUT_SURGE
 
 _CORES, _GIBIBYTES = 1000, 1024
 _BAR = 40
@@ -94,7 +94,8 @@ def capacity(
         "at maximum scale": fits_at(load, nodes, _PEAK),
         "during an update at maximum scale": fits_at(load, nodes, _PEAK, updating=True),
     }
-    uses = (*_connections(platform), *_volumes(platform), *_quota(load, quotas))
+    sums = (Use(each.what, each.most, each.limit, each.unit) for each in settings_balances(platform) if each.limit)
+    uses = (*sums, *_quota(load, quotas))
     return Capacity(stack, load, nodes, scales if nodes else {}, limits(load, nodes), uses)
 
 
@@ -151,34 +152,6 @@ def _bars(unit: str, amounts: Mapping[str, Amount], read: Callable[[Amount], flo
     return lines
 
 
-def _connections(platform: PlatformSettings) -> list[Use]:
-    if platform.postgres is None:
-        return []
-    pools = connections_needed(platform.postgres, platform.most_pods(), ROLLOUT_SURGE)
-    limit = platform.postgres.parameters.max_connections
-    return [Use("connections of PostgreSQL", sum(pools.values()), limit, "")]
-
-
-def _volumes(platform: PlatformSettings) -> list[Use]:
-    found = []
-    if (metrics := platform.prometheus) and metrics.is_managed:
-        found.append(
-            Use("metrics on a volume of Prometheus", metrics.needed_mebibytes, metrics.retention_mebibytes, "Mi")
-        )
-    if logs := platform.loki:
-        days = 1 if logs.object_store else logs.retention_days
-        found.append(
-            Use("logs on the volume of Loki", days * logs.ingest_mebibytes_per_day, logs.volume_mebibytes, "Mi")
-        )
-    if queue := platform.nats:
-        streams = sum(int(mebibytes(each.max_bytes)) for each in queue.streams)
-        found.append(Use("streams on a volume of NATS", streams, int(mebibytes(queue.storage_size)), "Mi"))
-    if cache := platform.redis:
-        memory = int(mebibytes(cache.max_memory))
-        found.append(Use("data in the memory of Redis", memory, int(mebibytes(cache.resources.limits.memory)), "Mi"))
-    return found
-
-
 _QUOTA: Mapping[str, tuple[Callable[[Load], float], Callable[[str], float], str]] = {
     "pods": (lambda load: load.pods, float, ""),
     "requests.cpu": (lambda load: load.requests.cpu, millicores, "m"),
@@ -192,8 +165,8 @@ _QUOTA: Mapping[str, tuple[Callable[[Load], float], Callable[[str], float], str]
 
 
 def _quota(load: StackLoad, quotas: Sequence[Mapping[str, Any]]) -> list[Use]:
-    """Quotas against the largest scale, with all Jobs at once, because a quota counts every pod."""
-    most = load.peak + load.jobs
+    """Quotas against an update at the largest scale, with all Jobs at once, because a quota counts every pod."""
+    most = load.peak_update + load.jobs
     return [
         Use(f"quota {each['metadata']['name']}: {key}", read(most), float(parse(str(limit))), unit)
         for each in quotas

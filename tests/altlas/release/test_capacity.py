@@ -20,9 +20,9 @@ def quota(**hard: str) -> dict[str, Any]:
     return {"metadata": {"name": "q"}, "spec": {"hard": {key.replace("_", "."): value for key, value in hard.items()}}}
 
 
-def test_a_quota_counts_the_largest_scale_and_all_jobs() -> None:
+def test_a_quota_counts_an_update_at_the_largest_scale_and_all_jobs() -> None:
     """Exactly as much suffices, one less does not; keys that the stack does not use are left out."""
-    most = LOAD.peak + LOAD.jobs
+    most = LOAD.peak_update + LOAD.jobs
     enough = [quota(pods=str(most.pods), requests_cpu=f"{most.requests.cpu}m", services="9")]
     found = capacity("alpha", SETTINGS, LOAD, quotas=enough)
     assert [each.what for each in found.uses][-2:] == ["quota q: pods", "quota q: requests.cpu"]
@@ -35,12 +35,14 @@ def test_a_quota_counts_the_largest_scale_and_all_jobs() -> None:
 def test_connections_and_volumes_are_those_of_the_settings() -> None:
     """PostgreSQL at the largest scale, and what retention needs of the volumes."""
     found = {each["what"]: each for each in as_document(capacity("alpha", SETTINGS, LOAD))["uses"]}
+    # A pool of 5 for each of 6 pods of the two services, with those that an update adds, and the reserve.
+    assert found["connections of PostgreSQL"]["used"] == 5 * (5 + 1) + 5 * (5 + 1) + 20
     assert found["connections of PostgreSQL"]["limit"] == 100
     assert found["logs on the volume of Loki"]["used"] == 7 * 512
     assert found["streams on a volume of NATS"] | {"what": ""} == {
         "what": "",
         "used": 1024,
-        "limit": 5120,
+        "limit": 4608,
         "unit": "Mi",
         "fits": True,
     }

@@ -181,9 +181,9 @@ def test_the_report_shows_the_steps_and_the_capacity(whole: str) -> None:
     """The same steps as `altlas diff`; the scale that does not fit, in words."""
     texts = Structure(whole).texts
     assert "Secret nats-secrets" in texts
-    assert "4 of 166 steps delete, replace, or are not taken back by their inverse" in texts
+    assert "4 of 168 steps delete, replace, or are not taken back by their inverse" in texts
     assert "58 objects, in the order of the list that is applied" in texts
-    assert "110 settings differ" in texts
+    assert "112 settings differ" in texts
     assert [each for each in texts if "TOO MUCH" in each] == ["55.0 cores, TOO MUCH"]
     assert "3 nodes have no room for another pod" in texts
     assert "It has no entry yet." in texts
