@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 
@@ -102,11 +103,12 @@ def table(seconds: Seconds) -> Iterator[str]:
             yield f"  {label:<10} {median:7.2f} s  ({min(taken):.2f} to {max(taken):.2f})  {ours / median:5.2f}"
 
 
-def main() -> None:
-    """Measure on a fresh simulated cluster and print seconds and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=4, help="how often each job is timed (default 4)")
-    rounds = parser.parse_args().rounds
+@contextmanager
+def prepared_cluster() -> Iterator[tuple[Session, Path]]:
+    """Give a fresh simulated cluster with addons, and a copy of the program with an empty stack, until the block ends.
+
+    Its own state, passphrase and Pulumi home are used, whatever the environment says.
+    """
     # Ended from outside, it takes its cluster with it, as it does when it fails.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="alt-las-benchmark-") as folder:
@@ -120,9 +122,18 @@ def main() -> None:
         try:
             Addons(session, lambda _: None).ensure(consent=Consent(given=True))
             prepare_stack(session, STACK, lambda _: None)
-            results = measure(contenders(session, root), rounds)
+            yield session, root
         finally:
             open_cluster(workspace, session.target, lambda _: None)[0].delete()
+
+
+def main() -> None:
+    """Measure on a fresh simulated cluster and print seconds and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=4, help="how often each job is timed (default 4)")
+    rounds = parser.parse_args().rounds
+    with prepared_cluster() as (session, root):
+        results = measure(contenders(session, root), rounds)
     print(
         f"{rounds} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end; last column: altlas / tool"
     )
