@@ -33,7 +33,9 @@ for number in range(int(os.environ["{_VARIABLE}"])):
     part = settings.model_copy(update={{"namespace": f"{{settings.namespace}}-{{number}}", "ingress": route}})
     space = platform.PlatformNamespace(f"copy-{{number}}", platform.NamespaceArgs.of(part), opts)
     near = Surroundings.of(part, space.resource, stack_graph(SERVICES, part))
-    own = service_args(SERVICES, replace(stack, platform=part), near, stores=stores.environment, images=images)
+    own = service_args(
+        SERVICES, replace(stack, platform=part), near, stores=stores.environment, images=images, telemetry_endpoint=None
+    )
     for service in SERVICES:
         service(f"copy-{{number}}-{{service.service_name}}", own[service.service_name], opts)
     platform.PlatformIngress(f"copy-{{number}}-ingress", platform.IngressArgs.of(part, near, ports), opts)
