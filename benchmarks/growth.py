@@ -1,4 +1,4 @@
-"""How time grows with the platform: `python -m benchmarks.growth`.
+"""Growth of time and memory with the platform: `python -m benchmarks.growth`.
 
 The platform of alpha, and the services and routes of further namespaces beside it, up to about 2,000 objects: an update
 until all is ready, a preview without changes, and the removal, each once for every size, on one simulated cluster. For
