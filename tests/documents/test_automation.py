@@ -1,13 +1,16 @@
 """The files that run the checks: hooks before a commit, and the workflows of CI."""
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from components.stack.loading import read_platform
 from tests.documents.commands import Command, problem
 from tests.support.documents import ROOT
 
@@ -129,3 +132,25 @@ def test_commands_of_ours_in_workflows_exist(workflow: Any) -> None:
     ours = [line[line.index(".venv/bin/altlas") + len(".venv/bin/") :] for line in lines if ".venv/bin/altlas" in line]
     ours = [re.sub(r" (\|\||>|\$\{).*", "", line) for line in ours]
     assert [said for line in ours if (said := problem(Command(line, is_whole=False)))] == []
+
+
+def test_the_k3d_workflow_holds_traffic_against_the_declared_one_and_goes_to_three_servers_and_back(
+    tmp_path: Path,
+) -> None:
+    """Its edit of the stack file makes three servers of each store; traffic is tried before and after."""
+    lines = steps_of(document("k3d.yml")["jobs"]["k3d"])
+    (transition,) = (number for number, line in enumerate(lines) if "sed --in-place" in line)
+    traffic = [number for number, line in enumerate(lines) if "-m tests.node.traffic" in line]
+    assert len(traffic) == 2
+    assert traffic[0] < transition < traffic[1]
+    script = lines[transition]
+    assert script.count('.venv/bin/altlas up "$STACK"') == 2
+    edit = script[script.index("sed") :].partition('"Pulumi.$STACK.yaml"')
+    copy = tmp_path / "Pulumi.local.yaml"
+    copy.write_bytes((ROOT / copy.name).read_bytes())
+    subprocess.run(["sh", "-ec", "".join(edit[:2])], cwd=tmp_path, env={**os.environ, "STACK": "local"}, check=True)
+    changed = read_platform(copy)
+    assert changed.redis
+    assert changed.nats
+    assert changed.postgres
+    assert (changed.redis.replicas, changed.nats.replicas, changed.postgres.instances) == (3, 3, 3)

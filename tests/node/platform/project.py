@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.e2e.conftest import Project
 from tests.node.connections import RunningPod
+from tests.node.traffic import running
 
 NAMESPACE = "alt-las-node"
 HOST = "alt-las.localhost"
@@ -30,12 +31,7 @@ class NodeProject(Project):
 
     def running(self) -> list[RunningPod]:
         """Pods of the platform, by the names that the declared traffic has for them."""
-        found = []
-        for item in self.pods():
-            labels = item["metadata"]["labels"]
-            workload = "postgres" if "cnpg.io/cluster" in labels else labels["app.kubernetes.io/name"]
-            found.append(RunningPod.of(item, workload))
-        return found
+        return running(self.pods())
 
     def address(self, service: str) -> str:
         """Address of a Service."""

@@ -4,11 +4,6 @@ import http.client
 import json
 import ssl
 import subprocess
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from itertools import product
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,42 +11,13 @@ import pytest
 import tools
 from components.stack.loading import read_platform
 from policy.proof.declaration import declaration_of
-from policy.proof.endpoints import API_SERVER, DNS, INGRESS
-from tests.node.connections import OPEN, RunningPod
+from policy.proof.endpoints import DNS
+from tests.node.connections import OPEN
 from tests.node.platform.project import HOST, NAMESPACE, SERVICES, NodeProject
+from tests.node.traffic import STRANGER, around, compare
 from tests.support.figures import Figures
 
 pytestmark = pytest.mark.node
-
-STRANGER = "a pod of another namespace"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Something that listens.
-
-    Attributes:
-        workload: Who listens, by the name that the declared traffic has for it.
-        port: Port that policies judge: the listener's own, also behind a Service.
-        address: Address and port to connect to.
-        pod: Address of the pod that listens, where a Service stands before it.
-    """
-
-    workload: str
-    port: int
-    address: tuple[str, int]
-    pod: str = ""
-
-
-def around(project: NodeProject) -> list[RunningPod]:
-    """Pods beside the platform: Traefik, which may reach the gateway, and the cluster's DNS, which may nothing."""
-    names = {"traefik": INGRESS, "coredns": STRANGER}
-    pods = project.pods("kube-system")
-    return [
-        RunningPod.of(item, names[name])
-        for item in pods
-        if (name := item["metadata"]["name"].partition("-")[0]) in names
-    ]
 
 
 def test_five_services_and_three_stores_run(project: NodeProject, figures: Figures) -> None:
@@ -69,47 +35,19 @@ def test_five_services_and_three_stores_run(project: NodeProject, figures: Figur
 
 def test_every_connection_is_possible_or_refused_as_declared(project: NodeProject, figures: Figures) -> None:
     """From every pod to every port that is known to answer, to the cluster's DNS and to the API server."""
-    declared = declaration_of(read_platform(project.stack_file("node"))).edges
-    edges = {(edge.source, edge.destination, edge.port) for edge in declared if edge.protocol == "TCP"}
-    pods, others = project.running(), around(project)
-    places = [
-        Place(pod.workload, port, (pod.address, port))
-        for pod in pods
-        for port, found in zip(pod.ports, pod.tries((pod.address, port) for port in pod.ports), strict=True)
-        if found == OPEN
-    ]
-    assert {place.workload for place in places} == {pod.workload for pod in pods}
-    places += [Place(DNS, 53, (pod.address, 53)) for pod in others if pod.workload == STRANGER]
-    server = _server_of(Path(project.variables()["KUBECONFIG"]))
-    places += [Place(API_SERVER, server[1], server), *by_services(project, {place.address: place for place in places})]
-    outcomes: Counter[tuple[bool, bool]] = Counter()
-    wrong = []
-    for source in (*pods, *others):
-        targets = [
-            place
-            for place in places
-            if source.address not in {place.pod, place.address[0]} and _is_judged(source, place)
-        ]
-        for place, found in zip(targets, source.tries(place.address for place in targets), strict=True):
-            is_declared = (source.workload, place.workload, place.port) in edges
-            outcomes[is_declared, found == OPEN] += 1
-            # Who is known to answer and does not is kept away, by a reset or, on a busy machine, by silence.
-            wrong += [f"{source.name} -> {place}: {found}"] if (found == OPEN) != is_declared else []
-    allowed, denied = outcomes[True, True], outcomes[False, False]
-    figures.add(
-        "connections on real nodes",
-        f"allowed {allowed} of {allowed + outcomes[True, False]}, denied {denied} of {denied + outcomes[False, True]}",
-    )
-    assert wrong == []
-    assert allowed >= 80
-    assert denied >= 400
+    found = compare(read_platform(project.stack_file("node")), project.objects)
+    figures.add("connections on real nodes", str(found))
+    assert found.without_listener == set()
+    assert found.wrong == []
+    assert found.allowed >= 80
+    assert found.denied >= 400
 
 
 def test_names_are_asked_for_by_udp_as_declared(project: NodeProject, figures: Figures) -> None:
     """From every pod to every server of the cluster's DNS, which is known to answer, and to its Service."""
     declared = declaration_of(read_platform(project.stack_file("node"))).edges
     may_ask = {edge.source for edge in declared if (edge.destination, edge.port, edge.protocol) == (DNS, 53, "UDP")}
-    pods, others = project.running(), around(project)
+    pods, others = project.running(), around(project.objects)
     servers = [(pod.address, 53) for pod in others if pod.workload == STRANGER]
     servers.append((service_address(project), 53))
     assert set(others[0].tries(servers, "UDP")) == {OPEN}
@@ -128,30 +66,6 @@ def service_address(project: NodeProject) -> str:
     """Address of the cluster's DNS."""
     services = {item["metadata"]["name"]: item["spec"] for item in project.objects("services", "kube-system")}
     return str(services["kube-dns"]["clusterIP"])
-
-
-def by_services(project: NodeProject, listeners: Mapping[tuple[str, int], Place]) -> Iterator[Place]:
-    """The same listeners behind the addresses of their Services, of which each names one workload."""
-    services = {item["metadata"]["name"]: item["spec"] for item in project.objects("services", NAMESPACE)}
-    for item in project.objects("endpointslices", NAMESPACE):
-        spec = services[item["metadata"]["labels"]["kubernetes.io/service-name"]]
-        ports = {port.get("name"): port["port"] for port in spec["ports"]}
-        for end, port in product(item["endpoints"] or (), item["ports"] or ()):
-            place = listeners.get((end["addresses"][0], port["port"]))
-            if place and spec["clusterIP"] != "None":
-                yield replace(place, address=(spec["clusterIP"], ports[port.get("name")]), pod=place.address[0])
-
-
-def _is_judged(source: RunningPod, place: Place) -> bool:
-    """True where a policy of the platform has a say: pods of other namespaces may do outside it what they like."""
-    return source.workload not in {INGRESS, STRANGER} or place.workload not in {DNS, API_SERVER}
-
-
-def _server_of(kubeconfig: Path) -> tuple[str, int]:
-    """Address and port of the API server, which is the same for pods and for the machine."""
-    (line,) = (line for line in kubeconfig.read_text("utf-8").splitlines() if "server:" in line)
-    url = urlsplit(line.partition("server:")[2].strip(" \"'"))
-    return str(url.hostname), int(url.port or 443)
 
 
 @pytest.mark.parametrize(("path", "from_gateway"), [("/api/documents", True), ("/elsewhere", False)])
