@@ -1,9 +1,14 @@
-"""Writing of files that only their owner may read."""
+"""Files and folders of a cluster: written for their owner alone, and removed as a whole."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from pathlib import Path
+
+_TRIES = 5
+_CHANGED = frozenset({errno.ENOENT, errno.ENOTEMPTY})
 
 
 def private_directory(path: Path) -> Path:
@@ -29,3 +34,21 @@ def write_private(path: Path, content: str | bytes) -> bool:
         stream.write(data)
     temporary.replace(path)
     return True
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all that is in it, also while something else still makes or removes files in it.
+
+    Raises:
+        OSError: something in it cannot be removed, or new files appear in it again and again.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            if not path.exists():
+                return
+            if error.errno not in _CHANGED or not left:
+                raise
+        else:
+            return

@@ -8,14 +8,13 @@ real nodes, as another variant of it.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from cluster.control_plane import ETCD_PEER, PORTS, Layout, specifications, write_settings
 from cluster.errors import ClusterError
-from cluster.files import private_directory
+from cluster.files import private_directory, remove_folder
 from cluster.lock import exclusive_lock
 from cluster.nodes import apply_objects, release_leases
 from cluster.options import check_directory, check_programs, requested_ports
@@ -131,8 +130,8 @@ class Simulator:
                 self._stop_all()
                 # The lock file goes last: it marks the directory as ours until nothing is left in it.
                 for entry in set(self._layout.root.iterdir()) - {self._layout.lock}:
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-                shutil.rmtree(self._layout.root)
+                    remove_folder(entry) if entry.is_dir() else entry.unlink()
+                remove_folder(self._layout.root)
             self._report(f"Removed the {self._variant.title} and its data.")
 
     def status(self) -> SimulatorStatus:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from cluster.errors import ClusterError, ClusterRequestError
-from cluster.files import private_directory, write_private
+from cluster.files import private_directory, remove_folder, write_private
 from cluster.interface import ClusterStatus
 from cluster.lock import exclusive_lock
 from cluster.node.cgroups import remove_groups
@@ -129,7 +128,7 @@ class NodeCluster:
             return
         with self._locked():
             self._end()
-            shutil.rmtree(self._root)
+            remove_folder(self._root)
         self._report(f"Removed the {TITLE} and its data.")
 
     def status(self) -> ClusterStatus:
