@@ -137,6 +137,10 @@ def operators(deployer: Deployer) -> Iterator[None]:
     observed = {"paused": False, "unavailableReplicas": 0, **counts}
     waiting: dict[str, dict[str, Any]] = {
         "clusters.postgresql.cnpg.io/postgres-db": {"readyInstances": servers, "phase": "Cluster in healthy state"},
+        **{
+            f"databases.postgresql.cnpg.io/postgres-db-{name}": {"applied": True}
+            for name in ("archive", "segmentation")
+        },
         "prometheuses.monitoring.coreos.com/prometheus": observed,
         "alertmanagers.monitoring.coreos.com/alertmanager": observed,
     }
