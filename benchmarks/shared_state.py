@@ -9,17 +9,35 @@ Plain `pulumi` is not among them: this server shows it empty folders of locks as
 import argparse
 import os
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from altlas.session.session import Session
 from benchmarks.contenders import Ours
 from benchmarks.platform import STACK, measure, prepared_cluster, table
-from tests.data.s3_server import WRITER, running
+from components.stack.problems import PROJECT
+from tests.data.s3_server import WRITER, S3Server, running
 from tests.support.delay_proxy import delaying
 
 DELAY_SECONDS = 0.02
 _BUCKET = "states"
+
+
+@dataclass
+class OursInBucket(Ours):
+    """The program with its state in a bucket.
+
+    Attributes:
+        server: The bucket's server.
+    """
+
+    server: S3Server | None = None
+
+    def destroy(self) -> None:
+        """Remove the stack; plain Pulumi takes away the protection of its stores first."""
+        if self.server:
+            self.server.forget_locks(_BUCKET, f".pulumi/locks/organization/{PROJECT}/{STACK}/")
+        super().destroy()
 
 
 def in_bucket(session: Session, address: str) -> Session:
@@ -45,7 +63,7 @@ def main() -> None:
             shared = in_bucket(session, address)
             rivals = (
                 Ours(session, STACK, stack_file, "folder"),
-                Ours(shared, STACK, stack_file, "bucket"),
+                OursInBucket(shared, STACK, stack_file, "bucket", server=server),
             )
             results = measure(rivals, rounds)
     print(

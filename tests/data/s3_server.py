@@ -62,6 +62,21 @@ class S3Server:
             verify=str(self.authority_file),
         )
 
+    def forget_locks(self, bucket: str, stack: str) -> None:
+        """Let plain Pulumi find no lock where there is none.
+
+        This server lists a folder that has become empty as an object for some seconds, which S3 does not; plain Pulumi
+        would try to read it as a lock.
+
+        Args:
+            bucket: Name of the bucket.
+            stack: Folder of the state, if it is in one, then `.pulumi/locks/organization/PROJECT/STACK/`.
+        """
+        client = self.client()
+        listed = client.list_objects_v2(Bucket=bucket, Prefix=stack, Delimiter="/")
+        if [one["Key"] for one in listed.get("Contents", ())] == [stack]:
+            client.delete_object(Bucket=bucket, Key=stack)
+
 
 @contextmanager
 def running(folder: Path, *, tls: bool = True) -> Iterator[S3Server]:

@@ -47,17 +47,9 @@ class Bucket:
         return {**keys, "PULUMI_BACKEND_URL": f"s3://{BUCKET}/{folder}?{query}"}
 
     def stock(self, project: Project, *arguments: str) -> int:
-        """Run plain Pulumi.
-
-        This server lists a folder that has become empty as an object for some seconds, which S3 does not; plain Pulumi
-        would try to read it as a lock.
-        """
+        """Run plain Pulumi."""
         folder = project.variables["PULUMI_BACKEND_URL"].partition("?")[0].rpartition("/")[2]
-        locks_folder = f"{folder}/.pulumi/locks/organization/{project.files.project}/alpha/"
-        client = self.server.client()
-        listed = client.list_objects_v2(Bucket=BUCKET, Prefix=locks_folder, Delimiter="/")
-        if [one["Key"] for one in listed.get("Contents", ())] == [locks_folder]:
-            client.delete_object(Bucket=BUCKET, Key=locks_folder)
+        self.server.forget_locks(BUCKET, f"{folder}/.pulumi/locks/organization/{project.files.project}/alpha/")
         return project.stock(*arguments)
 
 
