@@ -86,20 +86,29 @@ def test_only_make_test_may_provide_no_program(
     assert main([f"--tier={tier}"], lambda _: 0, lambda _: 0) == 0
 
 
-@pytest.mark.parametrize(
-    ("tier", "places"), [("verify", ["tests/node/"]), ("verify-all", ["tests/node/"]), ("test", [])]
-)
-def test_real_nodes_are_run_by_themselves_after_the_others(tier: str, places: list[str]) -> None:
-    """In the tiers of verification alone, with evidence in a file of its own."""
+def by_themselves(tier: str, *codes: int) -> tuple[int, list[Sequence[str]]]:
+    """Exit code of the parts that run by themselves, whose runs end with these codes, and their command lines."""
     tried: list[Sequence[str]] = []
 
     def alone(arguments: Sequence[str]) -> int:
         tried.append(arguments)
-        return 1
+        return codes[len(tried) - 1]
 
-    arguments = ["-q", "-n", "2", f"--tier={tier}", "--evidence=a/b.md"]
-    assert run_by_themselves(arguments, alone) == len(places)
-    assert tried == [["-rs", f"--tier={tier}", "--evidence=a/b-alone.md", *places]] * len(places)
+    return run_by_themselves(["-q", "-n", "2", f"--tier={tier}", "--evidence=a/b.md"], alone), tried
+
+
+@pytest.mark.parametrize(("tier", "runs"), [("verify", 1), ("verify-all", 1), ("test", 0)])
+def test_real_nodes_are_run_by_themselves_after_the_others(tier: str, runs: int) -> None:
+    """In the tiers of verification alone, with evidence in a file of its own."""
+    assert by_themselves(tier, 0) == (0, [["-rs", f"--tier={tier}", "--evidence=a/b-alone.md", "tests/node/"]] * runs)
+
+
+@pytest.mark.parametrize(("codes", "runs"), [((1, 0), 2), ((1, 1), 2), ((2,), 1), ((0,), 1)])
+def test_real_nodes_get_a_second_try(codes: tuple[int, ...], runs: int) -> None:
+    """The whole part once more where a test failed, not where pytest itself could not go on; the last run counts."""
+    code, tried = by_themselves("verify", *codes)
+    assert code == codes[-1]
+    assert len(tried) == runs
 
 
 @pytest.mark.parametrize(("others", "alone", "code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (2, 1, 1)])
