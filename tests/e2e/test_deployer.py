@@ -131,16 +131,13 @@ def report(deployer: Deployer, resource: str, status: dict[str, Any]) -> Done:
 @contextmanager
 def operators(deployer: Deployer) -> Iterator[None]:
     """Report all servers of custom resources as ready once these exist, in place of the operators that do not run."""
-    servers = {"alpha": 1, "beta": 3}[deployer.stack]
-    observers = {"alpha": 1, "beta": 2}[deployer.stack]
-    counts = {"replicas": observers, "updatedReplicas": observers, "availableReplicas": observers}
-    observed = {"paused": False, "unavailableReplicas": 0, **counts}
+    servers, observers = {"alpha": (1, 1), "beta": (3, 2)}[deployer.stack]
+    observed = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), observers)
+    observed |= {"paused": False, "unavailableReplicas": 0}
     waiting: dict[str, dict[str, Any]] = {
         "clusters.postgresql.cnpg.io/postgres-db": {"readyInstances": servers, "phase": "Cluster in healthy state"},
-        **{
-            f"databases.postgresql.cnpg.io/postgres-db-{name}": {"applied": True}
-            for name in ("archive", "segmentation")
-        },
+        "databases.postgresql.cnpg.io/postgres-db-archive": {"applied": True},
+        "databases.postgresql.cnpg.io/postgres-db-segmentation": {"applied": True},
         "prometheuses.monitoring.coreos.com/prometheus": observed,
         "alertmanagers.monitoring.coreos.com/alertmanager": observed,
     }
