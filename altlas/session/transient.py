@@ -39,7 +39,7 @@ def is_passing_or_unreachable(message: str) -> bool:
     return is_passing(message) or _NOT_REACHED.search(message) is not None
 
 
-def have_passing_cause(messages: Sequence[str]) -> bool:
-    """True if failures that may pass, and nothing else, ended an update."""
+def passing_causes(messages: Sequence[str]) -> Sequence[str]:
+    """What ended an update, if that were failures that may pass and nothing else; otherwise nothing."""
     causes = [message for message in messages if not _CONSEQUENCE.search(message)]
-    return bool(causes) and all(map(is_passing_or_unreachable, causes))
+    return causes if all(map(is_passing_or_unreachable, causes)) else ()

@@ -19,6 +19,20 @@ PROVIDER_VERSION = "4.25.0"
 DATA_ANNOTATION = "alt-las/data"
 """Marks an object that Pulumi refuses to delete, so that people and gates see it on the object itself."""
 
+DELETION_TIMEOUT = "2m"
+"""Time after which a deletion that waits for no other object is looked at again.
+
+The provider waits for an event, which it misses where the API server fails at that moment; by default it looks again
+after ten minutes.
+"""
+
+_DELETED_AT_ONCE = frozenset(
+    {"ConfigMap", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "Probe"}
+    | {"PrometheusRule", "Role", "RoleBinding", "Secret", "ServiceAccount", "ServiceMonitor"}
+    | {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+)
+"""Kinds that neither hold pods, volumes or load balancers nor have a finalizer of an operator."""
+
 _NOTED_FRAMES = 10  # half of them are of the SDK, which leaves them out
 
 Manifest = Mapping[str, Any]
@@ -41,10 +55,12 @@ class KubernetesObject(pulumi.CustomResource):
     metadata: pulumi.Output[Mapping[str, Any]]
 
     def __init__(self, name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> None:
+        kind = manifest["kind"]
         own = pulumi.ResourceOptions(
             version=PROVIDER_VERSION,
             aliases=_former_types(manifest),
-            additional_secret_outputs=["data", "stringData"] if manifest["kind"] == "Secret" else None,
+            additional_secret_outputs=["data", "stringData"] if kind == "Secret" else None,
+            custom_timeouts=pulumi.CustomTimeouts(delete=DELETION_TIMEOUT) if kind in _DELETED_AT_ONCE else None,
         )
         properties = _marked(manifest) if opts.protect else dict(manifest)
         with _few_frames():

@@ -114,8 +114,9 @@ class Caller:
     async def _take(self) -> None:
         with suppress(TimeoutError):
             for message in await self._messages.fetch(20, timeout=0.3):
-                await message.ack_sync(timeout=2)
+                # Before the acknowledgement: where its answer is missing, the message does not come again.
                 self._volumes.seen.add(int(message.data))
+                await message.ack_sync(timeout=2)
         await self._messages.consumer_info()
 
     def close(self) -> None:

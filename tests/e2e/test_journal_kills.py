@@ -8,33 +8,24 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from altlas.session.journal.orphans import RUN_VARIABLE
-from components.kubernetes.object import PROVIDER_VERSION
 from tests.support.figures import Figures
-from tests.support.journaled import Project, make
-from tests.support.own_cluster import NAMESPACE, OwnCluster, own_cluster
+from tests.support.journaled import Project
+from tests.support.journaled_objects import (
+    Wanted,
+    as_found,
+    cluster_with_namespace,
+    found_objects,
+    objects_project,
+    wanted_objects,
+)
+from tests.support.own_cluster import OwnCluster
 
 pytestmark = pytest.mark.e2e
 
-PROGRAM = """
-import json
-from pathlib import Path
-import pulumi
-
-wanted = json.loads((Path(__file__).parent / "wanted.json").read_text())
-before = None
-for name, (object_name, value) in wanted.items():
-    options = pulumi.ResourceOptions(depends_on=[before] if before and value % 3 == 0 else [], version="VERSION")
-    properties = {
-        "apiVersion": "v1", "kind": "ConfigMap", "data": {"value": str(value)},
-        "metadata": {"name": object_name, "namespace": "alt-las", "labels": {"made-by": "test"}},
-    }
-    before = pulumi.CustomResource("kubernetes:core/v1:ConfigMap", name, properties, options)
-"""
 OBJECTS = 30
 POINTS = 60
 SAMPLE = 8
@@ -49,27 +40,14 @@ VICTIMS: Mapping[str, Callable[[str], bool]] = {
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
     """A simulated cluster with the namespace."""
-    with own_cluster(tmp_path_factory.mktemp("cluster")) as made:
-        made.run("create", "namespace", NAMESPACE)
+    with cluster_with_namespace(tmp_path_factory.mktemp("cluster")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def project(cluster: OwnCluster, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project on that cluster."""
-    folder = tmp_path_factory.mktemp("killed")
-    program = PROGRAM.replace("VERSION", PROVIDER_VERSION)
-    return make(folder, program, KUBECONFIG=str(cluster.kubeconfig), PULUMI_PARALLEL="4")
-
-
-def _wanted(chance: random.Random) -> dict[str, tuple[str, int]]:
-    """Objects by logical name: object name, value. Half of the objects have their content in their name."""
-    wanted = {}
-    for number in range(OBJECTS):
-        name, value = f"object-{number}", chance.randrange(3)
-        if chance.random() < 0.8:
-            wanted[name] = (f"{name}-{value}" if number % 2 else name, value)
-    return wanted
+    return objects_project(tmp_path_factory.mktemp("killed"), cluster.kubeconfig)
 
 
 def _commands(run: str) -> Iterator[tuple[int, str]]:
@@ -98,15 +76,6 @@ def _kill_when(project: Project, process: "subprocess.Popen[str]", lines: int, v
     return ""
 
 
-def _objects(cluster: OwnCluster) -> dict[str, str]:
-    listed = json.loads(cluster.run("get", "configmaps", "--selector=made-by=test", "--output=json"))
-    return {one["metadata"]["name"]: one["data"]["value"] for one in listed["items"]}
-
-
-def _expected(wanted: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in wanted.values()}
-
-
 def test_the_next_command_recovers_from_every_kill(
     project: Project, cluster: OwnCluster, whole: bool, figures: Figures
 ) -> None:
@@ -119,29 +88,29 @@ def test_the_next_command_recovers_from_every_kill(
     points, hit = POINTS if whole else SAMPLE, 0
     for point in range(points):
         victim = list(VICTIMS)[point % len(VICTIMS)]
-        wanted = _wanted(chance)
+        wanted = wanted_objects(chance, OBJECTS)
         project.want(wanted)
         with project.begin("up", "--yes", "--skip-preview") as process:
             run = _kill_when(project, process, chance.randrange(2, 30), victim)
             process.communicate(timeout=180)
         hit += bool(run)
-        wanted = wanted if chance.random() < 0.5 else _wanted(chance)
+        wanted = wanted if chance.random() < 0.5 else wanted_objects(chance, OBJECTS)
         _bring_up(project, wanted, victim)
         assert not run or list(_commands(run)) == [], victim
-        left = {name: value for name, value in _objects(cluster).items() if name not in _to_delete(project)}
-        assert left == _expected(wanted), victim
+        left = {name: value for name, value in found_objects(cluster).items() if name not in _to_delete(project)}
+        assert left == as_found(wanted), victim
         assert not project.files.journal.exists()
         assert list(project.files.locks.glob("*")) == []
     figures.add("kills of an update of 30 objects", f"{points}, of which {hit} hit a running update, all recovered")
     assert hit >= points * 2 // 3
     _bring_up(project, wanted, "nobody")
-    assert _objects(cluster) == _expected(wanted)
+    assert found_objects(cluster) == as_found(wanted)
     assert project.stock("preview", "--expect-no-changes") == 0
     assert project.journaled("destroy", "--yes", "--skip-preview")[0] == 0
-    assert _objects(cluster) == {}
+    assert found_objects(cluster) == {}
 
 
-def _bring_up(project: Project, wanted: Mapping[str, Any], victim: str) -> None:
+def _bring_up(project: Project, wanted: Wanted, victim: str) -> None:
     project.want(wanted)
     code, output = project.journaled("up", "--yes", "--skip-preview")
     assert code == 0, (victim, output)

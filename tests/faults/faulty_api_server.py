@@ -5,6 +5,7 @@ a connection; the proxy is an administrator of the cluster, so what it lets thro
 """
 
 import random
+import re
 import ssl
 import threading
 from base64 import b64decode
@@ -28,6 +29,7 @@ from cluster.kubeconfig import render_kubeconfig
 from tests.support.own_cluster import OwnCluster
 
 LATENCY_SECONDS = 0.3
+WATCH = re.compile(r"[?&]watch=(1|true)\b")
 
 
 class Fault(StrEnum):
@@ -118,7 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
                 sleep(LATENCY_SECONDS)
             answer = self._forward(body)
             if fault is Fault.RESET_AFTER:
-                answer.read()
+                if not WATCH.search(self.path):  # it would end with the watch, half an hour later
+                    answer.read()
                 self.close_connection = True
             else:
                 self._pass_on(answer)

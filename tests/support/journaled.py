@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -62,12 +63,23 @@ class Project:
         """Start a journaled command in a process of its own."""
         environment = json.dumps({**self.variables, **variables})
         command = [sys.executable, "-c", RUN, str(self.root), environment, *arguments, "--stack", "alpha"]
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # so that all of it can be ended at once
+        )
 
-    def journaled(self, *arguments: str, **variables: str) -> tuple[int, str]:
+    def journaled(self, *arguments: str, seconds: float = 180, **variables: str) -> tuple[int, str]:
         """Run a journaled command; return its exit code and output."""
         with self.begin(*arguments, **variables) as process:
-            output, _ = process.communicate(timeout=180)
+            try:
+                output, _ = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
             return process.returncode, output
 
 

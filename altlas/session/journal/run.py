@@ -15,7 +15,7 @@ from altlas.session.journal.orphans import RUN_VARIABLE
 from altlas.session.journal.recovery import recover
 from altlas.session.journal.server import serving
 from altlas.session.journal.state_files import StackFiles
-from altlas.session.transient import PAUSES_SECONDS, have_passing_cause
+from altlas.session.transient import PAUSES_SECONDS, passing_causes
 
 _BATCH_MILLISECONDS = "1"
 """How long the CLI collects entries. Each step waits for its batch, and loopback needs no larger ones."""
@@ -38,9 +38,9 @@ class Outcome:
     errors: Sequence[str]
 
     @property
-    def may_pass(self) -> bool:
-        """True if nothing but failures of the API server that pass by themselves ended the command."""
-        return self.code != 0 and have_passing_cause(self.errors)
+    def passing_causes(self) -> Sequence[str]:
+        """Failures of the API server that ended the command and pass by themselves; empty if anything else failed."""
+        return passing_causes(self.errors) if self.code else ()
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class Command:
         """
         outcome = self.once()
         for seconds in PAUSES_SECONDS:
-            if not outcome.may_pass:
+            if not outcome.passing_causes:
                 break
-            report(f"The API server failed, which may pass ({outcome.errors[-1]}): goes on in {seconds} s.")
+            report(f"The API server failed, which may pass ({outcome.passing_causes[0]}): goes on in {seconds} s.")
             time.sleep(seconds)
             outcome = self.once(_CONTINUING)
         return outcome.code

@@ -7,7 +7,13 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.kubernetes.object import DATA_ANNOTATION, PROVIDER_VERSION, KubernetesObject, resource_type
+from components.kubernetes.object import (
+    DATA_ANNOTATION,
+    DELETION_TIMEOUT,
+    PROVIDER_VERSION,
+    KubernetesObject,
+    resource_type,
+)
 from tests.support.program import build
 
 MANIFEST = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 2}}
@@ -47,6 +53,13 @@ def test_every_object_is_pinned_to_one_provider_version() -> None:
     """Without the version the engine would take any plugin that is installed."""
     program = build(lambda: KubernetesObject("web", MANIFEST, pulumi.ResourceOptions()))
     assert program.request("kubernetes:apps/v1:Deployment", "web").version == PROVIDER_VERSION
+
+
+@pytest.mark.parametrize(("kind", "timeout"), [("ConfigMap", DELETION_TIMEOUT), ("Deployment", "")])
+def test_a_deletion_that_waits_for_nothing_is_looked_at_soon(kind: str, timeout: str) -> None:
+    """An event that the provider misses would hold an update for ten minutes; pods may take their time."""
+    program = build(lambda: KubernetesObject("web", MANIFEST | {"kind": kind}, pulumi.ResourceOptions()))
+    assert program.request(f"kubernetes:apps/v1:{kind}", "web").customTimeouts.delete == timeout
 
 
 def test_an_object_notes_where_it_was_made_and_not_all_that_runs_around_it() -> None:
