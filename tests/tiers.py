@@ -49,7 +49,7 @@ PARTS = (
     ),
     Part("simulated cluster", "test", 120, ("tests/cluster/",)),
     Part("operators and stacks on sim", "verify", 900, ("tests/e2e/", "tests/addons/", "tests/altlas/")),
-    Part("faults", "verify", 100, ("tests/faults/",)),
+    Part("faults", "verify", 240, ("tests/faults/",)),
     Part("stores with real servers", "verify", 600, ("tests/data/",)),
     Part("monitoring", "verify", 500, ("tests/observability/",)),
     Part("real nodes", "verify", 720, ("tests/node/",), alone=True),

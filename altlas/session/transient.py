@@ -23,7 +23,7 @@ _CONSEQUENCE = re.compile(r"^Program failed with an unhandled exception")
 """Error of a program whose object was not made. Where the program itself is wrong, it is left when others are gone."""
 
 PAUSES_SECONDS = (1, 2, 4, 8, 15, 15, 15)
-"""Pauses before an update is repeated: a minute in all, in which an API server that was restarted is back."""
+"""Pauses before an update that changed nothing is repeated: a minute, in which an API server that restarts is back."""
 
 READING_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Pauses before one request is repeated."""

@@ -22,7 +22,11 @@ _BATCH_MILLISECONDS = "1"
 
 
 _CONTINUING: Mapping[str, str] = {"PULUMI_CONTINUE_ON_ERROR": "true"}
-"""A repeated command does all that does not depend on a failed object: else each failure would need one more."""
+"""A repeated deletion does all that does not depend on a failed object: else each failure would need one more.
+
+Not for updates: where the deletion before a replacement fails, the engine of 3.259.0 then waits for ever (its issue
+16373), because it never answers the program about that resource.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,12 @@ class Outcome:
     Attributes:
         code: Its exit code.
         errors: What failed.
+        changed: Number of resources that it has changed.
     """
 
     code: int
     errors: Sequence[str]
+    changed: int
 
     @property
     def passing_causes(self) -> Sequence[str]:
@@ -62,18 +68,23 @@ class Command:
     updates: bool
 
     def repeated(self) -> int:
-        """Run it while nothing but passing failures of the API server end it, for a minute; return its exit code.
+        """Run it while nothing but passing failures of the API server end it; return its exit code.
+
+        It is given up after a minute in which it has changed nothing.
 
         Raises:
             CommandError: Another process changes the stack, or a journal cannot be replayed; says what is safe.
         """
-        outcome = self.once()
-        for seconds in PAUSES_SECONDS:
-            if not outcome.passing_causes:
+        outcome, pauses = self.once(), iter(PAUSES_SECONDS)
+        while outcome.passing_causes:
+            if outcome.changed:
+                pauses = iter(PAUSES_SECONDS)
+            seconds = next(pauses, None)
+            if seconds is None:
                 break
             report(f"The API server failed, which may pass ({outcome.passing_causes[0]}): goes on in {seconds} s.")
             time.sleep(seconds)
-            outcome = self.once(_CONTINUING)
+            outcome = self.once({} if self.updates else _CONTINUING)
         return outcome.code
 
     def once(self, variables: Mapping[str, str] = MappingProxyType({})) -> Outcome:
@@ -108,7 +119,8 @@ class Command:
                         "PULUMI_JOURNALING_BATCH_PERIOD": _BATCH_MILLISECONDS,
                     }
                 )
-                return Outcome(code, server.update.errors if server.update else ())
+                update = server.update
+                return Outcome(code, update.errors if update else (), update.changed if update else 0)
         finally:
             # The CLI may have been killed: its children end, and what it had acknowledged becomes the state now.
             recover_and_report(self.files, lock)

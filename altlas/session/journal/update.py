@@ -18,6 +18,7 @@ _SUCCEEDED = "succeeded"
 _SUMMARY = "update failed"
 _MARKUP = re.compile(r"<\{%[^%]*%\}>")
 """Colours, as the engine writes them into its events."""
+_UNCHANGING = frozenset({"same", "read", "refresh"})
 _KINDS = {"import": "resource-import"}
 
 
@@ -92,6 +93,11 @@ class Update:
                 diagnostic = event.get("diagnosticEvent") or {}
                 if diagnostic.get("severity") == "error" and _SUMMARY not in diagnostic["message"]:
                     self.errors.append(_MARKUP.sub("", diagnostic["message"]).strip())
+
+    @property
+    def changed(self) -> int:
+        """Number of resources that were changed, as the engine's summary counts them."""
+        return sum(count for operation, count in self._changes.items() if operation not in _UNCHANGING)
 
     def complete(self, status: str) -> None:
         """Replay the journal, write the state and the history, and remove the journal.

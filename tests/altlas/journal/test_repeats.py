@@ -35,10 +35,14 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 class Commands:
-    """Commands of a CLI that end one after the other with these errors; the last one, without any, succeeds."""
+    """Commands of a CLI that end one after the other with these errors; the last one, without any, succeeds.
 
-    def __init__(self, *errors: tuple[str, ...]) -> None:
+    Each has changed so many resources before.
+    """
+
+    def __init__(self, *errors: tuple[str, ...], changed: int = 0) -> None:
         self._errors: Iterator[tuple[str, ...]] = iter(errors)
+        self._summary: dict[str, object] = {"summaryEvent": {"resourceChanges": {"same": 7, "update": changed}}}
         self.continued: list[bool] = []
 
     def __call__(self, variables: Mapping[str, str]) -> int:
@@ -50,23 +54,26 @@ class Commands:
         client = Client(credentials["accessTokens"][url], int(urlsplit(url).port or 0))
         update = client.begin()
         said = [*errors, "update failed"] if errors else []
-        events = [{"diagnosticEvent": {"severity": "error", "message": f"<{{%reset%}}>{one}"}} for one in said]
+        events: list[dict[str, object]] = [
+            {"diagnosticEvent": {"severity": "error", "message": f"<{{%reset%}}>{one}"}} for one in said
+        ]
+        events.append(self._summary)
         assert client.ask("POST", f"{update}/events/batch", {"events": events})[0] == 200
         assert client.ask("POST", f"{update}/complete", {"status": "failed" if errors else "succeeded"})[0] == 200
         return 255 if errors else 0
 
 
-def _repeated(files: StackFiles, commands: Commands) -> int:
-    return Command(files, commands, Path(str(files.backend)) / "logins", updates=True).repeated()
+def _repeated(files: StackFiles, commands: Commands, *, updates: bool = True) -> int:
+    return Command(files, commands, Path(str(files.backend)) / "logins", updates=updates).repeated()
 
 
 def test_an_update_goes_on_after_failures_that_pass(
     files: StackFiles, waited: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first stops at the first failure; the repeated ones do all that does not depend on a failed object."""
+    """None of them continues on errors: the engine would wait for ever if a deletion before a replacement failed."""
     commands = Commands((PASSING,), (PASSING, CONSEQUENCE), ())
     assert _repeated(files, commands) == 0
-    assert commands.continued == [False, True, True]
+    assert commands.continued == [False, False, False]
     assert waited == [1, 2]
     said = capsys.readouterr()
     for seconds in (1, 2):
@@ -74,7 +81,21 @@ def test_an_update_goes_on_after_failures_that_pass(
     assert "Traceback" not in said.out + said.err
 
 
-def test_an_update_is_given_up_after_a_minute(files: StackFiles, waited: list[float]) -> None:
+def test_a_deletion_goes_on_with_all_that_does_not_depend_on_a_failed_object(files: StackFiles) -> None:
+    """From the second try on; the first one shows each failure by itself."""
+    commands = Commands((PASSING,), (PASSING,), ())
+    assert _repeated(files, commands, updates=False) == 0
+    assert commands.continued == [False, True, True]
+
+
+def test_an_update_is_not_given_up_while_it_advances(files: StackFiles, waited: list[float]) -> None:
+    """Each try that has changed something begins the pauses again."""
+    commands = Commands(*[(PASSING,)] * 20, (), changed=1)
+    assert _repeated(files, commands) == 0
+    assert waited == [1] * 20
+
+
+def test_an_update_is_given_up_after_a_minute_in_which_nothing_changed(files: StackFiles, waited: list[float]) -> None:
     """Eight tries in all; the exit code is that of the last one."""
     commands = Commands(*[(PASSING,)] * 8)
     assert _repeated(files, commands) == 255
