@@ -53,7 +53,7 @@ PARTS = (
     Part("stores with real servers", "verify", 600, ("tests/data/",)),
     Part("monitoring", "verify", 500, ("tests/observability/",)),
     Part("real nodes", "verify", 720, ("tests/node/",), alone=True),
-    Part("images", "verify", 1200, ("tests/images/",)),
+    Part("images", "verify", 1060, ("tests/images/",)),
     Part("scanners", "verify", 400, ("tests/scan/",)),
     Part("gates", "verify", 260, ("tests/policy/",)),
 )
