@@ -7,12 +7,13 @@ in an archive as they are in the stack file: encrypted.
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from altlas.release.ledger import Ledger, LedgerEntry
 from altlas.release.seal import PROGRAM, promotion_lock
-from altlas.session.durable_file import write_durably
+from altlas.session.journal.bucket import StatePath
+from altlas.session.journal.state_files import write_whole
 from rendering.errors import CommandError, ExitCode
 
 KEPT = 30
@@ -31,21 +32,22 @@ def keep_release(ledger: Ledger, number: int, root: Path, stack_file: Path) -> s
     Returns:
         SHA-256 of the archive, for the ledger.
     """
-    folder = _folder(ledger)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = ledger.archives
+    if isinstance(folder, Path):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz", compresslevel=6) as archive:
         for file in _files(root, stack_file):
             archive.add(file, str(file.relative_to(root)), filter=_anonymous)
-    write_durably(folder / f"{number}.tar.gz", content.getvalue())
-    for old in sorted(folder.glob("*.tar.gz"), key=_number)[:-KEPT]:
+    write_whole(folder / f"{number}.tar.gz", content.getvalue())
+    for old in sorted(_archives(ledger), key=_number)[:-KEPT]:
         old.unlink()
     return hashlib.sha256(content.getvalue()).hexdigest()
 
 
 def releases(ledger: Ledger, entries: Sequence[LedgerEntry]) -> dict[int, LedgerEntry]:
     """Entries of deployments that ended well and whose archive is there, by the number of their begin."""
-    known = {_number(path) for path in _folder(ledger).glob("*.tar.gz")}
+    known = {_number(path) for path in _archives(ledger)}
     return {each.body["began"]: each for each in entries if each.body.get("archive") and each.body["began"] in known}
 
 
@@ -61,7 +63,7 @@ def open_release(ledger: Ledger, end: LedgerEntry, into: Path) -> None:
         CommandError: The archive is not the one that the ledger knows.
     """
     number = end.body["began"]
-    content = (_folder(ledger) / f"{number}.tar.gz").read_bytes()
+    content = (ledger.archives / f"{number}.tar.gz").read_bytes()
     if hashlib.sha256(content).hexdigest() != end.body["archive"]:
         raise CommandError(
             f"the archive of release {number} has changed since; choose another one by --to. Nothing was changed",
@@ -71,11 +73,11 @@ def open_release(ledger: Ledger, end: LedgerEntry, into: Path) -> None:
         archive.extractall(into, filter="data")
 
 
-def _folder(ledger: Ledger) -> Path:
-    return ledger.path.with_suffix(".releases")
+def _archives(ledger: Ledger) -> Iterable[StatePath]:
+    return ledger.archives.glob("*.tar.gz")
 
 
-def _number(path: Path) -> int:
+def _number(path: StatePath) -> int:
     return int(path.name.partition(".")[0])
 
 

@@ -1,23 +1,20 @@
 """Ledger of a stack: an append-only file of JSON lines, each of which holds the hash of the one before it.
 
-Owns the file, its lock, its head and the check of the chain. Does not own what the entries mean (`deployments`,
-`dora`). The head is a file beside the ledger with the number of entries and the last hash: without it, entries could
-be cut off the end unseen. Who can write both files can write another history; keep the head elsewhere as well, and
-compare it by `altlas ledger verify --head`.
+Owns the entries and the check of the chain. Does not own where they are stored and how two writers stay apart
+(`ledger_files`), nor what the entries mean (`deployments`, `dora`). The head is a file beside the ledger with the
+number of entries and the last hash: without it, entries could be cut off the end unseen. Who can write both files can
+write another history; keep the head elsewhere as well, and compare it by `altlas ledger verify --head`.
 """
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from altlas.release.canonical import canonical, digest
-from altlas.session.durable_file import write_durably
+from altlas.release.ledger_files import START, Stored, files_of
+from altlas.session.journal.bucket import StatePath, is_bucket, open_bucket
 from altlas.session.workspace import Workspace, file_backend
 from components.stack.problems import PROJECT
 from rendering.errors import CommandError
@@ -37,8 +34,9 @@ Kind = Literal[
     "unfreeze",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-START = "0" * 64
-"""Hash before the first entry, where there is none."""
+_ENDING = ".jsonl"
+_TRIES = 100
+"""Tries to write an entry in a bucket; each that fails is one in which another machine has written its own."""
 
 
 @dataclass(frozen=True)
@@ -98,25 +96,26 @@ class Ledger:
     """The ledger of one stack.
 
     Args:
-        path: The file; its folder is made with the first entry.
+        path: The file, in a folder that is made with the first entry, or in a bucket.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: StatePath) -> None:
         self.path = path
+        self._files = files_of(path, self.head_path)
 
     @property
-    def head_path(self) -> Path:
+    def head_path(self) -> StatePath:
         """File with the number of entries and the last hash."""
-        return self.path.with_suffix(".head")
+        return self._beside(".head")
+
+    @property
+    def archives(self) -> StatePath:
+        """Folder of the archived releases."""
+        return self._beside(".releases")
 
     def read(self) -> Reading:
         """Read and check the ledger."""
-        content = self.path.read_bytes() if self.path.exists() else b""
-        whole, torn = content.rpartition(b"\n")[0::2]
-        found = _checked(whole.split(b"\n") if whole else [])
-        if not found.problem:
-            found = Reading(found.entries, self._head_problem(found.entries), len(torn))
-        return found
+        return self._read()[0]
 
     def entries(self) -> tuple[LedgerEntry, ...]:
         """All entries.
@@ -124,79 +123,103 @@ class Ledger:
         Raises:
             CommandError: The chain does not hold; names the line.
         """
-        found = self.read()
+        return self._whole()[0].entries
+
+    def append(self, kind: Kind, by: str, body: Mapping[str, Any], now: datetime | None = None) -> LedgerEntry:
+        """Write an entry; it is stored when this returns.
+
+        Raises:
+            CommandError: The chain does not hold; nothing was written. Or other machines write all the time.
+        """
+        # JSON has no tuples: what is hashed is what will be read.
+        plain = json.loads(json.dumps(body))
+        tried: LedgerEntry | None = None
+        with self._files.locked():
+            for _ in range(_TRIES):
+                reading, stored = self._whole()
+                if tried is not None and tried in reading.entries:
+                    # The answer to the write was lost, and its repetition was refused.
+                    return self._completed(reading, tried)
+                if stored.head != reading.head:
+                    self._files.set_head(reading.head)
+                time = (now or datetime.now(UTC)).isoformat(timespec="seconds")
+                previous = reading.entries[-1].hash if reading.entries else START
+                tried = _sealed(LedgerEntry(len(reading.entries) + 1, time, kind, by, plain, previous, ""))
+                if self._files.append(stored, len(stored.content) - reading.torn, tried.line):
+                    return self._completed(Reading((*reading.entries, tried)), tried)
+        raise CommandError(f"other machines wrote to the ledger {self.path} {_TRIES} times in a row; try again")
+
+    def _completed(self, reading: Reading, entry: LedgerEntry) -> LedgerEntry:
+        self._files.set_head(reading.head)
+        return entry
+
+    def _whole(self) -> tuple[Reading, Stored]:
+        """The ledger, if its chain holds."""
+        found, stored = self._read()
         if found.problem:
             raise CommandError(
                 f"the ledger {self.path} is damaged: {found.problem}. Nothing was changed. Look at it by `altlas "
                 "ledger verify`; restore the file and its head from a copy, or move both away to begin a new one"
             )
-        return found.entries
+        return found, stored
 
-    def append(self, kind: Kind, by: str, body: Mapping[str, Any], now: datetime | None = None) -> LedgerEntry:
-        """Write an entry; it is on the disk when this returns.
+    def _read(self) -> tuple[Reading, Stored]:
+        """The ledger; a problem counts where both files stay as they are, and no other command writes between."""
+        before, stored = None, self._files.read()
+        found = _reading(stored)
+        while found.problem and stored != before:
+            before, stored = stored, self._files.read()
+            found = _reading(stored)
+        return found, stored
 
-        Raises:
-            CommandError: The chain does not hold; nothing was written.
-        """
-        with self._locked():
-            entries = self.entries()
-            # JSON has no tuples: what is hashed is what will be read.
-            plain = json.loads(json.dumps(body))
-            time = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-            previous = entries[-1].hash if entries else START
-            entry = _sealed(LedgerEntry(len(entries) + 1, time, kind, by, plain, previous, ""))
-            known = sum(len(each.line) for each in entries)
-            with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as file:
-                file.truncate(known)
-                file.write(entry.line)
-                file.flush()
-                os.fsync(file.fileno())
-            write_durably(self.head_path, f"{Reading((*entries, entry)).head}\n".encode("ascii"))
-        return entry
-
-    def _head_problem(self, entries: Sequence[LedgerEntry]) -> str:
-        count, last = (self.head_path.read_text("ascii") if self.head_path.exists() else f"0 {START}").split()
-        known, number = int(count), len(entries)
-        if known > number:
-            return (
-                f"entries {number + 1} to {known} are missing at the end"
-                if known > number + 1
-                else (f"entry {known} is missing at the end")
-            )
-        # A command that was killed between the entry and the head leaves one entry more.
-        if number > known + 1:
-            return f"line {known + 2} and those after it were added without the head"
-        if (entries[known - 1].hash if known else START) != last:
-            return f"line {known} was replaced: its hash is not the one of the head"
-        return ""
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def _beside(self, ending: str) -> StatePath:
+        return self.path.with_name(f"{self.path.name.removesuffix(_ENDING)}{ending}")
 
 
 def ledger_of(workspace: Workspace, stack: str, outside: Mapping[str, str]) -> Ledger:
-    """The ledger of a stack: beside the state of a file backend, else in the checkout.
+    """The ledger of a stack: beside the state in a folder or a bucket, in the checkout for other backends.
 
     Raises:
-        CommandError: The name cannot be the name of a stack, so it would lead out of the folder.
+        CommandError: The name cannot be the name of a stack, so it would lead out of the folder. Or the address or the
+            credentials of the bucket are not complete.
     """
     workspace.stack_file(stack)
     url = outside.get("PULUMI_BACKEND_URL", "")
-    folder = file_backend(url) or (workspace.private if url else workspace.state)
-    return Ledger(folder / "ledger" / PROJECT / f"{stack}.jsonl")
+    folder: StatePath
+    if is_bucket(url):
+        folder = open_bucket(url, outside)
+    else:
+        folder = file_backend(url) or (workspace.private if url else workspace.state)
+    return Ledger(folder / "ledger" / PROJECT / f"{stack}{_ENDING}")
 
 
 def _sealed(entry: LedgerEntry) -> LedgerEntry:
     fields = asdict(entry)
     del fields["hash"]
     return LedgerEntry(**fields, hash=digest(fields))
+
+
+def _reading(stored: Stored) -> Reading:
+    whole, torn = stored.content.rpartition(b"\n")[0::2]
+    found = _checked(whole.split(b"\n") if whole else [])
+    return found if found.problem else Reading(found.entries, _head_problem(stored.head, found.entries), len(torn))
+
+
+def _head_problem(head: str, entries: Sequence[LedgerEntry]) -> str:
+    count, last = head.split()
+    known, number = int(count), len(entries)
+    if known > number:
+        return (
+            f"entries {number + 1} to {known} are missing at the end"
+            if known > number + 1
+            else (f"entry {known} is missing at the end")
+        )
+    # A command that was killed between the entry and the head leaves one entry more.
+    if number > known + 1:
+        return f"line {known + 2} and those after it were added without the head"
+    if (entries[known - 1].hash if known else START) != last:
+        return f"line {known} was replaced: its hash is not the one of the head"
+    return ""
 
 
 def _checked(lines: Sequence[bytes]) -> Reading:

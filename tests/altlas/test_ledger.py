@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 
 from altlas.release.ledger import Ledger, ledger_of
+from altlas.session.journal.bucket import BucketPath, StatePath
 from altlas.session.workspace import Workspace
 from rendering.errors import CommandError
 from tests.altlas.conftest import Altlas
@@ -16,10 +18,16 @@ from tests.altlas.conftest import Altlas
 Edit = Callable[[list[bytes]], list[bytes]]
 
 
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StatePath:
+    """Place of a ledger: beside a state in a folder, or in a bucket."""
+    return tmp_path / "ledger" if request.param == "folder" else BucketPath(MemoryStore(), "memory://states") / "ledger"
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+def ledger(place: StatePath) -> Ledger:
     """A ledger of four entries."""
-    found = Ledger(tmp_path / "ledger" / "alpha.jsonl")
+    found = Ledger(place / "alpha.jsonl")
     for number, kind in enumerate(("plan", "approve", "apply", "drift"), 1):
         found.append(kind, "ada@example.org", {"step": number})  # type: ignore[arg-type]  # one of the kinds
     return found
@@ -43,7 +51,8 @@ def test_a_ledger_as_it_was_written_holds(ledger: Ledger) -> None:
         (4, "drift", {"step": 4}),
     ]
     assert [each.previous for each in entries[1:]] == [each.hash for each in entries[:-1]]
-    assert ledger.path.stat().st_mode & 0o077 == 0
+    if isinstance(ledger.path, Path):
+        assert ledger.path.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(
@@ -87,8 +96,7 @@ def test_a_removed_head_is_noticed(ledger: Ledger) -> None:
 
 def test_what_a_kill_leaves_behind_is_mended_by_the_next_entry(ledger: Ledger) -> None:
     """A torn last line is removed; an entry whose head was not written yet counts."""
-    with ledger.path.open("ab") as file:
-        file.write(b'{"body":{"st')
+    ledger.path.write_bytes(ledger.path.read_bytes() + b'{"body":{"st')
     assert (ledger.read().problem, ledger.read().torn) == ("", 12)
     assert ledger.append("plan", "ada@example.org", {}).number == 5
     head = ledger.head_path.read_bytes()
@@ -116,11 +124,17 @@ def test_commands_at_the_same_time_lose_no_entry(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("backend", "folder"),
-    [(None, "{checkout}/.altlas/state"), ("file:///srv/a%20b", "/srv/a b"), ("s3://bucket", "{checkout}/.altlas")],
+    [
+        (None, "{checkout}/.altlas/state"),
+        ("file:///srv/a%20b", "/srv/a b"),
+        ("s3://bucket/team?region=eu-west-1", "s3://bucket/team"),
+        ("https://api.pulumi.com", "{checkout}/.altlas"),
+    ],
 )
 def test_a_ledger_lies_beside_the_state(backend: str | None, folder: str, tmp_path: Path) -> None:
-    """A backend that is no folder leaves it in the checkout."""
-    outside = {"PULUMI_BACKEND_URL": backend} if backend else {}
+    """A backend without files leaves it in the checkout."""
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    outside = keys | ({"PULUMI_BACKEND_URL": backend} if backend else {})
     found = ledger_of(Workspace(tmp_path), "alpha", outside)
     assert str(found.path) == folder.format(checkout=tmp_path) + "/ledger/alt-las/alpha.jsonl"
 

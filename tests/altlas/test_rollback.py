@@ -101,7 +101,7 @@ def test_a_release_that_is_not_there_is_named_with_those_that_are(released: Rele
 
 def test_a_changed_archive_is_refused(released: Release) -> None:
     """The ledger holds its digest."""
-    path = released.ledger.path.with_suffix(".releases") / "1.tar.gz"
+    path = released.ledger.archives / "1.tar.gz"
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(CommandError, match="the archive of release 1 has changed since"):
         release_workspace(released.session.workspace, released.ledger, "alpha", 1)
@@ -133,8 +133,8 @@ def test_only_the_newest_archives_are_kept(release: Release) -> None:  # the fix
     """By number, not by the time of the file."""
     for number in (*range(2, KEPT + 2), 1):
         keep_release(release.ledger, number, release.root, release.stack_file)
-    folder = release.ledger.path.with_suffix(".releases")
-    assert sorted(int(path.name.partition(".")[0]) for path in folder.iterdir()) == list(range(2, KEPT + 2))
+    folder = release.ledger.archives
+    assert sorted(int(path.name.partition(".")[0]) for path in folder.glob("*")) == list(range(2, KEPT + 2))
     assert releases(release.ledger, ()) == {}
 
 

@@ -131,8 +131,8 @@ def kill(process: "subprocess.Popen[str]", ledger: Ledger, before: float, after:
         before: Seconds from its start.
         after: Seconds from its begin in the ledger, where the update starts; None for those from the start.
     """
-    size = ledger.path.stat().st_size
-    while after is not None and process.poll() is None and ledger.path.stat().st_size == size:
+    size = len(ledger.path.read_bytes())
+    while after is not None and process.poll() is None and len(ledger.path.read_bytes()) == size:
         time.sleep(0.02)
     try:
         process.wait(timeout=before if after is None else after)

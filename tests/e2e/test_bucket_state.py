@@ -1,5 +1,6 @@
 """A state that machines share in a bucket of a real S3 server, 20 ms away: journaled updates beside plain Pulumi."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from altlas.release.ledger import Ledger, ledger_of
 from altlas.session.journal import journal_log, locks
 from altlas.session.journal.bucket import BucketPath
 from altlas.session.journal.orphans import end_processes
 from altlas.session.journal.recovery import recover
 from altlas.session.journal.state_files import as_json
+from altlas.session.workspace import Workspace
 from tests.data.s3_server import WRITER, S3Server, running
 from tests.support.delay_proxy import delaying
 from tests.support.figures import Figures
@@ -131,3 +134,35 @@ def test_another_machine_goes_on_where_a_killed_one_has_stopped(
     assert known <= made
     assert (list(files.locks.glob("*")), journal_log.exists(files.journal)) == ([], False)
     assert bucket.stock(project, "stack", "export") == 0
+
+
+def _ledger(folder: Path, bucket: Bucket) -> Ledger:
+    return ledger_of(Workspace(folder), "alpha", bucket.variables("ledgers"))
+
+
+def _append(folder: Path, bucket: Bucket) -> None:
+    for number in range(5):
+        _ledger(folder, bucket).append("plan", "ada@example.org", {"process": os.getpid(), "number": number})
+
+
+def test_machines_write_to_one_ledger_in_the_bucket_and_lose_no_entry(bucket: Bucket, tmp_path: Path) -> None:
+    """Three processes with checkouts of their own at the same time; a changed line and a cut one are named."""
+    processes = [
+        multiprocessing.get_context("spawn").Process(target=_append, args=(tmp_path / str(number), bucket))
+        for number in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    ledger = _ledger(tmp_path, bucket)
+    entries = ledger.entries()
+    assert [each.number for each in entries] == list(range(1, 16))
+    written = {(each.body["process"], each.body["number"]) for each in entries}
+    assert written == {(process.pid, number) for process in processes for number in range(5)}
+    content = ledger.path.read_bytes()
+    ledger.path.write_bytes(content.replace(b'"number":4,"process"', b'"number":5,"process"', 1))
+    assert "was changed: its content does not have its hash" in ledger.read().problem
+    ledger.path.write_bytes(content[: content.rindex(b"\n", 0, -1) + 1])
+    assert ledger.read().problem == "entry 15 is missing at the end"

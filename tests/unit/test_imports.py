@@ -21,7 +21,7 @@ FLOORS = (
 
 LATE = {
     "altlas.cli": 2,  # the packages that define the failures, and what reads the version
-    "altlas.session.journal.bucket": 4,  # access to buckets, which states in files do not need
+    "altlas.session.journal.bucket": 5,  # access to buckets, which states in files do not need
     "altlas.commands.diff": 1,  # the program, which another process loads and runs meanwhile
     "cluster.opening": 6,  # the kinds of clusters, of which a command opens one or none
     "components.observability.dashboards.grafana": 2,  # the types of dashboards, which few stacks need

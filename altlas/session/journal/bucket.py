@@ -5,6 +5,7 @@ Pulumi's CLI takes from there and from the environment. Does not own which objec
 library is loaded when a bucket is opened, so that states in files do not pay for it.
 """
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs, urlparse
 from rendering.errors import CommandError
 
 if TYPE_CHECKING:
+    from obstore import UpdateVersion
     from obstore.store import ObjectStore
 
 REQUEST_SECONDS = 30
@@ -79,7 +81,8 @@ class BucketPath:
 
     def with_name(self, name: str) -> "BucketPath":
         """Another object beside this one."""
-        return BucketPath(self.store, self.url, f"{self.key.rpartition('/')[0]}/{name}")
+        folder, slash, _ = self.key.rpartition("/")
+        return BucketPath(self.store, self.url, f"{folder}{slash}{name}")
 
     def exists(self) -> bool:
         """True if there is such an object."""
@@ -91,37 +94,77 @@ class BucketPath:
 
     def modified(self) -> datetime:
         """Time of the last write, by the bucket's clock."""
-        with _as_os_errors():
+        with self._as_os_errors():
             return self.store.head(self.key)["last_modified"]
 
     def read_bytes(self) -> bytes:
         """Content of the object."""
-        with _as_os_errors():
+        with self._as_os_errors():
             return bytes(self.store.get(self.key).bytes())
+
+    def read_version(self) -> "tuple[bytes, UpdateVersion]":
+        """Content of the object, and the version that `write_over` needs."""
+        with self._as_os_errors():
+            found = self.store.get(self.key)
+            content, meta = bytes(found.bytes()), found.meta
+        version: UpdateVersion = {}
+        # A library for all buckets: some know an object's version by one of the two, some by both.
+        if meta["e_tag"] is not None:
+            version["e_tag"] = meta["e_tag"]
+        if meta["version"] is not None:
+            version["version"] = meta["version"]
+        return content, version
+
+    def write_over(self, version: "UpdateVersion | None", content: bytes) -> bool:
+        """Write the object if it is of this version; False, and nothing is written, if another writer was first.
+
+        Args:
+            version: The version that was read; None for an object that must not exist yet.
+            content: The new content.
+        """
+        from obstore import exceptions  # noqa: PLC0415  # loaded with the store
+
+        with self._as_os_errors():
+            try:
+                self.store.put(self.key, content, mode="create" if version is None else version, use_multipart=False)
+            except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
+                return False
+        return True
 
     def write_bytes(self, content: bytes) -> None:
         """Write the object as a whole; it is stored when this returns."""
-        with _as_os_errors():
+        with self._as_os_errors():
             self.store.put(self.key, content, use_multipart=False)
 
     def copy_to(self, other: "BucketPath") -> None:
         """Copy the object within the bucket."""
-        with _as_os_errors():
+        with self._as_os_errors():
             self.store.copy(self.key, other.key)
 
     def unlink(self, *, missing_ok: bool = False) -> None:
         """Delete the object; one that is missing is no error, as in the buckets themselves."""
         del missing_ok
-        with _as_os_errors():
+        with self._as_os_errors():
             self.store.delete(self.key)
 
     def glob(self, pattern: str) -> Iterator["BucketPath"]:
         """Objects directly below this one whose names match."""
-        with _as_os_errors():
+        with self._as_os_errors():
             listed = self.store.list_with_delimiter(f"{self.key}/")["objects"]
         # Some servers and consoles list the folder itself, as an empty object.
         found = (self / one["path"].rpartition("/")[2] for one in listed if one["path"] != self.key)
         return (one for one in found if fnmatchcase(one.name, pattern))
+
+    @contextmanager
+    def _as_os_errors(self) -> Iterator[None]:
+        from obstore.exceptions import BaseError  # noqa: PLC0415  # loaded with the store
+
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise FileNotFoundError(errno.ENOENT, _first_line(error), str(self)) from error
+        except BaseError as error:
+            raise OSError(errno.EIO, _first_line(error), str(self)) from error
 
 
 StatePath = Path | BucketPath
@@ -223,18 +266,6 @@ def _azure(query: Mapping[str, str], environment: Mapping[str, str], client: dic
 
 def _is_true(query: Mapping[str, str], *names: str) -> bool:
     return any(query.get(name, "").lower() in ("true", "1") for name in names)
-
-
-@contextmanager
-def _as_os_errors() -> Iterator[None]:
-    from obstore.exceptions import BaseError  # noqa: PLC0415  # loaded with the store
-
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise FileNotFoundError(_first_line(error)) from error
-    except BaseError as error:
-        raise OSError(_first_line(error)) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -95,7 +95,7 @@ def test_nothing_that_an_applied_or_refused_plan_writes_holds_a_canary(
     )
     out = capfd.readouterr()
     said += [str(refusal.value), str(failure.value), page, out.out, out.err]
-    folder = release.ledger.path.parents[1]
+    folder = Path(str(release.ledger.path)).parents[1]
     files = [each for each in sorted(folder.rglob("*")) if each.is_file()]
     assert {release.ledger.path, release.ledger.head_path} < set(files), "the archive of the release is there too"
     assert out.out.count("Updating (alpha)") == 2

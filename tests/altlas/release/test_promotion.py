@@ -74,7 +74,7 @@ def test_a_release_that_failed_or_was_changed_is_not_promoted(here: Workspace) -
     found = ledger(here, "alpha")
     with pytest.raises(CommandError, match="the stack beta has no deployment to promote"):
         candidate(here, ledger(here, "beta"), "beta")
-    path = found.path.with_suffix(".releases") / "1.tar.gz"
+    path = found.archives / "1.tar.gz"
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(CommandError, match="the archive of release 1 has changed"):
         candidate(here, found, "alpha")
