@@ -66,8 +66,9 @@ def fetch(
 ) -> None:
     """Copy a backup from the bucket to the backup volume, such as on a new cluster; then restore it."""
     name = one_stack(stack, stack_option)
-    arguments, environment = requests.check_fetch(store, backup, name, _platform(name), generation)
-    typer.echo(_opened(name, target).jobs.run(Task("fetch", store, arguments, environment)))
+    platform = _platform(name)
+    arguments, environment = requests.check_fetch(store, backup, name, platform, generation)
+    typer.echo(_opened(name, platform, target).jobs.run(Task("fetch", store, arguments, environment)))
 
 
 @app.command()
@@ -120,7 +121,7 @@ def restore(
     requests.check_request(request, platform)
     ledger = ledger_of(workspace(), name, os.environ)
     ledger.entries()
-    opened = _opened(name, target)
+    opened = _opened(name, platform, target)
     known = {"store": store, "backup": backup, "at": at, "into": into, "replace": replace}
     body, result = {key: value for key, value in known.items() if value}, "failed"
     try:
@@ -139,20 +140,21 @@ def drill(
 
 
 def _run(action: str, store: str, stack: str, target: str | None) -> str:
-    requests.check_store(store, _platform(stack))
-    return _opened(stack, target).jobs.run(Task(action, store))
+    platform = _platform(stack)
+    requests.check_store(store, platform)
+    return _opened(stack, platform, target).jobs.run(Task(action, store))
 
 
 def _platform(stack: str) -> PlatformSettings:
     return read_platform(workspace().stack_file(stack))
 
 
-def _opened(stack: str, target: str | None) -> Restoring:
+def _opened(stack: str, platform: PlatformSettings, target: str | None) -> Restoring:
     """The deployed stack, on a cluster that is running."""
-    here, platform = workspace(), _platform(stack)
+    here = workspace()
     chosen = choose_target(here, target)
     session = engine_session(here, chosen, report)
-    state_on_its_cluster(session, stack)
+    state_on_its_cluster(session, stack, platform)
     if chosen.name == "sim":
         report("The pods of the simulated cluster run nothing: what the Job would do is not proven here.")
     return Restoring(session, stack, platform, Jobs(session.kubectl, stack, platform.namespace, report))

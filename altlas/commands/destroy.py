@@ -37,7 +37,7 @@ def destroy(
         report(str(chosen))
         session = start_session(here, chosen, report)
         session.engine.check_unlocked(name)
-        state = state_on_its_cluster(session, name)
+        state = state_on_its_cluster(session, name, platform)
         data = data_guard.check_removal(state, name, with_data)
         lost = f" with its data ({', '.join(data)})" if data else ""
         Consent(yes or chosen.belongs_to_checkout).ask(f"Remove everything of the stack {name}{lost}?")

@@ -45,7 +45,7 @@ def drift(
     platform = read_platform(here.stack_file(name))
     ignores = read_ignores(ignores_file(here.root, name))
     session = engine_session(here, choose_target(here, target), report)
-    state = state_on_its_cluster(session, name)
+    state = state_on_its_cluster(session, name, platform)
     deployed = deployed_objects(state)
     if not deployed:
         raise CommandError(f"the stack {name} has no objects; deploy it by `altlas up {name}`", ExitCode.BAD_INPUT)

@@ -98,7 +98,7 @@ def _problems(here: Workspace, made: Promotion, ledgers: dict[str, Ledger], targ
     yield from short_soak(found.ended, limits, now)
     if deployments(ledgers[made.stack].entries()):
         session = engine_session(here, choose_target(here, target), report)
-        state_on_its_cluster(session, made.stack)
+        state_on_its_cluster(session, made.stack, made.before)
         jobs = session.kubectl.items("cronjobs", made.before.namespace)
         yield from old_backups(made.before, jobs, limits, now)
 

@@ -111,17 +111,24 @@ def drift(deployed: Sequence[Registration], live: Sequence[Mapping[str, Any]]) -
         deployed: Objects as the last update sent them.
         live: Objects of the cluster, with their managed fields.
     """
+    return tuple(field for field, _ in drift_with_paths(deployed, live))
+
+
+def drift_with_paths(
+    deployed: Sequence[Registration], live: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[DriftField, Path], ...]:
+    """Fields that differ, each with its path; that of a whole object is empty. The arguments are those of `drift`."""
     table = excluded([each.inputs for each in deployed])
     here = {_place(each): each for each in live}
-    found: list[DriftField] = []
+    found: list[tuple[DriftField, Path]] = []
     for each in deployed:
         name = object_name(each)
         manifest = here.pop((name.kind, name.namespace, name.name), None)
         if manifest is None:
-            found.append(DriftField(name, "deleted", "", "", None, "", ""))
+            found.append((DriftField(name, "deleted", "", "", None, "", ""), ()))
         else:
             found += _fields(name, each.inputs, manifest, table.get((name.kind, name.name), {}))
-    return (*found, *(_orphan(each) for each in here.values() if _is_orphan(each)))
+    return (*found, *((_orphan(each), ()) for each in here.values() if _is_orphan(each)))
 
 
 def causes(fields: Iterable[DriftField]) -> tuple[Cause, ...]:
@@ -135,19 +142,19 @@ def causes(fields: Iterable[DriftField]) -> tuple[Cause, ...]:
 
 def _fields(
     name: ObjectName, sent: Mapping[str, Any], live: Mapping[str, Any], table: Mapping[str, str]
-) -> Iterator[DriftField]:
+) -> Iterator[tuple[DriftField, Path]]:
     for owner in (each for each in owners(live) if not each.is_pulumi):
         for path in sorted({_whole_entry(sent, path) for path in owner.paths}, key=shown):
             if not is_excluded(shown(path), table) and (kind := _difference(name, sent, live, path)):
                 hidden = _is_secret(name, sent, path)
                 wanted, got = (_SECRET, _SECRET) if hidden else (read(sent, path), read(live, path))
                 where = pointer(live, path)
-                yield DriftField(name, kind, shown(path), wanted, got, owner.manager, owner.since, where)
+                yield DriftField(name, kind, shown(path), wanted, got, owner.manager, owner.since, where), path
     for path in _removed(sent, live) if name.kind != "Secret" else ():
         if not is_excluded(shown(path), table):
             value = _SECRET if _is_secret(name, sent, path) else read(sent, path)
             # A field that is gone has no owner, so its writer is not recorded.
-            yield DriftField(name, "removed", shown(path), value, None, "", "")
+            yield DriftField(name, "removed", shown(path), value, None, "", ""), path
 
 
 def _whole_entry(sent: Mapping[str, Any], path: Path) -> Path:

@@ -103,6 +103,28 @@ def pointer(manifest: Any, path: Path) -> str:
     return text
 
 
+def write(manifest: Any, path: Path, value: Any) -> None:
+    """Put a value at a path of a manifest, with the blocks and entries above it; None removes what is there."""
+    part, below = path[0], path[1:]
+    if isinstance(part, EntryKey):
+        at = next((number for number, each in enumerate(manifest) if _is(each, part)), len(manifest))
+        if not below:
+            manifest[at : at + 1] = [] if value is None else [value]
+            return
+        if at == len(manifest):
+            manifest.append(dict(part.fields))
+        write(manifest[at], below, value)
+    elif below:
+        block = manifest.get(part)
+        if block is None:
+            block = manifest[part] = [] if isinstance(below[0], EntryKey) else {}
+        write(block, below, value)
+    elif value is None:
+        manifest.pop(part, None)
+    else:
+        manifest[part] = value
+
+
 def _is(entry: Any, key: EntryKey) -> bool:
     # The program may leave out what the API server adds, such as the protocol of a port.
     return isinstance(entry, Mapping) and all(entry.get(name, value) == value for name, value in key.fields)

@@ -7,12 +7,14 @@ comparison (`returned`). Pods are simulated there, so that neither data nor the 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from altlas.release.canonical import digest
-from altlas.release.live_objects import deployed_objects, live_objects
+from altlas.release.live_objects import deployed_objects
+from altlas.release.live_overlay import take_over
+from altlas.release.live_start import LiveCluster, LiveStart, stack_objects
 from altlas.release.returned import Object, Remainder, remainders
 from altlas.release.scratch import scratch, take_program, take_stack_file
 from altlas.release.seal import seal_files
@@ -30,6 +32,7 @@ from cluster.target import SIM
 from components.settings import PlatformSettings
 from components.stack.loading import read_platform
 from rendering.errors import CommandError, InterruptedCommandError
+from rendering.recorder import Registration
 
 _REHEARSED = ("settings", "program", "images")
 """Parts of a seal that a rehearsal is about; secrets and the allowed signers are not."""
@@ -60,6 +63,7 @@ class Rehearsal:
         phases: Updates in their order; the inverse is tried also where the change failed.
         objects: Number of compared objects.
         left: What did not come back.
+        live: What it started from, where that was a real cluster.
     """
 
     change: StackChange
@@ -67,6 +71,7 @@ class Rehearsal:
     phases: tuple[Phase, ...]
     objects: int
     left: tuple[Remainder, ...]
+    live: LiveStart | None = None
 
     @property
     def warnings(self) -> tuple[Step, ...]:
@@ -86,6 +91,7 @@ class Rehearsal:
     @property
     def facts(self) -> dict[str, Any]:
         """Facts for the ledger."""
+        live = {"live": asdict(self.live)} if self.live else {}
         return {
             "result": "succeeded" if self.is_good else "failed",
             "from": self.change.before,
@@ -94,10 +100,13 @@ class Rehearsal:
             "seconds": {each.name: round(each.seconds) for each in self.phases},
             "objects": self.objects,
             "left": len(self.left),
+            **live,
         }
 
 
-def rehearse(workspace: Workspace, before: Side, after: Side, log: Path, report: Report) -> Rehearsal:
+def rehearse(
+    workspace: Workspace, before: Side, after: Side, log: Path, report: Report, *, live: LiveCluster | None = None
+) -> Rehearsal:
     """Rehearse the change from one side to the other.
 
     Args:
@@ -106,10 +115,12 @@ def rehearse(workspace: Workspace, before: Side, after: Side, log: Path, report:
         after: The stack whose settings it takes.
         log: File for what Pulumi prints.
         report: Prints progress.
+        live: Cluster to start from; None to start from what `before` deploys.
 
     Raises:
         SettingsError: A stack file is not usable. Nothing was started.
-        CommandError: The stack as it is cannot be deployed to the scratch, so nothing was rehearsed.
+        CommandError: The stack as it is cannot be deployed to the scratch, or is not what runs on the real cluster, so
+            nothing was rehearsed.
     """
     with recording(before) as recorded:
         change = stack_change(before, after, recorded)
@@ -119,14 +130,20 @@ def rehearse(workspace: Workspace, before: Side, after: Side, log: Path, report:
         take_program(found, before.root)
         take_stack_file(found, before.stack, before.file)
         with redirect_stdout(file):
-            return _rehearsed(stage, change, (before, after), log)
+            done = _rehearsed(stage, change, (before, after), log, live)
+    if live and done.live:
+        done = replace(done, live=replace(done.live, meanwhile=live.changed()))
+    return done
 
 
-def _rehearsed(stage: "_Stage", change: StackChange, sides: tuple[Side, Side], log: Path) -> Rehearsal:
+def _rehearsed(
+    stage: "_Stage", change: StackChange, sides: tuple[Side, Side], log: Path, live: LiveCluster | None
+) -> Rehearsal:
     before, after = sides
     stage.deploy(change.before)
     if problem := stage.phases[-1].problem:
         raise CommandError(f"{change.before} cannot be deployed to a scratch cluster, see {log}: {problem}")
+    start = stage.take_over(live) if live else None
     path = stage.workspace.stack_file(stage.stack)
     original, first = path.read_text(encoding="utf-8"), stage.objects()
     subjects = [_subject(stage, before)]
@@ -138,7 +155,7 @@ def _rehearsed(stage: "_Stage", change: StackChange, sides: tuple[Side, Side], l
     path.write_text(original, encoding="utf-8")
     stage.deploy(f"back to {change.before}")
     left = remainders(first, stage.objects(), change.steps)
-    return Rehearsal(change, digest(subjects), tuple(stage.phases), len(first), left)
+    return Rehearsal(change, digest(subjects), tuple(stage.phases), len(first), left, start)
 
 
 @dataclass
@@ -168,9 +185,17 @@ class _Stage:
         """Objects of the stack, and everything of their kinds in its namespace, as the cluster has them."""
         assert self.session is not None
         platform: PlatformSettings = read_platform(self.workspace.stack_file(self.stack))
-        kubectl, deployed = self.session.kubectl, deployed_objects(self.session.engine.exported_state(self.stack))
-        found: list[Object] = [*live_objects(kubectl, deployed, platform.namespace)]
-        return [*found, *kubectl.items("persistentvolumeclaims", platform.namespace)]
+        return [*stack_objects(self.session.kubectl, self._deployed(), platform.namespace)]
+
+    def take_over(self, live: LiveCluster) -> LiveStart:
+        """Let the scratch, on which the stack was deployed, be as a real cluster is."""
+        assert self.session is not None
+        self.report("Taking over what is otherwise on the real cluster ...")
+        return take_over(live, self.session.kubectl, self._deployed(), self.objects())
+
+    def _deployed(self) -> list[Registration]:
+        assert self.session is not None
+        return deployed_objects(self.session.engine.exported_state(self.stack))
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

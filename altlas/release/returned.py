@@ -87,12 +87,26 @@ def _differences(title: str, before: Object, after: Object, table: Mapping[str, 
 
 def _with_stable_names(objects: Sequence[Object]) -> list[Object]:
     """The objects; a name that Pulumi generated, which no two updates share, is `(generated)` wherever it stands."""
+    return with_other_names(objects, stable_names(objects))
+
+
+def stable_names(objects: Iterable[Object]) -> dict[str, str]:
+    """Stable names of the objects whose names Pulumi generated, by name; those that two would share are left out."""
     names = [each["metadata"]["name"] for each in objects if _is_autonamed(each)]
     stable = {name: _GENERATED.sub("-(generated)", name) for name in names}
-    unique = {name for name in names if Counter(stable.values())[stable[name]] == 1}
+    return {name: stable[name] for name in names if Counter(stable.values())[stable[name]] == 1}
+
+
+def with_other_names(objects: Sequence[Object], names: Mapping[str, str]) -> list[Object]:
+    """The objects with other names, wherever they stand.
+
+    Args:
+        objects: Objects.
+        names: New names by old ones.
+    """
     text = json.dumps(objects)
-    for name in unique:
-        text = text.replace(name, stable[name])
+    for name, other in names.items():
+        text = text.replace(name, other)
     renamed: list[Object] = json.loads(text)
     return renamed
 

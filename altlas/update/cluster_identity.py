@@ -10,21 +10,19 @@ from typing import Any
 from altlas.session.kubectl import Kubectl
 from altlas.session.session import Session
 from components.settings import PlatformSettings
-from components.stack.loading import read_platform
 from rendering.errors import CommandError, ExitCode
 
 _CLUSTER_NAMESPACE = "kube-system"
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 
 
-def state_on_its_cluster(session: Session, stack: str) -> Mapping[str, Any]:
-    """State of a stack, after the checks of its cluster.
+def state_on_its_cluster(session: Session, stack: str, platform: PlatformSettings) -> Mapping[str, Any]:
+    """State of a stack with these settings, after the checks of its cluster.
 
     Raises:
         CommandError: The chosen cluster is another one. Nothing was changed.
-        SettingsError: The stack file is not usable.
     """
-    check_named_cluster(session.kubectl, read_platform(session.workspace.stack_file(stack)))
+    check_named_cluster(session.kubectl, platform)
     state = session.engine.exported_state(stack)
     check_cluster_identity(session.kubectl, stack, state)
     return state

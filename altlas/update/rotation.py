@@ -95,7 +95,7 @@ def rotate(request: RotationRequest) -> None:
             ExitCode.BAD_INPUT,
         )
     session.engine.check_unlocked(request.stack)
-    state_on_its_cluster(session, request.stack)
+    state_on_its_cluster(session, request.stack, platform)
     consent = Consent("--yes" in request.pulumi_options or target.belongs_to_checkout)
     consent.ask(f"Change {', '.join(request.keys)} of the stack {request.stack} and restart the pods that use them?")
     request = replace(request, pulumi_options=("--yes",))

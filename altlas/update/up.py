@@ -71,7 +71,7 @@ def up(
     consent = Consent("--yes" in pulumi_options or target.belongs_to_checkout)
     report(str(target))
     session, platform = _started(workspace, stack, platform, target, report)
-    state = state_on_its_cluster(session, stack)
+    state = state_on_its_cluster(session, stack, platform)
     if with_preflight and target.name != "sim":
         look_first(session, stack, platform, report)
     if with_addons:
@@ -101,7 +101,7 @@ def _started(
     session = start_session(workspace, target, report)
     session.engine.check_unlocked(stack)
     if target.name in {K3D, NODE}:
-        state_on_its_cluster(session, stack)
+        state_on_its_cluster(session, stack, platform)
         prepare_stack(session, stack, report)
         platform = prepared(session, stack, builds, report)
     return session, platform

@@ -9,7 +9,6 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from tests.data.conftest import folder, postgres_clients
 from tests.e2e.conftest import Project
 from tests.support.canaries import found
 from tests.support.deployed import copy_of
+from tests.support.released import changed_by, redis_memory, runner, runner_secret, versions
 from tests.support.stack_files import without_monitoring
 
 __all__ = ["folder", "postgres_clients"]
@@ -84,33 +84,6 @@ def set_memory(project: Project, before: str, after: str) -> None:
     project.stack_file("alpha").write_text(text.replace(before, after))
 
 
-def redis_memory(project: Project) -> str:
-    """Memory of Redis in the ConfigMap that its pods mount."""
-    (redis,) = (each for each in project.objects("statefulsets", "alt-las") if each["metadata"]["name"] == "redis")
-    volumes = redis["spec"]["template"]["spec"]["volumes"]
-    (name,) = (each["configMap"]["name"] for each in volumes if each["name"] == "configuration")
-    maps = {each["metadata"]["name"]: each for each in project.objects("configmaps", "alt-las")}
-    configuration: str = maps[name]["data"]["redis.conf"]
-    return next(line for line in configuration.splitlines() if line.startswith("maxmemory "))
-
-
-def runner(project: Project) -> dict[str, Any]:
-    """Container of the runner-service."""
-    (found,) = (
-        each for each in project.objects("deployments", "alt-las") if each["metadata"]["name"] == "runner-service"
-    )
-    (container,) = found["spec"]["template"]["spec"]["containers"]
-    return dict(container)
-
-
-def runner_secret(project: Project) -> dict[str, str]:
-    """Content of the Secret that the runner-service reads."""
-    (name,) = (each["secretRef"]["name"] for each in runner(project)["envFrom"] if "secretRef" in each)
-    found = {each["metadata"]["name"]: each for each in project.objects("secrets", "alt-las")}
-    data: dict[str, str] = found[name]["data"]
-    return data
-
-
 def secrets(project: Project) -> list[str]:
     """Values of all generated secrets."""
     printed = json.loads(project.pulumi("config", "--show-secrets", "--json", "--stack", "alpha").out)
@@ -144,11 +117,21 @@ def test_the_diff_says_what_beta_means(project: Project) -> None:
     assert "~ Deployment runner-service" in done.out
 
 
-def test_beta_is_rehearsed_there_and_back(project: Project) -> None:
-    """On a cluster of its own, which is gone afterwards; only volumes of further servers are left, with a reason."""
-    done = project.altlas("rehearse", "alpha", "beta", "--json")
-    assert done.code == 0, done.text
+def test_beta_is_rehearsed_there_and_back_from_the_objects_of_the_cluster(project: Project) -> None:
+    """On a cluster of its own, which is gone afterwards; only volumes of further servers are left, with a reason.
+
+    What another writer did to the real cluster is there, too, and comes back; the real one is not written to.
+    """
+    with changed_by(project, "mallory") as changes:
+        before = versions(project)
+        done = project.altlas("rehearse", "alpha", "beta", "--live", "--json")
+        assert done.code == 0, done.text
+        assert versions(project) == before
     said = json.loads(done.out)
+    assert said["live"]["taken"] == changes
+    # Jobs may begin by their schedule, and autoscalers write a status.
+    own = ("CronJob", "Job", "HorizontalPodAutoscaler")
+    assert [each for each in said["live"]["meanwhile"] if not each.startswith(own)] == []
     assert [(each["name"], each["problem"]) for each in said["phases"]] == [
         ("alpha", ""),
         ("beta", ""),
