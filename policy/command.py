@@ -6,8 +6,7 @@ from collections.abc import Callable
 import typer
 
 from components.stack.problems import SettingsError
-
-_BAD_INPUT = 2
+from rendering.errors import CommandError, ExitCode
 
 
 def run(main: Callable[..., None]) -> None:
@@ -16,6 +15,6 @@ def run(main: Callable[..., None]) -> None:
     app.command()(main)
     try:
         app()
-    except SettingsError as error:
+    except (SettingsError, CommandError) as error:
         typer.echo(f"error: {error}", err=True)
-        sys.exit(_BAD_INPUT)
+        sys.exit(ExitCode.BAD_INPUT)

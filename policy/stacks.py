@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from components.settings import PlatformSettings
@@ -14,7 +13,7 @@ from policy.manifests import Manifest, kind_of, name_of
 from policy.pack.parameters import parameters_of
 from policy.rules import Parameters
 from rendering.recorder import record
-from rendering.root import ROOT
+from rendering.root import checkout
 
 
 @dataclass(frozen=True)
@@ -34,18 +33,18 @@ class Stack:
     parameters: Parameters = field(default_factory=Parameters)
 
 
-def stack_names(root: Path = ROOT) -> list[str]:
-    """Names of all stacks that have a file, in alphabetical order."""
-    return list(stack_files(root))
+def stack_names() -> list[str]:
+    """Names of all stacks of the checkout that have a file, in alphabetical order."""
+    return list(stack_files(checkout()))
 
 
-def read_document(name: str, root: Path = ROOT) -> dict[str, Any]:
+def read_document(name: str) -> dict[str, Any]:
     """Return the block `alt-las:platform` of a stack file.
 
     Raises:
         SettingsError: The file cannot be read.
     """
-    return dict(read_stack_document(root / f"Pulumi.{name}.yaml")["config"][PLATFORM_KEY])
+    return dict(read_stack_document(checkout() / f"Pulumi.{name}.yaml")["config"][PLATFORM_KEY])
 
 
 def all_secrets() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The commands `altlas check ...`: the policies, over the rendered objects of stacks.
 
-Each starts a module of the package `policy` as a process, because neither `altlas` nor `policy` imports the other.
+Each starts a module of the package `policy` as a process, because neither `altlas` nor `policy` imports the other. The
+stack files are those of the checkout that ALT_LAS_ROOT names, as for all commands; program and rules are this one's.
 """
 
 import subprocess
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from altlas.commands.lazy import command_group
+from altlas.session.console import workspace
 from rendering.root import ROOT
 
 app = command_group(help="Check stacks against the policies.")
@@ -42,5 +44,6 @@ def scan(stacks: _Stacks = None) -> None:
 
 
 def _run(module: str, stacks: list[str] | None) -> None:
+    workspace()
     command = [sys.executable, "-m", module, *(stacks or ())]
     raise typer.Exit(subprocess.run(command, cwd=ROOT, check=False).returncode)

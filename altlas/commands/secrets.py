@@ -24,6 +24,7 @@ from altlas.update import rotation
 from altlas.update.up import prepare_stack
 from components.settings.secrets import SECRETS
 from components.stack.loading import read_platform
+from rendering.errors import CommandError, ExitCode
 
 app = command_group(help="Generated secrets: create, reset, rotate.")
 
@@ -52,17 +53,28 @@ def reset(stack: StackArgument = None, stack_option: StackOption = None) -> None
 @app.command()
 def rotate(
     words: Annotated[
-        list[str], typer.Argument(metavar="[STACK] KEY", help="Generated secrets, such as natsRunnerPassword.")
+        list[str],
+        typer.Argument(
+            metavar="[STACK] KEY", help="Secrets such as natsRunnerPassword; a stack may stand before them."
+        ),
     ],
     stack_option: StackOption = None,
     target: TargetOption = None,
     yes: YesOption = False,
     addons: AddonsOption = True,
 ) -> None:
-    """Change secrets of a running stack and restart only the pods that use them, without failed logins."""
+    """Replace generated secrets of a running stack by new ones and restart only the pods that use them.
+
+    Stores accept the old and the new password until all pods use the new one, so that no login fails.
+    """
     here = workspace()
     # No secret is called like a stack, so the first word can be either.
-    named = words[0] not in {secret.key for secret in SECRETS} and words[0] in known_stacks()
+    named, stacks = words[0] not in {secret.key for secret in SECRETS}, known_stacks()
+    if named and words[0] not in stacks:
+        raise CommandError(
+            f"{words[0]!r} is neither a stack nor a secret. Stacks are: {', '.join(stacks)}. Nothing was changed",
+            ExitCode.BAD_INPUT,
+        )
     stack, keys = one_stack(words[0] if named else None, stack_option), words[1 if named else 0 :]
     if not keys:
         raise typer.BadParameter("name at least one secret, such as natsRunnerPassword", param_hint="KEY")

@@ -1,15 +1,12 @@
 """Surroundings of a command: the checkout, and messages on standard error."""
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import typer
 
 from altlas.session.workspace import Workspace
-from rendering.errors import CommandError, ExitCode
-from rendering.root import ROOT
+from rendering.root import checkout
 
 Report = Callable[[str], None]
 """Prints a line of progress for the person at the terminal."""
@@ -30,10 +27,4 @@ def workspace() -> Workspace:
     Raises:
         CommandError: ALT_LAS_ROOT names no folder.
     """
-    root = Path(os.environ.get("ALT_LAS_ROOT", ROOT)).resolve()
-    if not root.is_dir():
-        raise CommandError(
-            f"ALT_LAS_ROOT names {root}, which is no folder; name a checkout of this project, or unset it",
-            ExitCode.BAD_INPUT,
-        )
-    return Workspace(root)
+    return Workspace(checkout())

@@ -218,7 +218,7 @@ _SECOND = tuple(
     replace(
         secret,
         key=secret.second_key,
-        description=f"What `altlas secrets rotate {secret.key}` changes to and fro with it.",
+        description=f"Second password: `altlas secrets rotate {secret.key}` switches between the two.",
         is_doubled=False,
     )
     for secret in _SINGLE

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,9 +140,18 @@ def test_a_rotation_takes_the_stack_before_the_secrets(altlas: Altlas) -> None:
     without = altlas("secrets", "rotate", "beta")
     assert without.code == 2
     assert "name at least one secret" in without.error
+    misspelt = altlas("secrets", "rotate", "bata", "natsRunnerPassword")
+    assert (misspelt.code, "'bata' is neither a stack nor a secret" in misspelt.error) == (2, True)
 
 
 @pytest.mark.parametrize(("command", "stack", "code"), [("rules", "alpha", 0), ("matrix", "gamma", 2)])
 def test_a_check_ends_as_the_policies_do(altlas: Altlas, command: str, stack: str, code: int) -> None:
     """They run in a process of their own, whose exit code is passed on."""
     assert altlas("check", command, stack).code == code
+
+
+def test_a_check_reads_the_stack_files_of_the_named_checkout(altlas: Altlas, checkout: Path) -> None:
+    """As every command does: a stack that is only there is checked, and one that is only beside this program is not."""
+    file = checkout / "Pulumi.alpha.yaml"
+    file.rename(checkout / "Pulumi.gamma.yaml")
+    assert [altlas("check", "rules", stack).code for stack in ("gamma", "alpha")] == [0, 2]
