@@ -44,7 +44,7 @@ def cluster_with_namespace(folder: Path) -> Iterator[OwnCluster]:
 
 
 def objects_project(folder: Path, kubeconfig: Path) -> Project:
-    """A project that makes what it is told to want."""
+    """A project that makes what wanted.json asks for."""
     return make(folder, _PROGRAM.replace("VERSION", PROVIDER_VERSION), KUBECONFIG=str(kubeconfig), PULUMI_PARALLEL="4")
 
 

@@ -1,5 +1,6 @@
-"""Changes of the running platform and questions about it: sizes of the stack, killed pods."""
+"""Changes of the running platform and questions about it: sizes of the stack, killed pods, who leads a store."""
 
+import json
 import os
 import signal
 import time
@@ -10,10 +11,12 @@ import yaml
 
 from tests.node.connections import RunningPod
 from tests.node.platform.project import NAMESPACE, SERVICES, NodeProject
+from tests.node.platform.sessions import STREAM
 from tests.node.platform.users import Users
 from tests.node.real_cluster import wait_until
 
 POSTGRES = "cnpg.io/instanceRole=primary"
+_ROLE = "REDISCLI_AUTH=$(cat /etc/passwords/REDIS_HEALTH_PASSWORD) redis-cli --user health info replication"
 _MOST_LOAD = 4
 """Of one processor. Above it, seconds are those of the machine and not of the platform."""
 
@@ -105,3 +108,27 @@ def replicas(project: NodeProject) -> dict[str, int]:
     """Ready pods of each service."""
     items = {item["metadata"]["name"]: item for item in project.objects("deployments", NAMESPACE)}
     return {name: int(items[name]["status"].get("readyReplicas", 0)) for name in SERVICES}
+
+
+def load() -> str:
+    """Load of the machine, for a figure in seconds."""
+    return f", load {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors"
+
+
+def node_of(project: NodeProject, pod: str) -> str:
+    """Node that a pod runs on."""
+    return project.ask("get", "pod", pod, "--output=jsonpath={.spec.nodeName}")
+
+
+def leader(project: NodeProject) -> str:
+    """Server of NATS that leads the stream of the users."""
+    server = project.exec("nats-0", "wget", "-q", "-O", "-", "http://127.0.0.1:8222/jsz?streams=true&accounts=true")
+    streams = [stream for account in json.loads(server)["account_details"] for stream in account["stream_detail"]]
+    return next(str(stream["cluster"]["leader"]) for stream in streams if stream["name"] == STREAM)
+
+
+def primary(project: NodeProject) -> str:
+    """Server of Redis that takes writes."""
+    pods = names(project, "app.kubernetes.io/name=redis")
+    roles = {pod: project.exec(pod, "sh", "-c", _ROLE) for pod in pods}
+    return next(pod for pod, role in roles.items() if "role:master" in role)

@@ -8,7 +8,8 @@ from cluster.errors import ClusterError
 from cluster.node.packages import node_packages
 from cluster.node.requirements import check
 from tests.e2e.conftest import PROGRAM
-from tests.node.platform.project import NodeProject
+from tests.node.platform.project import HOME, NodeProject
+from tests.node.platform.users import Users, users
 from tests.support.scratch import copy_program
 
 
@@ -29,3 +30,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProject]:
     finally:
         down = found.altlas("down", "--delete", TARGET="node")
     assert down.code == 0, down.text
+
+
+@pytest.fixture(scope="package")
+def busy(project: NodeProject) -> Iterator[Users]:
+    """Users of everything until all tests of this folder have ended; each test adds to what may be lost."""
+    with users(project, HOME) as made:
+        yield made

@@ -9,6 +9,9 @@ from tests.node.traffic import running
 
 NAMESPACE = "alt-las-node"
 HOST = "alt-las.localhost"
+HOME = "node-a"
+"""Node of the users, which does not fail."""
+
 SERVICES = ("ai-orchestrator", "api-gateway", "archive-service", "runner-service", "segmentation-service")
 
 

@@ -24,31 +24,20 @@ from tests.node.platform.changes import (
     with_receiver,
 )
 from tests.node.platform.project import NAMESPACE, SERVICES, NodeProject
-from tests.node.platform.sessions import PATHS, STORES, GatewaySession
-from tests.node.platform.users import CLIENT, Users, users
+from tests.node.platform.sessions import PATHS, GatewaySession
+from tests.node.platform.users import CLIENT, NOTHING_LOST, Users
 from tests.node.real_cluster import wait_until
 from tests.observability.loopback_stack import StandIn, stand_in
 from tests.support.figures import Figures
 
 pytestmark = pytest.mark.node
 
-HOME = "node-a"
-"""The users' node."""
-
-NOTHING_LOST = dict.fromkeys(STORES, 0)
 WEBHOOK, WEBHOOK_PORT = "alt-las:alertmanagerWebhookUrl", 443
 LOADERS = 6
 """Connections that ask without a pause."""
 
 MOST_SECONDS = 60.0
 """Without the only pod of a service or store."""
-
-
-@pytest.fixture(scope="module")
-def busy(project: NodeProject) -> Iterator[Users]:
-    """Users of everything until the module ends."""
-    with users(project, HOME) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

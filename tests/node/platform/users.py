@@ -29,6 +29,7 @@ from tests.node.platform.sessions import (
 from tests.node.real_cluster import pod_spec, wait_until
 
 CLIENT = "client"
+NOTHING_LOST = dict.fromkeys(STORES, 0)
 _READ_SECONDS = 30
 """For messages that were published and not read yet."""
 

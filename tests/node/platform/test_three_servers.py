@@ -1,0 +1,134 @@
+"""The platform with three servers of each store, in use: a primary killed, a node drained, a node lost, and back.
+
+The tests follow each other, and those of the growth to three servers.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+import tools
+from cluster.node.machine import first_process
+from cluster.node.node_cluster import PROGRAMS, NodeCluster
+from cluster.state import load_state
+from tests.node.platform.changes import (
+    POSTGRES,
+    killed,
+    late,
+    leader,
+    load,
+    moved,
+    names,
+    node_of,
+    primary,
+    settled,
+)
+from tests.node.platform.project import HOME, NodeProject
+from tests.node.platform.users import NOTHING_LOST, Users
+from tests.support.figures import Figures
+
+pytestmark = pytest.mark.node
+
+PART_OF = "app.kubernetes.io/part-of=alt-las"
+MOST_SECONDS = {"PostgreSQL": 15.0, "Redis": 10.0, "NATS": 5.0}
+"""Time without writes after a killed pod."""
+
+MOST_SECONDS_OF_A_NODE = 60.0
+"""Without PostgreSQL's writes after a lost node."""
+
+
+@pytest.fixture(autouse=True)
+def _grown(project: NodeProject, busy: Users) -> None:
+    if not busy.replicas:
+        moved(project, busy, 3)
+
+
+@pytest.fixture
+def _whole(whole: bool) -> None:
+    if not whole:
+        pytest.skip(
+            "a sample: drains, lost nodes and the way back are part of `make verify-all` and of `make test-node`"
+        )
+
+
+def test_a_killed_primary_is_replaced_by_another_server(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """By PostgreSQL's operator, by Redis' sentinels, by NATS' own election."""
+    settled(project)
+    pods = {"PostgreSQL": names(project, POSTGRES)[0], "Redis": primary(project), "NATS": leader(project)}
+    away = {store: killed(project, busy, store, pod) for store, pod in pods.items()}
+    settled(project)
+    lost = busy.lost()
+    figures.add("failover of a killed pod", f"no writes for {away} s (at most {MOST_SECONDS}), lost {lost}{load()}")
+    assert lost == NOTHING_LOST
+    assert late(away, MOST_SECONDS) == {}
+
+
+@pytest.mark.usefixtures("_whole")
+def test_a_drained_node_takes_nothing_away(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """Evictions wait for the disruption budgets; services answer all the time, and stores take writes soon."""
+    node = node_of(project, names(project, POSTGRES)[0])
+    node = node if node != HOME else "node-b"
+    busy.go_on()
+    busy.forget_pauses()
+    try:
+        drain = ("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s")
+        done = project.kubectl(*drain, f"--pod-selector={PART_OF}")
+        assert done.code == 0, done.text
+        left = {pod["metadata"]["name"] for pod in project.pods() if pod["spec"]["nodeName"] == node}
+        busy.go_on()
+    finally:
+        project.kubectl("uncordon", node)
+    away = busy.pauses()
+    settled(project)
+    lost = busy.lost()
+    figures.add("a node drained", f"longest time without an answer {away} s, lost {lost}")
+    assert left == set()
+    assert lost == NOTHING_LOST
+
+
+@pytest.mark.usefixtures("_whole")
+def test_a_lost_node_takes_no_data_with_it(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """The node of PostgreSQL's primary ends at once, and comes back later."""
+    pod = names(project, POSTGRES)[0]
+    if node_of(project, pod) == HOME:
+        killed(project, busy, "PostgreSQL", pod)
+        settled(project)
+    node = node_of(project, names(project, POSTGRES)[0])
+    busy.go_on()
+    busy.forget_pauses()
+    folder = project.root / ".altlas/node"
+    record = load_state(folder / "state.json").processes[node]
+    os.kill(first_process(record) or record.pid, signal.SIGKILL)
+    time.sleep(10)  # users notice
+    busy.go_on()
+    away = busy.pauses()
+    toolbox = tools.ensure(PROGRAMS)
+    NodeCluster(folder, {name: Path(toolbox.path(name)) for name in PROGRAMS}, print).up()
+    settled(project)
+    lost = busy.lost()
+    figures.add(
+        "the node of PostgreSQL's primary lost", f"longest time without an answer {away} s, lost {lost}{load()}"
+    )
+    assert lost == NOTHING_LOST
+    assert late(away, {"PostgreSQL": MOST_SECONDS_OF_A_NODE}) == {}
+
+
+@pytest.mark.usefixtures("_whole")
+def test_the_stack_shrinks_to_one_server_of_each_store(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """As beta goes back to alpha."""
+    away = moved(project, busy, 1)
+    lost = busy.lost()
+    figures.add("three servers of each store to one", f"longest time without an answer {away} s, lost {lost}")
+    assert lost == NOTHING_LOST
+
+
+@pytest.mark.usefixtures("_whole")
+def test_it_grows_again(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """On the volumes that the first growth left behind."""
+    away = moved(project, busy, 3)
+    lost = busy.lost()
+    figures.add("one server of each store to three, again", f"longest time without an answer {away} s, lost {lost}")
+    assert lost == NOTHING_LOST
