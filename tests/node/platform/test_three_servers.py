@@ -41,17 +41,11 @@ MOST_SECONDS_OF_A_NODE = 60.0
 
 
 @pytest.fixture(autouse=True)
-def _grown(project: NodeProject, busy: Users) -> None:
+def _grown(whole: bool, project: NodeProject, busy: Users) -> None:
+    if not whole:
+        pytest.skip("a sample: failover, drains, lost nodes and the way back are part of `make test-node` alone")
     if not busy.replicas:
         moved(project, busy, 3)
-
-
-@pytest.fixture
-def _whole(whole: bool) -> None:
-    if not whole:
-        pytest.skip(
-            "a sample: drains, lost nodes and the way back are part of `make verify-all` and of `make test-node`"
-        )
 
 
 def test_a_killed_primary_is_replaced_by_another_server(project: NodeProject, busy: Users, figures: Figures) -> None:
@@ -66,7 +60,6 @@ def test_a_killed_primary_is_replaced_by_another_server(project: NodeProject, bu
     assert late(away, MOST_SECONDS) == {}
 
 
-@pytest.mark.usefixtures("_whole")
 def test_a_drained_node_takes_nothing_away(project: NodeProject, busy: Users, figures: Figures) -> None:
     """Evictions wait for the disruption budgets; services answer all the time, and stores take writes soon."""
     node = node_of(project, names(project, POSTGRES)[0])
@@ -89,7 +82,6 @@ def test_a_drained_node_takes_nothing_away(project: NodeProject, busy: Users, fi
     assert lost == NOTHING_LOST
 
 
-@pytest.mark.usefixtures("_whole")
 def test_a_lost_node_takes_no_data_with_it(project: NodeProject, busy: Users, figures: Figures) -> None:
     """The node of PostgreSQL's primary ends at once, and comes back later."""
     pod = names(project, POSTGRES)[0]
@@ -116,7 +108,6 @@ def test_a_lost_node_takes_no_data_with_it(project: NodeProject, busy: Users, fi
     assert late(away, {"PostgreSQL": MOST_SECONDS_OF_A_NODE}) == {}
 
 
-@pytest.mark.usefixtures("_whole")
 def test_the_stack_shrinks_to_one_server_of_each_store(project: NodeProject, busy: Users, figures: Figures) -> None:
     """As beta goes back to alpha."""
     away = moved(project, busy, 1)
@@ -125,7 +116,6 @@ def test_the_stack_shrinks_to_one_server_of_each_store(project: NodeProject, bus
     assert lost == NOTHING_LOST
 
 
-@pytest.mark.usefixtures("_whole")
 def test_it_grows_again(project: NodeProject, busy: Users, figures: Figures) -> None:
     """On the volumes that the first growth left behind."""
     away = moved(project, busy, 3)
