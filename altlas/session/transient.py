@@ -40,6 +40,6 @@ def is_passing_or_unreachable(message: str) -> bool:
 
 
 def passing_causes(messages: Sequence[str]) -> Sequence[str]:
-    """What ended an update, if that were failures that may pass and nothing else; otherwise nothing."""
+    """Failures that ended an update, if all of them may pass; otherwise none."""
     causes = [message for message in messages if not _CONSEQUENCE.search(message)]
     return causes if all(map(is_passing_or_unreachable, causes)) else ()
