@@ -65,5 +65,5 @@ def found_objects(cluster: OwnCluster) -> dict[str, str]:
 
 
 def as_found(wanted: Wanted) -> dict[str, str]:
-    """What `found_objects` gives when all is as wanted."""
+    """Result of `found_objects` when all is as wanted."""
     return {name: str(value) for name, value in wanted.values()}
