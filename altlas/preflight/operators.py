@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from altlas.preflight.check import Check
 from altlas.session.kubectl import Kubectl
 from components.settings import PlatformSettings
+from components.settings.canary import FlaggerSettings
 
 _LABEL = "app.kubernetes.io/name"
 
@@ -16,13 +17,25 @@ def operators(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
         yield _operator(kubectl, "CloudNativePG", "cloudnative-pg", f"--namespace={namespace}")
     if platform.prometheus:
         yield _operator(kubectl, "Prometheus Operator", "prometheus-operator", "--all-namespaces")
+    if platform.canaries():
+        yield _flagger(kubectl, platform.flagger)
 
 
 def _operator(kubectl: Kubectl, title: str, label: str, where: str) -> Check:
-    found = kubectl.items("deployments.apps", "default", where, f"--selector={_LABEL}={label}")
     cure = "install it (altlas addons install), or correct postgres.operatorNamespace"
+    return _available(kubectl, title, f"{_LABEL}={label}", where, cure)
+
+
+def _flagger(kubectl: Kubectl, flagger: FlaggerSettings) -> Check:
+    labels = ",".join(f"{name}={value}" for name, value in flagger.pod_labels.items())
+    cure = "install Flagger 1.44 there (its Helm chart), or correct flagger.namespace and flagger.podLabels"
+    return _available(kubectl, "Flagger", labels, f"--namespace={flagger.namespace}", cure)
+
+
+def _available(kubectl: Kubectl, title: str, labels: str, where: str, cure: str) -> Check:
+    found = kubectl.items("deployments.apps", "default", where, f"--selector={labels}")
     if not found:
-        return Check(name=title, state="failed", found=f"no Deployment with {_LABEL}={label} ({where})", cure=cure)
+        return Check(name=title, state="failed", found=f"no Deployment with {labels} ({where})", cure=cure)
     names = ", ".join(f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in found)
     if not any(each.get("status", {}).get("availableReplicas") for each in found):
         cure = "see why its pods do not run: kubectl describe deployment"

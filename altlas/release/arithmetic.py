@@ -160,7 +160,8 @@ A sum above its limit is refused when the stack file is read, with the path of t
 - Pods, CPU, memory and volumes count all Jobs at once. They have no limit here: nodes and quotas are the cluster's. A
   ResourceQuota with room for the last column never stops an update; `altlas capacity STACK --target kubeconfig`
   compares with that of a cluster.
-- No stack has a canary yet, so no copies of one are counted.
+- A canary doubles the pods of its service at maximum, in connections and streams of logs. What Flagger makes stands in
+  no program, so it is missing in pods, CPU and memory.
 """
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from components.settings.canary import CanarySettings
+
 
 class CanaryVerdict(StrEnum):
     """End of a canary."""
@@ -46,7 +48,7 @@ class CanaryGates:
         least_requests: Requests below which a check fails, because they say too little.
     """
 
-    steps: tuple[int, ...] = (10, 30, 50, 100)
+    steps: tuple[int, ...] = CanarySettings().steps
     interval_seconds: int
     threshold: int
     most_errors_percent: float
@@ -62,14 +64,22 @@ class CanaryGates:
         return window.errors * 100 <= window.requests * self.most_errors_percent and window.slow <= most_slow
 
 
-DEFAULT_GATES = CanaryGates(
-    interval_seconds=300,
-    threshold=2,
-    most_errors_percent=0.3,
-    quantile=0.99,
-    latency_factor=1.1,
-    least_requests=500,
-)
+def gates_of(canary: CanarySettings) -> CanaryGates:
+    """Gates of a canary as its settings say; a gate that is left out holds for any figure."""
+    errors, factor = canary.gates.most_errors_percent, canary.gates.latency_factor
+    return CanaryGates(
+        steps=canary.steps,
+        interval_seconds=canary.interval_seconds,
+        threshold=canary.failed_checks,
+        most_errors_percent=_ANY if errors is None else errors,
+        quantile=canary.gates.latency_percent / 100 if factor else 0,
+        latency_factor=factor or _ANY,
+        least_requests=canary.gates.least_requests,
+    )
+
+
+_ANY = 100.0
+DEFAULT_GATES = gates_of(CanarySettings())
 """Gates that are chosen by figures: docs/canary-gates.md."""
 
 

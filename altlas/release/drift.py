@@ -84,7 +84,8 @@ class Cause:
 def excluded(objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, str]]:
     """Owners of fields by kind and name of an object, as the program's objects say.
 
-    An autoscaler owns the replicas of its target; Flagger those of its target, and the weights of its route.
+    An autoscaler owns the replicas of its target; Flagger those of its target, the pods that the target's Service leads
+    to, and the weights of its route.
     """
     table: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for each in objects:
@@ -96,6 +97,7 @@ def excluded(objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict
             target = spec["targetRef"]
             table[target["kind"], target["name"]]["spec.replicas"] = "Flagger"
             table["HTTPRoute", target["name"]]["spec.rules"] = "Flagger"
+            table["Service", target["name"]]["spec.selector"] = "Flagger"
     return dict(table)
 
 

@@ -1,10 +1,13 @@
 """State of rollouts: workloads with their ready pods."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from altlas.session.kubectl import Kubectl
+
+_PRIMARY = "-primary"
+"""End of the names of Deployments that Flagger makes for the pods that serve."""
 
 SELECTOR = "--selector=app.kubernetes.io/part-of=alt-las"
 """Option of kubectl that keeps the objects of the platform, also those that operators make."""
@@ -57,10 +60,31 @@ class WorkloadStatus:
 
 
 def workload_statuses(kubectl: Kubectl, namespace: str) -> tuple[WorkloadStatus, ...]:
-    """Deployments and then StatefulSets of the platform in a namespace, each by name."""
+    """Deployments and then StatefulSets of the platform in a namespace, each by name.
+
+    A Deployment that Flagger keeps without pods between releases is shown by those that serve in its place.
+    """
     objects = kubectl.items("deployments,statefulsets,pods", namespace, SELECTOR)
     pods = [each for each in objects if each["kind"] == "Pod"]
-    return tuple(_status(each, pods) for each in objects if each["kind"] != "Pod")
+    found = tuple(_status(each, pods) for each in objects if each["kind"] != "Pod")
+    idle = [each.name for each in found if each.kind == "Deployment" and not each.wanted]
+    return found if not idle else _with_primaries(found, _primaries(kubectl, namespace, idle, pods))
+
+
+def _primaries(
+    kubectl: Kubectl, namespace: str, names: Iterable[str], pods: Iterable[Mapping[str, Any]]
+) -> dict[str, WorkloadStatus]:
+    """Deployments that Flagger made, by the name of the service. They have no label of ours but another name."""
+    made = {f"{name}{_PRIMARY}": name for name in names}
+    selector = f"--selector=app.kubernetes.io/name in ({','.join(made)})"
+    found = (_status(each, pods) for each in kubectl.items("deployments", namespace, selector))
+    return {made[each.name]: replace(each, name=made[each.name]) for each in found if each.name in made}
+
+
+def _with_primaries(
+    found: Iterable[WorkloadStatus], primaries: Mapping[str, WorkloadStatus]
+) -> tuple[WorkloadStatus, ...]:
+    return tuple(primaries.get(each.name, each) if not each.wanted else each for each in found)
 
 
 def _status(workload: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> WorkloadStatus:

@@ -16,6 +16,8 @@ _POSTGRES = ("clusters.postgresql.cnpg.io", "databases.postgresql.cnpg.io")
 _WAL = ("objectstores.barmancloud.cnpg.io", "scheduledbackups.postgresql.cnpg.io")
 _ISTIO = ("authorizationpolicies.security.istio.io", "peerauthentications.security.istio.io")
 
+_CANARY = ("canaries.flagger.app", "metrictemplates.flagger.app")
+
 _INSTALL = "altlas addons install"
 
 
@@ -39,12 +41,19 @@ def needed_crds(platform: PlatformSettings) -> dict[str, tuple[Sequence[str], st
         crds = tuple(f"{kind}.monitoring.coreos.com" for kind in kinds)
         cure = f"install Prometheus Operator ({_INSTALL}), or write `prometheus: null`"
         needed["prometheus.mode"] = (crds, cure)
+    for name in platform.canaries():
+        cure = f"install Flagger and its CRDs ({_INSTALL} --with flagger brings the CRDs), or remove `canary`"
+        needed[f"services.{name}.canary"] = (_CANARY, cure)
     return needed
 
 
 def optional_addons(platform: PlatformSettings) -> frozenset[str]:
     """Addons that only some stacks need and that another installer may own: those that this stack needs."""
-    wanted = {"gateway-api": platform.ingress.api == "gateway", "istio": platform.mesh.is_on}
+    wanted = {
+        "gateway-api": platform.ingress.api == "gateway",
+        "istio": platform.mesh.is_on,
+        "flagger": bool(platform.canaries()),
+    }
     return frozenset(name for name, needed in wanted.items() if needed)
 
 

@@ -4,6 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
+
+NAME = "app.kubernetes.io/name"
+"""Label with the name of the application. Flagger gives the pods that it makes another value of it."""
 
 PLATFORM = "alt-las"
 """Value of `app.kubernetes.io/part-of` on every object of the platform."""
@@ -42,7 +46,25 @@ def is_label_key(text: str) -> bool:
 
 def selector_labels(name: str) -> dict[str, str]:
     """Labels that select the pods of `name`. They never change, because selectors are immutable."""
-    return {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": PLATFORM}
+    return {NAME: name, "app.kubernetes.io/part-of": PLATFORM}
+
+
+def primary_of(name: str) -> str:
+    """Name of the pods that serve between and during releases by a canary. Flagger makes them."""
+    return f"{name}-primary"
+
+
+def canary_of(name: str) -> str:
+    """Name of the Service that Flagger makes for the pods of a new release."""
+    return f"{name}-canary"
+
+
+def selector(*names: str) -> dict[str, Any]:
+    """Selector of the objects of one name, or of several."""
+    if len(names) == 1:
+        return {"matchLabels": selector_labels(names[0])}
+    platform = {"app.kubernetes.io/part-of": PLATFORM}
+    return {"matchLabels": platform, "matchExpressions": [{"key": NAME, "operator": "In", "values": list(names)}]}
 
 
 def labels(name: str, component: str) -> dict[str, str]:

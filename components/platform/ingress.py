@@ -34,7 +34,8 @@ class IngressArgs:
             service_ports: Port under which each service is reached inside the namespace, by name.
         """
         ports = {**service_ports, GRAFANA: GRAFANA_PORT}
-        routes = RouteTable(settings=platform.entry, namespace=platform.namespace, service_ports=ports)
+        split = frozenset(platform.canaries())
+        routes = RouteTable(settings=platform.entry, namespace=platform.namespace, service_ports=ports, canaries=split)
         return cls(surroundings=surroundings, routes=routes)
 
 
@@ -53,6 +54,8 @@ class PlatformIngress(ObjectComponent):
     def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("alt-las:platform:Ingress", name, args.surroundings, opts)
         for part, manifest in args.routes.manifests().items():
-            self._register(f"{name}-{part}", manifest)
+            # Flagger writes the backends and weights of a service that a canary releases.
+            held = ("spec.rules",) if part in args.routes.split_parts() else ()
+            self._register(f"{name}-{part}", manifest, held=held)
         self.url = pulumi.Output.from_input(f"https://{args.routes.settings.host}")
         self.register_outputs({"url": self.url})

@@ -5,7 +5,7 @@ No waypoint is needed, because nothing here is decided by HTTP method or path. O
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import pulumi
@@ -15,6 +15,7 @@ from components.kubernetes.object import Manifest
 from components.settings import PlatformSettings
 from components.settings.mesh import MeshSettings
 from components.traffic.graph import ServiceGraph
+from components.traffic.observers import EXTERNAL_PROMETHEUS, FLAGGER
 from components.workloads.component import ObjectComponent, Surroundings
 
 
@@ -25,19 +26,20 @@ class MeshArgs:
     Attributes:
         surroundings: The stack around it.
         settings: Whether there is a mesh, and which identities it knows.
-        external_scraper: ServiceAccount of a Prometheus in another namespace, or None.
+        foreign_accounts: ServiceAccounts of those whose pods are in another namespace, such as a Prometheus.
     """
 
     surroundings: Surroundings
     settings: MeshSettings
-    external_scraper: str | None = None
+    foreign_accounts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, platform: PlatformSettings, surroundings: Surroundings) -> Self:
         """Take from the settings of a stack what its mesh needs."""
         external = platform.prometheus.external if platform.prometheus else None
-        scraper = external.service_account if external else None
-        return cls(surroundings=surroundings, settings=platform.mesh, external_scraper=scraper)
+        accounts = {EXTERNAL_PROMETHEUS: external.service_account} if external else {}
+        accounts |= {FLAGGER: platform.flagger.service_account}
+        return cls(surroundings=surroundings, settings=platform.mesh, foreign_accounts=accounts)
 
 
 def namespace_labels(mesh: MeshSettings) -> dict[str, str]:
@@ -49,7 +51,10 @@ def mesh_manifests(args: MeshArgs) -> dict[str, Manifest]:
     """All objects of the mesh by the part of their logical name that tells them apart; none without a mesh."""
     if not args.settings.is_on:
         return {}
-    policies = {name: _allow_callers(name, args) for name in sorted(args.surroundings.graph.in_mesh)}
+    graph = args.surroundings.graph
+    policies = {
+        pods: _allow_callers(name, pods, args) for name in sorted(graph.in_mesh) for pods in graph.names_of(name)
+    }
     return {
         "mutual-tls": _object("security.istio.io/v1", "PeerAuthentication", "default", args, _MUTUAL_TLS),
         # A policy without rules admits nobody; the others are exceptions from it.
@@ -61,7 +66,7 @@ def mesh_manifests(args: MeshArgs) -> dict[str, Manifest]:
 _MUTUAL_TLS = {"mtls": {"mode": "STRICT"}}
 
 
-def _allow_callers(name: str, args: MeshArgs) -> Manifest | None:
+def _allow_callers(name: str, pods: str, args: MeshArgs) -> Manifest | None:
     graph = args.surroundings.graph
     admitted: dict[int, list[str]] = {}
     callers = [_principal_of(caller, args) for caller in graph.callers_of(name)]
@@ -75,7 +80,7 @@ def _allow_callers(name: str, args: MeshArgs) -> Manifest | None:
         principals = admitted.setdefault(scrape.port, [])
         principals += {_principal_of(scrape.scraper, args)} - set(principals)
     # A rule without callers would admit everybody, so without them there is no policy.
-    return _authorization(name, args, _only(name, admitted, graph)) if admitted else None
+    return _authorization(pods, args, _only(pods, admitted, graph)) if admitted else None
 
 
 def _only(name: str, admitted: Mapping[int, Iterable[str]], graph: ServiceGraph) -> dict[str, Any]:
@@ -89,8 +94,8 @@ def _only(name: str, admitted: Mapping[int, Iterable[str]], graph: ServiceGraph)
 
 def _principal_of(name: str, args: MeshArgs) -> str:
     foreign = args.surroundings.graph.foreign
-    if name in foreign and args.external_scraper:
-        return _principal(args, foreign[name], args.external_scraper)
+    if name in foreign and name in args.foreign_accounts:
+        return _principal(args, foreign[name], args.foreign_accounts[name])
     return _principal(args, args.surroundings.namespace, name)
 
 

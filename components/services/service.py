@@ -52,7 +52,7 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
         stores: Names of the stores that its code, or its documentation, calls; its settings class declares them.
         publishes: Subjects of the message queue that it publishes, or is documented to.
         consumes: Subjects of the message queue that its pods consume together.
-        service_port: Port under which others reach it, where it is not the container's own.
+        service_port: Port under which others reach it, where it is not the container's own and no canary releases it.
         writable_paths: Directories that its code writes.
         working_directory: Directory in which it starts, where the image's own is not writable.
         reaches_internet: Whether it may reach port 443 of public addresses.
@@ -94,13 +94,18 @@ class Service(pulumi.ComponentResource, Generic[SettingsType]):
                 writable_paths=self.writable_paths,
                 scratch_sizes=self.scratch_sizes(args.settings),
                 working_directory=self.working_directory,
-                service_port=self.service_port or args.settings.port,
+                service_port=self.port_of(args.settings),
                 image=args.image,
             ),
             pulumi.ResourceOptions(parent=self),
         )
         self.url = workload.url
         self.register_outputs({"url": self.url})
+
+    @classmethod
+    def port_of(cls, settings: ServiceSettings) -> int:
+        """Port of its Service. Flagger makes Services with one port, which must then be that of the pods."""
+        return settings.port if settings.canary else cls.service_port or settings.port
 
     @classmethod
     def scratch_sizes(cls, settings: SettingsType) -> Mapping[str, str]:  # noqa: ARG003  # for services that need more
@@ -130,7 +135,7 @@ def message_flows(services: Iterable[type[Service[Any]]]) -> tuple[MessageFlow, 
 def service_ports(services: Iterable[type[Service[Any]]], platform: PlatformSettings) -> dict[str, int]:
     """Port under which each service is reached inside the namespace, by name."""
     settings = platform.services.by_name()
-    return {each.service_name: each.service_port or settings[each.service_name].port for each in services}
+    return {each.service_name: each.port_of(settings[each.service_name]) for each in services}
 
 
 def service_args(

@@ -11,6 +11,7 @@ from components.settings.alloy import AlloySettings
 from components.settings.backup import DRILL_OVERHEAD_MEBIBYTES, BackupSettings
 from components.settings.base import Settings, blocks, section, setting
 from components.settings.builds import BuildsSettings
+from components.settings.canary import FlaggerSettings, check_canary
 from components.settings.egress import EgressSettings
 from components.settings.grafana import GrafanaSettings
 from components.settings.image import NO_REGISTRY, ImageSettings, has_no_registry
@@ -71,6 +72,7 @@ class PlatformSettings(Settings):
     release: ReleaseSettings = section("Who approves a release, and when none is applied.", ReleaseSettings())
     load_test: LoadTestSettings | None = section("Most load that a load test may make; null for no load test.", None)
     services: ServicesSettings = section("The services, by name.")
+    flagger: FlaggerSettings = section("Operator of the services' canaries.", FlaggerSettings())
     additional_calls: tuple[CallSettings, ...] = setting(
         "security",
         "Calls between services beyond those that their code makes, such as ai-orchestrator to segmentation-service.",
@@ -108,6 +110,13 @@ class PlatformSettings(Settings):
                     f"ingress.routes[{index}].port is {route.port}, which {route.service} does not listen on; "
                     f"write {port} or leave it out"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _canaries_can_be_split_and_judged(self) -> Self:
+        for name, service in self.services.by_name().items():
+            if service.canary:
+                check_canary(name, service.canary, self.ingress, self.prometheus, self.load_test)
         return self
 
     @model_validator(mode="after")
@@ -282,7 +291,8 @@ class PlatformSettings(Settings):
 
     def most_pods(self) -> dict[str, int]:
         """Largest number of pods of each service, without those that a rollout adds."""
-        return {
-            name: service.autoscaling.max_replicas if service.autoscaling else service.replicas or 1
-            for name, service in self.services.by_name().items()
-        }
+        return {name: service.most_pods for name, service in self.services.by_name().items()}
+
+    def canaries(self) -> tuple[str, ...]:
+        """Names of the services that are released by a canary."""
+        return tuple(name for name, service in self.services.by_name().items() if service.canary)

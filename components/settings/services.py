@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from components.kubernetes.quantities import mebibytes
 from components.settings.base import Settings, section, setting
+from components.settings.canary import CanarySettings
 from components.settings.image import ImageSettings
 from components.settings.slo import ServiceMetricsSettings, SloSettings
 from components.settings.workload import (
@@ -67,6 +68,7 @@ class ServiceSettings(Settings):
         "Metrics that the image exports; null for none, and then only its health path is probed.", None
     )
     slo: SloSettings = section("What the service promises.", SloSettings())
+    canary: CanarySettings | None = section("Release in judged steps, by Flagger; null for all at once.", None)
     run_as_user: int = setting(
         "security", "Numeric user, group and file system group of the container.", 10001, ge=1000, le=2**31 - 1
     )
@@ -86,6 +88,26 @@ class ServiceSettings(Settings):
                 "set autoscaling for a range or replicas for a fixed number"
             )
         return self
+
+    @model_validator(mode="after")
+    def _a_canary_can_be_judged_and_scaled(self) -> Self:
+        if self.canary is not None and self.metrics is None:
+            raise ValueError(
+                "canary is set, but the image exports no metrics by which it could be judged; set metrics where the "
+                "image has some, or remove canary"
+            )
+        if self.canary is not None and self.autoscaling is None:
+            raise ValueError(
+                "canary is set, but replicas is fixed: Flagger scales the service to none between releases and has an "
+                "autoscaler for the pods that serve; set autoscaling instead of replicas, or remove canary"
+            )
+        return self
+
+    @property
+    def most_pods(self) -> int:
+        """Largest number of pods, those of a canary included; without those that a rollout adds."""
+        most = self.autoscaling.max_replicas if self.autoscaling else self.replicas or 1
+        return 2 * most if self.canary else most
 
     @model_validator(mode="after")
     def _errors_are_counted(self) -> Self:

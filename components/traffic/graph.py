@@ -1,11 +1,10 @@
 """Service graph: allowed calls, declared once by the services. NetworkPolicies and the mesh's rules derive from it."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from components.kubernetes.naming import selector_labels
-from components.settings import PlatformSettings
+from components.kubernetes.naming import primary_of, selector, selector_labels
 from components.settings.egress import EgressSettings
 
 HTTPS_PORT = 443
@@ -145,6 +144,7 @@ class ServiceGraph:
         observers: Pods that watch the others.
         jobs: Pods that come and go, such as those of the dumps.
         foreign: Namespace of those whose pods are in another one, such as a Prometheus that the cluster has anyway.
+        canaries: Services that are released by a canary: Flagger makes a second set of their pods.
 
     Raises:
         ServiceGraphError: An edge or a marker names an unknown service, or a service calls itself.
@@ -161,6 +161,7 @@ class ServiceGraph:
     observers: Mapping[str, Observer] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
     foreign: Mapping[str, str] = field(default_factory=dict)
+    canaries: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Check that every name is a service and that no service calls itself."""
@@ -204,8 +205,22 @@ class ServiceGraph:
         return (self.ports[name], *further)
 
     def selector_of(self, name: str) -> dict[str, str]:
-        """Labels that select the pods of a service or store."""
+        """Labels that select the pods of a service or store; of a service with a canary, those of the new release."""
         return dict(self.pod_labels.get(name) or selector_labels(name))
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """Names of all sets of pods of a service: its own, and that of Flagger where a canary releases it."""
+        return (name, primary_of(name)) if name in self.canaries else (name,)
+
+    def pod_selector_of(self, name: str) -> dict[str, Any]:
+        """Selector of all pods of a service, store, observer or job."""
+        if name in self.canaries:
+            return selector(*self.names_of(name))
+        return {"matchLabels": self.selector_of(name)}
+
+    def selectors_of(self, name: str) -> tuple[dict[str, str], ...]:
+        """Labels that select the pods of a service or store, one for each set of them."""
+        return tuple(self.selector_of(each) for each in self.names_of(name))
 
     def callers_of(self, name: str) -> tuple[str, ...]:
         """Services that may call `name`, in alphabetical order."""
@@ -219,80 +234,3 @@ class ServiceGraph:
 def calls_from(caller: str, callees: Iterable[str]) -> frozenset[Call]:
     """Edges from one caller to many callees."""
     return frozenset(Call(caller, callee) for callee in callees)
-
-
-def service_graph(
-    services: Sequence[ServiceDeclaration],
-    platform: PlatformSettings,
-    stores: Iterable[Store] = (),
-    observers: Iterable[Observer] = (),
-    jobs: Iterable[Job] = (),
-) -> ServiceGraph:
-    """The service graph: the declarations of services, stores, monitoring and jobs, and the stack's additional calls.
-
-    Args:
-        services: The services of the platform.
-        platform: The stack's settings.
-        stores: The stores that the stack runs itself; calls to others are not part of the graph.
-        observers: The pods of monitoring.
-        jobs: The pods of the backups.
-
-    Raises:
-        ServiceGraphError: A service or observer declares an edge to an unknown name, or a call to itself.
-    """
-    own_stores = {store.name: store for store in stores}
-    watching = {observer.name: observer for observer in observers}
-    coming = {job.name: job for job in jobs}
-    settings = platform.services.by_name()
-    return ServiceGraph(
-        ports={service.service_name: settings[service.service_name].port for service in services}
-        | {store.name: store.port for store in own_stores.values()}
-        | {observer.name: observer.port for observer in watching.values()},
-        calls=_calls(services, platform, own_stores, tuple(watching.values()), coming.values()),
-        pod_labels={store.name: store.pod_labels for store in own_stores.values()}
-        | {name: observer.pod_labels for name, observer in watching.items() if observer.pod_labels},
-        entered_from_ingress=frozenset(
-            (
-                *(route.service for route in platform.ingress.routes),
-                *(name for name, observer in watching.items() if observer.from_ingress),
-            )
-        ),
-        reaching_internet=frozenset(service.service_name for service in services if service.reaches_internet),
-        outside=_outside(own_stores.values(), watching.values(), coming.values()),
-        egress=platform.egress,
-        in_mesh=_in_mesh(services, watching.values()) if platform.mesh.is_on else frozenset(),
-        observers=watching,
-        jobs=coming,
-        foreign={name: observer.namespace for name, observer in watching.items() if observer.namespace},
-    )
-
-
-def _outside(
-    stores: Iterable[Store], observers: Iterable[Observer], jobs: Iterable[Job]
-) -> Mapping[str, tuple[Outside, ...]]:
-    found: tuple[Store | Observer | Job, ...] = (*stores, *observers, *jobs)
-    return {each.name: each.outside for each in found if each.outside}
-
-
-def _calls(
-    services: Iterable[ServiceDeclaration],
-    platform: PlatformSettings,
-    stores: Container[str],
-    observers: Sequence[Observer],
-    jobs: Iterable[Job],
-) -> frozenset[Call]:
-    """Every edge: services to each other and to the stack's own stores, monitoring to its targets, jobs to stores."""
-    of_all = tuple(observer.name for observer in observers if observer.called_by_services)
-    declared = (
-        calls_from(service.service_name, (*service.calls, *(n for n in service.stores if n in stores), *of_all))
-        for service in services
-    )
-    watched = (calls_from(observer.name, observer.calls) for observer in observers)
-    worked = (calls_from(job.name, job.calls) for job in jobs)
-    additional = frozenset(Call(call.caller, call.callee) for call in platform.additional_calls)
-    return additional.union(*declared, *watched, *worked)
-
-
-def _in_mesh(services: Iterable[ServiceDeclaration], observers: Iterable[Observer]) -> frozenset[str]:
-    own = (service.service_name for service in services)
-    return frozenset((*own, *(observer.name for observer in observers if observer.in_mesh)))

@@ -70,7 +70,7 @@ def service_policy(name: str, graph: ServiceGraph, controller: IngressController
     pods' own port stays open in addition to the tunnel's, for probes and for the time in which pods enter the mesh.
     """
     return {
-        "podSelector": {"matchLabels": graph.selector_of(name)},
+        "podSelector": graph.pod_selector_of(name),
         "policyTypes": ["Ingress", "Egress"],
         "ingress": _ingress(name, graph, controller),
         "egress": [*_egress(name, graph), *_surroundings(name, graph, controller)],
@@ -141,7 +141,7 @@ def pods_elsewhere(namespace: str, labels: Mapping[str, str]) -> Rule:
 
 
 def _ingress(name: str, graph: ServiceGraph, controller: IngressController) -> list[Rule]:
-    peers: list[Rule] = [_pods_of(caller, graph) for caller in graph.callers_of(name)]
+    peers: list[Rule] = [peer for caller in graph.callers_of(name) for peer in _pods_of(caller, graph)]
     if name in graph.entered_from_ingress:
         peers += controller.peers()
     # A rule without peers would admit everybody, so without callers there is no rule.
@@ -157,10 +157,10 @@ def _ingress(name: str, graph: ServiceGraph, controller: IngressController) -> l
 
 def _egress(name: str, graph: ServiceGraph) -> list[Rule]:
     rules: list[Rule] = [
-        {"to": [_pods_of(callee, graph)], "ports": _ports_of(callee, graph)} for callee in graph.callees_of(name)
+        {"to": _pods_of(callee, graph), "ports": _ports_of(callee, graph)} for callee in graph.callees_of(name)
     ]
     rules += [
-        {"to": [_pods_of(scrape.target, graph)], "ports": _scrape_ports(scrape, graph)}
+        {"to": _pods_of(scrape.target, graph), "ports": _scrape_ports(scrape, graph)}
         for scrape in graph.scrapes_by(name)
     ]
     rules.append(dns_rule(graph.egress.dns))
@@ -195,7 +195,7 @@ def outside_rules(name: str, graph: ServiceGraph) -> list[Rule]:
 def scrape_rules(target: str, graph: ServiceGraph) -> list[dict[str, Any]]:
     """Ingress rules that let those who read the metrics of `target` in, on the port of the metrics and no other."""
     return [
-        {"from": [_pods_of(scrape.scraper, graph)], "ports": _scrape_ports(scrape, graph)}
+        {"from": _pods_of(scrape.scraper, graph), "ports": _scrape_ports(scrape, graph)}
         for scrape in graph.scrapes_of(target)
     ]
 
@@ -204,10 +204,10 @@ def _scrape_ports(scrape: Scrape, graph: ServiceGraph) -> list[Rule]:
     return [_tcp(scrape.port), *([_tcp(_MESH_PORT)] if scrape.target in graph.in_mesh else [])]
 
 
-def _pods_of(name: str, graph: ServiceGraph) -> Rule:
+def _pods_of(name: str, graph: ServiceGraph) -> list[Rule]:
     if name in graph.foreign:
-        return pods_elsewhere(graph.foreign[name], graph.selector_of(name))
-    return own_pods(graph.selector_of(name))
+        return [pods_elsewhere(graph.foreign[name], graph.selector_of(name))]
+    return [own_pods(labels) for labels in graph.selectors_of(name)]
 
 
 def _ports_of(name: str, graph: ServiceGraph) -> list[Rule]:

@@ -16,6 +16,8 @@ ALERTMANAGER = "alertmanager"
 BLACKBOX = "blackbox-exporter"
 KUBE_STATE = "kube-state-metrics"
 BACKUP_METRICS = "backup-metrics"
+FLAGGER, FLAGGER_PORT = "flagger", 8080
+"""The operator of canaries, which asks Prometheus, and the TCP port of its own metrics."""
 
 PROMETHEUS_SERVICE = "prometheus-operated"
 """The Service that Prometheus Operator makes in the namespace of every Prometheus."""
@@ -104,6 +106,15 @@ def _observers(platform: PlatformSettings) -> Iterator[Observer]:
         yield Observer(name=KUBE_STATE, port=KUBE_STATE_PORT, reads_api_server=True)
     if platform.backup:
         yield Observer(name=BACKUP_METRICS, port=BACKUP_METRICS_PORT, reads_api_server=True)
+    if platform.canaries():
+        flagger = platform.flagger
+        yield Observer(
+            name=FLAGGER,
+            port=FLAGGER_PORT,
+            calls=(PROMETHEUS,),
+            pod_labels=flagger.pod_labels,
+            namespace=flagger.namespace,
+        )
     if platform.alertmanager:
         receivers = {Outside(each.ranges, each.port) for each in platform.alertmanager.receivers}
         yield Observer(

@@ -25,11 +25,13 @@ class RouteTable:
         settings: The routes with their hosts and certificates.
         namespace: Namespace of the stack.
         service_ports: Port under which each service is reached, by name.
+        canaries: Services whose routes are objects of their own, in which Flagger splits the requests.
     """
 
     settings: IngressSettings
     namespace: str
     service_ports: Mapping[str, int]
+    canaries: frozenset[str] = frozenset()
 
     def by_host(self) -> dict[str, list[RouteSettings]]:
         """Routes of each host, the longest path first, so that every reader sees which one wins."""
@@ -45,8 +47,14 @@ class RouteTable:
             return objects | self._gateway_objects()
         return objects | self._ingress_objects()
 
-    def _metadata(self, name: str, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
-        metadata = {"name": name, "namespace": self.namespace, "labels": naming.labels(_NAME, "edge")}
+    def split_parts(self) -> dict[str, str]:
+        """Services whose requests Flagger splits, by the part of the logical name of their routes."""
+        return {f"canary-{service}": service for service in sorted(self.canaries)}
+
+    def _metadata(
+        self, name: str, annotations: Mapping[str, str] | None = None, application: str = _NAME
+    ) -> dict[str, Any]:
+        metadata = {"name": name, "namespace": self.namespace, "labels": route_labels(application)}
         return metadata | ({"annotations": dict(annotations)} if annotations else {})
 
     def _issuer(self) -> dict[str, str]:
@@ -99,9 +107,19 @@ class RouteTable:
 
     def _gateway_objects(self) -> dict[str, Manifest]:
         # Not named after the stack's own host, which each phase decides for itself.
-        names = {host: "routes" if host == self.settings.host else f"routes-{host}" for host in self.by_host()}
-        routes = {names[host]: self._http_route(host, routes) for host, routes in self.by_host().items()}
-        return {"gateway": self._gateway(), "redirect": self._redirect_route(), **routes}
+        hosts = self.by_host()
+        names = {host: "routes" if host == self.settings.host else f"routes-{host}" for host in hosts}
+        plain = {host: [each for each in routes if each.service not in self.canaries] for host, routes in hosts.items()}
+        routes = {names[host]: self._http_route(host, routes) for host, routes in plain.items() if routes}
+        split = {part: self._split_route(service) for part, service in self.split_parts().items()}
+        return {"gateway": self._gateway(), "redirect": self._redirect_route(), **routes, **split}
+
+    def _split_route(self, service: str) -> Manifest:
+        """Route of a service with a canary: until Flagger puts its weights there, all requests go to the service."""
+        routes = [each for routes in self.by_host().values() for each in routes if each.service == service]
+        host = self.settings.host_of(routes[0])
+        rule = {**self._http_rule(routes[0]), "matches": [path_match(each.path) for each in routes]}
+        return self._route(service, [host], [https_listener(host)], [rule], service)
 
     def _gateway(self) -> Manifest:
         return {
@@ -121,7 +139,7 @@ class RouteTable:
         return [
             {"name": f"http-{host}", "port": ports.http, "protocol": "HTTP", **common},
             {
-                "name": f"https-{host}",
+                "name": https_listener(host),
                 "port": ports.https,
                 "protocol": "HTTPS",
                 "tls": {"mode": "Terminate", "certificateRefs": [secret]},
@@ -131,7 +149,7 @@ class RouteTable:
 
     def _http_route(self, host: str, routes: Iterable[RouteSettings]) -> Manifest:
         rules = [self._http_rule(route) for route in routes]
-        return self._route(f"{_NAME}-{host}", [host], [f"https-{host}"], rules)
+        return self._route(f"{_NAME}-{host}", [host], [https_listener(host)], rules)
 
     def _http_rule(self, route: RouteSettings) -> dict[str, Any]:
         seconds = self.settings.request_timeout_seconds
@@ -150,7 +168,7 @@ class RouteTable:
             "weight": 1,
         }
         return {
-            "matches": [{"path": {"type": "PathPrefix", "value": route.path}}],
+            "matches": [path_match(route.path)],
             "backendRefs": [backend],
             **({"filters": filters} if filters else {}),
             **({"timeouts": {"request": f"{seconds}s"}} if seconds else {}),
@@ -159,19 +177,20 @@ class RouteTable:
     def _redirect_route(self) -> Manifest:
         hosts = list(self.by_host())
         rule = {
-            "matches": [{"path": {"type": "PathPrefix", "value": _REDIRECT_PATH}}],
+            "matches": [path_match(_REDIRECT_PATH)],
             "filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}],
         }
         return self._route(f"{_NAME}-redirect", hosts, [f"http-{host}" for host in hosts], [rule])
 
-    def _route(self, name: str, hosts: list[str], listeners: Iterable[str], rules: list[Any]) -> Manifest:
-        gateway = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": _NAME}
+    def _route(
+        self, name: str, hosts: list[str], listeners: Iterable[str], rules: list[Any], application: str = _NAME
+    ) -> Manifest:
         return {
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
-            "metadata": self._metadata(name),
+            "metadata": self._metadata(name, application=application),
             "spec": {
-                "parentRefs": [gateway | {"sectionName": listener} for listener in listeners],
+                "parentRefs": [parent(listener) for listener in listeners],
                 "hostnames": hosts,
                 "rules": rules,
             },
@@ -200,3 +219,24 @@ class RouteTable:
             "metadata": self._metadata(f"{_NAME}-{name}"),
             "spec": dict(spec),
         }
+
+
+def route_labels(application: str) -> dict[str, str]:
+    """Labels of objects of the route table."""
+    return naming.labels(application, "edge")
+
+
+def https_listener(host: str) -> str:
+    """Name of the Gateway's listener for HTTPS of a host."""
+    return f"https-{host}"
+
+
+def parent(listener: str) -> dict[str, str]:
+    """The Gateway as the parent of a route, by one of its listeners."""
+    gateway = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": _NAME}
+    return gateway | {"sectionName": listener}
+
+
+def path_match(path: str) -> dict[str, Any]:
+    """Match of a path prefix."""
+    return {"path": {"type": "PathPrefix", "value": path}}

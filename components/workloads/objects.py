@@ -128,7 +128,7 @@ def network_policy(metadata: Metadata, spec: Mapping[str, Any]) -> Manifest:
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
-def disruption_budget(metadata: Metadata, selector: Mapping[str, str]) -> Manifest:
+def disruption_budget(metadata: Metadata, selector: Mapping[str, Any]) -> Manifest:
     """One pod at a time may be evicted. This fits every number of replicas: of three servers, two are a majority."""
     return {
         "apiVersion": "policy/v1",
@@ -136,7 +136,7 @@ def disruption_budget(metadata: Metadata, selector: Mapping[str, str]) -> Manife
         "metadata": metadata,
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": dict(selector)},
+            "selector": dict(selector),
             # A pod that is not ready serves nobody; guarding it would only block the drain of its node.
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },

@@ -41,6 +41,7 @@ class PodSet:
         rollout: How a release replaces the running one.
         pod_labels: Further labels of the pods.
         dns: DNS of the cluster.
+        has_canary: Whether a canary releases it, so that Flagger makes a second set of the pods.
     """
 
     name: str
@@ -49,6 +50,7 @@ class PodSet:
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     pod_labels: Mapping[str, str] = field(default_factory=dict)
     dns: DnsSettings = field(default_factory=DnsSettings)
+    has_canary: bool = False
 
     @classmethod
     def of(cls, surroundings: Surroundings, name: str, component: str, *, in_mesh: bool = False) -> Self:
@@ -60,6 +62,7 @@ class PodSet:
             rollout=surroundings.rollout,
             pod_labels={} if in_mesh else surroundings.mesh_opt_out,
             dns=surroundings.graph.egress.dns,
+            has_canary=name in surroundings.graph.canaries,
         )
 
     @property
@@ -120,8 +123,9 @@ class PodSet:
         return objects.service(self.metadata(self.headless), ports, spec)
 
     def disruption_budget(self) -> Manifest:
-        """Limit of evictions at a time."""
-        return objects.disruption_budget(self.metadata(), self.selector)
+        """Limit of evictions at a time, of all sets of the pods together."""
+        names = (self.name, naming.primary_of(self.name)) if self.has_canary else (self.name,)
+        return objects.disruption_budget(self.metadata(), naming.selector(*names))
 
     def network_policy(
         self,

@@ -76,7 +76,9 @@ class Workload(ObjectComponent):
             secret = self._register(f"{name}-secrets", pods.secret(dict(args.secret_environment))).metadata["name"]
         deployment = pods.deployment(args.settings.replicas, service_pod(name, args, secret), versioned=True)
         self._register(name, deployment, *before_pods, awaited=True)
-        self._register(name, pods.client_service(service_ports(args), targets={DIRECT_PORT: _PORT}))
+        # Flagger leads the Service to the pods that serve.
+        held = ("spec.selector",) if pods.has_canary else ()
+        self._register(name, pods.client_service(service_ports(args), targets={DIRECT_PORT: _PORT}), held=held)
         self._register(name, pods.disruption_budget())
         if args.settings.autoscaling:
             self._register(name, objects.autoscaler(pods.metadata(), args.settings.autoscaling, args.autoscaling))

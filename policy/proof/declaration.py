@@ -17,7 +17,7 @@ from policy.proof.endpoints import (
     DnsEndpoints,
     group_of_ranges,
 )
-from policy.proof.monitoring import monitoring_edges
+from policy.proof.monitoring import monitoring_edges, node_of
 from policy.proof.reachability import Declaration, Edge, dns_edges
 
 _MESH_PORT = 15008
@@ -62,7 +62,9 @@ def _uploads(graph: ServiceGraph) -> Iterator[Edge]:
 
 
 def _edges(graph: ServiceGraph) -> Iterator[Edge]:
-    yield from (Edge(e.caller, e.callee, "TCP", port) for e in graph.calls for port in graph.ports_of(e.callee))
+    for call in graph.calls:
+        caller = node_of(call.caller, graph)
+        yield from (Edge(caller, call.callee, "TCP", port) for port in graph.ports_of(call.callee))
     for name in graph.entered_from_ingress:
         yield Edge(INGRESS, name, "TCP", graph.ports[name])
     for name in graph.reaching_internet:
@@ -71,7 +73,8 @@ def _edges(graph: ServiceGraph) -> Iterator[Edge]:
     for name in graph.in_mesh:
         yield from (Edge(MESH_PROBES, name, "TCP", port) for port in graph.ports_of(name))
         # The tunnel carries the same calls; the mesh's own policies tell the ports inside it apart.
-        for caller in (*graph.callers_of(name), *([INGRESS] if name in graph.entered_from_ingress else [])):
+        callers = [node_of(each, graph) for each in graph.callers_of(name)]
+        for caller in (*callers, *([INGRESS] if name in graph.entered_from_ingress else [])):
             yield Edge(caller, name, "TCP", _MESH_PORT)
     # Stores keep their own labels, and only the services and observers that are ours look up names.
     for name in (graph.ports.keys() | graph.jobs.keys()) - graph.pod_labels.keys():

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from components.kubernetes.naming import NAME, primary_of
 from policy.manifests import Manifest, ManifestSet, Pod, kind_of, labels_of, name_of, namespace_of
 from policy.paths import read
 from policy.proof.addresses import Address, is_public, peers_of, representative_addresses
@@ -171,18 +172,14 @@ def _own_pods(manifests: ManifestSet, nodes: Mapping[tuple[str, str], Labels]) -
     for pod in manifests.pods:
         name, labels = name_of(pod.owner), namespace_labels(manifests, pod.namespace)
         groups = _nodes_of(pod, nodes) | {f"{kind_of(pod.owner)}/{name}"}
-        # A canary's pods run the same program beside the stable ones, under one label more.
-        for variant, extra in ((name, {}), (f"{name} (canary)", {"track": "canary"})):
-            yield Endpoint(
-                name=variant,
-                groups=frozenset(groups),
-                address=_FIRST_POD_ADDRESS,
-                namespace=pod.namespace,
-                labels=pod.labels | extra,
-                namespace_labels=labels,
-                named_ports=_named_ports(pod),
-                managed=True,
-            )
+        # A canary's pods run the same program beside the stable ones, under one more label or another name.
+        variants = {name: {}, f"{name} (canary)": {"track": "canary"}}
+        if manifests.find("Canary", pod.namespace, name) is not None:
+            variants[primary_of(name)] = {NAME: primary_of(name)}
+        for variant, extra in variants.items():
+            pod_labels = pod.labels | extra
+            known = (variant, frozenset(groups), _FIRST_POD_ADDRESS, pod.namespace, pod_labels, labels)
+            yield Endpoint(*known, _named_ports(pod), managed=True)
 
 
 def _nodes_of(pod: Pod, nodes: Mapping[tuple[str, str], Labels]) -> set[str]:

@@ -17,7 +17,7 @@ def monitoring_edges(platform: PlatformSettings, graph: ServiceGraph) -> Iterato
     for scrape in graph.scrapes:
         ports = (scrape.port, *([_MESH_PORT] if scrape.target in graph.in_mesh else []))
         for port in ports:
-            yield Edge(_node(scrape.scraper, graph), scrape.target, "TCP", port)
+            yield Edge(node_of(scrape.scraper, graph), scrape.target, "TCP", port)
     for observer in graph.observers.values():
         if observer.name not in graph.foreign:
             yield from _needs(observer, platform.egress)
@@ -25,7 +25,7 @@ def monitoring_edges(platform: PlatformSettings, graph: ServiceGraph) -> Iterato
     yield from _existing_jobs(platform)
 
 
-def _node(name: str, graph: ServiceGraph) -> str:
+def node_of(name: str, graph: ServiceGraph) -> str:
     """Name under which the prover knows a pod; pods of other namespaces are known by these and their labels."""
     return f"{graph.foreign[name]}/{'+'.join(graph.selector_of(name).values())}" if name in graph.foreign else name
 

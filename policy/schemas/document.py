@@ -24,6 +24,8 @@ KINDS = (
     "barmancloud.cnpg.io/v1/ObjectStore",
     "batch/v1/CronJob",
     "batch/v1/Job",
+    "flagger.app/v1beta1/Canary",
+    "flagger.app/v1beta1/MetricTemplate",
     "gateway.networking.k8s.io/v1/Gateway",
     "gateway.networking.k8s.io/v1/HTTPRoute",
     "monitoring.coreos.com/v1/Alertmanager",

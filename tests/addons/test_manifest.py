@@ -13,6 +13,7 @@ from tools import ToolsError
 VERSIONS = {
     "cloudnativepg": "1.30.0",
     "barman-cloud": "0.15.0",
+    "flagger": "1.44.0",
     "gateway-api": "1.6.1",
     "istio": "1.31.1",
     "prometheus-operator": "0.85.0",

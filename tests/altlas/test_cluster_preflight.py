@@ -64,6 +64,24 @@ def test_the_service_of_the_api_server_alone_is_not_enough_and_the_endpoints_alo
     assert (only_service.state, only_endpoints.state) == ("failed", "warning")
 
 
+@pytest.mark.parametrize(
+    ("deployments", "state", "said"),
+    [
+        ([], "failed", "no Deployment with app.kubernetes.io/name=flagger (--namespace=flagger-system)"),
+        ([{"metadata": {"namespace": "f", "name": "flagger"}, "status": {}}], "failed", "has no available pod"),
+        ([{"metadata": {"namespace": "f", "name": "flagger"}, "status": {"availableReplicas": 1}}], "ok", "f/flagger"),
+    ],
+)
+def test_a_canary_needs_flagger_s_pods(deployments: list[dict[str, Any]], state: str, said: str) -> None:
+    """Its CRDs alone would store the canary, and nobody would release anything; without a canary nobody asks."""
+    answers = sound() | {"deployments.apps default app.kubernetes.io/name=flagger": deployments}
+    found = look(answers, {"services.api-gateway.canary": {}, "ingress.api": "gateway"})
+    (check,) = (each for each in found if each.name == "Flagger")
+    assert (check.state, said in check.found) == (state, True)
+    assert check.cure or state == "ok"
+    assert not any(each.name == "Flagger" for each in look(sound()))
+
+
 def test_settings_that_follow_the_cure_pass() -> None:
     """The settings take what a check says to write, which then covers the cluster."""
     answers = sound()

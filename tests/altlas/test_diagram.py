@@ -10,7 +10,7 @@ from altlas.pictures.diagram import CLIENTS, CONTROLLER, INTERNET, Arrow, Drawin
 from altlas.pictures.pages import pages
 from altlas.session.workspace import Workspace
 from components.services import SERVICES
-from components.traffic.graph import service_graph
+from components.traffic.stack_graph import service_graph
 from rendering.recorder import Recorder
 from tests.support.documents import ROOT, STACKS, alpha_settings
 

@@ -129,7 +129,12 @@ def custom_kinds(document: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("document", "fewest"), [*((platform_of(stack), 2) for stack in STACKS), (alpha_with(EVERYTHING), 9)]
+    ("document", "fewest"),
+    [
+        *((platform_of(stack), 2) for stack in STACKS),
+        (alpha_with(EVERYTHING), 9),
+        (alpha_with({"services.api-gateway.canary": {}, "ingress.api": "gateway"}), 4),
+    ],
 )
 def test_every_custom_resource_that_is_rendered_is_looked_for(document: dict[str, Any], fewest: int) -> None:
     """A kind that is forgotten here fails in the middle of an update; one too many refuses a cluster for nothing."""

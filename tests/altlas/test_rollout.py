@@ -111,8 +111,28 @@ def test_a_service_is_ready_when_enough_pods_of_its_newest_release_are_and_no_ot
 ) -> None:
     """Pods of the old release do not count, nor numbers from before the release was seen; no pods is not ready."""
     cluster.says("deployments,statefulsets,pods", [deployment("web", replicas, status)])
+    cluster.says("deployments", [])
     (found,) = workload_statuses(cluster.kubectl, "alt-las")
     assert found.is_ready is ready
+
+
+def test_a_service_without_pods_is_shown_by_those_that_flagger_made(cluster: Cluster) -> None:
+    """Between releases these serve; while a release is judged it has pods, and is shown itself."""
+    full = {"readyReplicas": 2, "updatedReplicas": 2}
+    primary = deployment("web-primary", 2, full)
+    primary["spec"]["selector"]["matchLabels"] = {"app.kubernetes.io/name": "web-primary"}
+    cluster.says("deployments", [primary])
+    cluster.says("deployments,statefulsets,pods", [deployment("web", 0, {}), pod("web-primary", "node-1")])
+    (found,) = workload_statuses(cluster.kubectl, "alt-las")
+    assert (found.name, found.image, found.ready, found.is_ready) == ("web", "team/web-primary:1", 2, True)
+    assert found.nodes == ("node-1",)
+    cluster.says("deployments,statefulsets,pods", [deployment("web", 1, {"readyReplicas": 1, "updatedReplicas": 1})])
+    (found,) = workload_statuses(cluster.kubectl, "alt-las")
+    assert found.image == "team/web:1"
+    cluster.says("deployments", [])
+    cluster.says("deployments,statefulsets,pods", [deployment("web", 0, {})])
+    (found,) = workload_statuses(cluster.kubectl, "alt-las")
+    assert not found.is_ready, "nobody serves"
 
 
 @pytest.mark.parametrize(("status", "stalled"), [("False", True), ("True", False)])

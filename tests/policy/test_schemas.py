@@ -97,6 +97,7 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "admission.enabled": False,
         },
     ),
+    "alpha-canary": ("alpha", {"ingress.api": "gateway", "services.api-gateway.canary": {}}),
 }
 """The stacks as they are, and with everything switched on that they leave out."""
 

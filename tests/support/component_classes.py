@@ -26,6 +26,7 @@ TYPE_TOKENS: Mapping[str, str] = {
     "Monitoring": "alt-las:observability:Monitoring",
     "Nats": "alt-las:shared:Nats",
     "PlatformAdmission": "alt-las:platform:Admission",
+    "PlatformCanaries": "alt-las:platform:Canaries",
     "PlatformImages": "alt-las:platform:Images",
     "PlatformIngress": "alt-las:platform:Ingress",
     "PlatformMesh": "alt-las:platform:Mesh",

@@ -14,7 +14,8 @@ from components.services import SERVICES
 from components.settings import PlatformSettings
 from components.settings.secrets import SECRETS
 from components.stack.problems import PLATFORM_KEY, PROJECT
-from components.traffic.graph import ServiceGraph, service_graph
+from components.traffic.graph import ServiceGraph
+from components.traffic.stack_graph import service_graph
 from components.workloads.component import Surroundings
 from rendering.recorder import Recorder
 from tests.support.documents import platform_of

@@ -24,6 +24,8 @@ from tests.support.program import Program, build, configure, full_configuration
 EVERYTHING = {
     "mesh": {"mode": "ambient"},
     "backup.objectStore": {"bucket": "backups", "endpoint": "https://s3.example.com"},
+    "ingress.api": "gateway",
+    "services.api-gateway.canary": {},
 }
 """Settings on top of alpha's under which every component has something to register."""
 

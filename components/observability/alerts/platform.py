@@ -19,7 +19,7 @@ def platform_alerts(platform: PlatformSettings) -> Iterator[Alert]:
     where = f'namespace="{platform.namespace}"'
     if platform.prometheus is None or platform.prometheus.knows_objects:
         yield from _workloads(where)
-        yield from _limits(where)
+        yield from _limits(where, platform.canaries())
     if platform.prometheus and platform.prometheus.external and platform.prometheus.external.kubelet_metrics:
         yield _volumes(where)
     if platform.prometheus and platform.prometheus.certificate_probe:
@@ -59,7 +59,7 @@ def _workloads(where: str) -> Iterator[Alert]:
     )
 
 
-def _limits(where: str) -> Iterator[Alert]:
+def _limits(where: str, canaries: tuple[str, ...]) -> Iterator[Alert]:
     current = f"kube_horizontalpodautoscaler_status_current_replicas{{{where}}}"
     most = f"kube_horizontalpodautoscaler_spec_max_replicas{{{where}}}"
     fewest = f"kube_horizontalpodautoscaler_spec_min_replicas{{{where}}}"
@@ -71,7 +71,10 @@ def _limits(where: str) -> Iterator[Alert]:
         summary="{{ $labels.horizontalpodautoscaler }} runs as many pods as it may",
         description="More load makes answers slower from here on, because no pod can be added.",
     )
-    active = f'kube_horizontalpodautoscaler_status_condition{{{where},condition="ScalingActive",status="false"}}'
+    # Between releases a canary has no pods, which turns its own autoscaler off; that of the pods that serve goes on.
+    idle = f',horizontalpodautoscaler!~"{"|".join(canaries)}"' if canaries else ""
+    which = f'{where},condition="ScalingActive",status="false"{idle}'
+    active = f"kube_horizontalpodautoscaler_status_condition{{{which}}}"
     yield Alert(
         name="AutoscalerInactive",
         expression=f"{active} > 0",

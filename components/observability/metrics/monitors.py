@@ -79,15 +79,17 @@ class _Monitors:
     def _services(self) -> Iterator[Manifest]:
         for name, service in self.platform.services.by_name().items():
             if service.metrics:
-                yield self._service(name, service.metrics.path)
+                # The Service leads to the pods that serve; those of a new release have one of their own.
+                services = (name, naming.canary_of(name)) if service.canary else (name,)
+                yield self._service(name, service.metrics.path, naming.selector(*services))
             # The path that the readiness probe asks for, through the Service, as a caller would.
             host = f"{name}.{self.platform.namespace}.svc:{service.port}"
             yield self._probe(name, HEALTH_MODULE, f"http://{host}{service.probes.readiness_path}")
 
-    def _service(self, name: str, path: str) -> Manifest:
+    def _service(self, name: str, path: str, selector: Mapping[str, Any]) -> Manifest:
         spec = {
             "jobLabel": "app.kubernetes.io/name",
-            "selector": {"matchLabels": naming.selector_labels(name)},
+            "selector": selector,
             "endpoints": [{"port": HTTP_PORT_NAME, "path": path, "interval": self._interval}],
         }
         return self._monitor("ServiceMonitor", name, spec | self._pod_target_labels)

@@ -123,7 +123,7 @@ def ports(nats: NatsSettings) -> dict[str, int]:
 def server_policy(nats: NatsSettings, surroundings: Surroundings) -> Manifest:
     """Callers and the Job reach the client port; servers reach each other's route port."""
     objects, graph = servers(surroundings), surroundings.graph
-    callers = [graph.selector_of(caller) for caller in graph.callers_of(NATS)]
+    callers = [labels for caller in graph.callers_of(NATS) for labels in graph.selectors_of(caller)]
     to_clients = ([*callers, *([streams(surroundings).selector] if nats.streams else [])], [configuration.PORT])
     if not nats.is_clustered:
         return objects.network_policy([to_clients], [], scrape_rules(NATS, graph))

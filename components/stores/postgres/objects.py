@@ -223,7 +223,7 @@ def network_policy(postgres: PostgresSettings, surroundings: Surroundings) -> Ma
     """Allowed traffic: callers and the operator in; each other, the API server, DNS and a bucket out."""
     graph, own = surroundings.graph, own_pods(postgres_pod_labels())
     operator = pods_elsewhere(postgres.operator_namespace, {"app.kubernetes.io/name": "cloudnative-pg"})
-    callers = [own_pods(graph.selector_of(name)) for name in graph.callers_of(POSTGRES)]
+    callers = [own_pods(labels) for name in graph.callers_of(POSTGRES) for labels in graph.selectors_of(name)]
     spec = {
         "podSelector": {"matchLabels": postgres_pod_labels()},
         "policyTypes": ["Ingress", "Egress"],

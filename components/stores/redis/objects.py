@@ -147,7 +147,7 @@ def proxy_policy(surroundings: Surroundings) -> Manifest:
 
 
 def _callers(graph: ServiceGraph, called: str = REDIS) -> list[Mapping[str, str]]:
-    return [graph.selector_of(caller) for caller in graph.callers_of(called)]
+    return [labels for caller in graph.callers_of(called) for labels in graph.selectors_of(caller)]
 
 
 def stateful_set(

@@ -143,6 +143,28 @@ def test_the_replicas_of_an_autoscaled_workload_belong_to_the_autoscaler() -> No
     assert seen(WEB, found) == [("changed", "spec.replicas", 1, 4, "kube-controller-manager")]
 
 
+def test_fields_that_flagger_owns_are_none_while_the_program_has_a_canary() -> None:
+    """Replicas of the target, selector of its Service, rules of its route; nothing else of them."""
+    canary = {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": "web", "namespace": "n"},
+        "spec": {"targetRef": {"kind": "Deployment", "name": "web"}},
+    }
+    owned: tuple[tuple[str, str, Any, Any], ...] = (
+        ("Deployment", "replicas", 3, 0),
+        ("Service", "selector", {"app": "web"}, {"app": "web-primary"}),
+        ("HTTPRoute", "rules", [{"weight": 1}], [{"weight": 90}]),
+    )
+    for kind, field, wanted, found in owned:
+        spec = {field: wanted, "other": 1}
+        sent = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "web", "namespace": "n"}, "spec": spec}
+        there = live(sent, ("flagger", {"f:spec": {f"f:{field}": {}, "f:other": {}}}), **{field: found}, other=2)
+        other = ("changed", "spec.other", 1, 2, "flagger")
+        assert seen(sent, there, canary) == [other]
+        assert {path for _, path, *_ in seen(sent, there)} == {f"spec.{field}", "spec.other"}
+
+
 def test_a_secret_shows_that_it_changed_and_never_the_value() -> None:
     """Neither one of a Secret nor one that the state holds encrypted elsewhere."""
     sent = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "canary-1"}}

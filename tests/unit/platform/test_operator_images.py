@@ -29,6 +29,8 @@ OPERATOR = f"ghcr.io/cloudnative-pg/cloudnative-pg:{ADDONS['cloudnativepg']['ver
 INJECTED: dict[str, tuple[str, ...]] = {
     "cloudnativepg": (OPERATOR,),
     "barman-cloud": (ARCHIVER,),
+    # It makes copies of the services' own pods.
+    "flagger": (),
     "gateway-api": (),
     # Ambient: what it needs runs on the nodes, in no pod of a stack.
     "istio": (),

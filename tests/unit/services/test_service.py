@@ -7,7 +7,8 @@ import pytest
 from components.kubernetes.naming import is_dns_label
 from components.services import SERVICES, Service, ServiceArgs
 from components.settings.services import ApiGatewaySettings
-from components.traffic.graph import Call, ServiceGraphError, Store, service_graph
+from components.traffic.graph import Call, ServiceGraphError, Store
+from components.traffic.stack_graph import service_graph
 from components.workloads.workload import WorkloadArgs, service_pod
 from tests.support.documents import alpha_settings
 from tests.support.environment import environment_of

@@ -14,7 +14,7 @@ from components.stores.nats import configuration as nats_configuration
 from components.stores.nats import objects as nats_objects
 from components.stores.redis import configuration as redis_configuration
 from components.stores.redis import objects as redis_objects
-from components.traffic.graph import service_graph
+from components.traffic.stack_graph import service_graph
 from components.traffic.stores import declared_stores
 from components.workloads.passwords import derived_password
 from rendering.recorder import Recorder
