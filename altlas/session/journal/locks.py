@@ -4,10 +4,11 @@ Whether the holder of a lock has ended is known of processes of this machine. Of
 those of this program are renewed while the command runs (`lease`); one that was not renewed for long counts as dead.
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -17,7 +18,7 @@ from socket import gethostname
 from uuid import uuid4
 
 from altlas.session.journal.bucket import BucketPath, StatePath
-from altlas.session.journal.orphans import is_alive
+from altlas.session.journal.orphans import began_of, is_alive
 from altlas.session.journal.state_files import StackFiles, as_json, write_whole
 from rendering.errors import CommandError, ExitCode
 
@@ -37,6 +38,7 @@ class Lock:
         since: When it was taken.
         run: Mark of its processes; the CLI's own locks have none.
         machine: Which of the machines with that name; only in buckets.
+        began: When its process began, by which it is told from a later one of the same number.
         lapsed: Whether its holder has not renewed it for so long that it counts as dead.
     """
 
@@ -47,12 +49,13 @@ class Lock:
     since: str
     run: str = ""
     machine: str = ""
+    began: str = ""
     lapsed: bool = False
 
     @property
     def is_dead(self) -> bool:
         """True if its process ran on this machine and has ended, or if it was not renewed."""
-        return self.lapsed or (self.is_here and not is_alive(self.pid))
+        return self.lapsed or (self.is_here and not is_alive(self.pid, self.began))
 
     @property
     def is_here(self) -> bool:
@@ -63,7 +66,8 @@ class Lock:
     def document(self) -> Mapping[str, object]:
         """Content of its file: what the CLI reads of its own locks, and what only this program writes."""
         said = {"pid": self.pid, "username": self.user, "hostname": self.host, "timestamp": self.since}
-        return {**said, "run": self.run, **({"machine": self.machine} if self.machine else {})}
+        own = {"run": self.run, "machine": self.machine, "began": self.began}
+        return {**said, **{name: value for name, value in own.items() if value}}
 
     def __str__(self) -> str:
         return f"process {self.pid} of {self.user} on {self.host}, since {self.since}"
@@ -100,6 +104,7 @@ def locks_of(files: StackFiles, own: Lock | None = None) -> Iterator[Lock]:
                 said["timestamp"],
                 said.get("run", ""),
                 said.get("machine", ""),
+                str(said.get("began", "")),
             )
             yield replace(lock, lapsed=_is_lapsed(files, lock))
         except (ValueError, KeyError, TypeError):
@@ -139,6 +144,8 @@ def check_free(files: StackFiles, own: Lock | None = None) -> tuple[Lock, ...]:
 def take_lock(files: StackFiles) -> Lock:
     """Take a lock that plain Pulumi respects, and look for others afterwards, as the CLI does.
 
+    In a folder one process at a time does so: of several that start at once, one gets the lock.
+
     Raises:
         CommandError: Another process holds the stack; the lock is given back.
         OSError: The lock cannot be written.
@@ -153,14 +160,33 @@ def take_lock(files: StackFiles) -> Lock:
         datetime.now(UTC).isoformat(),
         run,
         machine,
+        began_of(os.getpid()),
     )
-    write_whole(lock.path, as_json(lock.document))
-    try:
-        check_free(files, lock)
-    except CommandError:
-        lock.path.unlink()
-        raise
+    with _one_at_a_time(files.locks):
+        check_free(files)
+        write_whole(lock.path, as_json(lock.document))
+        try:
+            check_free(files, lock)
+        except CommandError:
+            lock.path.unlink()
+            raise
     return lock
+
+
+@contextmanager
+def _one_at_a_time(folder: StatePath) -> Iterator[None]:
+    if not isinstance(folder, Path):
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Some network file systems have no such locks; then two that start at once may both give way, as with Pulumi.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _held(files: StackFiles, locks: list[Lock]) -> str:

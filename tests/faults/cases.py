@@ -1,0 +1,143 @@
+"""Cases of a fault: which are finished, how many held, and the exact bound that follows.
+
+Owns the files of finished cases below `.altlas/faults`, so that a harness that was ended half way goes on where it was.
+Does not own what a case does (the tests) nor the page (`tests.faults.page`).
+"""
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from math import exp, lgamma, log, log1p
+from pathlib import Path
+
+from tests.support.documents import ROOT
+
+FOLDER = ROOT / ".altlas" / "faults"
+"""Place of the records of `make test-faults`."""
+
+CONFIDENCE = 0.95
+_STEPS = 60
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault and the promise that holds in spite of it.
+
+    Attributes:
+        name: What is done.
+        promise: What holds.
+        target: Where it was tried, as docs/evidence.md names it.
+        test: The test, as pytest names it.
+        subject: The program that is tried; another one than `altlas` is a baseline.
+    """
+
+    name: str
+    promise: str
+    target: str
+    test: str
+    subject: str = "altlas"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Finished cases of a fault.
+
+    Attributes:
+        held: Cases in which the promise held.
+        cases: All finished cases.
+    """
+
+    held: int
+    cases: int
+
+    def __str__(self) -> str:
+        share = most_failures(self.cases - self.held, self.cases)
+        return f"{self.held} of {self.cases} held, at most {100 * share:.2g} % fail (95 %, exact)"
+
+
+def most_failures(failed: int, cases: int) -> float:
+    """Upper end of the exact one-sided interval of Clopper and Pearson: the largest share that fits what was seen.
+
+    Args:
+        failed: Cases that failed.
+        cases: All cases; with none of them, any share fits.
+    """
+    if failed >= cases:
+        return 1.0
+    ways = [lgamma(cases + 1) - lgamma(one + 1) - lgamma(cases - one + 1) for one in range(failed + 1)]
+    low, high = failed / cases, 1.0
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        seen = sum(exp(way + n * log(middle) + (cases - n) * log1p(-middle)) for n, way in enumerate(ways))
+        low, high = (middle, high) if seen > 1 - CONFIDENCE else (low, middle)
+    return high
+
+
+class Cases:
+    """Cases of one fault, each tried once for a commit."""
+
+    def __init__(self, fault: Fault, folder: Path, commit: str) -> None:
+        """Read what was finished at this commit; a case whose line was cut, and those of another commit, come again."""
+        heading = json.dumps({**asdict(fault), "commit": commit})
+        name = "".join(one if one.isalnum() else "-" for one in f"{fault.subject}-{fault.name}".lower())
+        self._file = folder / f"{name}.jsonl"
+        lines = self._file.read_text("utf-8").split("\n") if self._file.exists() else []
+        whole = lines[1:-1] if lines[:1] == [heading] else []
+        folder.mkdir(parents=True, exist_ok=True)
+        # Without a last line that was cut, to which the next case would be appended.
+        self._file.write_text("".join(f"{line}\n" for line in (heading, *whole)), "utf-8")
+        self._finished = dict(_finished(whole))
+
+    def left(self, keys: Iterable[str]) -> Iterator[str]:
+        """Cases that are not finished."""
+        return (key for key in keys if key not in self._finished)
+
+    def finish(self, key: str, *, held: int, of: int = 1) -> None:
+        """Note the end of a case, or of many under one key."""
+        self._finished[key] = Outcome(held, of)
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(f"{json.dumps([key, int(held), of])}\n")
+
+    @property
+    def outcome(self) -> Outcome:
+        """Finished cases so far."""
+        return _sum(self._finished)
+
+    @property
+    def broken(self) -> list[str]:
+        """Keys under which the promise did not hold."""
+        return [key for key, one in self._finished.items() if one.held < one.cases]
+
+
+def read_records(folder: Path = FOLDER) -> list[tuple[Fault, str, Outcome]]:
+    """All recorded faults with the commit of their cases and what was seen, in the order of their names."""
+    found = []
+    for file in sorted(folder.glob("*.jsonl")):
+        first, *lines = file.read_text("utf-8").split("\n")[:-1]
+        heading = json.loads(first)
+        commit = heading.pop("commit")
+        found.append((Fault(**heading), commit, _sum(dict(_finished(lines)))))
+    return found
+
+
+def current_commit() -> str:
+    """Commit of this checkout, and a digest of what differs from it outside of docs/."""
+    commit = _git("rev-parse", "--short=12", "HEAD").decode().strip()
+    difference = _git("diff", "HEAD", "--", ".", ":!docs")
+    return f"{commit}+{sha256(difference).hexdigest()[:8]}" if difference else commit
+
+
+def _git(*arguments: str) -> bytes:
+    return subprocess.check_output(["git", *arguments], cwd=ROOT)
+
+
+def _sum(finished: Mapping[str, Outcome]) -> Outcome:
+    return Outcome(sum(one.held for one in finished.values()), sum(one.cases for one in finished.values()))
+
+
+def _finished(lines: Iterable[str]) -> Iterator[tuple[str, Outcome]]:
+    for line in lines:
+        key, held, cases = json.loads(line)
+        yield key, Outcome(held, cases)

@@ -1,0 +1,30 @@
+"""Choice between a sample of each fault's cases and all of them, which are recorded for docs/reliability.md."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cases import FOLDER, Cases, Fault, current_commit
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make test-faults`."""
+    parser.addoption("--all-faults", action="store_true", help="all cases of each fault, recorded and resumed")
+
+
+@pytest.fixture(scope="session")
+def all_faults(request: pytest.FixtureRequest) -> bool:
+    """True for all cases, False for a sample."""
+    return bool(request.config.getoption("--all-faults", default=False))
+
+
+@pytest.fixture
+def cases_of(request: pytest.FixtureRequest, all_faults: bool, tmp_path: Path) -> Callable[..., Cases]:
+    """Cases of a fault by its name, promise and target; those of a sample are recorded nowhere."""
+    folder, commit = (FOLDER, current_commit()) if all_faults else (tmp_path / "cases", "")
+
+    def cases(name: str, promise: str, target: str, subject: str = "altlas") -> Cases:
+        return Cases(Fault(name, promise, target, request.node.nodeid, subject), folder, commit)
+
+    return cases
