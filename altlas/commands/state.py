@@ -1,5 +1,7 @@
 """The command `altlas state recover`."""
 
+from typing import Annotated
+
 import typer
 
 from altlas.commands.lazy import command_group
@@ -18,12 +20,19 @@ def state() -> None:
 
 
 @app.command()
-def recover(stack: Stack, target: TargetOption = None) -> None:
-    """Make the state whole after a crash; every command that changes or reads a stack does so first by itself."""
+def recover(
+    stack: Stack,
+    target: TargetOption = None,
+    source: Annotated[str | None, typer.Option("--from", metavar="COPY", help="Take this copy of the state.")] = None,
+) -> None:
+    """Make the state whole after a crash, as other commands do by themselves, or from a copy if it is damaged."""
     here = workspace()
     read_stack_document(here.stack_file(stack))
     with here.only_one(f"state recover {stack}"):
         session = engine_session(here, choose_target(here, target), report)
+        restored = session.engine.restore_state(stack, source)
+        if restored:
+            report(str(restored))
         found = session.engine.exported_state(stack)
         if not found:
             raise CommandError(f"the backend has no stack {stack}; nothing to recover", ExitCode.BAD_INPUT)

@@ -13,6 +13,7 @@ from typing import Any
 from altlas.session.interruption import until_its_end
 from altlas.session.journal.bucket import is_bucket, open_bucket
 from altlas.session.journal.locks import locks_of
+from altlas.session.journal.restoring import Restored, restore
 from altlas.session.journal.run import Command, recover_and_report
 from altlas.session.journal.state_files import StackFiles
 from altlas.session.workspace import file_backend
@@ -67,6 +68,8 @@ class Engine:
             return self._in_foreground(arguments, variables, terminal=terminal)
 
         files = self._stack_files(arguments)
+        if files is not None:
+            files.check()
         # With --remove the command ends by removing the stack, which is the backend's own affair.
         if files is None or not files.is_plain or arguments[0] not in _CHANGING or "--remove" in arguments:
             return run({})
@@ -101,7 +104,8 @@ class Engine:
         backend = open_bucket(url, self.environment) if is_bucket(url) else file_backend(url)
         if backend is None or "--stack" not in arguments:
             return None
-        return StackFiles(backend, self.project, arguments[arguments.index("--stack") + 1])
+        stack = arguments[arguments.index("--stack") + 1]
+        return StackFiles(backend, self.project, stack, "metadata=skip" not in url)
 
     def capture(self, *arguments: str, text: str | None = None) -> str:
         """Run a command and return its standard output.
@@ -137,6 +141,9 @@ class Engine:
         return plan
 
     def _quietly(self, arguments: Sequence[str], text: str | None) -> subprocess.CompletedProcess[str]:
+        files = self._stack_files(arguments)
+        if files is not None and isinstance(files.backend, Path):
+            files.check()
         return subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=self.root,
@@ -149,10 +156,15 @@ class Engine:
         )
 
     def stack_exists(self, stack: str) -> bool:
-        """Tell whether the backend knows the stack."""
+        """Tell whether the backend knows the stack.
+
+        Raises:
+            CommandError: Its state is damaged or gone.
+        """
         files = self._stack_files(("--stack", stack))
         if files is not None:
             # The CLI would read every stack, which takes most of a second.
+            files.check()
             return files.exists
         listed = json.loads(self.capture("stack", "ls", "--json"))
         return any(entry["name"].rpartition("/")[2] == stack for entry in listed)
@@ -170,6 +182,17 @@ class Engine:
         files = self._stack_files(("--stack", stack))
         if files is not None:
             recover_and_report(files)
+
+    def restore_state(self, stack: str, source: str | None) -> Restored | None:
+        """Put a sound copy in place of a damaged or lost state; see `restore`.
+
+        Raises:
+            CommandError: There is none, or an update of the stack runs.
+        """
+        files = self._stack_files(("--stack", stack))
+        if files is None or not (files.is_plain or files.is_lost):
+            return None
+        return restore(files, source)
 
     def exported_state(self, stack: str) -> Mapping[str, Any]:
         """The state of a stack, secrets encrypted; empty where the backend does not know the stack.

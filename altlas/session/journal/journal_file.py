@@ -141,7 +141,8 @@ def read_journal(path: StatePath) -> Journal | None:
 
 def _read(content: bytes, path: StatePath) -> Journal | None:
     *lines, cut = content.split(b"\n")
-    del cut
+    if not lines and not b'{"stack":'.startswith(cut[:9]):
+        raise JournalError(f"line 1 of {path} is damaged")
     if not lines:
         return None
     documents = []

@@ -71,14 +71,17 @@ def _recovered(files: StackFiles, left: Sequence[Lock]) -> Recovered | None:
 def _replayed(files: StackFiles) -> Recovered | None:
     try:
         journal = read_journal(files.journal)
-        found = digest(files.state.read_bytes())
+        content = files.read_content()
+        found = digest(content)
         if journal is None or not journal.entries or journal.result == found:
             journal_log.remove(files.journal)
             return None
         if found != journal.heading.base:
             raise JournalError("the state has moved on since it was begun")
-        files.write(files.content(finished(journal, files.read())))
-    except (JournalError, StateError, OSError) as error:
+        files.write(files.content(finished(journal, files.parsed(content))))
+    except StateError:
+        raise
+    except (JournalError, OSError) as error:
         raise CommandError(_unusable(files.journal, error)) from error
     journal_log.remove(files.journal)
     in_flight = tuple(one["resource"]["urn"].rpartition("::")[2] for one in journal.cut_off)

@@ -1,22 +1,32 @@
-"""Files of Pulumi's own backends, a folder or a bucket: state, history and backups, in the form of its CLI."""
+"""Files of Pulumi's own backends, a folder or a bucket: state, history and backups, in the form of its CLI.
+
+Beside each file of a folder the CLI notes its MD5, so that a damaged state is told from one that was written so. A
+bucket checks its objects itself.
+"""
 
 import json
 import time
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 from altlas.session.durable_file import write_durably
 from altlas.session.journal.bucket import BucketPath, StatePath
 from altlas.session.journal.replay import StackState
+from components.stack.problems import PROJECT
 from rendering.errors import CommandError
 
 ORGANIZATION = "organization"
 """The one organization that the file backend has."""
 
 _LATEST_SCHEMAS = (3, 4)
+_READS = 5
+_PAUSE_SECONDS = 0.05
+"""Between two reads: another process may just replace a file and then note its checksum."""
 
 
 class StateError(CommandError):
@@ -31,11 +41,13 @@ class StackFiles:
         backend: Folder that `file://` names, or the bucket.
         project: Name in Pulumi.yaml.
         stack: Name of the stack.
+        has_checksums: Whether the CLI notes checksums in this folder; `metadata=skip` in its address says no.
     """
 
     backend: StatePath
     project: str
     stack: str
+    has_checksums: bool = True
 
     @property
     def state(self) -> StatePath:
@@ -63,6 +75,27 @@ class StackFiles:
         return bool(self._forms)
 
     @property
+    def copies(self) -> Iterator[StatePath]:
+        """Copies of the state in history and backups, the newest first, then the one before the last write."""
+        kept = [*self._checkpoints, *(self._folder("backups") / self.stack).glob(f"{self.stack}.*.json")]
+        yield from sorted(kept, key=_moment, reverse=True)
+        if (before := self._before).exists():
+            yield before
+
+    @property
+    def is_lost(self) -> bool:
+        """True if there is no state, but a history, which the CLI removes with a stack."""
+        return not self.exists and any(True for _ in self._checkpoints)
+
+    @property
+    def _checkpoints(self) -> Iterator[StatePath]:
+        yield from (self._folder("history") / self.stack).glob(f"{self.stack}-*.checkpoint.json")
+
+    @property
+    def _before(self) -> StatePath:
+        return self.state.with_name(f"{self.state.name}.bak")
+
+    @property
     def _forms(self) -> set[str]:
         """Endings of the files that can be the state: none, or those of compressed ones."""
         name = self.state.name
@@ -75,13 +108,36 @@ class StackFiles:
         """The state as it stands.
 
         Raises:
-            StateError: The file cannot be read, is no state, or is of another schema.
+            StateError: The file is missing, damaged, no state, or of another schema.
         """
+        return self.parsed(self.read_content())
+
+    def read_content(self) -> bytes:
+        """Content of the state's file; it is as it was written.
+
+        Raises:
+            StateError: The file cannot be read, or has not the checksum that is noted beside it.
+        """
+        for _ in range(_READS):
+            try:
+                content = self.state.read_bytes()
+            except OSError as error:
+                raise self._unreadable(error) from error
+            noted = self.noted_checksum()
+            if noted in (None, checksum(content)):
+                return content
+            time.sleep(_PAUSE_SECONDS)
+        raise self._unreadable(f"it has the checksum {checksum(content)}, and was written with {noted}")
+
+    def noted_checksum(self) -> str | None:
+        """Checksum of the state when it was written; None where none was noted or the note itself is damaged."""
+        if not isinstance(self.state, Path) or not self.has_checksums:
+            return None
         try:
-            content = self.state.read_bytes()
-        except OSError as error:
-            raise self._unreadable(error) from error
-        return self.parsed(content)
+            noted = json.loads(_notes(self.state).read_bytes())["md5"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return noted if isinstance(noted, str) else None
 
     def parsed(self, content: bytes) -> StackState:
         """The state that a file with this content holds; raises StateError as `read` does."""
@@ -94,11 +150,25 @@ class StackFiles:
             raise StateError(f"the state {self.state} has the schema {version}; known are 3 and 4")
         return StackState(latest or {}, version, tuple(document.get("features") or ()))
 
-    def _unreadable(self, error: Exception) -> StateError:
+    def _unreadable(self, error: object) -> StateError:
+        cure = f"run `altlas state recover {self.stack}`"
+        if self.project != PROJECT:
+            cure = f"replace it by {next(self.copies, 'one')} and remove {self.state.name}.attrs"
         return StateError(
-            f"cannot read the state {self.state}: {error}. Nothing was changed. The state before the last update "
-            f"lies beside it, as {self.state.name}.bak"
+            f"cannot read the state {self.state}: {error}. Nothing was changed. To restore it from its newest copy, "
+            f"{cure}"
         )
+
+    def check(self) -> None:
+        """Check that the state can be read, or that a stack without one is new.
+
+        Raises:
+            StateError: It is damaged, or missing although the stack has a history.
+        """
+        if self.is_plain:
+            self.read()
+        elif self.is_lost:
+            raise self._unreadable("it is missing, although the stack has a history")
 
     def content(self, deployment: StackState) -> bytes:
         """Content of the file that holds a state."""
@@ -116,13 +186,18 @@ class StackFiles:
         Raises:
             OSError: The disk is full or the folder cannot be written; the state before is untouched.
         """
-        before = self.state.with_name(f"{self.state.name}.bak")
         if isinstance(self.state, BucketPath):
             with suppress(FileNotFoundError):
-                self.state.copy_to(self.state.with_name(before.name))
+                self.state.copy_to(self.state.with_name(self._before.name))
         elif self.state.exists():
-            write_whole(before, self.state.read_bytes())
+            write_whole(self._before, self.state.read_bytes())
+        self.replace(content)
+
+    def replace(self, content: bytes) -> None:
+        """Put a state in place of the one before, which is not kept; raises OSError as `write` does."""
         write_whole(self.state, content)
+        if isinstance(self.state, Path) and self.has_checksums:
+            _note(self.state, content)
 
     def add_to_history(self, update: Mapping[str, Any], state: bytes) -> None:
         """Note an update beside the content of its state, as `pulumi stack history` reads it."""
@@ -149,9 +224,30 @@ def write_whole(path: StatePath, content: bytes) -> None:
     if isinstance(path, BucketPath):
         path.write_bytes(content)
         return
+    # Before the file: cut off between the two, it has no checksum instead of a wrong one.
+    _notes(path).unlink(missing_ok=True)
     write_durably(path, content)
-    # Written by the CLI beside each file; holds the checksum of the content before.
-    path.with_name(f"{path.name}.attrs").unlink(missing_ok=True)
+
+
+def checksum(content: bytes) -> str:
+    """MD5 of a file's content as the CLI notes it."""
+    return b64encode(md5(content, usedforsecurity=False).digest()).decode()
+
+
+def _notes(path: Path) -> Path:
+    """What the CLI notes beside a file."""
+    return path.with_name(f"{path.name}.attrs")
+
+
+def _note(path: Path, content: bytes) -> None:
+    names = ("cache_control", "content_disposition", "content_encoding", "content_language")
+    noted = {**{f"user.{name}": "" for name in names}, "user.content_type": "text/plain; charset=utf-8"}
+    write_durably(_notes(path), as_json({**noted, "user.metadata": None, "md5": checksum(content)}))
+
+
+def _moment(path: StatePath) -> int:
+    """Moment of a copy, which is the number in its name."""
+    return max((int(part) for part in path.name.replace("-", ".").split(".") if part.isdecimal()), default=0)
 
 
 def _keep(path: StatePath, content: bytes) -> None:

@@ -63,7 +63,7 @@ class Update:
             OSError: It cannot be written, or another one was left behind.
         """
         files = self._files
-        self._base = files.state.read_bytes()
+        self._base = files.read_content()
         base = digest(self._base)
         stack = f"{files.project}/{files.stack}"
         heading = Heading(stack, base, self._cli_version, self._kind, self._started, self._defers_deletions)
