@@ -15,7 +15,7 @@ from altlas.release.drift import drift as drift_of
 from altlas.release.drift_ignores import Ignore, ignores_file, read_ignores, split
 from altlas.release.drift_revert import revert
 from altlas.release.ledger import ledger_of
-from altlas.release.live_objects import deployed_objects, live_objects
+from altlas.release.live_objects import applied_objects, deployed_objects, live_objects
 from altlas.session.consent import Consent
 from altlas.session.console import report, workspace
 from altlas.session.session import Session, choose_target, engine_session
@@ -49,7 +49,7 @@ def drift(
     deployed = deployed_objects(state)
     if not deployed:
         raise CommandError(f"the stack {name} has no objects; deploy it by `altlas up {name}`", ExitCode.BAD_INPUT)
-    found = drift_of(deployed, live_objects(session.kubectl, deployed, platform.namespace))
+    found = drift_of(deployed, live_objects(session.kubectl, deployed, platform.namespace), applied_objects(state))
     counted, accepted, expired = split(found, ignores, datetime.now(UTC).date())
     if as_json:
         typer.echo(json.dumps(_document(name, counted, accepted), indent=2))

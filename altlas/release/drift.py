@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from altlas.release.changes import object_name
+from altlas.release.field_values import SECRET_BLOCKS, adds, is_same, removed
 from altlas.release.owned_fields import EntryKey, Owner, Path, owners, pointer, read, shown
 from altlas.release.steps import ObjectName
-from components.kubernetes.quantities import mebibytes, millicores
 from rendering.recorder import WRAPPED, Registration
 
 Kind = Literal["changed", "added", "removed", "deleted", "orphan"]
@@ -101,35 +101,41 @@ def excluded(objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict
     return dict(table)
 
 
-_SECRET_BLOCKS = ("data", "stringData")
 _SECRET = "[secret]"  # noqa: S105  # stands for any secret
 _NOBODY = Owner("", "", "", frozenset())
 
 
-def drift(deployed: Sequence[Registration], live: Sequence[Mapping[str, Any]]) -> tuple[DriftField, ...]:
+def drift(
+    deployed: Sequence[Registration], live: Sequence[Mapping[str, Any]], applied: Sequence[Mapping[str, Any]] = ()
+) -> tuple[DriftField, ...]:
     """Fields that differ, by object.
 
     Args:
         deployed: Objects as the last update sent them.
         live: Objects of the cluster, with their managed fields.
+        applied: Objects as the cluster answered the last update, with its defaults. Without that, what another writer
+            has added within a field that is compared as a whole cannot be told from a default.
     """
-    return tuple(field for field, _ in drift_with_paths(deployed, live))
+    return tuple(field for field, _ in drift_with_paths(deployed, live, applied))
 
 
 def drift_with_paths(
-    deployed: Sequence[Registration], live: Sequence[Mapping[str, Any]]
+    deployed: Sequence[Registration], live: Sequence[Mapping[str, Any]], applied: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[tuple[DriftField, Path], ...]:
     """Fields that differ, each with its path; that of a whole object is empty. The arguments are those of `drift`."""
     table = excluded([each.inputs for each in deployed])
     here = {_place(each): each for each in live}
+    answered = {_place(each): each for each in applied}
     found: list[tuple[DriftField, Path]] = []
     for each in deployed:
         name = object_name(each)
-        manifest = here.pop((name.kind, name.namespace, name.name), None)
+        place = (name.kind, name.namespace, name.name)
+        manifest = here.pop(place, None)
         if manifest is None:
             found.append((DriftField(name, "deleted", "", "", None, "", ""), ()))
         else:
-            found += _fields(name, each.inputs, manifest, table.get((name.kind, name.name), {}))
+            pair = Pair(name, each.inputs, manifest, answered.get(place))
+            found += _fields(pair, table.get((name.kind, name.name), {}))
     return (*found, *((_orphan(each), ()) for each in here.values() if _is_orphan(each)))
 
 
@@ -142,17 +148,34 @@ def causes(fields: Iterable[DriftField]) -> tuple[Cause, ...]:
     return tuple(sorted(found, key=lambda cause: (-len(cause.fields), cause.manager, cause.path)))
 
 
-def _fields(
-    name: ObjectName, sent: Mapping[str, Any], live: Mapping[str, Any], table: Mapping[str, str]
-) -> Iterator[tuple[DriftField, Path]]:
-    for owner in (each for each in owners(live) if not each.is_pulumi):
+@dataclass(frozen=True)
+class Pair:
+    """An object as it was sent and as it is.
+
+    Attributes:
+        name: The object.
+        sent: As the last update sent it.
+        live: As the cluster has it.
+        applied: As the cluster answered the last update; None where that is not known.
+    """
+
+    name: ObjectName
+    sent: Mapping[str, Any]
+    live: Mapping[str, Any]
+    applied: Mapping[str, Any] | None
+
+
+def _fields(pair: Pair, table: Mapping[str, str]) -> Iterator[tuple[DriftField, Path]]:
+    name, sent, live = pair.name, pair.sent, pair.live
+    owned = owners(live)
+    for owner in (each for each in owned if not each.is_pulumi):
         for path in sorted({_whole_entry(sent, path) for path in owner.paths}, key=shown):
-            if not is_excluded(shown(path), table) and (kind := _difference(name, sent, live, path)):
+            if not is_excluded(shown(path), table) and (kind := _difference(pair, path)):
                 hidden = _is_secret(name, sent, path)
                 wanted, got = (_SECRET, _SECRET) if hidden else (read(sent, path), read(live, path))
                 where = pointer(live, path)
                 yield DriftField(name, kind, shown(path), wanted, got, owner.manager, owner.since, where), path
-    for path in _removed(sent, live) if name.kind != "Secret" else ():
+    for path in removed(sent, live, owned):
         if not is_excluded(shown(path), table):
             value = _SECRET if _is_secret(name, sent, path) else read(sent, path)
             # A field that is gone has no owner, so its writer is not recorded.
@@ -167,60 +190,24 @@ def _whole_entry(sent: Mapping[str, Any], path: Path) -> Path:
     return path
 
 
-def _difference(name: ObjectName, sent: Mapping[str, Any], live: Mapping[str, Any], path: Path) -> Kind | None:
-    wanted, found = read(sent, path), read(live, path)
-    if name.kind == "Secret" and path[0] in _SECRET_BLOCKS:
+def _difference(pair: Pair, path: Path) -> Kind | None:
+    wanted, found = read(pair.sent, path), read(pair.live, path)
+    if pair.name.kind == "Secret" and path[0] in SECRET_BLOCKS:
         return "changed"  # what was sent is encrypted; that another writer owns it says that it changed
     if wanted is None:
         return "added" if found is not None else None
-    return None if _same(wanted, found) else "changed"
+    if not is_same(wanted, found):
+        return "changed"
+    return "changed" if pair.applied is not None and adds(wanted, found, read(pair.applied, path)) else None
 
 
 def _is_secret(name: ObjectName, sent: Mapping[str, Any], path: Path) -> bool:
     """True for content of a Secret, and for what the state holds encrypted."""
-    if name.kind == "Secret" and path[0] in _SECRET_BLOCKS:
+    if name.kind == "Secret" and path[0] in SECRET_BLOCKS:
         return True
     return any(
         isinstance(value := read(sent, path[:end]), Mapping) and WRAPPED in value for end in range(1, len(path) + 1)
     )
-
-
-def _removed(sent: Any, live: Any, path: Path = ()) -> Iterator[Path]:
-    """Fields and entries that were sent and that the cluster does not have."""
-    if isinstance(sent, Mapping) and isinstance(live, Mapping):
-        for key, value in sent.items():
-            yield from _removed(value, live.get(key), (*path, key))
-    elif isinstance(sent, list) and isinstance(live, list) and all("name" in each for each in sent if _is_block(each)):
-        for each in filter(_is_block, sent):
-            entry = EntryKey((("name", each["name"]),))
-            yield from _removed(each, read(live, (entry,)), (*path, entry))
-    elif live is None and not _same(sent, None):
-        yield path
-
-
-def _is_block(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _same(wanted: Any, found: Any) -> bool:
-    """True if a value of the cluster is the one that was sent, with what the API server adds."""
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        return all(_same(value, found.get(key)) for key, value in wanted.items())
-    if isinstance(wanted, list) and isinstance(found, list):
-        return len(wanted) == len(found) and all(map(_same, wanted, found))
-    if found is None:
-        return not wanted or (isinstance(wanted, Mapping) and not any(wanted.values()))
-    return bool(wanted == found) or str(wanted) == str(found) or _same_quantity(wanted, found)
-
-
-def _same_quantity(wanted: Any, found: Any) -> bool:
-    """True for two spellings of a quantity: the API server writes `1000m` as `1` and `1024Mi` as `1Gi`."""
-    for parse in (mebibytes, millicores):
-        try:
-            return parse(str(wanted)) == parse(str(found))
-        except ValueError:
-            continue
-    return False
 
 
 def is_excluded(path: str, table: Mapping[str, str]) -> bool:

@@ -17,6 +17,12 @@ def deployed_objects(state: Mapping[str, Any]) -> list[Registration]:
     ]
 
 
+def applied_objects(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Objects in the same document, as the cluster answered the last update."""
+    answers = [each.get("outputs") or {} for each in kubernetes_resources(state)]
+    return [each for each in answers if each.get("kind") and (each.get("metadata") or {}).get("name")]
+
+
 def live_objects(kubectl: Kubectl, deployed: Iterable[Registration], namespace: str) -> list[dict[str, Any]]:
     """All objects of the deployed kinds in a namespace, and the deployed ones outside of it.
 
