@@ -74,8 +74,9 @@ test-data: $(INSTALLED) ## Only the stores with real servers: failover, restores
 test-node: $(INSTALLED) ## Only real nodes: pods, traffic, policies, killed pods, growth, nothing left (needs root on Linux)
 	@$(PYTEST) -rs tests/node
 
-test-faults: $(INSTALLED) ## Only injected faults, all cases: an API server that fails
-	@$(PYTEST) -rs tests/faults
+test-faults: $(INSTALLED) ## Only injected faults, all cases; goes on where it was ended, and writes docs/reliability.md
+	@$(PYTEST) -rs --all-faults tests/faults
+	@$(BIN)/python -m tests.faults.page > .altlas/reliability.md && mv .altlas/reliability.md docs/reliability.md
 
 test-observability: $(INSTALLED) ## Only monitoring: rules, configurations and a live alert, by the real programs
 	@$(PYTEST) tests/observability

@@ -1,0 +1,72 @@
+"""`python -m tests.faults.page`: docs/reliability.md, from the records of the last `make test-faults`."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.faults.cases import FOLDER, Fault, Outcome, current_commit, most_failures, read_records
+
+OURS = "altlas"
+NOT_STAGED = {
+    "jumps of the clock": "no program that changes the time of one process is pinned, and all share one clock",
+    "writes that a power cut takes back": "they need a block device of their own; a file cut or zeroed stands for them",
+    "a state, its checksum and its history restored from one older backup": "nothing beside the cluster tells it from "
+    "the last one; `altlas drift` shows the difference",
+    "helm as a baseline": "not run by this harness",
+    "faults of real nodes": "`make test-node` has its own figures, in docs/evidence.md",
+}
+"""Faults that this harness does not stage, each with the reason."""
+
+Record = tuple[Fault, str, Outcome]
+
+
+def page(records: Sequence[Record], commit: str) -> str:
+    """Text of the page about the records of a commit."""
+    own = [(fault, outcome) for fault, of, outcome in records if of == commit]
+    return "\n".join([*_heading(commit), *_table(own), *_not_staged(own)])
+
+
+def _heading(commit: str) -> Iterator[str]:
+    yield "<!-- Written by `make test-faults` from the records of its run; do not edit. -->"
+    yield ""
+    yield "# Reliability"
+    yield ""
+    yield f"Faults that were injected at commit `{commit}`, and in how many cases the promise held. The bound is the"
+    yield "largest share of failures that fits what was seen with 95 % confidence, by Clopper and Pearson, exact and"
+    yield "one-sided. `make test-faults` tries all cases, goes on where it was ended, and writes this page. Targets are"
+    yield "explained in [evidence.md](evidence.md)."
+    yield ""
+
+
+def _table(own: Sequence[tuple[Fault, Outcome]]) -> Iterator[str]:
+    yield "| fault | promise | held | failures at most | target | test |"
+    yield "|---|---|---|---|---|---|"
+    tried = [(fault, outcome) for fault, outcome in own if outcome.cases]
+    for fault, outcome in sorted(tried, key=lambda one: (one[0].name, one[0].subject != OURS)):
+        name = fault.name if fault.subject == OURS else f"{fault.name}: {fault.subject}"
+        bound = f"{100 * most_failures(outcome.cases - outcome.held, outcome.cases):.2g} %"
+        held = f"{outcome.held:,} of {outcome.cases:,}"
+        yield f"| {name} | {fault.promise} | {held} | {bound} | {fault.target} | `{fault.test.partition('::')[0]}` |"
+    yield ""
+
+
+def _not_staged(own: Sequence[tuple[Fault, Outcome]]) -> Iterator[str]:
+    yield "Not staged here:"
+    yield ""
+    yield from (f"- {fault.name}: this machine refused it." for fault, outcome in own if not outcome.cases)
+    yield from (f"- {name}: {reason}." for name, reason in NOT_STAGED.items())
+    yield ""
+
+
+def main(folder: Path = FOLDER, commit: str | None = None) -> int:
+    """Print the page; 1 where nothing is recorded about this commit."""
+    records, commit = read_records(folder), commit or current_commit()
+    if not any(of == commit for _, of, _ in records):
+        print(f"error: {folder} has no records of the commit {commit}; run `make test-faults`", file=sys.stderr)
+        return 1
+    print(page(records, commit), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
