@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from altlas.session.journal.locks import check_free, locks_of, take_lock
-from altlas.session.journal.orphans import began_of, is_alive
+from altlas.session.journal.orphans import is_alive
 from altlas.session.journal.recovery import recover
 from altlas.session.journal.replay import StackState
 from altlas.session.journal.state_files import StackFiles, as_json
+from cluster.processes import start_time
 from rendering.errors import CommandError, ExitCode
 from tests.altlas.journal.documents import resource, state
 from tests.faults.cases import Cases
@@ -79,7 +80,7 @@ def test_a_lock_of_a_dead_process_stops_nothing(
     cases = cases_of("lock of a dead process", "broken without a person", "mock")
     for key in cases.left(_keys(LOCKS if all_faults else LOCKS_IN_SAMPLE)):
         process = subprocess.Popen(["true"])
-        began = began_of(process.pid)
+        began = start_time(process.pid) or ""
         if int(key) % 3 == 0:
             process.wait()
         else:
@@ -100,7 +101,7 @@ def test_a_lock_of_a_living_process_always_holds(
     cases = cases_of("lock of a living process", "never broken, its holder named", "mock")
     for key in cases.left(_keys(LOCKS if all_faults else LOCKS_IN_SAMPLE)):
         with subprocess.Popen([sys.executable, "-S", "-c", HOLD], stdin=subprocess.PIPE) as process:
-            path = _left_lock(files, process.pid, began_of(process.pid) if int(key) % 2 else "")
+            path = _left_lock(files, process.pid, (start_time(process.pid) or "") if int(key) % 2 else "")
             before = files.state.read_bytes()
             held = False
             for attempt in (recover, check_free, take_lock):
@@ -121,8 +122,8 @@ def test_the_number_of_a_process_is_not_enough() -> None:
     """The same number with another beginning is another process; without a beginning the number counts."""
     own = os.getpid()
     assert is_alive(own)
-    assert is_alive(own, began_of(own))
-    assert not is_alive(own, f"{began_of(own)}1")
+    assert is_alive(own, start_time(own) or "")
+    assert not is_alive(own, f"{start_time(own)}1")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Damaged states: each command that reads one refuses and names the cure, and the cure loses nothing.
 
-Files alone: what starts Pulumi is a stand-in that notes that it was started.
+Files alone: what starts Pulumi is a stand-in that notes that it was started. The baseline is the real one.
 """
 
 import random
@@ -18,10 +18,13 @@ from rendering.errors import CommandError, ExitCode
 from tests.altlas.journal.documents import resource, state
 from tests.faults.cases import Cases
 from tests.support.figures import Figures
+from tests.support.journaled import make
+from tests.support.journaled_files import PROGRAM
 
 UPDATES = 4
 BLOCK = 512
 SAMPLE, ALL = 12, 250
+STOCK_SAMPLE, STOCK_ALL = 2, 20
 Damage = Callable[[StackFiles, random.Random], None]
 READERS: dict[str, Callable[[Engine], object]] = {
     "up": lambda engine: engine.run("up", "--stack", "alpha"),
@@ -100,7 +103,7 @@ def _remove(files: StackFiles, chance: random.Random) -> None:
     """With one of the other files beside it, or alone."""
     _path(files).unlink()
     if chance.random() < 1 / 2:
-        _path(files).with_name("alpha.json.bak").unlink()
+        _path(files).with_name("alpha.json.bak").unlink(missing_ok=True)
 
 
 DAMAGES: dict[str, Damage] = {
@@ -150,6 +153,29 @@ def test_a_damaged_state_is_refused_and_restored_whole(
         shutil.rmtree(root)
     figures.add(f"faults: {name}", str(cases.outcome))
     assert cases.broken == []
+
+
+@pytest.mark.e2e
+def test_plain_pulumi_reads_some_of_them(
+    tmp_path: Path, *, all_faults: bool, cases_of: Callable[..., Cases], figures: Figures
+) -> None:
+    """The baseline: `pulumi stack export` of the same damages; one that it takes is a state that nobody has written."""
+    project = make(tmp_path / "project", PROGRAM)
+    for value in "ab":
+        project.want({f"file-{number}": {"value": value, "identity": "x"} for number in range(5)})
+        assert project.journaled("up", "--yes", "--skip-preview")[0] == 0
+    assert project.stock("stack", "export") == 0
+    shutil.copytree(project.root / "state", tmp_path / "sound")
+    for name, damage in DAMAGES.items():
+        cases = cases_of(name, "refused", "sim", "plain Pulumi")
+        for key in cases.left(map(str, range(STOCK_ALL if all_faults else STOCK_SAMPLE))):
+            damage(project.files, random.Random(f"{name} {key}"))  # noqa: S311  # no secret
+            cases.finish(key, held=project.stock("stack", "export") != 0)
+            shutil.rmtree(project.root / "state")
+            shutil.copytree(tmp_path / "sound", project.root / "state")
+        figures.add(f"faults: {name}: plain Pulumi refuses", f"{cases.outcome.held} of {cases.outcome.cases}")
+        assert name != "an older state in its place" or cases.outcome.held == 0
+    assert project.stock("stack", "export") == 0
 
 
 def test_a_sound_state_is_read_by_everything(sound: Path) -> None:

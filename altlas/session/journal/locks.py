@@ -18,8 +18,9 @@ from socket import gethostname
 from uuid import uuid4
 
 from altlas.session.journal.bucket import BucketPath, StatePath
-from altlas.session.journal.orphans import began_of, is_alive
+from altlas.session.journal.orphans import is_alive
 from altlas.session.journal.state_files import StackFiles, as_json, write_whole
+from cluster.processes import start_time
 from rendering.errors import CommandError, ExitCode
 
 LEASE_SECONDS = 120
@@ -160,7 +161,7 @@ def take_lock(files: StackFiles) -> Lock:
         datetime.now(UTC).isoformat(),
         run,
         machine,
-        began_of(os.getpid()),
+        start_time(os.getpid()) or "",
     )
     with _one_at_a_time(files.locks):
         check_free(files)

@@ -7,17 +7,13 @@ elsewhere nothing is found, and the CLI's children end by themselves once nobody
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
+from cluster.processes import start_time
 from cluster.waiting import wait_for
 
 RUN_VARIABLE = "ALTLAS_RUN"
 """Name of the variable that all processes of one command inherit."""
-
-_ENDED = frozenset({"Z", "X"})
-_BEGAN = 19
-"""Field 22 of proc(5)'s `stat`, counted from the one after the name."""
 
 _GRACE_SECONDS = 5
 _POLL_SECONDS = 0.05
@@ -46,38 +42,16 @@ def is_alive(pid: int, began: str = "") -> bool:
 
     Args:
         pid: The process.
-        began: Result of `began_of` for the process that is meant: another one may have its number by now.
+        began: When it began, by `cluster.processes.start_time`; another one may have its number by now.
     """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass
-    state, now = _state(pid), began_of(pid)
-    return state not in _ENDED and (not began or not now or now == began)
-
-
-def began_of(pid: int) -> str:
-    """Boot of the machine, and moment since then at which a process began; empty where that is not known.
-
-    No clock that can be set has a part in it.
-    """
-    with suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return f"{boot}/{_fields(pid)[_BEGAN]}"
-    return ""
-
-
-def _state(pid: int) -> str:
-    with suppress(OSError):
-        return _fields(pid)[0]
-    return ""
-
-
-def _fields(pid: int) -> list[str]:
-    """Fields of a process after its name, which may hold blanks and brackets."""
-    return Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()
+        return not began or start_time(pid) in (None, began)
+    now = start_time(pid)
+    return now is not None and (not began or now == began)
 
 
 def _marked(run: str) -> Iterator[int]:
