@@ -16,6 +16,8 @@ from tests.faults.generated_drift import DRIFTS, NO_DRIFTS, WRITERS, Expected, T
 from tests.support.documents import STACKS, platform_of
 from tests.support.figures import Figures
 
+pytestmark = pytest.mark.gate
+
 SAMPLE, ALL = 150, 2000
 OBJECTS = 12
 """Objects beside the autoscalers in a case; of all kinds over the cases."""

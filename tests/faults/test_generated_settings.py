@@ -20,6 +20,8 @@ from tests.support.figures import Figures
 
 __all__ = ["altlas", "checkout"]
 
+pytestmark = pytest.mark.gate
+
 SHARD = 1000
 SHARDS = 100
 SAMPLE = 300
@@ -112,7 +114,6 @@ def _answers(lines: list[str]) -> list[tuple[dict[str, object], dict[str, object
     return list(zip(*answers, strict=True))
 
 
-@pytest.mark.gate
 def test_accepted_settings_render_the_same_objects_twice_and_fit_the_schemas(
     *, all_faults: bool, cases_of: Callable[..., Cases], figures: Figures
 ) -> None:
@@ -133,7 +134,6 @@ def test_accepted_settings_render_the_same_objects_twice_and_fit_the_schemas(
     assert cases.broken == []
 
 
-@pytest.mark.gate
 def test_settings_that_render_to_other_bytes_are_noticed() -> None:
     """The control: another port gives another digest, and what is no settings is refused."""
     document = platform_of("alpha")
