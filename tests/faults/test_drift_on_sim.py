@@ -35,7 +35,7 @@ KINDS = (
     "PodDisruptionBudget",
 )
 OF_A_KIND = 2
-SAMPLE, ALL = 15, 150
+SAMPLE, ALL = 12, 100
 TRIES = 20
 """Changes of one case that the API server may refuse, such as of immutable fields."""
 
