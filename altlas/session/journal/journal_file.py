@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
+from zlib import crc32
 
 from altlas.session.journal import journal_log
 from altlas.session.journal.bucket import StatePath
@@ -16,8 +17,10 @@ from altlas.session.journal.replay import JournalError, Kind, Replay, StackState
 from altlas.session.journal.state_files import as_json
 
 _ENDS = frozenset({Kind.SUCCESS, Kind.FAILURE, Kind.REFRESH_SUCCESS})
-FORMAT = 1
-"""Version of the file's first line."""
+FORMAT = 2
+"""Version of the file. Since 2 each line but the first ends with a blank and the CRC-32 of what stands before it."""
+
+_KNOWN = (1, FORMAT)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class JournalWriter:
         """
         self._path = path
         self._log = journal_log.begin(path)
-        self.append(as_json(asdict(heading)))
+        self._log.append(as_json(asdict(heading)) + b"\n")
 
     def append(self, batch: bytes) -> None:
         """Append a batch of entries, a JSON document without line breaks; it is stored when this returns.
@@ -63,7 +66,7 @@ class JournalWriter:
         Raises:
             OSError: The disk is full or the bucket refuses; what was written of this batch is taken back.
         """
-        self._log.append(batch.replace(b"\n", b" ") + b"\n")
+        self._log.append(line_of(batch.replace(b"\n", b" ")))
 
     def announce(self, result: str) -> None:
         """Note the SHA-256 of the state that is about to be written, so that a journal is never replayed twice."""
@@ -133,7 +136,7 @@ def read_journal(path: StatePath) -> Journal | None:
     """Read a journal; None for one that was cut in its first line, so that it holds nothing.
 
     Raises:
-        JournalError: A line before the last is no JSON, or the file is of a newer program.
+        JournalError: A line is damaged, or the file is of a newer program.
         OSError: It cannot be read.
     """
     return _read(journal_log.content(path), path)
@@ -145,20 +148,42 @@ def _read(content: bytes, path: StatePath) -> Journal | None:
         raise JournalError(f"line 1 of {path} is damaged")
     if not lines:
         return None
-    documents = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            documents.append(json.loads(line))
-        except ValueError as error:
-            raise JournalError(f"line {number} of {path} is damaged: {error}") from error
-    first = documents[0]
-    if not isinstance(first, dict) or first.get("format") != FORMAT:
-        found = first.get("format") if isinstance(first, dict) else None
+    first = _parsed(lines[0], 1, path)
+    found = first.get("format") if isinstance(first, dict) else None
+    if found not in _KNOWN:
         raise JournalError(f"{path} has the format {found}, known is {FORMAT}; use the altlas that wrote it")
+    if found == FORMAT:
+        lines = [lines[0], *(_checked(line, number, path) for number, line in enumerate(lines[1:], start=2))]
+        if _is_whole(cut[:-1]):
+            raise JournalError(f"line {len(lines) + 1} of {path} is damaged: its end is")
+    documents = [first, *(_parsed(line, number, path) for number, line in enumerate(lines[1:], start=2))]
     try:
         return Journal(Heading(**first), documents[1:])
     except TypeError as error:
         raise JournalError(f"line 1 of {path} is damaged: {error}") from error
+
+
+def line_of(batch: bytes) -> bytes:
+    """Line of a batch, with its checksum."""
+    return b"%b %08x\n" % (batch, crc32(batch))
+
+
+def _is_whole(line: bytes) -> bool:
+    text, _, mark = line.rpartition(b" ")
+    return mark == b"%08x" % crc32(text)
+
+
+def _checked(line: bytes, number: int, path: StatePath) -> bytes:
+    if not _is_whole(line):
+        raise JournalError(f"line {number} of {path} is damaged: its checksum is another one")
+    return line.rpartition(b" ")[0]
+
+
+def _parsed(line: bytes, number: int, path: StatePath) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise JournalError(f"line {number} of {path} is damaged: {error}") from error
 
 
 def digest(content: bytes) -> str:

@@ -111,7 +111,7 @@ def test_a_lock_of_a_killed_command_of_this_machine_is_dead_at_once(files: Stack
     """Its process is looked up, as with a state in a folder."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         lock = locks.take_lock(files)
-        lock.path.write_bytes(as_json(replace(lock, pid=other.pid).document))
+        lock.path.write_bytes(as_json(replace(lock, pid=other.pid, began="").document))
         with pytest.raises(CommandError, match=f"kill -INT {other.pid}"):
             recover(files)
         other.communicate(b"\n")

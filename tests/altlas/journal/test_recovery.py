@@ -11,7 +11,7 @@ from socket import gethostname
 import pytest
 
 from altlas.session.journal.bucket import StatePath
-from altlas.session.journal.journal_file import Heading, JournalWriter, digest, read_journal
+from altlas.session.journal.journal_file import Heading, JournalWriter, digest, line_of, read_journal
 from altlas.session.journal.locks import check_free, locks_of, take_lock
 from altlas.session.journal.recovery import recover
 from altlas.session.journal.replay import StackState
@@ -91,6 +91,15 @@ def test_a_journal_without_entries_is_dropped(files: StackFiles, content: bytes)
     assert _names(files) == ["old"]
 
 
+def test_a_journal_of_the_first_format_is_read(files: StackFiles) -> None:
+    """A crash before an upgrade of `altlas`: its lines have no checksums."""
+    _journal(files, _created(1), format=1)
+    first, *lines = files.journal.read_bytes().splitlines()
+    files.journal.write_bytes(b"\n".join([first, *(line[: -len(b" 12345678")] for line in lines), b""]))
+    assert recover(files) is not None
+    assert _names(files) == ["new-1", "old"]
+
+
 def test_a_state_that_was_already_written_is_not_written_again(files: StackFiles) -> None:
     """A crash between the write of the state and the removal of the journal."""
     writer = _journal(files, _created(1))
@@ -109,7 +118,7 @@ def _damage(files: StackFiles) -> None:
 
 def _of_a_newer_program(files: StackFiles) -> None:
     first, rest = files.journal.read_bytes().split(b"\n", 1)
-    files.journal.write_bytes(as_json({**json.loads(first), "format": 2}) + b"\n" + rest)
+    files.journal.write_bytes(as_json({**json.loads(first), "format": 3}) + b"\n" + rest)
 
 
 def _move_on(files: StackFiles) -> None:
@@ -122,14 +131,14 @@ def _lose_the_state(files: StackFiles) -> None:
 
 def _break(files: StackFiles) -> None:
     broken = resource("new-3", dependencies=["urn:pulumi:alpha::alt-las::x:y:Z::nobody"])
-    files.journal.write_bytes(files.journal.read_bytes() + as_json({"entries": [entry(1, 3, state=broken)]}) + b"\n")
+    files.journal.write_bytes(files.journal.read_bytes() + line_of(as_json({"entries": [entry(1, 3, state=broken)]})))
 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
         (_damage, "line 2 of"),
-        (_of_a_newer_program, "has the format 2, known is 1"),
+        (_of_a_newer_program, "has the format 3, known is 2"),
         (_move_on, "the state has moved on"),
         (_lose_the_state, "No such file"),
         (_break, "nobody is missing"),
