@@ -130,7 +130,7 @@ class Target:
         ]
 
     def expected(self, done: Done) -> Expected:
-        """What a classifier shall say."""
+        """Answer that a classifier shall give."""
         return self.sent["kind"], self.sent["metadata"]["name"], done.kind, shown(done.path), done.writer
 
 
@@ -227,4 +227,4 @@ NO_DRIFTS: Mapping[str, Callable[[Target], None]] = {
     "empty values left out": _empty_left_out,
     "quantities spelled otherwise": _spelled,
 }
-"""What the cluster and other writers do that is no drift."""
+"""Writes of the cluster and of others that are no drift."""

@@ -50,7 +50,7 @@ def _chosen(chance: random.Random) -> list[Registration]:
 
 
 def _judged(name: str, seed: str) -> tuple[set[Expected], set[Expected]]:
-    """What a classifier shall find in one case, and what it finds."""
+    """Drift of one case as a classifier shall find it, and as it does."""
     chance = random.Random(f"{name} {seed}")  # noqa: S311  # generates tests, no secrets
     deployed = _chosen(chance)
     applied = [answered(each.inputs) for each in deployed]

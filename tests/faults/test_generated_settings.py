@@ -109,7 +109,11 @@ def _rendered(lines: list[str], seed: int) -> "subprocess.Popen[str]":
 def _answers(lines: list[str]) -> list[tuple[dict[str, object], dict[str, object]]]:
     """Answers of two processes about each document."""
     with _rendered(lines, 1) as first, _rendered(lines, 2) as second:
-        texts = [process.communicate(timeout=600)[0].splitlines() for process in (first, second)]
+        try:
+            texts = [process.communicate(timeout=600)[0].splitlines() for process in (first, second)]
+        finally:
+            first.kill()
+            second.kill()
     answers = [[json.loads(line) for line in text] for text in texts]
     return list(zip(*answers, strict=True))
 

@@ -39,7 +39,7 @@ class Lock:
         since: When it was taken.
         run: Mark of its processes; the CLI's own locks have none.
         machine: Which of the machines with that name; only in buckets.
-        began: When its process began, by which it is told from a later one of the same number.
+        began: Moment of its process, which a later one of the same number does not have.
         lapsed: Whether its holder has not renewed it for so long that it counts as dead.
     """
 

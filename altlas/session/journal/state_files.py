@@ -235,7 +235,7 @@ def checksum(content: bytes) -> str:
 
 
 def _notes(path: Path) -> Path:
-    """What the CLI notes beside a file."""
+    """File of the notes that the CLI keeps beside a file."""
     return path.with_name(f"{path.name}.attrs")
 
 
