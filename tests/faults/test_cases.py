@@ -23,7 +23,7 @@ FAULT = Fault("a fault", "holds", "mock", "tests/faults/test_cases.py::test")
     ],
 )
 def test_the_bound_is_that_of_clopper_and_pearson(failed: int, cases: int, bound: float) -> None:
-    """Where none fails it is 1 - 0.05 ** (1/n); the others are quantiles of the beta distribution from tables."""
+    """Without failures it is 1 - 0.05 ** (1/n); the others are quantiles of the beta distribution from tables."""
     assert most_failures(failed, cases) == pytest.approx(bound, rel=1e-4)
 
 

@@ -1,7 +1,7 @@
 """Files of Pulumi's own backends, a folder or a bucket: state, history and backups, in the form of its CLI.
 
-Beside each file of a folder the CLI notes its MD5, so that a damaged state is told from one that was written so. A
-bucket checks its objects itself.
+The CLI notes the MD5 of each file of a folder in another file, by which a damaged state is known. A bucket checks its
+objects itself.
 """
 
 import json
