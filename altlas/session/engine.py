@@ -67,9 +67,7 @@ class Engine:
         def run(variables: Mapping[str, str]) -> int:
             return self._in_foreground(arguments, variables, terminal=terminal)
 
-        files = self._stack_files(arguments)
-        if files is not None:
-            files.check()
+        files = self._checked_files(arguments)
         # With --remove the command ends by removing the stack, which is the backend's own affair.
         if files is None or not files.is_plain or arguments[0] not in _CHANGING or "--remove" in arguments:
             return run({})
@@ -107,6 +105,13 @@ class Engine:
         stack = arguments[arguments.index("--stack") + 1]
         return StackFiles(backend, self.project, stack, "metadata=skip" not in url)
 
+    def _checked_files(self, arguments: Sequence[str]) -> StackFiles | None:
+        """The same; a state in a folder is not damaged or lost. Of a bucket the check would cost requests."""
+        files = self._stack_files(arguments)
+        if files is not None and isinstance(files.backend, Path):
+            files.check()
+        return files
+
     def capture(self, *arguments: str, text: str | None = None) -> str:
         """Run a command and return its standard output.
 
@@ -141,9 +146,7 @@ class Engine:
         return plan
 
     def _quietly(self, arguments: Sequence[str], text: str | None) -> subprocess.CompletedProcess[str]:
-        files = self._stack_files(arguments)
-        if files is not None and isinstance(files.backend, Path):
-            files.check()
+        self._checked_files(arguments)
         return subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=self.root,
@@ -164,7 +167,8 @@ class Engine:
         files = self._stack_files(("--stack", stack))
         if files is not None:
             # The CLI would read every stack, which takes most of a second.
-            files.check()
+            if isinstance(files.backend, Path) or not files.exists:
+                files.check()
             return files.exists
         listed = json.loads(self.capture("stack", "ls", "--json"))
         return any(entry["name"].rpartition("/")[2] == stack for entry in listed)

@@ -176,6 +176,9 @@ def test_plain_pulumi_reads_some_of_them(
         figures.add(f"faults: {name}: plain Pulumi refuses", f"{cases.outcome.held} of {cases.outcome.cases}")
         assert name != "an older state in its place" or cases.outcome.held == 0
     assert project.stock("stack", "export") == 0
+    assert project.stock("stack", "rm", "--yes", "--force") == 0
+    assert not project.files.exists
+    assert not project.files.is_lost, "a stack that was removed may be made again"
 
 
 def test_a_sound_state_is_read_by_everything(sound: Path) -> None:

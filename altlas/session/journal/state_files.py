@@ -166,7 +166,9 @@ class StackFiles:
             StateError: It is damaged, or missing although the stack has a history.
         """
         if self.is_plain:
-            self.read()
+            content = self.read_content()
+            if self.noted_checksum() is None:
+                self.parsed(content)
         elif self.is_lost:
             raise self._unreadable("it is missing, although the stack has a history")
 
