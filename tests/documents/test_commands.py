@@ -1,5 +1,8 @@
 """Commands in the documents: a shell takes every line, and every command, option, target and module of ours exists."""
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,42 @@ def test_commands_of_a_page_exist(page: Path) -> None:
     """In blocks each line with all its arguments, in sentences each name with its options."""
     found = commands(page.read_text(encoding="utf-8"))
     assert [reason for command in found if (reason := problem(command))] == []
+
+
+VALUE = "VALUE"
+"""Stands for a value in the middle of a message."""
+
+
+def messages(source: str) -> Iterator[str]:
+    """Texts of a source, with a name in place of each value."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else VALUE for part in node.values]
+            yield "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("folder", ["altlas", "backup", "cluster", "components", "policy", "rendering", "tools"])
+def test_commands_of_messages_exist(folder: str) -> None:
+    """A message that names the next command names one that there is, with its options."""
+    wrong = []
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        spans = {
+            span
+            for text in messages(file.read_text("utf-8"))
+            for span in re.findall(rf"`(altlas (?!{VALUE})[^`\n]+)`", text)
+        }
+        wrong += [
+            f"{name_of(file)}: {reason}" for span in sorted(spans) if (reason := problem(Command(span, is_whole=False)))
+        ]
+    assert wrong == []
+
+
+def test_a_wrong_command_of_a_message_is_noticed() -> None:
+    """The control, with a value in the middle of the message."""
+    (text,) = [text for text in messages('f"run `altlas up {name} --wings`"') if "`" in text]
+    assert text == f"run `altlas up {VALUE} --wings`"
 
 
 @pytest.mark.parametrize("page", ["docs/operating.md", "README.md", "CONTRIBUTING.md", "docs/backups.md"])

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from altlas.session.journal import journal_log
-from altlas.session.journal.bucket import StatePath
 from altlas.session.journal.journal_file import Journal, digest, read_journal
 from altlas.session.journal.leftovers import with_cut_off_operations, with_deletions, without_deletions
 from altlas.session.journal.locks import Lock, check_free, take_lock
@@ -82,7 +81,7 @@ def _replayed(files: StackFiles) -> Recovered | None:
     except StateError:
         raise
     except (JournalError, OSError) as error:
-        raise CommandError(_unusable(files.journal, error)) from error
+        raise CommandError(_unusable(files, error)) from error
     journal_log.remove(files.journal)
     in_flight = tuple(one["resource"]["urn"].rpartition("::")[2] for one in journal.cut_off)
     return Recovered(journal.heading.kind, len(journal.entries), in_flight)
@@ -107,8 +106,13 @@ def finished(journal: Journal, base: StackState) -> StackState:
     return deployment
 
 
-def _unusable(path: StatePath, error: Exception) -> str:
+def _unusable(files: StackFiles, error: Exception) -> str:
     return (
         f"the journal of an interrupted update cannot be replayed: {error}. Nothing was changed. To go on without it: "
-        f"move {path} away, then run `altlas up --refresh`, which reads from the cluster what the journal knew"
+        f"move {files.journal} away, then run {refresh(files.stack)}, which reads from the cluster what it knew"
     )
+
+
+def refresh(stack: str) -> str:
+    """Command line that brings a state to what the cluster has."""
+    return f'`eval "$(altlas env)"; pulumi refresh --stack {stack}`'

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from altlas.session.journal.bucket import StatePath
 from altlas.session.journal.locks import check_free
+from altlas.session.journal.recovery import refresh
 from altlas.session.journal.state_files import StackFiles, StateError, checksum, write_whole
 from rendering.errors import CommandError, ExitCode
 
@@ -83,7 +84,7 @@ def _choice(files: StackFiles, error: StateError) -> str:
         return (
             f"the state {files.state} is damaged or missing, and no copy is known to be the last one. The newest sound "
             f"copy is {copy}. To go on with it, run `altlas state recover {files.stack} --from {copy}`, then "
-            f"`altlas up {files.stack} --refresh`, which reads from the cluster what changed since. Nothing was changed"
+            f"{refresh(files.stack)}, which reads from the cluster what changed since. Nothing was changed"
         )
     return (
         f"the state {files.state} is damaged or missing, and no sound copy is left ({error.__cause__ or error}). "
