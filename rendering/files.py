@@ -42,7 +42,7 @@ def render(objects: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
         raise RenderError(f"{folder} holds something else than an earlier rendering; name an empty or new folder")
     shutil.rmtree(folder, ignore_errors=True)
     make_folder(folder)
-    (folder / _MARK).write_text("Written by `altlas stack render`, which replaces the whole folder.\n", encoding="utf-8")
+    (folder / _MARK).write_text("By `altlas stack render`, which replaces the whole folder.\n", encoding="utf-8")
     written = []
     for manifest in sorted(objects, key=file_name):
         path = folder / file_name(manifest)
