@@ -75,7 +75,7 @@ test-node: $(INSTALLED) ## Only real nodes: pods, traffic, policies, killed pods
 	@$(PYTEST) -rs tests/node
 
 test-faults: $(INSTALLED) ## Only injected faults, all cases; goes on where it was ended, and writes docs/reliability.md
-	@$(PYTEST) -rs --all-faults tests/faults
+	@$(PYTEST) -rs --all-faults tests/faults tests/e2e/test_journal_kills.py
 	@$(BIN)/python -m tests.faults.page > .altlas/reliability.md && mv .altlas/reliability.md docs/reliability.md
 
 test-observability: $(INSTALLED) ## Only monitoring: rules, configurations and a live alert, by the real programs

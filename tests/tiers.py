@@ -49,11 +49,11 @@ PARTS = (
     ),
     Part("simulated cluster", "test", 120, ("tests/cluster/",)),
     Part("operators and stacks on sim", "verify", 900, ("tests/e2e/", "tests/addons/", "tests/altlas/")),
-    Part("faults", "verify", 240, ("tests/faults/",)),
+    Part("faults", "verify", 400, ("tests/faults/",)),
     Part("stores with real servers", "verify", 600, ("tests/data/",)),
     Part("monitoring", "verify", 500, ("tests/observability/",)),
     Part("real nodes", "verify", 720, ("tests/node/",), alone=True),
-    Part("images", "verify", 1060, ("tests/images/",)),
+    Part("images", "verify", 900, ("tests/images/",)),
     Part("scanners", "verify", 400, ("tests/scan/",)),
     Part("gates", "verify", 260, ("tests/policy/",)),
 )

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.faults.conftest import all_faults, cases_of
 from tests.support.scratch import copy_program
+
+__all__ = ["all_faults", "cases_of"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("Pulumi.yaml", "Pulumi.alpha.yaml", "Pulumi.beta.yaml", "__main__.py", "cluster", "components")

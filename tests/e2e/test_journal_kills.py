@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from altlas.session.journal.orphans import RUN_VARIABLE
+from tests.faults.cases import Cases
 from tests.support.figures import Figures
 from tests.support.journaled import Project
 from tests.support.journaled_objects import (
@@ -77,17 +78,19 @@ def _kill_when(project: Project, process: "subprocess.Popen[str]", lines: int, v
 
 
 def test_the_next_command_recovers_from_every_kill(
-    project: Project, cluster: OwnCluster, whole: bool, figures: Figures
+    project: Project, cluster: OwnCluster, *, whole: bool, cases_of: Callable[..., Cases], figures: Figures
 ) -> None:
     """Creates, updates, replacements and deletions are cut off; afterwards cluster and state are what is wanted.
 
     Where the next program wants something else than the one that was cut off, objects of that one may be left for
     one more update; then they stand in the state, to be deleted.
     """
-    chance = random.Random(7)  # noqa: S311  # generates tests, no secrets
-    points, hit = POINTS if whole else SAMPLE, 0
-    for point in range(points):
-        victim = list(VICTIMS)[point % len(VICTIMS)]
+    cases = cases_of("process killed in an update", "the next command recovers, nothing doubled or left", "sim")
+    points = list(cases.left(map(str, range(POINTS if whole else SAMPLE))))
+    hit, wanted = 0, wanted_objects(random.Random(7), OBJECTS)  # noqa: S311  # generates tests, no secrets
+    for point in points:
+        chance = random.Random(f"kill {point}")  # noqa: S311  # generates tests, no secrets
+        victim = list(VICTIMS)[int(point) % len(VICTIMS)]
         wanted = wanted_objects(chance, OBJECTS)
         project.want(wanted)
         with project.begin("up", "--yes", "--skip-preview") as process:
@@ -101,8 +104,9 @@ def test_the_next_command_recovers_from_every_kill(
         assert left == as_found(wanted), victim
         assert not project.files.journal.exists()
         assert list(project.files.locks.glob("*")) == []
-    figures.add("kills of an update of 30 objects", f"{points}, of which {hit} hit a running update, all recovered")
-    assert hit >= points * 2 // 3
+        cases.finish(point, held=True)
+    figures.add("kills of an update of 30 objects", f"{cases.outcome}; {hit} of {len(points)} hit a running update")
+    assert hit >= len(points) * 2 // 3
     _bring_up(project, wanted, "nobody")
     assert found_objects(cluster) == as_found(wanted)
     assert project.stock("preview", "--expect-no-changes") == 0

@@ -1,6 +1,5 @@
 """kill -9 of the API server and of etcd in the middle of an update: the same command completes once they are back."""
 
-import json
 import os
 import random
 import signal
@@ -15,12 +14,17 @@ from cluster.control_plane import PROGRAMS
 from cluster.simulator import Simulator
 from cluster.state import load_state
 from cluster.variant import API_SERVER, ETCD
-from components.kubernetes.object import PROVIDER_VERSION
-from tests.e2e.test_journal_kills import PROGRAM
 from tests.faults.cases import Cases
 from tests.support.figures import Figures
-from tests.support.journaled import Project, make
-from tests.support.own_cluster import NAMESPACE, OwnCluster, own_cluster
+from tests.support.journaled import Project
+from tests.support.journaled_objects import (
+    as_found,
+    cluster_with_namespace,
+    found_objects,
+    objects_project,
+    wanted_objects,
+)
+from tests.support.own_cluster import OwnCluster
 
 pytestmark = pytest.mark.e2e
 
@@ -39,8 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cluster(folder: Path) -> Iterator[OwnCluster]:
     """A simulated cluster with the namespace."""
-    with own_cluster(folder) as made:
-        made.run("create", "namespace", NAMESPACE)
+    with cluster_with_namespace(folder) as made:
         yield made
 
 
@@ -53,19 +56,6 @@ def _kill(folder: Path, *names: str) -> None:
 def _start_again(folder: Path) -> None:
     toolbox = tools.ensure(PROGRAMS)
     Simulator(folder / "sim", {name: Path(toolbox.path(name)) for name in PROGRAMS}, report=print).start()
-
-
-def _wanted(chance: random.Random) -> dict[str, tuple[str, int]]:
-    """Objects by logical name: object name, value. Half of them are replaced where their value changes."""
-    values = {f"object-{number}": chance.randrange(3) for number in range(OBJECTS)}
-    return {
-        name: (f"{name}-{value}" if number % 2 else name, value) for number, (name, value) in enumerate(values.items())
-    }
-
-
-def _objects(cluster: OwnCluster) -> dict[str, str]:
-    listed = json.loads(cluster.run("get", "configmaps", "--selector=made-by=test", "--output=json"))
-    return {one["metadata"]["name"]: one["data"]["value"] for one in listed["items"]}
 
 
 def _update(project: Project, folder: Path, lines: int, victims: tuple[str, ...]) -> tuple[int, str, float, bool]:
@@ -96,16 +86,15 @@ def test_an_update_completes_once_the_control_plane_is_back(
 ) -> None:
     """One command; cluster and state are what is wanted, nothing is doubled or lost."""
     cases = cases_of("API server or etcd killed in an update", "the same command completes, nothing doubled", "sim")
-    program = PROGRAM.replace("VERSION", PROVIDER_VERSION)
-    project = make(tmp_path / "project", program, KUBECONFIG=str(cluster.kubeconfig), PULUMI_PARALLEL="4")
+    project = objects_project(tmp_path / "project", cluster.kubeconfig)
     seconds, hits, tried = [0.0], 0, 0
     for key in cases.left(map(str, range(ALL if all_faults else SAMPLE))):
         chance = random.Random(f"control plane {key}")  # noqa: S311  # generates tests, no secrets
-        wanted = _wanted(chance)
+        wanted = wanted_objects(chance, OBJECTS)
         project.want(wanted)
         victims = VICTIMS[int(key) % len(VICTIMS)]
         code, output, took, hit = _update(project, folder, chance.randrange(2, OBJECTS), victims)
-        right = _objects(cluster) == {name: str(value) for name, value in wanted.values()}
+        right = found_objects(cluster) == as_found(wanted)
         cases.finish(key, held=code == 0 and right and not project.files.read().pending)
         assert key not in cases.broken, (victims, code, right, output)
         seconds, hits, tried = [*seconds, took], hits + hit, tried + 1

@@ -17,7 +17,8 @@ from tests.faults.cases import Cases
 from tests.faults.generated_drift import DRIFTS, WRITERS, Done, Expected, Target
 from tests.support.documents import platform_of
 from tests.support.figures import Figures
-from tests.support.own_cluster import NAMESPACE, OwnCluster, own_cluster
+from tests.support.journaled_objects import cluster_with_namespace
+from tests.support.own_cluster import NAMESPACE, OwnCluster
 
 pytestmark = pytest.mark.sim
 
@@ -43,8 +44,7 @@ TRIES = 20
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
     """A simulated cluster with the namespace."""
-    with own_cluster(tmp_path_factory.mktemp("cluster")) as made:
-        made.run("create", "namespace", NAMESPACE)
+    with cluster_with_namespace(tmp_path_factory.mktemp("cluster")) as made:
         yield made
 
 
