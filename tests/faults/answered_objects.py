@@ -60,7 +60,7 @@ class Field:
     def is_key(self) -> bool:
         """True if it tells an entry of a list from the others."""
         above = self.path[-2] if len(self.path) > 1 else None
-        return isinstance(above, EntryKey) and self.path[-1] in (name for name, _ in above.fields)
+        return isinstance(above, EntryKey) and self.path[-1] in dict(above.fields)
 
 
 def fields(value: Any, path: Path = ()) -> Iterator[Field]:

@@ -45,7 +45,7 @@ def _put(live: Object, path: Path, value: Any) -> None:
 
 def _drop(live: Object, path: Path) -> Path:
     """Remove a field with the blocks that are empty then; return the path of the outermost one."""
-    above = read(live, path[:-1]) if len(path) > 1 else live
+    above: Any = read(live, path[:-1]) if len(path) > 1 else live
     if isinstance(path[-1], EntryKey):
         above.remove(read(live, path))
     else:

@@ -119,7 +119,8 @@ def _resolved(schema: Schema, chance: random.Random) -> Schema:
 
 def _place(document: dict[str, Any], chance: random.Random) -> tuple[Place, Schema]:
     """A place in a document, deep ones included, and its schema."""
-    here, place = document, ()  # type: tuple[Any, Place]
+    here: Any = document
+    place: Place = ()
     schema: Schema = _schema()["properties"]["config"]["properties"][PLATFORM_KEY]
     while True:
         schema = _resolved(schema, chance)
@@ -132,7 +133,7 @@ def _place(document: dict[str, Any], chance: random.Random) -> tuple[Place, Sche
         else:
             return place, schema
         place = (*place, step)
-        here = here[step] if isinstance(here, list) else here.get(step)
+        here = here[step] if step in here or isinstance(step, int) else None
         if here is None or chance.random() < 1 / 6:
             return place, inner
         schema = inner
@@ -151,7 +152,7 @@ def _write(document: dict[str, Any], place: Place, schema: Schema, chance: rando
     if kind < 1 / 10 and isinstance(above, dict):
         above.pop(place[-1], None)
     else:
-        above[place[-1]] = chance.choice(_ODD) if kind < 1 / 4 else _value(schema, chance)
+        above[place[-1]] = copy.deepcopy(chance.choice(_ODD)) if kind < 1 / 4 else _value(schema, chance)
     return place
 
 
@@ -160,7 +161,8 @@ def _value(schema: Schema, chance: random.Random) -> Any:
     schema = _resolved(schema, chance)
     if "enum" in schema or "const" in schema:
         return chance.choice(schema.get("enum") or [schema["const"]])
-    return _MAKERS.get(schema.get("type", "null"), lambda *_: None)(schema, chance)
+    maker = _MAKERS.get(str(schema.get("type")))
+    return maker(schema, chance) if maker else None
 
 
 def _whole(schema: Schema, chance: random.Random) -> int:

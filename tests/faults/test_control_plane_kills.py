@@ -11,6 +11,7 @@ import pytest
 
 import tools
 from cluster.control_plane import PROGRAMS
+from cluster.processes import wait_until_gone
 from cluster.simulator import Simulator
 from cluster.state import load_state
 from cluster.variant import API_SERVER, ETCD
@@ -49,8 +50,10 @@ def cluster(folder: Path) -> Iterator[OwnCluster]:
 
 def _kill(folder: Path, *names: str) -> None:
     processes = load_state(folder / "sim" / "state.json").processes
-    for name in names:
-        os.kill(processes[name].pid, signal.SIGKILL)
+    records = [processes[name] for name in names]
+    for record in records:
+        os.kill(record.pid, signal.SIGKILL)
+    assert wait_until_gone(records, LIMIT_SECONDS) == []
 
 
 def _start_again(folder: Path) -> None:

@@ -131,6 +131,8 @@ def _case(
         if done.kind == "removed" and read(live, done.path) is not None:
             done = Done("changed", done.path, writer)
         found = drift([one, *scalers], [live, *(each.inputs for each in scalers)], [applied])
-        seen = {(each.object.kind, each.object.name, each.kind, each.path, each.manager) for each in found}
+        seen: set[Expected] = {
+            (each.object.kind, each.object.name, each.kind, each.path, each.manager) for each in found
+        }
         return {target.expected(done)}, seen
     raise AssertionError(f"the API server refused {TRIES} changes")

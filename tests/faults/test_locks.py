@@ -174,7 +174,7 @@ def test_one_of_many_gets_the_lock(
     finally:
         for process in processes:
             process.kill()
-    for key, winners in zip(keys, racers.wins, strict=True):
+    for key, winners in zip(keys, racers.wins[:], strict=True):
         cases.finish(key, held=winners == 1)
     figures.add("faults: eight processes take one lock at once", str(cases.outcome))
     assert cases.broken == []

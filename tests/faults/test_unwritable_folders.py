@@ -29,7 +29,7 @@ WRITING = (
     "state recover alpha",
     "status alpha",
     "drift alpha",
-    "plan alpha --output plan.json",
+    "plan alpha --output ../plan.json",
     "addons install",
 )
 READING = ("diff alpha beta", "stack schema", "stack transition alpha beta", "--version")
