@@ -1,4 +1,4 @@
-"""Choice between a sample of each fault's cases and all of them, which are recorded for docs/reliability.md."""
+"""Choice between a sample of each fault's cases and all of them, which are recorded for the page."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.page`: docs/reliability.md, from the records of the last `make test-faults`."""
+"""`python -m tests.faults.page`: the page of reliability, from the records of the last `make test-faults`."""
 
 import sys
 from collections.abc import Iterator, Sequence
