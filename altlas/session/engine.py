@@ -13,7 +13,7 @@ from typing import Any
 from altlas.session.interruption import until_its_end
 from altlas.session.journal.bucket import is_bucket, open_bucket
 from altlas.session.journal.locks import locks_of
-from altlas.session.journal.restoring import Restored, restore
+from altlas.session.journal.restoring import RestoredState, restore
 from altlas.session.journal.run import Command, recover_and_report
 from altlas.session.journal.state_files import StackFiles
 from altlas.session.workspace import file_backend
@@ -187,7 +187,7 @@ class Engine:
         if files is not None:
             recover_and_report(files)
 
-    def restore_state(self, stack: str, source: str | None) -> Restored | None:
+    def restore_state(self, stack: str, source: str | None) -> RestoredState | None:
         """Put a sound copy in place of a damaged or lost state; see `restore`.
 
         Raises:

@@ -9,7 +9,7 @@ import pytest
 from altlas.session.journal.journal_file import Heading, JournalWriter, digest
 from altlas.session.journal.recovery import recover
 from altlas.session.journal.replay import StackState
-from altlas.session.journal.state_files import StackFiles, as_json
+from altlas.session.journal.state_files import StackFiles, as_json, write_whole
 from rendering.errors import CommandError
 from tests.altlas.journal.documents import begun, entry, resource, state
 from tests.faults.cases import Cases
@@ -91,3 +91,20 @@ def test_a_damaged_journal_never_makes_a_wrong_state(
 def test_a_whole_journal_is_recovered(tmp_path: Path) -> None:
     """The control: without damage all steps are there."""
     assert _holds(_files(tmp_path)) == (True, STEPS)
+
+
+def test_a_journal_of_the_first_format_is_read(tmp_path: Path) -> None:
+    """A crash before an upgrade of `altlas`: its lines have no checksums."""
+    files = _files(tmp_path)
+    first, *lines = files.journal.read_bytes().splitlines()
+    plain = b"\n".join([line[: -len(b" 12345678")] for line in lines])
+    write_whole(files.journal, first.replace(b'"format":2', b'"format":1') + b"\n" + plain + b"\n")
+    assert _holds(files) == (True, STEPS)
+
+
+def test_a_journal_of_zeros_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    """As a power cut leaves blocks whose content never reached the disk."""
+    files = _files(tmp_path)
+    write_whole(files.journal, bytes(len(files.journal.read_bytes())))
+    with pytest.raises(CommandError, match=r"line 1 of .* is damaged"):
+        recover(files)

@@ -12,7 +12,7 @@ from rendering.errors import CommandError, ExitCode
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoredState:
     """A state that was put in place of a damaged or lost one.
 
     Attributes:
@@ -28,7 +28,7 @@ class Restored:
         return f"{text}; the damaged one is kept as {self.kept}" if self.kept else text
 
 
-def restore(files: StackFiles, source: str | None = None) -> Restored | None:
+def restore(files: StackFiles, source: str | None = None) -> RestoredState | None:
     """Put a sound copy in place of a damaged or lost state; None where the state is sound and no copy is named.
 
     Without a named copy only the one with the noted checksum is taken: it is the state that was last written.
@@ -65,13 +65,13 @@ def _named(files: StackFiles, source: str) -> tuple[StatePath, bytes]:
     return copy, content
 
 
-def _put(files: StackFiles, copy: StatePath, content: bytes) -> Restored:
+def _put(files: StackFiles, copy: StatePath, content: bytes) -> RestoredState:
     kept = None
     if files.exists:
         kept = files.state.with_name(f"{files.state.name}.damaged-{time.time_ns()}")
         write_whole(kept, files.state.read_bytes())
     files.replace(content)
-    return Restored(copy, kept)
+    return RestoredState(copy, kept)
 
 
 def _choice(files: StackFiles, error: StateError) -> str:

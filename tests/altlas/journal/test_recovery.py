@@ -72,16 +72,6 @@ def test_a_line_that_was_cut_never_reached_the_engine(files: StackFiles, kept: i
     assert _names(files) == ["new-1", "old"]
 
 
-def test_a_journal_of_zeros_is_not_taken_for_an_empty_one(files: StackFiles) -> None:
-    """As a power cut leaves blocks whose content never reached the disk."""
-    _journal(files, _created(1))
-    zeros = bytes(len(files.journal.read_bytes()))
-    write_whole(files.journal, zeros)
-    with pytest.raises(CommandError, match=r"line 1 of .* is damaged"):
-        recover(files)
-    assert files.journal.read_bytes() == zeros
-
-
 @pytest.mark.parametrize("content", [b"", b'{"stack": "alt-las/al'], ids=["empty", "cut heading"])
 def test_a_journal_without_entries_is_dropped(files: StackFiles, content: bytes) -> None:
     """A crash before the first entry leaves nothing to recover."""
@@ -89,15 +79,6 @@ def test_a_journal_without_entries_is_dropped(files: StackFiles, content: bytes)
     assert recover(files) is None
     assert not files.journal.exists()
     assert _names(files) == ["old"]
-
-
-def test_a_journal_of_the_first_format_is_read(files: StackFiles) -> None:
-    """A crash before an upgrade of `altlas`: its lines have no checksums."""
-    _journal(files, _created(1), format=1)
-    first, *lines = files.journal.read_bytes().splitlines()
-    files.journal.write_bytes(b"\n".join([first, *(line[: -len(b" 12345678")] for line in lines), b""]))
-    assert recover(files) is not None
-    assert _names(files) == ["new-1", "old"]
 
 
 def test_a_state_that_was_already_written_is_not_written_again(files: StackFiles) -> None:
