@@ -54,11 +54,11 @@ addons: $(INSTALLED) ## Show which operators and CRDs are pinned, and which are 
 	@$(ALTLAS) addons
 
 ##@ Tests: none runs twice, verify leaves out what test has run
-check: $(INSTALLED) ## Format, lint, types and the fast tests: 2 minutes on 2 cores
+check: $(INSTALLED) ## Format, lint, types and the fast tests: a minute on 2 cores
 	@$(LINT)
 	@$(PYTEST) --tier=check -n $(WORKERS) --dist worksteal
 
-test: $(INSTALLED) ## After make up: check, and the life of a stack on the simulated cluster: 8 minutes on 2 cores
+test: $(INSTALLED) ## After make up: check, the whole program, and the life of a stack on the simulated cluster: 8 minutes on 2 cores
 	@$(LINT)
 	@$(SUITE) --tier=test
 
@@ -129,7 +129,7 @@ schema: $(INSTALLED) ## Write the JSON Schema of the stack files
 component-pages: $(INSTALLED) ## Write docs/components from the component classes
 	@$(BIN)/python -m tests.documents.component_pages
 
-schemas: $(INSTALLED) ## Write the schemas that `make check` validates all objects against (policy/schemas/kinds.json)
+schemas: $(INSTALLED) ## Write the schemas that `make test` validates all objects against (policy/schemas/kinds.json)
 	@$(BIN)/python -m policy.schemas
 
 lock: ## Pin the Python packages again, with checksums

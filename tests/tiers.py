@@ -39,7 +39,19 @@ class Part:
     alone: bool = False
 
 
-FAST = Part("program and tools alone", "check", 200)
+FAST = Part("parts of the program and tools", "check", 60)
+WHOLE_PROGRAM = Part(
+    "whole program and commands",
+    "test",
+    140,
+    (
+        *("tests/altlas/release/", "tests/altlas/test_", "tests/images/", "tests/policy/", "tests/stacks/"),
+        *("tests/unit/stack/test_secret_values.py", "tests/unit/stores/test_changed_numbers.py"),
+        *("tests/unit/stores/test_postgres.py", "tests/unit/test_suite.py", "tests/unit/traffic/test_service_ports.py"),
+    ),
+)
+"""Tests without slow markers that render whole stacks, start commands, or take long for other reasons."""
+
 PARTS = (
     Part(
         "life of a stack on sim",
@@ -82,7 +94,7 @@ def part_of(path: str, marks: Iterable[str]) -> Part:
         UsageError: No part names the place of a slow test.
     """
     if not SLOW.intersection(marks):
-        return FAST
+        return WHOLE_PROGRAM if path.startswith(WHOLE_PROGRAM.places) else FAST
     for part in PARTS:
         if path.startswith(part.places):
             return part
@@ -110,7 +122,7 @@ class Times:
 
 def table(times: Mapping[str, Times]) -> Iterator[str]:
     """One line for each part that ran, and what is over its budget."""
-    rows = [(part, times[part.name]) for part in (FAST, *PARTS) if part.name in times]
+    rows = [(part, times[part.name]) for part in (FAST, WHOLE_PROGRAM, *PARTS) if part.name in times]
     yield f"{'PART':30}{'TESTS':>8}{'SECONDS':>10}{'BUDGET':>9}"
     for part, took in rows:
         over = "  OVER BUDGET" if took.seconds > part.budget_seconds else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.documents import ROOT
-from tests.tiers import BUDGET_MINUTES, FAST, PARTS, SLOW, TIERS, Times, part_of, sampled, table
+from tests.tiers import BUDGET_MINUTES, FAST, PARTS, SLOW, TIERS, WHOLE_PROGRAM, Times, part_of, sampled, table
 
 SLOW_MARK = re.compile(rf"^(@|pytestmark = .*)pytest\.mark\.({'|'.join(SLOW)})\b", re.MULTILINE)
 SLOW_FILES = [
@@ -47,7 +47,7 @@ def sample_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 def test_every_part_belongs_to_a_command_and_every_command_has_a_budget() -> None:
     """`verify-all` is `verify` without samples; no tier of parts is left without a command."""
-    tiers = {part.tier for part in (FAST, *PARTS)}
+    tiers = {part.tier for part in (FAST, WHOLE_PROGRAM, *PARTS)}
     assert tiers == frozenset().union(*TIERS.values())
     assert TIERS["verify"] == TIERS["verify-all"]
     assert not TIERS["verify"] & TIERS["test"]
@@ -57,7 +57,7 @@ def test_every_part_belongs_to_a_command_and_every_command_has_a_budget() -> Non
 @pytest.mark.parametrize("command", BUDGET_MINUTES)
 def test_the_parts_of_a_command_fit_into_its_budget(command: str) -> None:
     """On two workers or alone, with a tenth of the time for what is not a test."""
-    parts = [part for part in (FAST, *PARTS) if part.tier in TIERS[command]]
+    parts = [part for part in (FAST, WHOLE_PROGRAM, *PARTS) if part.tier in TIERS[command]]
     seconds = sum(part.budget_seconds / (1 if part.alone else 2) for part in parts)
     assert seconds <= 0.9 * 60 * BUDGET_MINUTES[command]
 
@@ -81,6 +81,15 @@ def test_a_slow_test_elsewhere_is_a_mistake_that_stops_the_run() -> None:
     with pytest.raises(pytest.UsageError, match=r"tests/elsewhere/test_x\.py has slow tests and is in no part"):
         part_of("tests/elsewhere/test_x.py", ["data"])
     assert part_of("tests/elsewhere/test_x.py", ["parametrize"]) is FAST
+
+
+def test_a_test_of_the_whole_program_waits_for_make_test() -> None:
+    """Each place leads to files that are there; a slow one of them keeps its own part."""
+    for place in WHOLE_PROGRAM.places:
+        found = [path for path in ROOT.glob("tests/**/test_*.py") if str(path.relative_to(ROOT)).startswith(place)]
+        assert found, place
+        assert all(part_of(str(path.relative_to(ROOT)), []) is WHOLE_PROGRAM for path in found)
+    assert part_of("tests/policy/test_gates.py", ["gate"]) in PARTS
 
 
 def test_a_sample_is_spread_evenly_and_never_larger_than_the_whole() -> None:
