@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.faults.cases import FOLDER, Fault, Outcome, current_commit, most_failures, read_records
+from tests.support.documents import ROOT
 
 OURS = "altlas"
 NOT_STAGED = {
@@ -54,8 +55,16 @@ def _not_staged(own: Sequence[tuple[Fault, Outcome]]) -> Iterator[str]:
     yield "Not staged here:"
     yield ""
     yield from (f"- {fault.name}: this machine refused it." for fault, outcome in own if not outcome.cases)
+    tried = {fault.test.partition("::")[0] for fault, _ in own}
+    yield from (f"- `{file}`: not in the run of this commit." for file in _recording() if file not in tried)
     yield from (f"- {name}: {reason}." for name, reason in NOT_STAGED.items())
     yield ""
+
+
+def _recording() -> list[str]:
+    """Files with tests that record their cases."""
+    files = sorted(file for file in (ROOT / "tests").rglob("test_*.py") if "cases_of(" in file.read_text("utf-8"))
+    return [file.relative_to(ROOT).as_posix() for file in files]
 
 
 def main(folder: Path = FOLDER, commit: str | None = None) -> int:

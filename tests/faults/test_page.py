@@ -28,6 +28,8 @@ def test_the_page_says_what_was_recorded(tmp_path: Path, capsys: pytest.CaptureF
     ]
     assert "at commit `abc`" in text
     assert all(f"- {name}: " in text for name in NOT_STAGED)
+    assert "- `tests/faults/test_locks.py`: not in the run of this commit." in text
+    assert "test_page.py" not in text
     assert text.endswith(".\n")
 
 
