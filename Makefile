@@ -25,7 +25,7 @@ SUITE := $(BIN)/python -m tests.suite -q -n $(WORKERS) --dist loadfile --no-load
 EXPORT := $(UV) export --quiet --frozen --no-header --no-annotate --no-emit-project
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-node test-faults test-observability test-images
+.PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-node test-faults test-motion test-observability test-images
 .PHONY: prove matrix regressions scan benchmark canary-gates capacity-page images install loadtest-local install-loadtests tools format schema component-pages schemas lock clean
 
 help: ## List what make can do
@@ -62,7 +62,7 @@ test: $(INSTALLED) ## After make up: check, the whole program, and the life of a
 	@$(LINT)
 	@$(SUITE) --tier=test
 
-verify: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## All the rest: stores, monitoring, images, scanners, gates, real nodes: 50 minutes on 2 cores
+verify: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## All the rest: stores, monitoring, images, scanners, gates, real nodes: 53 minutes on 2 cores
 	@$(SUITE) --tier=verify
 
 verify-all: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## The same without samples: every mutant, every regression
@@ -77,6 +77,9 @@ test-node: $(INSTALLED) ## Only real nodes: pods, traffic, policies, killed pods
 test-faults: $(INSTALLED) ## Only injected faults, all cases; goes on where it was ended, and writes docs/reliability.md
 	@$(PYTEST) -rs --all-faults tests/faults tests/e2e/test_journal_kills.py
 	@$(BIN)/python -m tests.faults.page > .altlas/reliability.md && mv .altlas/reliability.md docs/reliability.md
+
+test-motion: $(INSTALLED) ## Only canaries: a good release is promoted, bad ones are taken back, by Flagger and Prometheus
+	@$(PYTEST) -rs -s tests/motion
 
 test-observability: $(INSTALLED) ## Only monitoring: rules, configurations and a live alert, by the real programs
 	@$(PYTEST) tests/observability

@@ -28,6 +28,7 @@ _EVERYWHERE: Mapping[str, str] = {
     'metadata.annotations[[]"volume.*kubernetes.io/*': "volume controller",
     'metadata.annotations[[]"openshift.io/*': "OpenShift",
     'metadata.annotations[[]"cnpg.io/*': "CloudNativePG",
+    'metadata.annotations[[]"*.toolkit.fluxcd.io/*': "Flagger",
     "spec.volumeName": "volume controller",
 }
 """Fields that a cluster's own programs write, as patterns, with their owner."""

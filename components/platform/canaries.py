@@ -73,6 +73,8 @@ def canary(name: str, platform: PlatformSettings) -> Manifest:
         "port": settings.port,
         "portName": naming.HTTP_PORT_NAME,
         "targetPort": naming.HTTP_PORT_NAME,
+        # Flagger writes the default into the object, which would be a difference.
+        "portDiscovery": False,
         "gatewayRefs": [parent(https_listener(host))],
         "hosts": [host],
         "match": [{"uri": {"prefix": path}} for path in paths],

@@ -117,6 +117,7 @@ ONLY_BUILT = {
     "alloy-syntax",
     "grafana-schema",
     "monitoring-check",
+    "flagger",
     "helm",
 } | _OF_NODES
 """Programs without a release, without a known checksum of it, or whose releases are not to be used."""

@@ -1,0 +1,207 @@
+"""Canaries by Flagger's real controller: promoted when all gates hold, taken back for each reason by itself.
+
+Real: API server, Deployments, Services, routes, Flagger, Prometheus and its queries. Simulated: pods and nodes; no
+request is made, so the figures are those of an exporter, and what splits requests (a Gateway's controller) is not here.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import tools
+from cluster.ports import choose_free_port
+from components.stack.problems import PLATFORM_KEY
+from tests.e2e.conftest import Project, project
+from tests.motion.figures import Figures, Measured, measured
+from tests.support.documents import BESIDE_SERVICES
+from tests.support.loopback import Process, wait_until
+from tests.support.stack_files import change
+
+__all__ = ["project"]
+pytestmark = pytest.mark.e2e
+
+NAMESPACE = "alt-las"
+PROMOTED = "api-gateway"
+HALTED = {
+    "runner-service": Figures(errors=0.05),
+    "segmentation-service": Figures(slow=0.05),
+    "archive-service": None,
+}
+"""Services whose new release is taken back, by its figures: errors, latency, no data."""
+
+WITHOUT_PROMETHEUS = "ai-orchestrator"
+SERVICES = (PROMOTED, *HALTED, WITHOUT_PROMETHEUS)
+CANARY = {"intervalSeconds": 10, "failedChecks": 1, "gates": {"leastRequests": 50}}
+"""Flagger's shortest interval. At 40 requests per second each check sees about 400."""
+
+_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Alpha with a canary of each service, Flagger and Prometheus."""
+
+    project: Project
+    measured: Measured
+    flagger: Process
+
+    def canaries(self) -> dict[str, dict[str, Any]]:
+        """Status of each canary, by service."""
+        found = self.project.objects("canaries.flagger.app", NAMESPACE)
+        return {each["metadata"]["name"]: each.get("status", {}) for each in found}
+
+    def phases(self, *names: str) -> set[str]:
+        """Phases of some canaries."""
+        found = self.canaries()
+        return {found[name].get("phase", "") for name in names}
+
+    def image(self, deployment: str) -> str:
+        """Image of a Deployment."""
+        (found,) = (
+            each for each in self.project.objects("deployments", NAMESPACE) if each["metadata"]["name"] == deployment
+        )
+        return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    def weights(self, service: str) -> dict[str, int]:
+        """Weights of a service's route, by Service."""
+        (route,) = (
+            each for each in self.project.objects("httproutes", NAMESPACE) if each["metadata"]["name"] == service
+        )
+        (rule,) = route["spec"]["rules"]
+        return {each["name"]: each["weight"] for each in rule["backendRefs"]}
+
+    def release(self, services: dict[str, Any]) -> None:
+        """Change services in the stack file and update."""
+        document = yaml.safe_load(self.project.stack_file("alpha").read_text())
+        blocks = document["config"][PLATFORM_KEY]["services"]
+        for name, block in services.items():
+            blocks[name] |= block
+        change(self.project, "alpha", {"services": blocks})
+        done = self.project.altlas("up", "--stack", "alpha")
+        assert done.code == 0, done.text
+
+    def is_at_rest(self) -> None:
+        """Pulumi has nothing to do, nothing has drifted, and every service is ready."""
+        preview = self.project.pulumi("preview", "--stack", "alpha", "--expect-no-changes", "--diff")
+        assert preview.code == 0, preview.text
+        drift = self.project.altlas("drift", "alpha")
+        assert drift.code == 0, drift.text
+        status = self.project.altlas("status", "--stack", "alpha", "--json")
+        assert not set(json.loads(status.out)["notReady"]) & set(SERVICES), status.text
+
+
+def _settings(project: Project) -> None:
+    platform = yaml.safe_load(project.stack_file("alpha").read_text())["config"][PLATFORM_KEY]
+    services = platform["services"]
+    for service in services.values():
+        service |= {"metrics": {}, "canary": CANARY}
+    change(
+        project,
+        "alpha",
+        {
+            **{block: None for block in BESIDE_SERVICES if block != "prometheus"},
+            "prometheus": platform["prometheus"] | {"scrapeIntervalSeconds": 5},
+            "loadTest": None,
+            "ingress": {
+                "host": "alt-las.local",
+                "api": "gateway",
+                "routes": [{"service": name, "path": f"/{name}"} for name in SERVICES],
+            },
+            "services": services,
+        },
+    )
+
+
+@contextmanager
+def _flagger(project: Project, folder: Path, proxy: str) -> Iterator[Process]:
+    kubeconfig = project.variables()["KUBECONFIG"]
+    options = (
+        "-mesh-provider=gatewayapi:v1",
+        f"-namespace={NAMESPACE}",
+        f"-port={choose_free_port(())}",
+        "-log-level=info",
+    )
+    program = str(tools.ensure(["flagger"]).path("flagger"))
+    made = Process((program, f"-kubeconfig={kubeconfig}", *options), folder, "flagger", {"HTTP_PROXY": proxy})
+    made.start()
+    try:
+        yield made
+    finally:
+        made.kill()
+
+
+@pytest.fixture(scope="module")
+def motion(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Motion]:
+    """The stack as `altlas up` brings it up, and then Flagger, which makes the pods that serve."""
+    _settings(project)
+    done = project.altlas("up", "--stack", "alpha")
+    assert done.code == 0, done.text
+    folder = tmp_path_factory.mktemp("motion")
+    with measured(folder, SERVICES, NAMESPACE) as prometheus, _flagger(project, folder, prometheus.proxy) as flagger:
+        found = Motion(project, prometheus, flagger)
+        wait_until(lambda: found.phases(*SERVICES) == {"Initialized"}, f"canaries begin: {found.canaries()}", _SECONDS)
+        yield found
+
+
+def test_flagger_takes_over_without_a_difference_that_pulumi_or_drift_would_see(motion: Motion) -> None:
+    """Replicas, selectors of Services and backends of routes are Flagger's; the pods that serve have our labels."""
+    for service in SERVICES:
+        assert motion.weights(service) == {f"{service}-primary": 100, f"{service}-canary": 0}
+    pods = [each["metadata"]["labels"] for each in motion.project.objects("pods", NAMESPACE)]
+    names = {each["app.kubernetes.io/name"] for each in pods if each["app.kubernetes.io/part-of"] == "alt-las"}
+    assert {f"{service}-primary" for service in SERVICES} <= names
+    motion.is_at_rest()
+
+
+def test_a_good_release_is_promoted_and_three_bad_ones_are_taken_back(motion: Motion) -> None:
+    """Configuration alone, in steps of 10, 30, 50 and 100 %; errors, latency and no data, side by side."""
+    old = {service: motion.image(f"{service}-primary") for service in HALTED}
+    for service, figures in HALTED.items():
+        motion.measured.set(f"{service}-canary", figures)
+    tags = {name: {"image": {"repository": old[name].rpartition(":")[0], "tag": "2.0.0"}} for name in HALTED}
+    motion.release({PROMOTED: {"logLevel": "debug"}, **tags})
+    seen: set[int] = set()
+
+    def ended() -> bool:
+        found = motion.canaries()
+        seen.add(found[PROMOTED].get("canaryWeight", 0))
+        return found[PROMOTED]["phase"] == "Succeeded" and motion.phases(*HALTED) == {"Failed"}
+
+    wait_until(ended, f"all four are decided: {motion.flagger.log[-3000:]}", _SECONDS)
+    assert seen >= {10, 30, 50, 100}
+    for service in HALTED:
+        assert motion.image(f"{service}-primary") == old[service]
+        assert motion.image(service).endswith(":2.0.0")
+        assert motion.weights(service) == {f"{service}-primary": 100, f"{service}-canary": 0}
+    assert motion.weights(PROMOTED) == {f"{PROMOTED}-primary": 100, f"{PROMOTED}-canary": 0}
+    levels = {
+        each["metadata"]["name"].endswith("-primary"): each["data"]["LOG_LEVEL"]
+        for each in motion.project.objects("configmaps", NAMESPACE)
+        if each["metadata"]["name"].startswith(f"{PROMOTED}-") and each["data"]["LOG_LEVEL"] == "debug"
+    }
+    assert levels == {False: "debug", True: "debug"}, "the copy that serves has the new configuration"
+    reasons = {service: [line for line in motion.flagger.log.splitlines() if service in line] for service in HALTED}
+    assert any("advancement errors" in line for line in reasons["runner-service"])
+    assert any("advancement latency" in line for line in reasons["segmentation-service"])
+    assert any("no values found" in line for line in reasons["archive-service"])
+    motion.is_at_rest()
+
+
+def test_without_prometheus_nothing_is_promoted(motion: Motion) -> None:
+    """The figures before its end were good; Flagger asked the address that the templates name."""
+    # The other one is Flagger's own default, which it asks once when it starts.
+    assert motion.measured.asked == {"prometheus:9090", "prometheus-operated.alt-las:9090"}
+    old = motion.image(f"{WITHOUT_PROMETHEUS}-primary")
+    motion.measured.prometheus.kill()
+    motion.release({WITHOUT_PROMETHEUS: {"image": {"repository": old.rpartition(":")[0], "tag": "2.0.0"}}})
+    wait_until(lambda: motion.phases(WITHOUT_PROMETHEUS) == {"Failed"}, "the release is taken back", _SECONDS)
+    assert motion.image(f"{WITHOUT_PROMETHEUS}-primary") == old
+    assert motion.weights(WITHOUT_PROMETHEUS)[f"{WITHOUT_PROMETHEUS}-canary"] == 0
+    motion.is_at_rest()
+    print("promoted 1 of 1; halted on errors, latency, no data, Prometheus down 4 of 4; previews empty; drift 0")
