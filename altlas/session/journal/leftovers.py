@@ -57,6 +57,9 @@ def _is_settled(operation: Mapping[str, Any], resources: list[dict[str, Any]], d
     """Note in the resources what an operation may have done; False where nobody can tell yet."""
     urn, identifier = operation["resource"]["urn"], _identifier(operation["resource"])
     alive = [one for one in resources if one["urn"] == urn and not one.get("delete")]
+    if not operation["resource"].get("custom"):
+        # A component is nothing outside the state; the next program registers it again.
+        return True
     if identifier is None:
         return False
     if operation["type"] != "creating":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from altlas.session.journal.leftovers import has_deletions, with_deletions, without_deletions
+from altlas.session.journal.leftovers import has_deletions, with_cut_off_operations, with_deletions, without_deletions
 from altlas.session.journal.references import broken_reference
 from altlas.session.journal.replay import StackState
 from tests.altlas.journal.documents import resource, state
@@ -41,3 +41,16 @@ def test_deletions_of_other_providers_are_left_to_the_engine() -> None:
     other = resource("settings", type="pulumi-python:dynamic:Resource", delete=True)
     assert not has_deletions(StackState(state(other)))
     assert len(without_deletions(StackState(state(other))).resources) == 1
+
+
+def test_a_component_whose_registration_was_cut_off_is_not_pending() -> None:
+    """It is nothing outside the state; an object of another provider stays for a person to judge."""
+    component = {
+        "urn": "urn:pulumi:alpha::alt-las::pulumi:pulumi:Stack::s",
+        "custom": False,
+        "type": "pulumi:pulumi:Stack",
+    }
+    other = {"urn": "urn:pulumi:alpha::alt-las::x:y:Z::o", "custom": True, "type": "x:y:Z"}
+    begun = [{"resource": each, "type": "creating"} for each in (component, other)]
+    left = with_cut_off_operations(StackState(state(pending_operations=begun)), [], frozenset())
+    assert [one["resource"] for one in left.pending] == [other]
