@@ -71,7 +71,9 @@ def _is_settled(operation: Mapping[str, Any], resources: list[dict[str, Any]], d
     elif identifier not in (one.get("id") for one in alive):
         if urn not in decided:
             return False
-        resources.append(_taken_in(operation, identifier, delete=True))
+        # Without its order: what it depended on may be gone, or be listed for deletion after it.
+        whole = _taken_in(operation, identifier, delete=True)
+        resources.append({key: value for key, value in whole.items() if key not in _ORDER})
     return True
 
 

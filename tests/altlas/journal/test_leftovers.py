@@ -54,3 +54,14 @@ def test_a_component_whose_registration_was_cut_off_is_not_pending() -> None:
     begun = [{"resource": each, "type": "creating"} for each in (component, other)]
     left = with_cut_off_operations(StackState(state(pending_operations=begun)), [], frozenset())
     assert [one["resource"] for one in left.pending] == [other]
+
+
+def test_an_object_to_delete_does_not_wait_for_what_it_depended_on() -> None:
+    """Its creation was cut off, and the next program made another one, without what the first depended on."""
+    gone = resource("gone")
+    named = {"metadata": {"name": "web-1", "namespace": "alt-las"}}
+    begun = {"resource": resource("web", dependencies=[gone["urn"]], inputs=named), "type": "creating"}
+    after = StackState(state({**resource("web"), "id": "alt-las/web-2"}, pending_operations=[begun]))
+    left = with_cut_off_operations(after, [], {resource("web")["urn"]})
+    assert _ids(left) == [("alt-las/web-2", False), ("alt-las/web-1", True)]
+    assert broken_reference(left.body) is None
