@@ -19,7 +19,7 @@ from tests.altlas.release_stand_ins import allowed, key_of
 from tests.e2e.conftest import Done, Project
 from tests.images.loopback_registry import LoopbackRegistry, loopback_registry
 from tests.support.deployed import copy_of
-from tests.support.documents import ROOT
+from tests.support.scratch import copy_stack_file
 from tests.support.stack_files import without_monitoring
 
 pytestmark = pytest.mark.e2e
@@ -84,13 +84,15 @@ def project(registry: LoopbackRegistry, tmp_path_factory: pytest.TempPathFactory
 
 def write_stack(project: Project, stack: str) -> None:
     """Write the file of a stack with the settings of alpha and a place of its own."""
-    text = (ROOT / "Pulumi.alpha.yaml").read_text()
+    file = project.stack_file(stack)
+    copy_stack_file("alpha", file)
+    text = file.read_text()
     for before, after in (("namespace: alt-las", f"namespace: alt-las-{stack}"), ("alt-las.local", f"{stack}.local")):
         assert text.count(before) == 1
         text = text.replace(before, after)
     line = f"    namespace: alt-las-{stack}\n"
     limits = f"    release:\n      promotion:\n        {SOAK}\n"
-    project.stack_file(stack).write_text(text.replace(line, f"{line}{limits}"))
+    file.write_text(text.replace(line, f"{line}{limits}"))
     without_monitoring(project, stack)
 
 

@@ -20,6 +20,14 @@ GOLDEN = Path(__file__).parent / "alpha_to_beta.diff"
 REWRITE = "if this difference is wanted, rewrite it: altlas stack diff alpha beta > tests/stacks/alpha_to_beta.diff"
 
 
+def test_tests_copy_stack_files_without_their_secrets() -> None:
+    """After `make up` a file holds secrets of this checkout, which a copy with another passphrase cannot read."""
+    read = re.compile(r'\(ROOT / f?"Pulumi\.[^"]+\.yaml"(\)\.read_|, )')
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if "support" not in path.parts]
+    assert len(tests) > 300
+    assert [path.name for path in tests if read.search(path.read_text("utf-8"))] == []
+
+
 @pytest.mark.parametrize("stack", STACK_FILES)
 def test_a_stack_file_holds_only_keys_that_are_read(stack: str) -> None:
     """The program reads the platform and its secrets, Pulumi the salt; any other key would be dead."""

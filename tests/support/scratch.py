@@ -11,6 +11,12 @@ PROGRAM_ENVIRONMENT = ".venv-program"
 """Virtual environment of what Pulumi runs, beside Pulumi.yaml, which names it."""
 
 
+def copy_stack_file(stack: str, file: Path) -> None:
+    """Copy a stack file of this checkout, in which `make up` may have written secrets, without them."""
+    shutil.copy(ROOT / f"Pulumi.{stack}.yaml", file)
+    reset_secrets(file)
+
+
 def copy_program(folder: Path, names: Iterable[str]) -> None:
     """Copy files and folders of the program, and let it use the virtual environment of this one.
 

@@ -14,11 +14,11 @@ from altlas.release.returned import Remainder, remainders
 from altlas.release.sides import Side, recording, side
 from altlas.release.stack_change import StackChange, stack_change
 from altlas.release.steps import DeleteObject, ObjectName
-from altlas.session.stack_secrets import reset_secrets
 from altlas.session.workspace import Workspace
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
 from rendering.root import ROOT
+from tests.support.scratch import copy_stack_file
 
 REAL = {"KUBECONFIG": "/real", "PULUMI_BACKEND_URL": "s3://real", "PULUMI_CONFIG_PASSPHRASE": "real", "TARGET": "k3d"}
 
@@ -172,9 +172,7 @@ def rehearsed(folder: Path, updates: Updates, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(rehearsal, "up", updates)
     workspace = Workspace(ROOT, home=folder / "home")
     file = folder / "Pulumi.alpha.yaml"
-    file.write_text((ROOT / "Pulumi.alpha.yaml").read_text())
-    # Where the stack is deployed, its file has secrets already.
-    reset_secrets(file)
+    copy_stack_file("alpha", file)
     file.write_text(
         f"{file.read_text()}  alt-las:redisInternalSecret:\n    secure: v1:canary\nencryptionsalt: v1:canary\n"
     )
