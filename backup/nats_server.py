@@ -26,6 +26,9 @@ CONFIGURATION = "backup.json"
 
 MESSAGES = "stream.tar.s2"
 
+_NOBODY_LISTENS = "no responders"
+_TRIES = 5
+_PAUSE_SECONDS = 1
 _START_SECONDS = 60
 _DIGEST_BYTES = 8
 _DIGEST_RANGE = 1 << (8 * _DIGEST_BYTES)
@@ -58,8 +61,20 @@ class NatsServer:
         self.run("stream", "backup", stream, str(folder), "--consumers", "--no-progress")
 
     def load(self, folder: Path, *options: str) -> None:
-        """Make a stream again from such a folder."""
-        self.run("stream", "restore", str(folder), "--no-progress", *options)
+        """Make a stream again from such a folder.
+
+        Repeated while servers of a cluster do not know yet where the one that takes the messages listens.
+        """
+        for left in reversed(range(_TRIES)):
+            try:
+                self.run("stream", "restore", str(folder), "--no-progress", *options)
+                return
+            except BackupError as error:
+                if not left or _NOBODY_LISTENS not in str(error):
+                    raise
+            time.sleep(_PAUSE_SECONDS)
+            if folder.name in self.streams():
+                self.remove(folder.name)
 
     def state(self, stream: str) -> Mapping[str, Any]:
         """Configuration and state of a stream."""
