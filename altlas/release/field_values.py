@@ -72,7 +72,7 @@ def _removed(sent: Any, live: Any, path: Path, keys: Mapping[tuple[str, ...], tu
 
 def _is_empty(value: Any) -> bool:
     """True for a block without any value."""
-    return isinstance(value, Mapping | list) and (not value or (isinstance(value, Mapping) and not any(value.values())))
+    return not any(value.values()) if isinstance(value, Mapping) else isinstance(value, list) and not value
 
 
 def is_same(wanted: Any, found: Any) -> bool:
@@ -82,7 +82,7 @@ def is_same(wanted: Any, found: Any) -> bool:
     if isinstance(wanted, list) and isinstance(found, list):
         return len(wanted) == len(found) and all(map(is_same, wanted, found))
     if found is None:
-        return not wanted or (isinstance(wanted, Mapping) and not any(wanted.values()))
+        return not wanted or _is_empty(wanted)
     return bool(wanted == found) or str(wanted) == str(found) or _same_quantity(wanted, found)
 
 

@@ -94,7 +94,8 @@ def stable_names(objects: Iterable[Object]) -> dict[str, str]:
     """Stable names of the objects whose names Pulumi generated, by name; those that two would share are left out."""
     names = [each["metadata"]["name"] for each in objects if _is_autonamed(each)]
     stable = {name: _GENERATED.sub("-(generated)", name) for name in names}
-    return {name: stable[name] for name in names if Counter(stable.values())[stable[name]] == 1}
+    shared = Counter(stable.values())
+    return {name: stable[name] for name in names if shared[stable[name]] == 1}
 
 
 def with_other_names(objects: Sequence[Object], names: Mapping[str, str]) -> list[Object]:

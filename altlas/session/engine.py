@@ -67,7 +67,8 @@ class Engine:
         def run(variables: Mapping[str, str]) -> int:
             return self._in_foreground(arguments, variables, terminal=terminal)
 
-        files = self._checked_files(arguments)
+        self._check_state(arguments)
+        files = self._stack_files(arguments)
         # With --remove the command ends by removing the stack, which is the backend's own affair.
         if files is None or not files.is_plain or arguments[0] not in _CHANGING or "--remove" in arguments:
             return run({})
@@ -105,12 +106,13 @@ class Engine:
         stack = arguments[arguments.index("--stack") + 1]
         return StackFiles(backend, self.project, stack, "metadata=skip" not in url)
 
-    def _checked_files(self, arguments: Sequence[str]) -> StackFiles | None:
-        """The same; a state in a folder is not damaged or lost. Of a bucket the check would cost requests."""
+    def _check_state(self, arguments: Sequence[str]) -> None:
+        """Check that a state in a folder is not damaged or lost. Of a bucket that would cost requests."""
+        if is_bucket(self.environment.get("PULUMI_BACKEND_URL", "")):
+            return
         files = self._stack_files(arguments)
-        if files is not None and isinstance(files.backend, Path):
+        if files is not None:
             files.check()
-        return files
 
     def capture(self, *arguments: str, text: str | None = None) -> str:
         """Run a command and return its standard output.
@@ -146,7 +148,7 @@ class Engine:
         return plan
 
     def _quietly(self, arguments: Sequence[str], text: str | None) -> subprocess.CompletedProcess[str]:
-        self._checked_files(arguments)
+        self._check_state(arguments)
         return subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=self.root,
