@@ -4,15 +4,12 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import nats
 import pytest
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
 from altlas.update.unread_messages import unread_messages
 from components.services import SERVICES, message_flows
@@ -26,13 +23,12 @@ from tests.data.nats_servers import (
     pod,
     quiet,
 )
+from tests.data.nats_session import CONSUMER, PUBLISHER, STREAM, SUBJECT, NatsSession
 from tests.data.traffic import Traffic
 from tests.support.figures import Figures
 from tests.support.loopback import platform_settings, wait_until
 
 pytestmark = pytest.mark.data
-
-STREAM, SUBJECT, CONSUMER = "LAST_FILES", "last.files", "archive-service"
 
 
 class Volumes:
@@ -68,6 +64,10 @@ class Volumes:
     def _reloads(self) -> list[int]:
         return [process.log.count("Reloaded server configuration") for process in self.servers.processes]
 
+    def session(self) -> NatsSession:
+        """Connections of the services, to what the Service `nats` leads to at that moment."""
+        return NatsSession({user: self.servers.url(user) for user in (PUBLISHER, CONSUMER)}, self.seen)
+
     def unread(self) -> dict[str, int]:
         """Unread messages by stream, as the servers report them."""
         return unread_messages({f"nats-{index}": report(host) for index, host in enumerate(self.servers.hosts)})
@@ -79,55 +79,6 @@ def report(host: str) -> Mapping[str, Any]:
     with urllib.request.urlopen(address, timeout=5) as answer:  # loopback
         found: Mapping[str, Any] = json.load(answer)
         return found
-
-
-class Caller:
-    """Connections of the services, to what the Service `nats` leads to at that moment."""
-
-    def __init__(self, volumes: Volumes) -> None:
-        self._volumes, self._loop = volumes, asyncio.new_event_loop()
-        self._clients: list[Client] = []
-        try:
-            self._loop.run_until_complete(self._open())
-        except BaseException:
-            self.close()
-            raise
-
-    async def _open(self) -> None:
-        for user in ("runner-service", CONSUMER):
-            url = self._volumes.servers.url(user)
-            client = await nats.connect(url, error_cb=quiet, allow_reconnect=False, connect_timeout=2)
-            self._clients.append(client)
-        self._publisher, consumer = (client.jetstream(timeout=2) for client in self._clients)
-        self._messages = await consumer.pull_subscribe(SUBJECT, durable=CONSUMER, stream=STREAM)
-
-    def write(self, number: int) -> None:
-        """Publish a message and wait until it is acknowledged."""
-        headers = {"Nats-Msg-Id": str(number)}
-        self._loop.run_until_complete(self._publisher.publish(SUBJECT, str(number).encode(), headers=headers))
-
-    def read(self, number: int) -> bool:
-        """Take messages and acknowledge them; every number comes once, so an earlier one may be gone already."""
-        self._loop.run_until_complete(self._take())
-        return bool(number)
-
-    async def _take(self) -> None:
-        with suppress(TimeoutError):
-            for message in await self._messages.fetch(20, timeout=0.3):
-                # Before the acknowledgement: where its answer is missing, the message does not come again.
-                self._volumes.seen.add(int(message.data))
-                await message.ack_sync(timeout=2)
-        await self._messages.consumer_info()
-
-    def close(self) -> None:
-        """End the connections."""
-        self._loop.run_until_complete(self._end())
-        self._loop.close()
-
-    async def _end(self) -> None:
-        for client in self._clients:
-            with suppress(NatsError, OSError):
-                await client.close()
 
 
 @pytest.fixture
@@ -143,7 +94,7 @@ def volumes(tmp_path: Path) -> Iterator[Volumes]:
 def test_the_round_trip_loses_no_acknowledged_message(volumes: Volumes, figures: Figures) -> None:
     """Alpha, beta, alpha, beta, with a publisher and a consumer all the time."""
     volumes.start("alpha")
-    with Traffic(lambda: Caller(volumes)) as traffic:
+    with Traffic(volumes.session) as traffic:
         for before, after in (("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")):
             wait_until(traffic.goes_on(), "messages are acknowledged before", 60)
             traffic.unavailable("write")
@@ -167,7 +118,7 @@ def test_what_nobody_reads_is_seen_on_one_server_and_on_three(volumes: Volumes) 
     for stack in ("alpha", "beta"):
         volumes.start(stack)
         assert volumes.unread() == {}
-        caller = Caller(volumes) if stack == "beta" else None
+        caller = volumes.session() if stack == "beta" else None
         asyncio.run(publish(volumes.servers, 7))
         wait_until(lambda: volumes.unread() == {STREAM: 7}, "seven are unread")
         if caller:

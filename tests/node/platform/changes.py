@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import yaml
 
+from tests.data.nats_session import STREAM
 from tests.node.connections import RunningPod
 from tests.node.platform.project import NAMESPACE, SERVICES, NodeProject
-from tests.node.platform.sessions import STREAM
 from tests.node.platform.users import Users
 from tests.node.real_cluster import wait_until
 

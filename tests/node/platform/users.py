@@ -12,19 +12,19 @@ from urllib.parse import urlsplit, urlunsplit
 import yaml
 
 from cluster.waiting import wait_for
+from tests.data.nats_session import CONSUMER, PUBLISHER, NatsSession
 from tests.data.traffic import Traffic
 from tests.node.connections import RunningPod
 from tests.node.platform.project import NAMESPACE, NodeProject
 from tests.node.platform.sessions import (
-    CONSUMER,
     PATHS,
     PSQL,
     REST_SECONDS,
     STORES,
     GatewaySession,
-    NatsSession,
     PostgresSession,
     RedisSession,
+    join_network,
 )
 from tests.node.real_cluster import pod_spec, wait_until
 
@@ -48,13 +48,13 @@ class Users:
         self._redis = _at(project.secret("api-gateway", "REDIS_URL"), project.address("redis"))
         self._nats = {
             service: _at(project.secret(service, "NATS_URL"), project.address("nats"))
-            for service in ("runner-service", CONSUMER)
+            for service in (PUBLISHER, CONSUMER)
         }
         self.traffic = {
             **{name: Traffic(partial(GatewaySession, node, path), REST_SECONDS) for name, path in PATHS.items()},
             "PostgreSQL": Traffic(self.postgres, REST_SECONDS),
             "Redis": Traffic(self.redis, REST_SECONDS),
-            "NATS": Traffic(lambda: NatsSession(process, self._nats, self._seen), REST_SECONDS),
+            "NATS": Traffic(self.nats, REST_SECONDS),
         }
 
     def postgres(self) -> PostgresSession:
@@ -64,6 +64,11 @@ class Users:
     def redis(self) -> RedisSession:
         """A connection to Redis' primary."""
         return RedisSession(self._process, self._redis, lambda: self.replicas)
+
+    def nats(self) -> NatsSession:
+        """A publisher and a consumer of NATS, for a thread that may join the pod's network."""
+        join_network(self._process)
+        return NatsSession(self._nats, self._seen)
 
     def forget_pauses(self) -> None:
         """Count pauses from now on."""
