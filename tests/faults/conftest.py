@@ -1,11 +1,13 @@
 """Choice between a sample of each fault's cases and all of them, which are recorded for the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.cases import FOLDER, Cases, Fault, current_commit
+from tests.support.journaled_objects import cluster_with_namespace
+from tests.support.own_cluster import OwnCluster
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,3 +30,10 @@ def cases_of(request: pytest.FixtureRequest, all_faults: bool, tmp_path: Path) -
         return Cases(Fault(name, promise, target, request.node.nodeid, subject), folder, commit)
 
     return cases
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
+    """A simulated cluster with the namespace."""
+    with cluster_with_namespace(tmp_path_factory.mktemp("cluster")) as made:
+        yield made

@@ -11,7 +11,6 @@ from tests.faults.faulty_api_server import Dice, FaultyApiServer, faulty_api_ser
 from tests.support.figures import Figures
 from tests.support.journaled_objects import (
     as_found,
-    cluster_with_namespace,
     found_objects,
     objects_project,
     wanted_objects,
@@ -28,13 +27,6 @@ FAULT = "API server fails for 5 or 20 % of the requests"
 RATES = (0.05, 0.2)
 SECONDS = 600
 """For one command: eight tries with a minute of pauses, and deletions whose event was missed."""
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
-    """A simulated cluster with the namespace."""
-    with cluster_with_namespace(tmp_path_factory.mktemp("cluster")) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

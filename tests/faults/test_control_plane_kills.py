@@ -64,18 +64,15 @@ def _start_again(folder: Path) -> None:
 def _update(project: Project, folder: Path, lines: int, victims: tuple[str, ...]) -> tuple[int, str, float, bool]:
     """Update while processes are killed; return exit code, output, seconds after they are back, and if it was hit."""
     with project.begin("up", "--yes", "--skip-preview") as process:
-        try:
-            journal, hit = project.files.journal, False
-            while process.poll() is None and not hit:
-                hit = journal.exists() and journal.read_bytes().count(b"\n") >= lines
-                time.sleep(0.002)
-            _kill(folder, *victims)
-            _start_again(folder)
-            back = time.monotonic()
-            output, _ = process.communicate(timeout=LIMIT_SECONDS)
-            return process.returncode, output, time.monotonic() - back, hit
-        finally:
-            process.kill()
+        journal, hit = project.files.journal, False
+        while process.poll() is None and not hit:
+            hit = journal.exists() and journal.read_bytes().count(b"\n") >= lines
+            time.sleep(0.002)
+        _kill(folder, *victims)
+        _start_again(folder)
+        back = time.monotonic()
+        output, _ = process.communicate(timeout=LIMIT_SECONDS)
+        return process.returncode, output, time.monotonic() - back, hit
 
 
 def test_an_update_completes_once_the_control_plane_is_back(

@@ -4,7 +4,7 @@ import copy
 import json
 import random
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +17,6 @@ from tests.faults.cases import Cases
 from tests.faults.generated_drift import DRIFTS, WRITERS, Done, Expected, Target
 from tests.support.documents import platform_of
 from tests.support.figures import Figures
-from tests.support.journaled_objects import cluster_with_namespace
 from tests.support.own_cluster import NAMESPACE, OwnCluster
 
 pytestmark = pytest.mark.sim
@@ -39,13 +38,6 @@ OF_A_KIND = 2
 SAMPLE, ALL = 12, 100
 TRIES = 20
 """Changes of one case that the API server may refuse, such as of immutable fields."""
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
-    """A simulated cluster with the namespace."""
-    with cluster_with_namespace(tmp_path_factory.mktemp("cluster")) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

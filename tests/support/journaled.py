@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,27 +60,25 @@ class Project:
         command = ["pulumi", *arguments, "--stack", "alpha", "--non-interactive"]
         return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, check=False).returncode
 
-    def begin(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
-        """Start a journaled command in a process of its own."""
+    @contextmanager
+    def begin(self, *arguments: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run a journaled command in a process of its own, which has ended with its children when the block ends."""
         environment = json.dumps({**self.variables, **variables})
         command = [sys.executable, "-c", RUN, str(self.root), environment, *arguments, "--stack", "alpha"]
-        return subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # so that all of it can be ended at once
-        )
+        # In a session of its own, so that all of it can be ended at once.
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def journaled(self, *arguments: str, seconds: float = 180, **variables: str) -> tuple[int, str]:
         """Run a journaled command; return its exit code and output."""
         with self.begin(*arguments, **variables) as process:
-            try:
-                output, _ = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
+            output, _ = process.communicate(timeout=seconds)
             return process.returncode, output
 
 
