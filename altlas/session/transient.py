@@ -15,8 +15,8 @@ _ANSWERED = re.compile(
     r"|unexpected error when reading response body"
 )
 _NOT_REACHED = re.compile(
-    r"connection refused|i/o timeout|Client\.Timeout exceeded|cluster is unreachable|no route to host"
-    r"|network is unreachable"
+    r"connection refused|i/o timeout|Client\.Timeout exceeded|cluster is unreachable|unreachable cluster"
+    r"|no route to host|network is unreachable"
 )
 
 _CONSEQUENCE = re.compile(r"^Program failed with an unhandled exception")

@@ -20,6 +20,7 @@ PASSING = (
 UNREACHABLE = (
     "The connection to the server 127.0.0.1:6443 was refused: dial tcp 127.0.0.1:6443: connect: connection refused",
     "configured Kubernetes cluster is unreachable: unable to load schema information from the API server",
+    "failed to read resource state due to unreachable cluster. If the cluster was deleted, you can remove",
 )
 LASTING = (
     'Error from server (Forbidden): pods is forbidden: User "deployer" cannot list resource "pods"',
