@@ -107,7 +107,8 @@ def test_another_machine_goes_on_where_a_killed_one_has_stopped(
     bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the engine was told to be stored is known; plain Pulumi is kept out until the state is whole."""
-    project = make(tmp_path / "shared", PROGRAM, PULUMI_PARALLEL="2", PAUSE="0.3", **bucket.variables("shared"))
+    # Slow enough that the update still runs when plain Pulumi has been refused.
+    project = make(tmp_path / "shared", PROGRAM, PULUMI_PARALLEL="2", PAUSE="1", **bucket.variables("shared"))
     names = [f"file-{number}" for number in range(12)]
     wanted = {name: {"value": "a", "identity": "x"} for name in names}
     project.want(wanted)

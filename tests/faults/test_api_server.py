@@ -63,7 +63,8 @@ def test_one_update_converges_whatever_the_api_server_answers(
     figures.add("faults: updates that one command completed", f"{cases.outcome}, with {writes} faults of writes")
     assert project.stock("preview", "--expect-no-changes") == 0
     with api_server.faults(Dice(RATES[-1], seed=RUNS)):
-        assert project.journaled("destroy", "--yes", "--skip-preview", seconds=SECONDS)[0] == 0
+        code, output = project.journaled("destroy", "--yes", "--skip-preview", seconds=SECONDS)
+    assert code == 0, output
     assert found_objects(cluster) == {}
 
 
