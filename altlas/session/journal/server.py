@@ -80,7 +80,9 @@ class StateServer(ThreadingHTTPServer):
         return _ABSENT
 
     def _of_stack(self, method: str, files: StackFiles, rest: list[str], body: "Body") -> Answer:
-        if method == "GET" or not files.state.exists():
+        # The state of a running update is there, and each group of entries would wait for a bucket to say so.
+        running = self.update is not None and rest[1:2] == [self.update.identifier]
+        if method == "GET" or not (running or files.state.exists()):
             return _read(files, rest, hides_deletions=self._defers_deletions and files == self._files)
         match rest:
             case [kind] if kind != "tags" and files == self._files:

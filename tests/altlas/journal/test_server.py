@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from obstore.store import MemoryStore
 
+from altlas.session.journal.bucket import BucketPath
 from altlas.session.journal.journal_file import read_journal
 from altlas.session.journal.replay import StackState
 from altlas.session.journal.server import serving
@@ -82,6 +84,31 @@ def test_an_update_is_a_journal_until_it_is_complete(client: Client, files: Stac
     said = json.loads(noted.read_bytes())
     assert (said["kind"], said["result"], said["resourceChanges"]) == ("update", "succeeded", {"create": 1, "same": 1})
     assert said["config"] == {"alt-las:a": "b", "alt-las:s": {"secure": "v1:x"}}
+
+
+def test_a_group_of_entries_is_one_request_to_a_bucket() -> None:
+    """Whatever else was asked for each group would be waited for by each step of the update."""
+    asked: list[str] = []
+    store = MemoryStore()
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            asked.append(name)
+            return getattr(store, name)
+
+    files = StackFiles(BucketPath(Counting(), "memory://states"), "alt-las", "alpha")  # type: ignore[arg-type]  # a stand-in
+    files.write(files.content(StackState(state(resource("old")))))
+    with serving(files) as server:
+        client = Client(server.token, server.server_address[1])
+        update = client.begin()
+        asked.clear()
+        for number in (1, 2, 3):
+            assert client.ask("PATCH", f"{update}/journalentries", _created(number))[0] == 200
+        assert client.ask("POST", f"{update}/events/batch", {"events": []})[0] == 200
+        assert client.ask("POST", f"{update}/renew_lease", {"duration": 300})[0] == 200
+        assert asked == ["put", "put", "put"]
+        assert client.ask("POST", f"{update}/complete", {"status": "succeeded"})[0] == 200
+    assert len(files.read().resources) == 4
 
 
 def test_a_result_that_pulumi_would_refuse_leaves_the_state(client: Client, files: StackFiles) -> None:
