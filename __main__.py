@@ -11,13 +11,14 @@ from components.kubernetes.provider import KubernetesProvider
 from components.services import SERVICES, message_flows, service_args, service_ports
 from components.stack.cluster_identity import check_cluster
 from components.stack.configuration import load
-from components.stack.engine_tuning import drop_debug_messages, end_at_once
+from components.stack.engine_tuning import drop_debug_messages, end_at_once, wait_for_outputs_at_once
 from components.stores.stores import build_stores
 from components.traffic.stack_graph import stack_graph
 from components.workloads.component import Surroundings
 
 drop_debug_messages()
 end_at_once()
+wait_for_outputs_at_once()
 root = Path(__file__).resolve().parent
 stack = load(root)
 settings, ports = stack.platform, service_ports(SERVICES, stack.platform)
