@@ -70,13 +70,22 @@ def hierarchies(mounts: str | None = None) -> tuple[Hierarchy, ...]:
     return tuple(found)
 
 
-def make_groups(group: str) -> tuple[Path, ...]:
-    """Make a node's group in every hierarchy, with a group for its daemons; return where these are entered.
+def entrances(group: str) -> tuple[Path, ...]:
+    """Return the files through which a node's daemons enter its group, one of each hierarchy; they need not exist."""
+    return tuple(hierarchy.folder / group / DAEMONS / "cgroup.procs" for hierarchy in hierarchies())
+
+
+def renew_groups(group: str) -> None:
+    """Make a node's group in every hierarchy, empty, with a group for its daemons.
+
+    Groups of pods that an ended node left behind go first, as after a restart of a machine: the next kubelet asks the
+    container runtime for the container of each, three seconds long, before it says that its node is ready.
 
     Raises:
-        ClusterError: the kernel refuses, for example because the hierarchy is mounted read-only.
+        ClusterError: processes are still in the group, or the kernel refuses, for example because the hierarchy is
+            mounted read-only.
     """
-    entered = []
+    remove_groups(group)
     for hierarchy in hierarchies():
         try:
             hierarchy.make(f"{group}/{DAEMONS}")
@@ -85,8 +94,6 @@ def make_groups(group: str) -> tuple[Path, ...]:
                 f"The control group {hierarchy.folder / group} cannot be made: {error.strerror}. Containers need "
                 "hierarchies that root may change; in a container of its own, this machine must be privileged."
             ) from error
-        entered.append(hierarchy.folder / group / DAEMONS / "cgroup.procs")
-    return tuple(entered)
 
 
 def remove_groups(group: str) -> None:

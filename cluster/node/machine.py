@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster.errors import ClusterError
 from cluster.node import inside
-from cluster.node.cgroups import make_groups
+from cluster.node.cgroups import entrances, renew_groups
 from cluster.node.commands import succeeds
 from cluster.node.machine_settings import NodeFiles
 from cluster.node.objects import volume_folders
@@ -30,20 +30,25 @@ class Machine:
         self.name = files.name
 
     def specification(self, python: Path) -> ProcessSpecification:
-        """Write the node's files and make its control groups; return how to start it.
+        """Write the node's files; return how to start it.
 
         Args:
             python: the interpreter of the node's first process.
-
-        Raises:
-            ClusterError: the control groups cannot be made.
         """
-        inputs = self._files.write(make_groups(self._files.group))
+        inputs = self._files.write(entrances(self._files.group))
         for folder in volume_folders(self._files.folder):
             folder.mkdir(parents=True, exist_ok=True)
         script = str(Path(inside.__file__).resolve())
         command = (str(python), "-I", "-S", script, "enter", str(self._files.settings))
         return ProcessSpecification(self.name, command, self._files.folder / "node.log", inputs)
+
+    def make_groups(self) -> None:
+        """Make the node's control groups, empty; the node must have ended.
+
+        Raises:
+            ClusterError: they cannot be made, or hold processes.
+        """
+        renew_groups(self._files.group)
 
     def connect(self, record: ProcessRecord) -> None:
         """Plug a started node into the bridge.

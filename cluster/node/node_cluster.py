@@ -223,6 +223,7 @@ class NodeCluster:
         self._kill(state, [machine.name for machine in due])
         self._kill(state, [name for name in state.processes if name not in {REGISTRY, *network.nodes}])
         for machine in due:
+            machine.make_groups()
             self._remember(state, machine.name, start_process(plans[machine]))
         for machine in due:
             machine.connect(state.processes[machine.name])

@@ -15,9 +15,9 @@ import pytest
 
 from cluster.__main__ import main
 from cluster.errors import ClusterError
+from cluster.node import cgroups, requirements
 from cluster.node import network as networks
-from cluster.node import requirements
-from cluster.node.cgroups import Hierarchy, hierarchies
+from cluster.node.cgroups import Hierarchy, entrances, hierarchies, renew_groups
 from cluster.node.network import MOST_CLUSTERS, Network, claim_network
 from cluster.node.node_cluster import NodeCluster, requested_nodes
 from cluster.node.objects import VOLUMES, objects
@@ -138,6 +138,29 @@ def test_the_second_version_is_told_which_controllers_go_down(tmp_path: Path) ->
     Hierarchy(tmp_path, unified=True, cpusets=False).make("altlas0/node-a/daemons")
     told = {file.parent.name: file.read_text() for file in tmp_path.rglob("cgroup.subtree_control")}
     assert told == dict.fromkeys((tmp_path.name, "altlas0", "node-a"), "+cpuset +cpu +io +memory +pids")
+
+
+def test_a_node_starts_without_the_groups_of_its_former_pods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kubelet asks three seconds long for the container of each, before its node is ready."""
+    versions = [Hierarchy(tmp_path / "pids", unified=False, cpusets=False)]
+    monkeypatch.setattr(cgroups, "hierarchies", lambda: versions)
+    for group in ("node-a/kubepods/burstable/pod1/container1", "node-a/daemons", "node-b/kubepods"):
+        (tmp_path / "pids/altlas0" / group).mkdir(parents=True)
+    renew_groups("altlas0/node-a")
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    groups = ("node-a", "node-a/daemons", "node-b", "node-b/kubepods")
+    assert found == {"pids", "pids/altlas0", *(f"pids/altlas0/{group}" for group in groups)}
+    assert entrances("altlas0/node-a") == (tmp_path / "pids/altlas0/node-a/daemons/cgroup.procs",)
+
+
+def test_a_node_whose_group_holds_processes_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would be of another node; a file stands for what the kernel does not remove."""
+    monkeypatch.setattr(cgroups, "hierarchies", lambda: [Hierarchy(tmp_path, unified=False, cpusets=False)])
+    monkeypatch.setattr(cgroups, "_GONE_SECONDS", 0)
+    (tmp_path / "altlas0/node-a").mkdir(parents=True)
+    (tmp_path / "altlas0/node-a/held").touch()
+    with pytest.raises(ClusterError, match="Processes are left in"):
+        renew_groups("altlas0/node-a")
 
 
 def test_every_node_has_its_volumes_and_only_one_class_is_the_default() -> None:
