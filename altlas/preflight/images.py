@@ -1,7 +1,10 @@
-"""Images of a stack that no registry has: a node must have been given them. Names only; no registry is asked."""
+"""Images that nodes must have been given, because no registry has them or because the cluster brings its own registry.
+
+Names only; no registry is asked.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from altlas.preflight.check import Check
 from altlas.session.kubectl import Kubectl
@@ -19,21 +22,41 @@ _MOST_NAMED = 50
 
 
 def images(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
-    """Compare the stack's images that no registry has with those that the nodes name."""
-    wanted = {path: image.reference for path, image in platform.images() if has_no_registry(image.repository)}
+    """Compare the images that nodes cannot pull from a registry with those that they name or the cluster offers."""
+    offered = offered_images(kubectl)
+    wanted = {
+        path: image.reference
+        for path, image in platform.images()
+        if offered is not None or has_no_registry(image.repository)
+    }
     if not wanted:
         yield Check(name=_NAME, state="ok", found="every image has a registry")
         return
     nodes = [_listed(line) for line in kubectl.text("get", "nodes", f"--output=jsonpath={_NAMES}").splitlines()]
-    missing = [path for path, reference in wanted.items() if not any(reference in names for names in nodes)]
-    if missing:
-        offered = offered_images(kubectl) or ()
-        missing = [path for path in missing if wanted[path] not in offered]
+    given = {*(offered or ()), *(name for names in nodes for name in names)}
+    missing = [path for path, reference in wanted.items() if reference not in given]
     if not missing:
-        yield Check(name=_NAME, state="ok", found=f"nodes have been given the {len(wanted)} images of {NO_REGISTRY}")
-        return
-    unsure = any(len(names) >= _MOST_NAMED for names in nodes)
-    yield Check(
+        where = "the cluster's own registry has" if offered is not None else "nodes have been given"
+        yield Check(name=_NAME, state="ok", found=f"{where} the {len(wanted)} images of the stack")
+    elif offered is not None:
+        yield _not_offered(missing)
+    else:
+        yield _not_given(missing, unsure=any(len(names) >= _MOST_NAMED for names in nodes))
+
+
+def _not_offered(missing: Sequence[str]) -> Check:
+    return Check(
+        name=_NAME,
+        state="failed",
+        found=f"the registry that the cluster brings itself has no images for {', '.join(missing)}",
+        cure="write null instead of the block of each optional part (`rollout.missingImages: leaveOut` does so), or "
+        "bring up the stack node, which has none of them (STACK=node)",
+        code=ExitCode.BAD_INPUT,
+    )
+
+
+def _not_given(missing: Sequence[str], *, unsure: bool) -> Check:
+    return Check(
         name=_NAME,
         state="warning" if unsure else "failed",
         found=f"{NO_REGISTRY} stands for no registry, and no node names the images of {', '.join(missing)}",

@@ -14,6 +14,7 @@ from altlas.session.console import Report
 from altlas.session.engine import Engine
 from altlas.session.kubectl import Kubectl
 from altlas.session.session import Session, open_cluster
+from altlas.update.missing_images import leave_out_missing
 from cluster.k3d import K3dCluster, run_command
 from cluster.node.node_cluster import NodeCluster
 from components.settings import PlatformSettings
@@ -42,6 +43,7 @@ def prepared(session: Session, stack: str, builds: Sequence[LocalBuild], report:
         bring_images(opened, builds, partial(run_command, seconds=_BUILD_SECONDS), report)
     if isinstance(opened, NodeCluster):
         opened.push_images()
+        leave_out_missing(session.engine, stack, session.workspace.stack_file(stack), report)
     return with_addresses(session.kubectl, session.engine, stack, session.workspace.stack_file(stack), report)
 
 

@@ -38,6 +38,12 @@ class RolloutSettings(Settings):
         "pods, also those that operators make. Empty where registries are public or the nodes have credentials.",
         (),
     )
+    missing_images: Literal["refuse", "leaveOut"] = setting(
+        "feature",
+        "Optional parts whose images are not in the registry that the cluster brings itself (target node): refuse the "
+        "update, or leave them out by writing null for each into the stack file. Other clusters are asked nothing.",
+        "refuse",
+    )
 
     @model_validator(mode="after")
     def _deadline_comes_before_timeout(self) -> Self:

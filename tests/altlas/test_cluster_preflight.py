@@ -14,7 +14,6 @@ from altlas.session.session import Session
 from altlas.session.workspace import Workspace
 from altlas.update.up import look_first
 from cluster import Target
-from components.stack.image_build import RUNTIME_OF
 from rendering.errors import CommandError, ExitCode
 from tests.support.cluster_faults import CACHE, FAULTS, to_openshift
 from tests.support.documents import alpha_settings
@@ -179,10 +178,20 @@ def test_an_update_asks_nothing_of_a_cluster_with_simulated_nodes() -> None:
 
 
 def test_images_that_the_cluster_offers_by_itself_are_there() -> None:
-    """Those of the registry of the target `node`, before any node has pulled one; all but one are not enough."""
-    names = [f"registry.invalid/alt-las/{service}:1.0.0-alpha" for service in RUNTIME_OF]
-    names.append("registry.invalid/alt-las/backup:18.6-1")
-    for offered, state in ((names, "ok"), (names[1:], "failed")):
+    """Those of the registry of the target `node`, before any node has pulled one; all but one are not enough.
+
+    Also an image that a registry elsewhere has is not there: nodes ask their own registry alone.
+    """
+    names = [image.reference for _, image in alpha_settings().images()]
+    loki = next(index for index, name in enumerate(names) if name.startswith("grafana/loki:"))
+    lacks = "the registry that the cluster brings itself has no images for"
+    for left_out, expected in (
+        (None, ("ok", f"the cluster's own registry has the {len(names)} images of the stack")),
+        (0, ("failed", f"{lacks} services.api-gateway.image")),
+        (loki, ("failed", f"{lacks} loki.image")),
+    ):
+        offered = [name for index, name in enumerate(names) if index != left_out]
         images = {"data": {"references": "\n".join(offered)}}
         found = look(sound() | {"images of nodes": "\n", "configmap kube-public/local-images": images})
-        assert [check.state for check in found if check.name == "images"] == [state]
+        assert [(check.state, check.found) for check in found if check.name == "images"] == [expected]
+        assert ("STACK=node" in str(found)) == (left_out is not None)

@@ -2,12 +2,12 @@
 
 import copy
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
+from altlas.update.missing_images import without
 from cluster.node.images import IMAGES, MISSING, NodeImage, full_name
 from cluster.node.images.layers import WrittenLayer
 from cluster.node.images.published import PUBLISHED
@@ -55,11 +55,10 @@ def test_every_container_can_start_with_what_stands_for_its_image_on_a_node(stac
 @pytest.mark.parametrize("stack", STACKS)
 def test_without_what_is_missing_every_image_of_a_stack_is_on_a_node(stack: str) -> None:
     """Each missing image is named with the setting that leaves it out, and Prometheus stays."""
-    without = load_stack(stack, without_missing(read_document(stack)))
-    assert images(without.manifests) - ON_A_NODE == set()
-    kept = images(rendered(stack)) & ON_A_NODE
-    assert images(without.manifests) == kept
-    assert "docker.io/prom/prometheus:v3.7.3" in kept
+    kept = load_stack(stack, without(read_document(stack), MISSING))
+    assert images(kept.manifests) - ON_A_NODE == set()
+    assert images(kept.manifests) == images(rendered(stack)) & ON_A_NODE
+    assert "docker.io/prom/prometheus:v3.7.3" in images(kept.manifests)
 
 
 def test_the_stack_node_names_only_images_of_a_node() -> None:
@@ -70,27 +69,8 @@ def test_the_stack_node_names_only_images_of_a_node() -> None:
 def test_a_stack_without_monitoring_gets_none() -> None:
     """A block that is null already stays null; the document itself is not changed."""
     document = {"prometheus": None, "loki": {"storageSize": "1Gi"}, "redis": {}}
-    assert without_missing(document) == {"prometheus": None, "loki": None, "redis": {}, "grafana": None, "alloy": None}
+    assert without(document, MISSING) == {"prometheus": None, "loki": None, "redis": {}, "grafana": None, "alloy": None}
     assert document["loki"] == {"storageSize": "1Gi"}
-
-
-def without_missing(platform: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what stands below `alt-las:platform` with null for everything whose image a node cannot have.
-
-    A block that the stack does not have, such as monitoring as a whole, stays as it is.
-    """
-    changed = copy.deepcopy(dict(platform))
-    for missing in MISSING:
-        *path, last = missing.setting.split(".")
-        block: Any = changed
-        for name in path:
-            # Defaults are not written in a stack file, so an inner block may be missing.
-            block = block.get(name) if name == path[0] else block.setdefault(name, {})
-            if block is None:
-                break
-        else:
-            block[last] = None
-    return changed
 
 
 def _repository(image: NodeImage) -> str:
