@@ -5,7 +5,7 @@ memory and volumes in Mi (1024 * 1024 bytes).
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -77,7 +77,7 @@ class WorkloadLoad:
         pod: Load of one of its pods, with the pod's own volumes.
         fewest: Pods at rest: as declared, or the minimum of its autoscaler.
         most: Pods at the maximum of its autoscaler.
-        surge: Pods that an update starts before it ends old ones, at rest.
+        surge: Pods that an update starts before it ends old ones, at rest; with those of a canary, if it has one.
         surge_at_most: The same at the maximum.
         timed: It runs to its end, now and then, so it counts in no sum of pods that always run.
     """
@@ -166,7 +166,8 @@ def stack_load(objects: Sequence[Mapping[str, Any]]) -> StackLoad:
         for each in objects
         if each["kind"] == "HorizontalPodAutoscaler"
     }
-    workloads = tuple(found for each in objects if (found := _workload(each, scales)))
+    canaries = {each["spec"]["targetRef"]["name"] for each in objects if each["kind"] == "Canary"}
+    workloads = tuple(found for each in objects if (found := _workload(each, scales, canaries)))
     claims = (_volumes([each["spec"]]) for each in objects if each["kind"] == "PersistentVolumeClaim")
     return StackLoad(workloads, sum(claims, Load()))
 
@@ -177,7 +178,9 @@ def requests(objects: Sequence[Mapping[str, Any]]) -> tuple[Amount, Amount]:
     return load.rest.requests, load.peak.requests
 
 
-def _workload(manifest: Mapping[str, Any], scales: Mapping[str, tuple[int, int]]) -> WorkloadLoad | None:
+def _workload(
+    manifest: Mapping[str, Any], scales: Mapping[str, tuple[int, int]], canaries: Collection[str]
+) -> WorkloadLoad | None:
     pod = _pod(manifest)
     if pod is None:
         return None
@@ -186,7 +189,11 @@ def _workload(manifest: Mapping[str, Any], scales: Mapping[str, tuple[int, int]]
         return WorkloadLoad(kind, name, pod, 1, 1, timed=True)
     fixed = spec.get("replicas", spec.get("instances", 1))
     fewest, most = scales.get(name, (fixed, fixed)) if kind == _SCALED_KIND else (fixed, fixed)
-    surge, at_most = (_surge(spec, pods) if kind == _SCALED_KIND else 0 for pods in (fewest, most))
+    judged = kind == _SCALED_KIND and name in canaries
+    # Flagger's copy of the pods serves meanwhile, and is updated by itself before the judged ones end.
+    surge, at_most = (
+        _surge(spec, pods) + (pods if judged else 0) if kind == _SCALED_KIND else 0 for pods in (fewest, most)
+    )
     return WorkloadLoad(kind, name, pod, fewest, most, surge, at_most)
 
 

@@ -81,12 +81,18 @@ def _same(number: float) -> tuple[float, float, float, float]:
 
 def _pods(platform: PlatformSettings) -> tuple[tuple[dict[str, int], int], ...]:
     """Pods of each service at each of `SCALES`, and those that an update adds to each service."""
-    most = platform.most_pods()
-    fewest = {
-        name: service.autoscaling.min_replicas if service.autoscaling else service.replicas or 1
-        for name, service in platform.services.by_name().items()
-    }
-    return (fewest, 0), (fewest, ROLLOUT_SURGE), (most, 0), (most, ROLLOUT_SURGE)
+    services = platform.services.by_name()
+
+    def scaled(end: int, *, updating: bool) -> tuple[dict[str, int], int]:
+        pods = {name: each.scale[end] * (2 if updating and each.canary else 1) for name, each in services.items()}
+        return pods, ROLLOUT_SURGE if updating else 0
+
+    return (
+        scaled(0, updating=False),
+        scaled(0, updating=True),
+        scaled(1, updating=False),
+        scaled(1, updating=True),
+    )
 
 
 def _postgres(platform: PlatformSettings) -> Iterator[Balance]:
@@ -160,8 +166,8 @@ A sum above its limit is refused when the stack file is read, with the path of t
 - Pods, CPU, memory and volumes count all Jobs at once. They have no limit here: nodes and quotas are the cluster's. A
   ResourceQuota with room for the last column never stops an update; `altlas capacity STACK --target kubeconfig`
   compares with that of a cluster.
-- A canary doubles the pods of its service at maximum, in connections and streams of logs. What Flagger makes stands in
-  no program, so it is missing in pods, CPU and memory.
+- An update of a service with a canary has twice its pods: those that serve and those that are judged, and {surge} more
+  while the judged release is taken over. Those that Flagger makes are counted as if the program did.
 """
 
 

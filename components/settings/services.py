@@ -104,10 +104,16 @@ class ServiceSettings(Settings):
         return self
 
     @property
+    def scale(self) -> tuple[int, int]:
+        """Smallest and largest number of pods that serve."""
+        if self.autoscaling:
+            return self.autoscaling.min_replicas, self.autoscaling.max_replicas
+        return (self.replicas or 1,) * 2
+
+    @property
     def most_pods(self) -> int:
         """Largest number of pods, those of a canary included; without those that a rollout adds."""
-        most = self.autoscaling.max_replicas if self.autoscaling else self.replicas or 1
-        return 2 * most if self.canary else most
+        return self.scale[1] * (2 if self.canary else 1)
 
     @model_validator(mode="after")
     def _errors_are_counted(self) -> Self:

@@ -46,6 +46,16 @@ def test_an_autoscaler_decides_the_number_of_pods() -> None:
     assert stack_load([deployment({"replicas": 7})]).rest.requests == Amount(700, 448)
 
 
+@pytest.mark.parametrize(("target", "judged"), [("web", (2, 10)), ("another", (0, 0))])
+def test_a_canary_doubles_the_pods_of_an_update(target: str, judged: tuple[int, int]) -> None:
+    """Flagger's copy serves, the Deployment is judged, and the copy is updated with a pod more."""
+    canary = {"kind": "Canary", "spec": {"targetRef": {"name": target}}}
+    web = deployment({"strategy": {"rollingUpdate": {"maxSurge": 1}}})
+    load = stack_load([web, AUTOSCALER, canary, deployment() | {"kind": "StatefulSet"}])
+    pods = (load.rest.pods, load.update.pods, load.peak.pods, load.peak_update.pods)
+    assert pods == (3, 4 + judged[0], 11, 12 + judged[1])
+
+
 @pytest.mark.parametrize(
     ("strategy", "surge"),
     [

@@ -38,6 +38,21 @@ def test_sums_rise_with_the_scale(stacks: tuple[tuple[str, PlatformSettings, Sta
         assert volumes == (volumes[0],) * len(SCALES)
 
 
+def test_an_update_with_a_canary_counts_its_pods_twice() -> None:
+    """In connections and streams of logs as in pods: five of the gateway at most, two at rest."""
+    rows = {}
+    for changes in ({}, {"services.api-gateway.canary": {}, "ingress.api": "gateway"}):
+        platform = alpha_settings(changes)
+        load = load_balances(stack_load(record("alpha", platform).objects))
+        rows[bool(changes)] = {each.what: each.amounts for each in (*settings_balances(platform), *load)}
+    more = {
+        what: tuple(now - before for now, before in zip(rows[True][what], rows[False][what], strict=True))
+        for what in rows[True]
+    }
+    assert more["pods"] == (0, 2, 0, 5)
+    assert more["streams of logs"] == (0, 8, 0, 20)
+
+
 REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "connections of PostgreSQL": ({"postgres.parameters.maxConnections": 79}, "maxConnections (79) is below the 80"),
     "memory of PostgreSQL": ({"postgres.parameters.sharedBuffersMebibytes": 433}, "let the server use 1025Mi"),
