@@ -26,7 +26,7 @@ EXPORT := $(UV) export --quiet --frozen --no-header --no-annotate --no-emit-proj
 
 .DEFAULT_GOAL := help
 .PHONY: help up down destroy status addons diff env check test verify verify-all test-data test-node test-faults test-motion test-observability test-images
-.PHONY: prove matrix regressions scan benchmark canary-gates capacity-page images install loadtest-local install-loadtests tools format schema component-pages schemas lock clean
+.PHONY: prove matrix regressions scan benchmark canary-gates availability-page capacity-page images install loadtest-local install-loadtests tools format schema component-pages schemas lock clean
 
 help: ## List what make can do
 	@awk '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{split($$0, part, /:.*## /); printf "  make %-20s%s\n", part[1], part[2]}' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ benchmark: $(INSTALLED) ## Compare with kubectl and helm in one run
 
 capacity-page: $(INSTALLED) ## Write docs/capacity.md: connections, memory, volumes and pods of both stacks, and their limits
 	@$(ALTLAS) capacity alpha beta --page > docs/capacity.md
+
+availability-page: $(INSTALLED) ## Write docs/availability.md: what each workload survives when nodes or zones are lost or drained
+	@$(BIN)/python -m policy.availability alpha beta > docs/availability.md
 
 canary-gates: $(INSTALLED) ## Write docs/canary-gates.md: which settings of a canary's gates decide well
 	@$(BIN)/python -m benchmarks.canary_gates > docs/canary-gates.md

@@ -75,7 +75,7 @@ def pods(
 
 
 def cluster_pods(
-    name: str, resource: ResourceSettings, selector: Mapping[str, str], further: Mapping[str, str]
+    name: str, resource: ResourceSettings, selector: Mapping[str, str], further: Mapping[str, str], *, apart: bool
 ) -> dict[str, Any]:
     """Fields of a CloudNativePG Cluster for its pods. User and security context are the operator's own.
 
@@ -84,11 +84,13 @@ def cluster_pods(
         resource: Requests and limits of each server. The operator takes no ephemeral storage.
         selector: Labels that the operator gives the pods.
         further: Further labels of the pods.
+        apart: Whether a node never has two of them, because a majority must survive it; else that is only avoided.
     """
+    apart_type = "required" if apart else "preferred"
     return {
         "resources": {"requests": resource.requests.model_dump(), "limits": resource.limits.model_dump()},
         "seccompProfile": dict(SECCOMP_PROFILE),
-        "affinity": {"enablePodAntiAffinity": True, "podAntiAffinityType": "preferred", "topologyKey": HOST},
+        "affinity": {"enablePodAntiAffinity": True, "podAntiAffinityType": apart_type, "topologyKey": HOST},
         "topologySpreadConstraints": [spread(ZONE, selector)],
         "inheritedMetadata": {"labels": naming.selector_labels(name) | dict(further)},
     }

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Any
 
 from policy.manifests import LONG_RUNNING, Manifest, ManifestSet, Pod, kind_of, labels_of, name_of, namespace_of, pod_of
+from policy.operator_pods import operator_pod_of
 from policy.paths import read
 from policy.rules.base import Finding, ObjectRule, Parameters, SetRule
 from policy.rules.checks import Problem, each_pod
@@ -36,7 +37,8 @@ def replica_range(workload: Manifest, manifests: ManifestSet) -> tuple[int, int]
     return replicas, replicas
 
 
-def _budgets_of(pod: Pod, manifests: ManifestSet) -> list[Manifest]:
+def budgets_of(pod: Pod, manifests: ManifestSet) -> list[Manifest]:
+    """PodDisruptionBudgets that select pods."""
     return [
         budget
         for budget in manifests.of("PodDisruptionBudget")
@@ -51,9 +53,17 @@ def _replicated(manifests: ManifestSet) -> Iterator[Pod]:
             yield pod
 
 
+def _made_by_operators(manifests: ManifestSet) -> Iterator[Pod]:
+    """Replicas for which an operator makes no budget; CloudNativePG makes its own."""
+    for manifest in manifests.of("Prometheus", "Alertmanager"):
+        pod = operator_pod_of(manifest)
+        if pod is not None and read(manifest, "spec.replicas", 1) > 1:
+            yield pod
+
+
 def _without_budget(manifests: ManifestSet, _: Parameters) -> Iterator[Finding]:
-    for pod in _replicated(manifests):
-        budgets = _budgets_of(pod, manifests)
+    for pod in (*_replicated(manifests), *_made_by_operators(manifests)):
+        budgets = budgets_of(pod, manifests)
         if not budgets:
             yield Finding(pod.owner, "spec", "can have more than one replica, but no PodDisruptionBudget selects it")
         elif len(budgets) > 1:
@@ -61,7 +71,7 @@ def _without_budget(manifests: ManifestSet, _: Parameters) -> Iterator[Finding]:
             yield Finding(pod.owner, "spec", f"is selected by several PodDisruptionBudgets ({names})")
 
 
-def _pods(value: Any, replicas: int) -> int:
+def number_of_pods(value: Any, replicas: int) -> int:
     """Number of pods that a budget means: an absolute number, or a percentage rounded up as Kubernetes does."""
     if isinstance(value, str) and value.endswith("%"):
         return ceil(int(value[:-1]) * replicas / 100)
@@ -72,21 +82,22 @@ def _blocking_budget(manifests: ManifestSet, _: Parameters) -> Iterator[Finding]
     for workload in manifests.of(*SCALABLE):
         pod = pod_of(workload)
         fewest = replica_range(workload, manifests)[0]
-        for budget in _budgets_of(pod, manifests) if pod else ():
+        for budget in budgets_of(pod, manifests) if pod else ():
             unavailable, available = read(budget, "spec.maxUnavailable"), read(budget, "spec.minAvailable")
             if unavailable is None and available is None:
                 yield Finding(budget, "spec.maxUnavailable", "is not set, nor is minAvailable")
-            if unavailable is not None and _pods(unavailable, fewest) < 1:
+            if unavailable is not None and number_of_pods(unavailable, fewest) < 1:
                 yield Finding(budget, "spec.maxUnavailable", f"is {unavailable}, so no pod can ever be evicted")
-            if available is not None and _pods(available, fewest) >= fewest:
+            if available is not None and number_of_pods(available, fewest) >= fewest:
                 problem = f"is {available} while {name_of(workload)} may have only {fewest}, so no pod can be evicted"
                 yield Finding(budget, "spec.minAvailable", problem)
 
 
 def _idle_budget(manifests: ManifestSet, _: Parameters) -> Iterator[Finding]:
+    pods = [*manifests.pods, *(pod for pod in map(operator_pod_of, manifests.manifests) if pod)]
     for budget in manifests.of("PodDisruptionBudget"):
         selector, namespace = read(budget, "spec.selector", {}), namespace_of(budget)
-        if not any(pod.namespace == namespace and matches(selector, pod.labels) for pod in manifests.pods):
+        if not any(pod.namespace == namespace and matches(selector, pod.labels) for pod in pods):
             yield Finding(budget, "spec.selector", "selects no pod")
 
 

@@ -174,5 +174,6 @@ class Alertmanager(ObjectComponent):
             self._register(name, network_policy(args, pods)),
         ]
         self._register(name, alertmanager(args, pods, made.metadata["name"]), *before)
+        self._register(name, pods.disruption_budget())
         self.service = f"{ALERTMANAGER}-operated"
         self.register_outputs({"service": self.service})

@@ -165,6 +165,7 @@ class Prometheus(ObjectComponent):
         rights = [self._register(name, each, account) for each in pods.reader_role(role_rules())]
         policy = self._register(name, network_policy(args, pods))
         self._register(name, prometheus(args, pods, pulumi.get_stack()), *rights, policy)
+        self._register(name, pods.disruption_budget())
         affinity = {"sessionAffinity": "ClientIP"}
         self._register(name, pods.client_service({WEB_PORT: PROMETHEUS_PORT}, further=affinity))
         self.url, self.write_urls = url_in(), write_urls(args.settings.replicas)

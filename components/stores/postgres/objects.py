@@ -149,6 +149,7 @@ def cluster(
     if postgres.synchronous:
         configuration |= {"parameters": {**parameters, **PARAMETERS}, "synchronous": {**SYNCHRONOUS}}
     storage = {"size": postgres.storage_size, "resizeInUseVolumes": True}
+    labels, several = postgres_pod_labels(), postgres.instances > 1
     if postgres.storage_class:
         storage["storageClass"] = postgres.storage_class
     spec = {
@@ -159,7 +160,7 @@ def cluster(
         **pull_secret_field(surroundings.rollout.image_pull_secrets),
         "enableSuperuserAccess": False,
         # The budget of a single server would block every drain of its node.
-        "enablePDB": postgres.instances > 1,
+        "enablePDB": several,
         # A server that stops waits for open sessions and refuses new ones; three minutes of that are an outage.
         "smartShutdownTimeout": _SMART_SHUTDOWN_SECONDS,
         "primaryUpdateStrategy": "unsupervised",
@@ -174,7 +175,7 @@ def cluster(
         "storage": storage,
         # The operator signs for its own Services only, and clients use ours.
         "certificates": {"serverAltDNSNames": postgres_names(surroundings.namespace, surroundings.cluster_domain)},
-        **cluster_pods(POSTGRES_HOST, postgres.resources, postgres_pod_labels(), surroundings.mesh_opt_out),
+        **cluster_pods(POSTGRES_HOST, postgres.resources, labels, surroundings.mesh_opt_out, apart=several),
         "monitoring": {"disableDefaultQueries": False},
         **(_archiving(archive) if archive else {}),
     }

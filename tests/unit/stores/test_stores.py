@@ -95,6 +95,15 @@ def test_servers_keep_their_volumes_and_stand_apart_where_they_elect_a_leader(
     assert affinity.keys() == {f"{strength}DuringSchedulingIgnoredDuringExecution"}
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_servers_of_postgres_stand_apart_where_one_of_them_takes_over(
+    programs: Mapping[str, Recorder], stack: str
+) -> None:
+    """Two of three on one node would be lost together, and with them the majority."""
+    spec = find(programs[stack].objects, "Cluster", "postgres-db")["spec"]
+    assert spec["affinity"]["podAntiAffinityType"] == ("required" if spec["instances"] > 1 else "preferred")
+
+
 NATS_USERS = {"runner-service": "r1", "runner-service-2": "r2", "archive-service": "a1", "archive-service-2": "a2"}
 
 
