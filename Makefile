@@ -75,8 +75,9 @@ test-node: $(INSTALLED) ## Only real nodes: pods, traffic, policies, killed pods
 	@$(PYTEST) -rs tests/node
 
 test-faults: $(INSTALLED) ## Only injected faults, all cases; goes on where it was ended, and writes docs/reliability.md
-	@$(PYTEST) -rs --all-faults tests/faults tests/e2e/test_journal_kills.py
+	@$(PYTEST) -rs -n 2 --dist worksteal --all-faults tests/faults tests/e2e/test_journal_kills.py
 	@$(BIN)/python -m tests.faults.page > .altlas/reliability.md && mv .altlas/reliability.md docs/reliability.md
+	@$(BIN)/python -m tests.faults.promises
 
 test-motion: $(INSTALLED) ## Only canaries: a good release is promoted, bad ones are taken back, by Flagger and Prometheus
 	@$(PYTEST) -rs -s tests/motion

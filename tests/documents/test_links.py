@@ -7,7 +7,7 @@ import pytest
 
 from tests.documents.pages import ROOT, anchors, files, name_of, pages, without_code_blocks
 
-LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)(?: \"[^\"]*\")?\)")
 NAMED_IN_CODE = re.compile(r"\bdocs/(?:[\w-]+/)*[\w-]+\.(?:md|svg|json)(?:#[\w-]+)?")
 DECISION = re.compile(r"docs/adr/(\d{4})\b")
 CODE = files("py")
