@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -27,11 +28,17 @@ from tests.support.own_cluster import OwnCluster
 
 pytestmark = pytest.mark.e2e
 
-OBJECTS = 30
-POINTS = 60
-SAMPLE = 8
+OBJECTS = 20
+CHAIN = 4
+"""Kills in a row: each next command recovers the one before, until it is killed as well or, at the end, completes."""
+
+CHAINS, SAMPLE = 63, 1
+COMMANDS = ("up", "up", "up", "refresh", "destroy")
+LINES = {"up": OBJECTS, "refresh": 3, "destroy": OBJECTS}
+"""Lines of a journal that each command is sure to write, most times."""
+
 VICTIMS: Mapping[str, Callable[[str], bool]] = {
-    "altlas": lambda command: "altlas.session.engine" in command,
+    "altlas with the journal's server": lambda command: "altlas.session.engine" in command,
     "the CLI": lambda command: command.split("\0")[0] == "pulumi",
     "the language host": lambda command: "pulumi-language-python" in command.split("\0")[0],
     "the provider": lambda command: "pulumi-resource-kubernetes" in command.split("\0")[0],
@@ -61,54 +68,87 @@ def _commands(run: str) -> Iterator[tuple[int, str]]:
             continue
 
 
-def _kill_when(project: Project, process: "subprocess.Popen[str]", lines: int, victim: str) -> str:
-    """End the victim as soon as the journal has so many lines; return the mark of the run, empty if it was quicker."""
+def _begun(project: Project) -> int:
+    """Lines of the journal; 0 before there is one."""
+    try:
+        return project.files.journal.read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+def _kill(project: Project, process: "subprocess.Popen[str]", lines: int, victim: str) -> str:
+    """End the victim at a line of the journal; return the mark of the run, empty if the command was quicker."""
     while process.poll() is None:
-        journal = project.files.journal
-        if journal.exists() and journal.read_bytes().count(b"\n") >= lines:
+        if _begun(project) >= lines:
             (lock,) = project.files.locks.glob("*.json")
             run: str = json.loads(lock.read_bytes())["run"]
             found = {process.pid: "altlas.session.engine", **dict(_commands(run))}
             pids = [pid for pid, command in found.items() if VICTIMS[victim](command)]
-            assert pids, (victim, found)
-            os.kill(pids[0], signal.SIGKILL)
-            return run
+            for pid in pids[:1]:
+                os.kill(pid, signal.SIGKILL)
+            return run if pids else ""
         time.sleep(0.002)
     return ""
 
 
+def _killed_in_a_row(project: Project, chance: random.Random, victim: str) -> dict[str, str]:
+    """Command of each run that was hit."""
+    hit: dict[str, str] = {}
+    for _ in range(2 * CHAIN):
+        if len(hit) == CHAIN:
+            break
+        command = chance.choice(COMMANDS)
+        project.want(wanted_objects(chance, OBJECTS))
+        with project.begin(command, "--yes", "--skip-preview") as process:
+            run = _kill(project, process, chance.randrange(1, LINES[command]), victim)
+            output, _ = process.communicate(timeout=180)
+        assert "cannot be replayed" not in output, (victim, command, output)
+        hit |= {run: command} if run else {}
+    return hit
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
 def test_the_next_command_recovers_from_every_kill(
-    project: Project, cluster: OwnCluster, *, whole: bool, cases_of: Callable[..., Cases], figures: Figures
+    victim: str,
+    project: Project,
+    cluster: OwnCluster,
+    *,
+    all_faults: bool,
+    cases_of: Callable[..., Cases],
+    figures: Figures,
 ) -> None:
-    """Creates, updates, replacements and deletions are cut off; afterwards cluster and state are what is wanted.
+    """Creations, updates, replacements, deletions and reads are cut off; in the end cluster and state are as wanted.
 
     Where the next program wants something else than the one that was cut off, objects of that one may be left for
     one more update; then they stand in the state, to be deleted or to be read first.
     """
-    cases = cases_of("process killed in an update", "the next command recovers, nothing doubled or left", "sim")
-    points = list(cases.left(map(str, range(POINTS if whole else SAMPLE))))
-    hit, wanted = 0, wanted_objects(random.Random(7), OBJECTS)  # noqa: S311  # generates tests, no secrets
-    for point in points:
-        chance = random.Random(f"kill {point}")  # noqa: S311  # generates tests, no secrets
-        victim = list(VICTIMS)[int(point) % len(VICTIMS)]
+    cases = cases_of(
+        f"kill -9 of {victim} in an update, refresh or destroy",
+        "the next command recovers: cluster and state as wanted, nothing doubled or left, no process left",
+        "sim",
+    )
+    hit: Counter[str] = Counter()
+    for key in cases.left(map(str, range(CHAINS if all_faults else SAMPLE))):
+        chance = random.Random(f"{victim} {key}")  # noqa: S311  # generates tests, no secrets
+        runs = _killed_in_a_row(project, chance, victim)
         wanted = wanted_objects(chance, OBJECTS)
-        project.want(wanted)
-        with project.begin("up", "--yes", "--skip-preview") as process:
-            run = _kill_when(project, process, chance.randrange(2, 30), victim)
-            process.communicate(timeout=180)
-        hit += bool(run)
-        wanted = wanted if chance.random() < 0.5 else wanted_objects(chance, OBJECTS)
         _bring_up(project, wanted, victim)
-        assert not run or list(_commands(run)) == [], victim
+        assert [process for run in runs for process in _commands(run)] == [], victim
         expected = as_found(wanted)
         known = _left_to_the_next_update(project) - expected.keys()
         left = {name: value for name, value in found_objects(cluster).items() if name not in known}
-        assert left == expected, victim
+        assert left == expected, (victim, key, runs)
         assert not project.files.journal.exists()
         assert list(project.files.locks.glob("*")) == []
-        cases.finish(point, held=True)
-    figures.add("kills of an update of 30 objects", f"{cases.outcome}; {hit} of {len(points)} hit a running update")
-    assert hit >= len(points) * 2 // 3
+        cases.finish(key, held=len(runs), of=len(runs))
+        hit.update(runs.values())
+    figures.add(f"kills of {victim}", f"{cases.outcome}; {dict(hit)}")
+    assert cases.outcome.cases >= SAMPLE * CHAIN // 2
+
+
+def test_nothing_is_left_after_all_kills(project: Project, cluster: OwnCluster) -> None:
+    """One more update, and then plain Pulumi finds nothing to do and the removal leaves nothing."""
+    wanted = wanted_objects(random.Random(7), OBJECTS)  # noqa: S311  # generates tests, no secrets
     _bring_up(project, wanted, "nobody")
     assert found_objects(cluster) == as_found(wanted)
     assert project.stock("preview", "--expect-no-changes") == 0
