@@ -37,12 +37,12 @@ cannot follow their pod to another node. Tests: `tests/policy/test_availability.
 
 
 def cell(always: Promise, spread: Promise) -> str:
-    """What a workload survives, in a word."""
+    """Word for a kind of loss."""
     return "always" if always.holds else "if spread" if spread.holds else "no"
 
 
 def broken_promises(stack: Stack) -> Iterator[str]:
-    """Services and stores with several pods that a loss takes away although the cluster has room.
+    """Services and stores with several pods that do not survive a loss although the cluster has room.
 
     Where a majority is needed, the loss of a node must leave it on every placement, not only on preferred ones.
     """

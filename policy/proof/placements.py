@@ -83,7 +83,7 @@ Placement = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Promise:
-    """How many of all cases, placement and fault, leave enough pods.
+    """Number of cases, each a placement and a fault, that leave enough pods.
 
     Attributes:
         held: Cases that leave enough.
