@@ -53,8 +53,13 @@ class Outcome:
     cases: int
 
     def __str__(self) -> str:
+        return f"{self.held} of {self.cases} held, at most {self.most_failures} fail (95 %, exact)"
+
+    @property
+    def most_failures(self) -> str:
+        """Upper end of the interval in percent, with two digits."""
         share = most_failures(self.cases - self.held, self.cases)
-        return f"{self.held} of {self.cases} held, at most {100 * share:.2g} % fail (95 %, exact)"
+        return f"{float(f'{100 * share:.2g}'):g} %"
 
 
 def most_failures(failed: int, cases: int) -> float:

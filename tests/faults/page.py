@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.faults.cases import FOLDER, Fault, Outcome, current_commit, most_failures, read_records
+from tests.faults.cases import FOLDER, Fault, Outcome, current_commit, read_records
 from tests.support.documents import ROOT
 
 OURS = "altlas"
@@ -13,7 +13,6 @@ NOT_STAGED = {
     "writes that a power cut takes back": "they need a block device of their own; a file cut or zeroed stands for them",
     "a state, its checksum and its history restored from one older backup": "nothing beside the cluster tells it from "
     "the last one; `altlas drift` shows the difference",
-    "helm as a baseline": "not run by this harness",
     "faults of real nodes": "`make test-node` has its own figures, in docs/evidence.md",
 }
 """Faults that this harness does not stage, each with the reason."""
@@ -45,9 +44,8 @@ def _table(own: Sequence[tuple[Fault, Outcome]]) -> Iterator[str]:
     tried = [(fault, outcome) for fault, outcome in own if outcome.cases]
     for fault, outcome in sorted(tried, key=lambda one: (one[0].name, one[0].subject != OURS)):
         name = fault.name if fault.subject == OURS else f"{fault.name}: {fault.subject}"
-        bound = f"{100 * most_failures(outcome.cases - outcome.held, outcome.cases):.2g} %"
-        held = f"{outcome.held:,} of {outcome.cases:,}"
-        yield f"| {name} | {fault.promise} | {held} | {bound} | {fault.target} | `{fault.test.partition('::')[0]}` |"
+        held, test = f"{outcome.held:,} of {outcome.cases:,}", fault.test.partition("::")[0]
+        yield f"| {name} | {fault.promise} | {held} | {outcome.most_failures} | {fault.target} | `{test}` |"
     yield ""
 
 

@@ -18,12 +18,14 @@ def test_the_page_says_what_was_recorded(tmp_path: Path, capsys: pytest.CaptureF
     """Figures, bound, test and commit; a baseline stands below the fault; what was not staged is named."""
     _record(tmp_path, "abc", held=1000, of=1000)
     _record(tmp_path, "abc", subject="plain Pulumi", held=3, of=4)
+    _record(tmp_path, "abc", subject="helm", held=0, of=20)
     _record(tmp_path, "older", subject="another", held=1, of=1)
     assert main(tmp_path, "abc") == 0
     text = capsys.readouterr().out
     rows = [line for line in text.splitlines() if line.startswith("| killed")]
     assert rows == [
         "| killed | recovers | 1,000 of 1,000 | 0.3 % | sim | `tests/x.py` |",
+        "| killed: helm | recovers | 0 of 20 | 100 % | sim | `tests/x.py` |",
         "| killed: plain Pulumi | recovers | 3 of 4 | 75 % | sim | `tests/x.py` |",
     ]
     assert "at commit `abc`" in text

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from components.kubernetes.object import PROVIDER_VERSION
 from tests.support.journaled import Project, make
@@ -46,6 +47,12 @@ def cluster_with_namespace(folder: Path) -> Iterator[OwnCluster]:
 def objects_project(folder: Path, kubeconfig: Path) -> Project:
     """A project that makes what wanted.json asks for."""
     return make(folder, _PROGRAM.replace("VERSION", PROVIDER_VERSION), KUBECONFIG=str(kubeconfig), PULUMI_PARALLEL="4")
+
+
+def config_map(name: str, value: int) -> dict[str, Any]:
+    """An object as the program makes it."""
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": {"made-by": "test"}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "data": {"value": str(value)}, "metadata": metadata}
 
 
 def wanted_objects(chance: random.Random, count: int) -> Wanted:
