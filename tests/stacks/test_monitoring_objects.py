@@ -15,7 +15,7 @@ def test_monitoring_is_exactly_these_objects(programs: Mapping[str, Recorder]) -
     for stack, expected in MONITORING.items():
         found = [key for key in by_key(programs[stack]) if is_monitoring(key)]
         assert Counter(kind for kind, _ in found) == expected
-        assert len(found) == {"alpha": 54, "beta": 53}[stack]
+        assert len(found) == {"alpha": 56, "beta": 55}[stack]
 
 
 def test_a_transition_changes_retention_and_replicas_and_no_volume(programs: Mapping[str, Recorder]) -> None:

@@ -12,7 +12,7 @@ _BOTH = Counter(
         "Secret": 1,
         "Deployment": 3,
         "Service": 4,
-        "PodDisruptionBudget": 3,
+        "PodDisruptionBudget": 5,
         "Prometheus": 1,
         "Alertmanager": 1,
         "PodMonitor": 11,
