@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -189,7 +190,10 @@ def test_a_lost_node_is_noticed_and_comes_back_with_its_volume(cluster: RealClus
     noticed = wait_until(lambda: ready("node-c") == "Unknown", 40)
     moved = wait_until(lambda: _runs_beside(cluster), 60)
     figures.add("a lost node is noticed, and its pod runs elsewhere", f"{noticed:.1f} s and {moved:.1f} s later")
+    start = time.monotonic()
     cluster.cluster.up()
+    figures.add("a lost node is Ready again after", f"{time.monotonic() - start:.1f} s")
+    assert "Failed to create existing container" not in (cluster.folder / "nodes/node-c/kubelet.log").read_text()
     wait_until(lambda: ready("node-c") == "True")
     cluster.run("wait", "pod/store-0", "--for=condition=Ready", "--timeout=90s")
     assert cluster.shell("store-0", "cat /data/file").stdout == "kept\n"

@@ -11,7 +11,7 @@ import yaml
 
 from tests.data.nats_session import STREAM
 from tests.node.connections import RunningPod
-from tests.node.platform.project import NAMESPACE, SERVICES, NodeProject
+from tests.node.platform.project import NAMESPACE, SERVICES, STACK, NodeProject
 from tests.node.platform.users import Users
 from tests.node.real_cluster import wait_until
 
@@ -23,7 +23,7 @@ _MOST_LOAD = 4
 
 def with_receiver(project: NodeProject) -> None:
     """Name the receiver of alerts in the settings of the stack."""
-    file = project.stack_file("node")
+    file = project.stack_file(STACK)
     document = yaml.safe_load(file.read_text("utf-8"))
     receiver = {"name": "bridge", "webhook": {}, "ranges": ["10.128.0.0/9"]}
     document["config"]["alt-las:platform"]["alertmanager"] |= {
@@ -35,7 +35,7 @@ def with_receiver(project: NodeProject) -> None:
 
 def grow(project: NodeProject, servers: int) -> None:
     """Change the settings to so many servers of each store; with several, services have two to three pods."""
-    file = project.stack_file("node")
+    file = project.stack_file(STACK)
     document = yaml.safe_load(file.read_text("utf-8"))
     settings = document["config"]["alt-las:platform"]
     settings["postgres"]["instances"] = settings["redis"]["replicas"] = settings["nats"]["replicas"] = servers
@@ -54,7 +54,7 @@ def moved(project: NodeProject, busy: Users, servers: int) -> Mapping[str, float
     busy.go_on()
     busy.forget_pauses()
     grow(project, servers)
-    done = project.altlas("up", "--stack", "node", TARGET="node")
+    done = project.altlas("up", "--stack", STACK, TARGET="node")
     assert done.code == 0, done.text
     busy.replicas = servers - 1
     busy.go_on()

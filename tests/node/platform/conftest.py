@@ -8,24 +8,28 @@ from cluster.errors import ClusterError
 from cluster.node.packages import node_packages
 from cluster.node.requirements import check
 from tests.e2e.conftest import PROGRAM
-from tests.node.platform.project import HOME, NodeProject
+from tests.node.platform.project import HOME, STACK, NodeProject
 from tests.node.platform.users import Users, users
 from tests.support.scratch import copy_program
 
 
 @pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProject]:
-    """The stack `node`, up; its nodes are removed at the end. Skips, with the reason, where there can be none."""
+    """The stack `local`, up, without what has no image; its nodes are removed at the end.
+
+    Skips, with the reason, where there can be none.
+    """
     root = tmp_path_factory.mktemp("platform")
     try:
         check(root, node_packages().environment(root, {}))
     except ClusterError as error:
         pytest.skip(f"not proven here: the platform on real nodes: {error}")
-    copy_program(root, (*PROGRAM, "Pulumi.node.yaml", "images", "backup"))
+    copy_program(root, (*PROGRAM, f"Pulumi.{STACK}.yaml", "images", "backup"))
     found = NodeProject(root)
     try:
-        done = found.altlas("up", "--stack", "node", TARGET="node")
+        done = found.altlas("up", "--stack", STACK, TARGET="node")
         assert done.code == 0, done.text
+        found.printed.write_text(done.text)
         yield found
     finally:
         down = found.altlas("down", "--delete", TARGET="node")

@@ -1,13 +1,17 @@
-"""A copy of the project whose stack `node` runs on real nodes, and what tests ask of it."""
+"""A copy of the project whose stack `local` runs on real nodes, and what tests ask of it."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
+import tools
+from cluster.node.node_cluster import PROGRAMS, NodeCluster
 from tests.e2e.conftest import Project
 from tests.node.connections import RunningPod
 from tests.node.traffic import running
 
-NAMESPACE = "alt-las-node"
+STACK = "local"
+NAMESPACE = "alt-las-local"
 HOST = "alt-las.localhost"
 HOME = "node-a"
 """Node of the users, which does not fail."""
@@ -16,7 +20,12 @@ SERVICES = ("ai-orchestrator", "api-gateway", "archive-service", "runner-service
 
 
 class NodeProject(Project):
-    """A copy of the project whose stack `node` runs on real nodes."""
+    """A copy of the project whose stack `local` runs on real nodes."""
+
+    @property
+    def printed(self) -> Path:
+        """File with what the first `altlas up` has printed."""
+        return self.root / "up.txt"
 
     def variables(self, **chosen: str) -> dict[str, str]:
         """Output of `altlas env` for real nodes."""
@@ -31,6 +40,11 @@ class NodeProject(Project):
     def pods(self, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
         """Pods that run."""
         return [item for item in self.objects("pods", namespace) if item["status"]["phase"] == "Running"]
+
+    def cluster(self) -> NodeCluster:
+        """The nodes of the platform."""
+        toolbox = tools.ensure(PROGRAMS)
+        return NodeCluster(self.root / ".altlas/node", {name: toolbox.path(name) for name in PROGRAMS}, print)
 
     def running(self) -> list[RunningPod]:
         """Pods of the platform, by the names that the declared traffic has for them."""

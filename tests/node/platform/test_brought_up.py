@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import re
+import shlex
 import ssl
 import subprocess
 from urllib.parse import urlsplit
@@ -9,11 +11,14 @@ from urllib.parse import urlsplit
 import pytest
 
 import tools
+from altlas.update.missing_images import missing_parts
+from cluster.node.images import MISSING
 from components.stack.loading import read_platform
 from policy.proof.declaration import declaration_of
 from policy.proof.endpoints import DNS
+from rendering.errors import ExitCode
 from tests.node.connections import OPEN
-from tests.node.platform.project import HOST, NAMESPACE, SERVICES, NodeProject
+from tests.node.platform.project import HOST, NAMESPACE, SERVICES, STACK, NodeProject
 from tests.node.traffic import STRANGER, around, compare
 from tests.support.figures import Figures
 
@@ -33,9 +38,32 @@ def test_five_services_and_three_stores_run(project: NodeProject, figures: Figur
     )
 
 
+def test_the_printed_call_reaches_the_gateway(project: NodeProject) -> None:
+    """A newcomer copies it; the gateway's stand-in knows no path `/api`, and says so with an empty answer."""
+    (call,) = re.findall(r"^call:  (curl .*)$", project.printed.read_text(), re.MULTILINE)
+    command = [*shlex.split(call), "--silent", "--max-time", "10", "--write-out", "%{http_code}"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "404"
+
+
+def test_what_has_no_image_is_named_and_left_out_in_the_stack_file(project: NodeProject) -> None:
+    """And nothing else: the file says what runs."""
+    named = re.findall(r"Left out, as `(\S+): null` in Pulumi.local.yaml", project.printed.read_text())
+    assert named == [missing.setting for missing in MISSING]
+    assert missing_parts(read_platform(project.stack_file(STACK))) == []
+
+
+def test_a_stack_that_leaves_nothing_out_is_refused_before_anything_is_on_the_cluster(project: NodeProject) -> None:
+    """By the path of each setting whose image cannot be had, and with the stack that can."""
+    done = project.altlas("up", "--stack", "alpha", TARGET="node")
+    assert (done.code, "STACK=node" in done.text) == (ExitCode.BAD_INPUT, True), done.text
+    assert {missing.setting for missing in MISSING} <= set(re.findall(r"([\w.]+)\.image\b", done.text))
+    assert project.kubectl("get", "namespace", "alt-las").code != 0
+    assert missing_parts(read_platform(project.stack_file("alpha"))) != []
+
+
 def test_every_connection_is_possible_or_refused_as_declared(project: NodeProject, figures: Figures) -> None:
     """From every pod to every port that is known to answer, to the cluster's DNS and to the API server."""
-    found = compare(read_platform(project.stack_file("node")), project.objects)
+    found = compare(read_platform(project.stack_file(STACK)), project.objects)
     figures.add("connections on real nodes", str(found))
     assert found.without_listener == set()
     assert found.wrong == []
@@ -45,7 +73,7 @@ def test_every_connection_is_possible_or_refused_as_declared(project: NodeProjec
 
 def test_names_are_asked_for_by_udp_as_declared(project: NodeProject, figures: Figures) -> None:
     """From every pod to every server of the cluster's DNS, which is known to answer, and to its Service."""
-    declared = declaration_of(read_platform(project.stack_file("node"))).edges
+    declared = declaration_of(read_platform(project.stack_file(STACK))).edges
     may_ask = {edge.source for edge in declared if (edge.destination, edge.port, edge.protocol) == (DNS, 53, "UDP")}
     pods, others = project.running(), around(project.objects)
     servers = [(pod.address, 53) for pod in others if pod.workload == STRANGER]

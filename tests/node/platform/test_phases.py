@@ -23,7 +23,7 @@ from tests.node.platform.changes import (
     settled,
     with_receiver,
 )
-from tests.node.platform.project import NAMESPACE, SERVICES, NodeProject
+from tests.node.platform.project import NAMESPACE, SERVICES, STACK, NodeProject
 from tests.node.platform.sessions import PATHS, GatewaySession
 from tests.node.platform.users import CLIENT, NOTHING_LOST, Users
 from tests.node.real_cluster import wait_until
@@ -46,7 +46,7 @@ def webhook(project: NodeProject) -> Iterator[StandIn]:
     network = Network(**json.loads((project.root / ".altlas/node/network.json").read_text()))
     with stand_in(network.gateway, WEBHOOK_PORT) as made:
         done = project.pulumi(
-            "config", "set", "--stack", "node", "--secret", WEBHOOK, f"http://{network.gateway}:{WEBHOOK_PORT}/alerts"
+            "config", "set", "--stack", STACK, "--secret", WEBHOOK, f"http://{network.gateway}:{WEBHOOK_PORT}/alerts"
         )
         assert done.code == 0, done.text
         yield made

@@ -1,10 +1,15 @@
-"""The platform with three servers of each store, in use: a primary is killed, a node is drained.
+"""The platform with three servers of each store, in use: a primary is killed, a node drained, a node lost, and back.
 
 The tests follow each other, and those of the growth to three servers.
 """
 
+import os
+import signal
+import time
+
 import pytest
 
+from cluster.node.machine import first_process
 from tests.node.platform.changes import (
     POSTGRES,
     killed,
@@ -27,6 +32,9 @@ PART_OF = "app.kubernetes.io/part-of=alt-las"
 MOST_SECONDS = {"PostgreSQL": 15.0, "Redis": 10.0, "NATS": 5.0}
 """Time without writes after a killed or evicted pod."""
 
+MOST_SECONDS_OF_A_NODE = 60.0
+"""Without PostgreSQL's writes after its node is lost."""
+
 MOST_SECONDS_OF_SERVICES = dict.fromkeys(SERVICES, 3.0)
 """Time without an answer while pods are evicted; each service has two."""
 
@@ -34,7 +42,7 @@ MOST_SECONDS_OF_SERVICES = dict.fromkeys(SERVICES, 3.0)
 @pytest.fixture(autouse=True)
 def _grown(whole: bool, project: NodeProject, busy: Users) -> None:
     if not whole:
-        pytest.skip("a sample: failover and drains are part of `make test-node` alone")
+        pytest.skip("a sample: failover, drains, lost nodes and the way back are part of `make test-node` alone")
     if not busy.replicas:
         moved(project, busy, 3)
 
@@ -72,3 +80,47 @@ def test_a_drained_node_takes_nothing_away(project: NodeProject, busy: Users, fi
     assert left == set()
     assert lost == NOTHING_LOST
     assert late(away, MOST_SECONDS | MOST_SECONDS_OF_SERVICES) == {}
+
+
+def test_a_lost_node_takes_no_data_with_it(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """The node of PostgreSQL's primary ends at once, and comes back later."""
+    pod = names(project, POSTGRES)[0]
+    if node_of(project, pod) == HOME:
+        killed(project, busy, "PostgreSQL", pod)
+        settled(project)
+    node = node_of(project, names(project, POSTGRES)[0])
+    busy.go_on()
+    busy.forget_pauses()
+    cluster = project.cluster()
+    _, record = cluster.node(node)
+    os.kill(first_process(record) or record.pid, signal.SIGKILL)
+    time.sleep(10)  # users notice
+    busy.go_on(seconds=300)
+    away = busy.pauses()
+    start = time.monotonic()
+    cluster.up()
+    ready = time.monotonic() - start
+    settled(project)
+    lost = busy.lost()
+    figures.add(
+        "the node of PostgreSQL's primary lost",
+        f"longest time without an answer {away} s, lost {lost}; started again and Ready after {ready:.0f} s{load()}",
+    )
+    assert lost == NOTHING_LOST
+    assert late(away, {"PostgreSQL": MOST_SECONDS_OF_A_NODE}) == {}
+
+
+def test_the_stack_shrinks_to_one_server_of_each_store(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """As beta goes back to alpha."""
+    away = moved(project, busy, 1)
+    lost = busy.lost()
+    figures.add("three servers of each store to one", f"longest time without an answer {away} s, lost {lost}")
+    assert lost == NOTHING_LOST
+
+
+def test_it_grows_again(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """On the volumes that the first growth left behind."""
+    away = moved(project, busy, 3)
+    lost = busy.lost()
+    figures.add("one server of each store to three, again", f"longest time without an answer {away} s, lost {lost}")
+    assert lost == NOTHING_LOST
