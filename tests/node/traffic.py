@@ -104,7 +104,7 @@ def compare(platform: PlatformSettings, objects: Objects) -> Compared:
     ]
     compared = Compared(without_listener={pod.workload for pod in pods} - {place.workload for place in places})
     places += [Place(DNS, 53, (pod.address, 53)) for pod in others if pod.workload == STRANGER]
-    places += [*_api_servers(objects), *_by_services(platform, objects, {place.address: place for place in places})]
+    places += [*api_servers(objects), *_by_services(platform, objects, {place.address: place for place in places})]
     for source in (*pods, *others):
         targets = [
             place
@@ -128,7 +128,8 @@ def around(objects: Objects) -> list[RunningPod]:
     ]
 
 
-def _api_servers(objects: Objects) -> Iterator[Place]:
+def api_servers(objects: Objects) -> Iterator[Place]:
+    """Every address at which the API server listens."""
     for item in objects("endpointslices", "default"):
         if item["metadata"]["labels"]["kubernetes.io/service-name"] == "kubernetes":
             for end, port in product(item["endpoints"], item["ports"]):
