@@ -17,6 +17,7 @@ from altlas.preflight.run import is_simulated
 from altlas.session.console import Report
 from altlas.session.engine import Engine
 from altlas.session.session import Session
+from altlas.update.autoscalers import remove_autoscalers
 from altlas.update.first_server import restarted_for_the_others
 from altlas.update.first_steps import FirstStep, specs, steps
 from altlas.update.unread_messages import ask_servers, have_read_users, in_pod, unread_messages
@@ -99,6 +100,7 @@ class Preparation:
             report(f"First: {step.says}")
         try:
             self._do()
+            remove_autoscalers(self.session.kubectl, self.state, self.platform, report)
             with self._followed(report):
                 yield
         except BaseException:

@@ -23,6 +23,9 @@ SKIP_AWAIT = {"annotations": {"pulumi.com/skipAwait": "true"}}
 REPLACED_AFTER_FAILURE = {"pulumi.com/replaceUnready": "true"}
 """Annotation of a Job that the next update creates again after it failed, instead of waiting for the failed one."""
 
+OWN_REPLICAS = {"pulumi.com/patchForce": "true"}
+"""Annotation of a Deployment whose number of pods is fixed: also after an autoscaler has set it, which else owns it."""
+
 RETAIN_CLAIMS = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}}
 """Field of a workload whose volumes stay when a server or all of them go."""
 

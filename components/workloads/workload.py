@@ -75,6 +75,8 @@ class Workload(ObjectComponent):
         if args.secret_environment:
             secret = self._register(f"{name}-secrets", pods.secret(dict(args.secret_environment))).metadata["name"]
         deployment = pods.deployment(args.settings.replicas, service_pod(name, args, secret), versioned=True)
+        if args.settings.replicas is not None:
+            deployment["metadata"]["annotations"] = objects.OWN_REPLICAS
         self._register(name, deployment, *before_pods, awaited=True)
         # Flagger leads the Service to the pods that serve.
         held = ("spec.selector",) if pods.has_canary else ()

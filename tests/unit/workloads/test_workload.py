@@ -97,12 +97,16 @@ def test_without_an_autoscaler_the_deployment_owns_the_replicas() -> None:
     program = fixed(3)
     assert ("HorizontalPodAutoscaler", NAME) not in program.names()
     assert len(program.names()) == 6
-    assert find(program.recorder.objects, "Deployment", NAME)["spec"]["replicas"] == 3
+    deployment = find(program.recorder.objects, "Deployment", NAME)
+    assert deployment["spec"]["replicas"] == 3
+    assert deployment["metadata"]["annotations"] == {"pulumi.com/patchForce": "true"}
 
 
 def test_with_an_autoscaler_the_deployment_does_not_name_replicas(plain: Program) -> None:
     """Every update would set the number back."""
-    assert "replicas" not in find(plain.recorder.objects, "Deployment", NAME)["spec"]
+    deployment = find(plain.recorder.objects, "Deployment", NAME)
+    assert "replicas" not in deployment["spec"]
+    assert "annotations" not in deployment["metadata"]
 
 
 def test_the_autoscaler_is_the_platform_s_speed_and_the_service_s_range(plain: Program) -> None:
