@@ -17,12 +17,12 @@ from cluster.node.network import Network
 from cluster.node.packages import node_packages
 from cluster.node.requirements import untried
 from cluster.state import load_state
+from tests.node.processes import DAEMONS, daemon, processes
 from tests.node.real_cluster import RealCluster, pod_spec, real_cluster, wait_until, workload
 from tests.support.figures import Figures
 
 pytestmark = pytest.mark.node
 
-DAEMONS = ("containerd", "kubelet", "kube-proxy", "kube-router")
 _SETTINGS = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory", "net/ipv4/ip_forward")
 
 
@@ -54,27 +54,7 @@ def left(network: Network, folder: Path) -> list[str]:
     lines = [line for done in ip for line in done.stdout.splitlines() if network.bridge in line]
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line]
     groups = [str(each.folder / network.bridge) for each in hierarchies() if (each.folder / network.bridge).exists()]
-    return lines + mounts + groups + [f"process {pid}" for pid in _processes(str(folder))]
-
-
-def _processes(words: str) -> list[int]:
-    """Processes whose command line holds some words."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            try:
-                command = (entry / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if words in command:
-                found.append(int(entry.name))
-    return found
-
-
-def _daemon(folder: Path, name: str) -> int | None:
-    """Process of a daemon of node-a, as this machine counts."""
-    fits = [pid for pid in _processes(f"{folder}/nodes/node-a/") if Path(f"/proc/{pid}/exe").readlink().name == name]
-    return min(fits, default=None)
+    return lines + mounts + groups + [f"process {pid}" for pid in processes(str(folder))]
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +69,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
 @pytest.mark.parametrize("name", DAEMONS)
 def test_a_killed_daemon_is_started_again_and_the_pods_stay(cluster: RealCluster, name: str) -> None:
     """It is another process a moment later; no container is started again."""
-    before = _daemon(cluster.folder, name)
+    before = daemon(cluster.folder, "node-a", name)
     assert before is not None
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: _daemon(cluster.folder, name) not in {None, before}, 20)
+    wait_until(lambda: daemon(cluster.folder, "node-a", name) not in {None, before}, 20)
     node, record = cluster.cluster.node("node-a")
     wait_until(lambda: node.judges(record), 20)
     wait_until(lambda: cluster.shell("deployment/steady", "true").returncode == 0, 30)
