@@ -1,4 +1,4 @@
-"""The platform with three servers of each store, in use: a primary is killed, a node drained, a node lost, and back.
+"""The platform with three servers of each store, in use: a primary is killed, a node drained, a node lost.
 
 The tests follow each other, and those of the growth to three servers.
 """
@@ -42,7 +42,7 @@ MOST_SECONDS_OF_SERVICES = dict.fromkeys(SERVICES, 3.0)
 @pytest.fixture(autouse=True)
 def _grown(whole: bool, project: NodeProject, busy: Users) -> None:
     if not whole:
-        pytest.skip("a sample: failover, drains, lost nodes and the way back are part of `make test-node` alone")
+        pytest.skip("a sample: failover, drains and lost nodes are part of `make test-node` alone")
     if not busy.replicas:
         moved(project, busy, 3)
 
@@ -108,19 +108,3 @@ def test_a_lost_node_takes_no_data_with_it(project: NodeProject, busy: Users, fi
     )
     assert lost == NOTHING_LOST
     assert late(away, {"PostgreSQL": MOST_SECONDS_OF_A_NODE}) == {}
-
-
-def test_the_stack_shrinks_to_one_server_of_each_store(project: NodeProject, busy: Users, figures: Figures) -> None:
-    """As beta goes back to alpha."""
-    away = moved(project, busy, 1)
-    lost = busy.lost()
-    figures.add("three servers of each store to one", f"longest time without an answer {away} s, lost {lost}")
-    assert lost == NOTHING_LOST
-
-
-def test_it_grows_again(project: NodeProject, busy: Users, figures: Figures) -> None:
-    """On the volumes that the first growth left behind."""
-    away = moved(project, busy, 3)
-    lost = busy.lost()
-    figures.add("one server of each store to three, again", f"longest time without an answer {away} s, lost {lost}")
-    assert lost == NOTHING_LOST

@@ -1,4 +1,4 @@
-"""The platform with three servers of each store, in use, under faults of nodes, operators and single pods.
+"""The platform with three servers of each store, in use, under faults of nodes and operators.
 
 Each figure says what came back by itself, after how many seconds, and what users noticed meanwhile.
 """
@@ -33,7 +33,6 @@ CUT_SECONDS = 30
 MOST_SECONDS = 60.0
 MOST_RECOVERY_SECONDS = 180
 MOST_SECONDS_WITHOUT_OPERATOR = 5.0
-LEAST_WORKLOADS = 16
 OPERATORS = ("cnpg-controller-manager", "prometheus-operator")
 SAMPLE = frozenset({"kubelet", "cnpg-controller-manager"})
 """Faults that `make verify` tries too."""
@@ -44,7 +43,7 @@ def grown(whole: bool, request: pytest.FixtureRequest, project: NodeProject, bus
     """Three servers of each store. Skips, where a sample is enough, what does not belong to it."""
     chosen = request.node.callspec.params["name"] if hasattr(request.node, "callspec") else ""
     if not whole and chosen not in SAMPLE:
-        pytest.skip("a sample: most faults of nodes and pods are part of `make test-node` alone")
+        pytest.skip("a sample: most faults of nodes and operators are part of `make test-node` alone")
     if not busy.replicas:
         moved(project, busy, 3)
 
@@ -89,20 +88,11 @@ def away_from_home(project: NodeProject, busy: Users) -> str:
 
 
 def everywhere(project: NodeProject) -> list[dict[str, Any]]:
-    """Pods of all namespaces that run and are not of a Job."""
-    done = project.kubectl("get", "pods", "--all-namespaces", "--output=json")
+    """Pods of all namespaces that run."""
+    done = project.kubectl("get", "pods", "--all-namespaces", "--field-selector=status.phase=Running", "--output=json")
     assert done.code == 0, done.text
-    return [
-        item
-        for item in json.loads(done.out)["items"]
-        if item["status"]["phase"] == "Running" and owner(item)["kind"] != "Job"
-    ]
-
-
-def owner(pod: dict[str, Any]) -> dict[str, Any]:
-    """Reference to the object that made a pod; of the users' own pod, nothing did."""
-    found: dict[str, Any] = pod["metadata"].get("ownerReferences", [{"kind": "", "name": ""}])[0]
-    return found
+    items: list[dict[str, Any]] = json.loads(done.out)["items"]
+    return items
 
 
 def ended(project: NodeProject, item: dict[str, Any]) -> float:
@@ -186,23 +176,6 @@ def test_a_node_without_network_loses_nothing(project: NodeProject, busy: Users,
     figures.add(f"fault of a node: no network for {CUT_SECONDS} s", f"all pods are ready after a further {found}")
     assert found.lost == NOTHING_LOST
     assert late(found.away, dict.fromkeys(found.away, MOST_SECONDS)) == {}
-
-
-def test_every_pod_that_ends_comes_back(project: NodeProject, busy: Users, figures: Figures) -> None:
-    """One of each workload, those of the cluster and of its operators too; all its processes are killed."""
-    settled(project)
-    one_of_each = {
-        (pod["metadata"]["namespace"], owner(pod)["name"]): pod for pod in everywhere(project) if owner(pod)["kind"]
-    }
-    lost = dict[str, dict[str, int]]()
-    for item in one_of_each.values():
-        found = noticed(busy, partial(ended, project, item))
-        settled(project)
-        lost[item["metadata"]["name"]] = found.lost
-        figures.add(f"fault of a pod: {item['metadata']['name']} killed", f"ready again after {found}")
-    figures.add("pods killed, one of each workload", f"{len(lost)} came back by themselves")
-    assert len(lost) >= LEAST_WORKLOADS
-    assert lost == dict.fromkeys(lost, NOTHING_LOST)
 
 
 def network(project: NodeProject) -> Network:
