@@ -49,6 +49,21 @@ def test_three_nodes_are_ready_in_three_zones(api: Api) -> None:
     assert (len(nodes), len(zones)) == (3, 3)
 
 
+def test_a_node_keeps_the_size_it_was_created_with(api: Api) -> None:
+    """A node autoscaler chooses it; nodes that name none have 16 cores."""
+    path = "/api/v1/nodes/sized"
+    size = {"cpu": "4", "memory": "8Gi", "pods": "20"}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "sized"}, "spec": {"podCIDR": "10.244.90.0/24"}}
+    api.apply(path, node | {"status": {"capacity": size, "allocatable": size | {"cpu": "3900m"}}})
+    try:
+        status = api.eventually(path, _is_ready)["status"]
+        assert status["capacity"] == size
+        assert status["allocatable"] == size | {"cpu": "3900m"}
+        assert api.get("/api/v1/nodes/node-a")["status"]["allocatable"]["cpu"] == "16"
+    finally:
+        api.client.delete(path)
+
+
 def test_a_restricted_deployment_becomes_available(api: Api, pod_specification: Callable[..., dict[str, Any]]) -> None:
     """The platform's kind of workload runs where the restricted profile is enforced, spread over the zones."""
     api.namespace("restricted")
