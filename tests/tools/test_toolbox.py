@@ -119,6 +119,7 @@ ONLY_BUILT = {
     "monitoring-check",
     "flagger",
     "helm",
+    "karpenter-kwok",
 } | _OF_NODES
 """Programs without a release, without a known checksum of it, or whose releases are not to be used."""
 
