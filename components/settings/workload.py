@@ -1,6 +1,6 @@
 """Resources, scaling, probes and end of a workload."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
@@ -113,6 +113,9 @@ class ScalingStepSettings(Settings):
     period_seconds: int = setting("capacity", "Length of one period.", ge=1, le=1800, unit="seconds")
 
 
+NodeAutoscaler = Literal["clusterAutoscaler", "karpenter"]
+
+
 class AutoscalingSettings(Settings):
     """Targets and speed of all HorizontalPodAutoscalers; the range of replicas is each service's own."""
 
@@ -122,6 +125,12 @@ class AutoscalingSettings(Settings):
     )
     scale_up: ScalingStepSettings = section("How fast replicas may be added.")
     scale_down: ScalingStepSettings = section("How fast replicas may be taken away.")
+    nodes: NodeAutoscaler | None = setting(
+        "capacity",
+        "What adds and removes the nodes of the cluster: pods get its annotations, so that it moves what can be moved "
+        "and lets Jobs end. Null: nothing does.",
+        None,
+    )
 
 
 class ProbeSettings(Settings):

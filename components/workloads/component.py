@@ -9,6 +9,7 @@ import pulumi
 from components.kubernetes.object import KubernetesObject, Manifest
 from components.settings import PlatformSettings
 from components.settings.rollout import RolloutSettings
+from components.settings.workload import NodeAutoscaler
 from components.traffic.graph import ServiceGraph
 from components.traffic.network_policy import IngressController
 from components.workloads.stateful import stateful_options
@@ -27,6 +28,7 @@ class Surroundings:
         rollout: How a release replaces the running one.
         released_objects: Names of the objects whose data the stack gives up.
         mesh_opt_out: Labels of pods that stay outside the service mesh; empty without a mesh.
+        node_autoscaler: What adds and removes nodes; None where nothing does.
     """
 
     namespace: str
@@ -37,6 +39,7 @@ class Surroundings:
     rollout: RolloutSettings
     released_objects: tuple[str, ...] = ()
     mesh_opt_out: Mapping[str, str]
+    node_autoscaler: NodeAutoscaler | None = None
 
     @classmethod
     def of(cls, platform: PlatformSettings, namespace: pulumi.Resource, graph: ServiceGraph) -> Self:
@@ -50,6 +53,7 @@ class Surroundings:
             rollout=platform.rollout,
             released_objects=platform.tombstones,
             mesh_opt_out={"istio.io/dataplane-mode": "none"} if platform.mesh.is_on else {},
+            node_autoscaler=platform.autoscaling.nodes,
         )
 
 

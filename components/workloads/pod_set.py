@@ -10,10 +10,12 @@ from components.kubernetes import naming
 from components.kubernetes.object import Manifest
 from components.settings.egress import DnsSettings
 from components.settings.rollout import RolloutSettings
+from components.settings.workload import NodeAutoscaler
 from components.traffic.graph import ServiceGraph
 from components.traffic.network_policy import IngressController, peers_policy, service_policy
 from components.workloads import objects
 from components.workloads.component import Surroundings
+from components.workloads.node_autoscaler import node_annotations
 from components.workloads.pod import PodArgs, pod_template
 
 
@@ -42,6 +44,7 @@ class PodSet:
         pod_labels: Further labels of the pods.
         dns: DNS of the cluster.
         has_canary: Whether a canary releases it, so that Flagger makes a second set of the pods.
+        node_autoscaler: What adds and removes nodes; None where nothing does.
     """
 
     name: str
@@ -51,6 +54,7 @@ class PodSet:
     pod_labels: Mapping[str, str] = field(default_factory=dict)
     dns: DnsSettings = field(default_factory=DnsSettings)
     has_canary: bool = False
+    node_autoscaler: NodeAutoscaler | None = None
 
     @classmethod
     def of(cls, surroundings: Surroundings, name: str, component: str, *, in_mesh: bool = False) -> Self:
@@ -63,6 +67,7 @@ class PodSet:
             pod_labels={} if in_mesh else surroundings.mesh_opt_out,
             dns=surroundings.graph.egress.dns,
             has_canary=name in surroundings.graph.canaries,
+            node_autoscaler=surroundings.node_autoscaler,
         )
 
     @property
@@ -145,7 +150,9 @@ class PodSet:
         """Template of the pods."""
         version = naming.version_label(args.version)
         labels = naming.labels(self.name, self.component) | version | dict(self.pod_labels)
-        return pod_template(args, self.name, labels, self.selector, self.rollout.image_pull_policy)
+        annotations = node_annotations(self.node_autoscaler, args.volumes, ends=args.restart_policy is not None)
+        made = pod_template(args, self.name, labels, self.selector, self.rollout.image_pull_policy)
+        return made | {"metadata": made["metadata"] | ({"annotations": annotations} if annotations else {})}
 
     def deployment(
         self, replicas: int | None, pod: PodArgs, *, alone: bool = False, versioned: bool = False
