@@ -16,6 +16,7 @@ _POSTGRES = ("clusters.postgresql.cnpg.io", "databases.postgresql.cnpg.io")
 _WAL = ("objectstores.barmancloud.cnpg.io", "scheduledbackups.postgresql.cnpg.io")
 _ISTIO = ("authorizationpolicies.security.istio.io", "peerauthentications.security.istio.io")
 
+_VERTICAL = ("verticalpodautoscalers.autoscaling.k8s.io",)
 _CANARY = ("canaries.flagger.app", "metrictemplates.flagger.app")
 
 _INSTALL = "altlas addons install"
@@ -41,10 +42,17 @@ def needed_crds(platform: PlatformSettings) -> dict[str, tuple[Sequence[str], st
         crds = tuple(f"{kind}.monitoring.coreos.com" for kind in kinds)
         cure = f"install Prometheus Operator ({_INSTALL}), or write `prometheus: null`"
         needed["prometheus.mode"] = (crds, cure)
-    for name in platform.canaries():
-        cure = f"install Flagger and its CRDs ({_INSTALL} --with flagger brings the CRDs), or remove `canary`"
-        needed[f"services.{name}.canary"] = (_CANARY, cure)
-    return needed
+    return needed | _needed_by_services(platform)
+
+
+def _needed_by_services(platform: PlatformSettings) -> dict[str, tuple[Sequence[str], str]]:
+    vertical = "install VerticalPodAutoscaler (1.7 for Kubernetes 1.35) with its recommender, or remove `recommend`"
+    canary = f"install Flagger and its CRDs ({_INSTALL} --with flagger brings the CRDs), or remove `canary`"
+    services = platform.services.by_name().items()
+    needed: dict[str, tuple[Sequence[str], str]] = {
+        f"services.{name}.recommend": (_VERTICAL, vertical) for name, service in services if service.recommend
+    }
+    return needed | {f"services.{name}.canary": (_CANARY, canary) for name in platform.canaries()}
 
 
 def optional_addons(platform: PlatformSettings) -> frozenset[str]:

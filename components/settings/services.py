@@ -23,6 +23,7 @@ from components.settings.workload import (
 Runtime = Literal["node", "rust", "python", "go"]
 StoreName = Literal["postgres", "redis", "nats"]
 LogLevel = Literal["debug", "info", "warn", "error"]
+RecommendedResource = Literal["cpu", "memory"]
 _HIGHEST_PORT = 65535
 _LOWEST_UNPRIVILEGED_PORT = 1024
 
@@ -62,6 +63,12 @@ class ServiceSettings(Settings):
         "capacity", "Fixed number of pods; left out where `autoscaling` decides.", None, ge=1, unit="pods"
     )
     autoscaling: ReplicaRangeSettings | None = section("Range of a HorizontalPodAutoscaler, or null for none.", None)
+    recommend: tuple[RecommendedResource, ...] = setting(
+        "capacity",
+        "Resources for which a VerticalPodAutoscaler recommends requests, for people to read; it never changes pods. "
+        "Not what `autoscaling` looks at. Empty for none.",
+        (),
+    )
     probes: ProbeSettings = section("How the kubelet finds out how the service is.", ProbeSettings())
     shutdown: ShutdownSettings = section("How a pod ends.", ShutdownSettings())
     metrics: ServiceMetricsSettings | None = section(
@@ -100,6 +107,24 @@ class ServiceSettings(Settings):
             raise ValueError(
                 "canary is set, but replicas is fixed: Flagger scales the service to none between releases and has an "
                 "autoscaler for the pods that serve; set autoscaling instead of replicas, or remove canary"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_resource_has_one_autoscaler(self) -> Self:
+        if self.autoscaling is None:
+            return self
+        if "cpu" in self.recommend:
+            raise ValueError(
+                "recommend names cpu, and autoscaling scales on the share of the requested cpu: a recommendation that "
+                "a person follows would change that share; remove cpu from recommend, or set replicas instead of "
+                "autoscaling"
+            )
+        if "memory" in self.recommend and self.autoscaling.scale_on_memory:
+            raise ValueError(
+                "recommend names memory, and autoscaling.scaleOnMemory scales on the share of the requested memory: a "
+                "recommendation that a person follows would change that share; remove memory from recommend, or set "
+                "scaleOnMemory to false"
             )
         return self
 

@@ -13,6 +13,7 @@ from components.workloads.component import ObjectComponent, Surroundings
 from components.workloads.container import ContainerArgs, container, probes, sleep_before_stop
 from components.workloads.pod import PodArgs
 from components.workloads.pod_set import PodSet
+from components.workloads.recommender import recommender
 
 _PORT = naming.HTTP_PORT_NAME
 DIRECT_PORT = "direct"
@@ -51,7 +52,7 @@ class WorkloadArgs:
 
 
 class Workload(ObjectComponent):
-    """ServiceAccount, ConfigMap, Secret, NetworkPolicy, Deployment, Service, PodDisruptionBudget and autoscaler.
+    """ServiceAccount, ConfigMap, Secret, NetworkPolicy, Deployment, Service, PodDisruptionBudget and autoscalers.
 
     Owns the pods and all that decides how they run. Does not own the namespace, ingress or any store.
 
@@ -84,6 +85,10 @@ class Workload(ObjectComponent):
         self._register(name, pods.disruption_budget())
         if args.settings.autoscaling:
             self._register(name, objects.autoscaler(pods.metadata(), args.settings.autoscaling, args.autoscaling))
+        if args.settings.recommend:
+            # Between releases by Flagger, the pods are those of its copy.
+            observed = naming.primary_of(name) if pods.has_canary else name
+            self._register(name, recommender(pods.metadata(), observed, args.settings.recommend))
         self.url = pulumi.Output.from_input(f"http://{name}:{args.service_port}")
         self.register_outputs({"url": self.url})
 

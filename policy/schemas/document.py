@@ -54,7 +54,10 @@ KINDS = (
 )
 """API version and kind of everything that the program may register, except NO_SCHEMA."""
 
-NO_SCHEMA = {"traefik.io/v1alpha1/Middleware": "Traefik's CRDs are not pinned: its controller installs them"}
+NO_SCHEMA = {
+    "traefik.io/v1alpha1/Middleware": "Traefik's CRDs are not pinned: its controller installs them",
+    "autoscaling.k8s.io/v1/VerticalPodAutoscaler": "its CRDs are not pinned: they come with the recommender",
+}
 """Kinds that are not validated, each with the reason."""
 
 _METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"

@@ -61,6 +61,7 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "ingress.tls.issuer": {"name": "letsencrypt"},
             "ingress.tls.additional": [{"host": "grafana.local", "secretName": "grafana-tls"}],
             "ingress.traefik": {"maxBodyMebibytes": 10, "rateLimit": {"average": 100, "burst": 200}},
+            "autoscaling.nodes": "karpenter",
             "grafana.host": "grafana.local",
             "prometheus.storageClass": "fast",
             "prometheus.existingJobs": [_JOB],
@@ -80,6 +81,7 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         _BOTH
         | {
             "mesh.mode": "ambient",
+            "autoscaling.nodes": "clusterAutoscaler",
             "egress.apiServerSources": ["172.18.0.0/16"],
             "egress.dns": {"addresses": ["169.254.20.10"]},
             "ingress.className": "envoy",
@@ -97,7 +99,14 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "admission.enabled": False,
         },
     ),
-    "alpha-canary": ("alpha", {"ingress.api": "gateway", "services.api-gateway.canary": {}}),
+    "alpha-canary": (
+        "alpha",
+        {
+            "ingress.api": "gateway",
+            "services.api-gateway.canary": {},
+            "services.api-gateway.recommend": ["memory"],
+        },
+    ),
 }
 """The stacks as they are, and with everything switched on that they leave out."""
 
