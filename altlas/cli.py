@@ -32,6 +32,7 @@ COMMANDS = {
     "apply": Entry("release:apply", "Apply exactly what was planned and approved.", _PHASES),
     "rollback": Entry("release:rollback", "Plan to go back to a recorded release.", _PHASES),
     "promote": Entry("promote:promote", "Move what ran together in one stack into another.", _PHASES),
+    "canary": Entry("canary:app", "Releases in steps: state, abort, skip of the gates.", _PHASES),
     "freeze": Entry("release:freeze", "Stop all releases of a stack.", _PHASES),
     "unfreeze": Entry("release:unfreeze", "Allow releases of a stack again.", _PHASES),
     "ledger": Entry("ledger:app", "Ledger: what was done to a stack, and the figures of its delivery.", _PHASES),

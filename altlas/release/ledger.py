@@ -32,6 +32,7 @@ Kind = Literal[
     "destroy",
     "freeze",
     "unfreeze",
+    "canary",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _ENDING = ".jsonl"

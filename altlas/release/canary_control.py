@@ -1,0 +1,135 @@
+"""Decisions of a person about a release that Flagger judges: take it back at once, or promote it without its gates.
+
+Owns what is written into the Canary object, and the wait for Flagger's answer. Does not own the ledger, nor the gates
+(components.platform.canaries).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from altlas.session.kubectl import Kubectl
+from cluster.waiting import wait_for
+from rendering.errors import CommandError
+
+Decision = Literal["abort", "skip"]
+
+KIND = "canaries.flagger.app"
+GATED = '{"spec": {"skipAnalysis": null}}'
+"""Patch of a Canary whose gates count again."""
+
+JUDGED = ("Progressing", "WaitingPromotion", "Waiting")
+"""Phases of a Canary in which a release can still be taken back (Flagger's API, `CanaryPhase`)."""
+
+_ENDS: Mapping[Decision, str] = {"abort": "Failed", "skip": "Succeeded"}
+_OPEN = (*JUDGED, "Promoting", "Finalising")
+_GRACE_SECONDS, _POLL_SECONDS = 60, 1
+_INTERVALS = 3
+"""Ticks of Flagger within which it must have acted: one that was running, one that acts, one that ends it."""
+
+
+@dataclass(frozen=True)
+class CanaryState:
+    """A Canary as Flagger reports it.
+
+    Attributes:
+        service: Name of the service.
+        phase: Phase, such as `Progressing`.
+        weight: Share of the requests that the new release gets, in percent.
+        ungated: Whether releases are promoted without any check, as a skip that was killed leaves it.
+    """
+
+    service: str
+    phase: str
+    weight: int
+    ungated: bool = False
+
+    @property
+    def is_judged(self) -> bool:
+        """True while the release can still be taken back."""
+        return self.phase in JUDGED
+
+    @property
+    def failed_in_promotion(self) -> bool:
+        """True if the pods that serve did not become ready with a release that the gates had let pass.
+
+        Flagger calls that Failed as well, but leaves all requests with the new release.
+        """
+        return self.phase == "Failed" and self.weight > 0
+
+
+def canary_states(kubectl: Kubectl, namespace: str) -> tuple[CanaryState, ...]:
+    """All Canaries of a stack, by name.
+
+    Raises:
+        CommandError: The cluster does not answer, or has no such kind.
+    """
+    return tuple(canary_state(each) for each in kubectl.items(KIND, namespace))
+
+
+def canary_state(manifest: Mapping[str, Any]) -> CanaryState:
+    """State of a Canary object."""
+    status, ungated = manifest.get("status", {}), bool(manifest["spec"].get("skipAnalysis"))
+    phase, weight = status.get("phase", "unknown"), status.get("canaryWeight", 0)
+    return CanaryState(manifest["metadata"]["name"], phase, weight, ungated)
+
+
+def judged_canary(kubectl: Kubectl, namespace: str, service: str) -> CanaryState:
+    """Canary of a service whose release is being judged.
+
+    Raises:
+        CommandError: There is no such Canary, or no release of the service is being judged.
+    """
+    found = kubectl.find(KIND, namespace, service)
+    if found is None:
+        raise CommandError(f"{service} has no canary in {namespace}; `services.{service}.canary` turns it on")
+    state = canary_state(found)
+    if not state.is_judged:
+        cure = " To go back to an earlier release: `altlas rollback`." if state.phase == "Succeeded" else ""
+        raise CommandError(f"no release of {service} is being judged: its canary is {state.phase}.{cure}")
+    return state
+
+
+def decide(kubectl: Kubectl, namespace: str, service: str, decision: Decision) -> None:
+    """Let Flagger end the judgement of a release, and wait until it has.
+
+    To abort, the failed checks are set to their limit, so that the next tick takes the release back. To skip, the
+    analysis is skipped until the release is promoted, and never longer.
+
+    Raises:
+        CommandError: The cluster refuses, or Flagger has decided otherwise or not at all; says what to look at.
+    """
+    manifest = kubectl.find(KIND, namespace, service)
+    assert manifest is not None, "looked up before"
+    analysis = manifest["spec"]["analysis"]
+    seconds = _GRACE_SECONDS + _INTERVALS * int(analysis["interval"].removesuffix("s"))
+    if decision == "abort":
+        status = {"failedChecks": analysis["threshold"]}
+        _patch(kubectl, namespace, service, {"status": status}, "--subresource=status")
+        _wait(kubectl, namespace, service, _ENDS[decision], seconds)
+        return
+    _patch(kubectl, namespace, service, {"spec": {"skipAnalysis": True}})
+    try:
+        _wait(kubectl, namespace, service, _ENDS[decision], seconds + manifest["spec"]["progressDeadlineSeconds"])
+    finally:
+        _patch(kubectl, namespace, service, json.loads(GATED))
+
+
+def _patch(kubectl: Kubectl, namespace: str, service: str, change: Mapping[str, Any], *options: str) -> None:
+    where = (KIND, service, f"--namespace={namespace}")
+    kubectl.text("patch", *where, "--type=merge", f"--patch={json.dumps(change)}", *options)
+
+
+def _wait(kubectl: Kubectl, namespace: str, service: str, wanted: str, seconds: float) -> None:
+    def state() -> CanaryState:
+        found = kubectl.find(KIND, namespace, service)
+        return canary_state(found) if found else CanaryState(service, "gone", 0)
+
+    last = wait_for(state, lambda each: each.phase not in _OPEN, seconds=seconds, poll_seconds=_POLL_SECONDS)
+    if last.phase != wanted or last.failed_in_promotion:
+        look = f"kubectl --namespace {namespace} describe canary {service}"
+        raise CommandError(
+            f"the canary of {service} is {last.phase} with {last.weight} % of the requests, not {wanted}, after up to "
+            f"{seconds:.0f} s; see `{look}` and whether Flagger runs"
+        )

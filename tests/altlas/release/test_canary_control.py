@@ -1,0 +1,103 @@
+"""Decisions of a person about a canary: what is written into it, and what is refused."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altlas.release import canary_control
+from altlas.release.canary_control import CanaryState, canary_state, canary_states, decide, judged_canary
+from altlas.session.kubectl import Kubectl
+from rendering.errors import CommandError
+
+_SPEC = {"analysis": {"interval": "10s", "threshold": 2}, "progressDeadlineSeconds": 300}
+
+
+@dataclass(frozen=True)
+class Flagger(Kubectl):
+    """A cluster with one Canary, of the service `runner`, whose phase changes with what is written into it.
+
+    Attributes:
+        state: Phase and weight, the last of which counts.
+        answers: Phase and weight after a field was set.
+        patches: What was written.
+    """
+
+    state: list[tuple[str, int]]
+    answers: Mapping[str, tuple[str, int]]
+    patches: list[dict[str, Any]] = field(default_factory=list)
+
+    def _run(self, arguments: Sequence[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        assert stdin is None
+        verb, _, name, *_ = arguments
+        if verb == "patch":
+            self._patch(next(each.partition("=")[2] for each in arguments if each.startswith("--patch=")))
+        phase, weight = self.state[-1]
+        status = {"phase": phase, "canaryWeight": weight}
+        canary = {"metadata": {"name": "runner"}, "spec": _SPEC, "status": status}
+        found: object = canary if name == "runner" else {"items": [canary]} if name == "--namespace" else None
+        return subprocess.CompletedProcess(arguments, 0, json.dumps(found) if found else "", "")
+
+    def _patch(self, text: str) -> None:
+        change = json.loads(text)
+        self.patches.append(change)
+        ((field_name, value),) = next(iter(change.values())).items()
+        if value:
+            self.state.append(self.answers[field_name])
+
+
+def _flagger(phase: str, weight: int = 0, **answers: tuple[str, int]) -> Flagger:
+    return Flagger(Path("kubectl"), Path("kubeconfig"), [(phase, weight)], answers)
+
+
+@pytest.fixture(autouse=True)
+def _no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary_control, "_GRACE_SECONDS", -330)
+    monkeypatch.setattr(canary_control, "_POLL_SECONDS", 0)
+
+
+def test_an_abort_fails_the_checks_and_a_skip_ends_with_the_gates_in_place() -> None:
+    """Flagger takes back at the limit of failed checks, and promotes where the analysis is skipped."""
+    flagger = _flagger("Progressing", 30, failedChecks=("Failed", 0))
+    decide(flagger, "alt-las", "runner", "abort")
+    assert flagger.patches == [{"status": {"failedChecks": 2}}]
+    flagger = _flagger("Progressing", 30, skipAnalysis=("Succeeded", 0))
+    decide(flagger, "alt-las", "runner", "skip")
+    assert flagger.patches == [{"spec": {"skipAnalysis": True}}, {"spec": {"skipAnalysis": None}}]
+
+
+@pytest.mark.parametrize(("phase", "weight"), [("Failed", 0), ("Failed", 100), ("Progressing", 30)])
+def test_a_skip_that_does_not_end_in_a_promotion_is_an_error_and_the_gates_are_in_place(
+    phase: str, weight: int
+) -> None:
+    """Also where Flagger does not act at all."""
+    flagger = _flagger("Progressing", 30, skipAnalysis=(phase, weight))
+    with pytest.raises(CommandError, match=rf"canary of runner is {phase} with {weight} % .* not Succeeded"):
+        decide(flagger, "alt-las", "runner", "skip")
+    assert flagger.patches[-1] == {"spec": {"skipAnalysis": None}}
+
+
+@pytest.mark.parametrize("phase", ["Initialized", "Promoting", "Finalising", "Succeeded", "Failed"])
+def test_only_a_release_that_is_judged_is_decided(phase: str) -> None:
+    """Nothing is written."""
+    with pytest.raises(CommandError, match=f"no release of runner is being judged: its canary is {phase}"):
+        judged_canary(_flagger(phase), "alt-las", "runner")
+    with pytest.raises(
+        CommandError, match=r"archive has no canary in alt-las; `services\.archive\.canary` turns it on"
+    ):
+        judged_canary(_flagger(phase), "alt-las", "archive")
+    assert judged_canary(_flagger("Progressing", 10), "alt-las", "runner") == CanaryState("runner", "Progressing", 10)
+
+
+def test_a_failed_promotion_is_known_by_its_weight() -> None:
+    """The phase is the same as that of a release that was taken back. Gates that were left off are known, too."""
+    canary = {"metadata": {"name": "runner"}, "spec": _SPEC | {"skipAnalysis": True}, "status": {"phase": "Succeeded"}}
+    assert canary_state(canary) == CanaryState("runner", "Succeeded", 0, ungated=True)
+    (promotion,) = canary_states(_flagger("Failed", 100), "alt-las")
+    (taken_back,) = canary_states(_flagger("Failed", 0), "alt-las")
+    assert (promotion.phase, taken_back.phase) == ("Failed", "Failed")
+    assert (promotion.failed_in_promotion, taken_back.failed_in_promotion) == (True, False)
