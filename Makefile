@@ -62,7 +62,7 @@ test: $(INSTALLED) ## After make up: check, the whole program, and the life of a
 	@$(LINT)
 	@$(SUITE) --tier=test
 
-verify: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## All the rest: stores, monitoring, images, scanners, gates, real nodes: 53 minutes on 2 cores
+verify: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## All the rest: stores, monitoring, images, scanners, gates, real nodes: 56 minutes on 2 cores
 	@$(SUITE) --tier=verify
 
 verify-all: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## The same without samples: every mutant, every regression
@@ -79,8 +79,8 @@ test-faults: $(INSTALLED) ## Only injected faults, all cases; goes on where it w
 	@$(BIN)/python -m tests.faults.page > .altlas/reliability.md && mv .altlas/reliability.md docs/reliability.md
 	@$(BIN)/python -m tests.faults.promises
 
-test-motion: $(INSTALLED) ## Only canaries: a good release is promoted, bad ones are taken back, by Flagger and Prometheus
-	@$(PYTEST) -rs -s tests/motion
+test-motion: $(INSTALLED) ## Only what moves on sim: autoscalers, a lost zone, drains, canaries, by the real controllers; with its figures
+	@$(PYTEST) -rs -n $(WORKERS) --dist loadfile tests/motion
 
 test-observability: $(INSTALLED) ## Only monitoring: rules, configurations and a live alert, by the real programs
 	@$(PYTEST) tests/observability

@@ -62,7 +62,7 @@ PARTS = (
     Part("simulated cluster", "test", 120, ("tests/cluster/",)),
     Part("operators and stacks on sim", "verify", 900, ("tests/e2e/", "tests/addons/", "tests/altlas/")),
     Part("faults", "verify", 400, ("tests/faults/",)),
-    Part("canaries in motion", "verify", 300, ("tests/motion/",)),
+    Part("scaling and canaries in motion", "verify", 560, ("tests/motion/",)),
     Part("stores with real servers", "verify", 600, ("tests/data/",)),
     Part("monitoring", "verify", 500, ("tests/observability/",)),
     Part("real nodes", "verify", 720, ("tests/node/",), alone=True),
@@ -72,7 +72,7 @@ PARTS = (
 )
 """Parts of slow tests; a test belongs to the first one that names its place."""
 
-BUDGET_MINUTES = {"test": 8, "verify": 53}
+BUDGET_MINUTES = {"test": 8, "verify": 56}
 """What a command may take as a whole on two cores; parts may take that time on each of two workers, or on one alone."""
 
 TIERS = {

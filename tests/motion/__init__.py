@@ -1,1 +1,1 @@
-"""Canaries in motion: a real API server, Flagger's real controller and a real Prometheus, with figures of the tests."""
+"""Scaling and canaries in motion: real controllers on a real API server, with figures of usage that the tests set."""
