@@ -16,7 +16,6 @@ from cluster.node.images import MISSING
 from components.stack.loading import read_platform
 from policy.proof.declaration import declaration_of
 from policy.proof.endpoints import DNS
-from rendering.errors import ExitCode
 from tests.node.connections import OPEN
 from tests.node.platform.project import HOST, NAMESPACE, SERVICES, STACK, NodeProject
 from tests.node.traffic import STRANGER, around, compare
@@ -50,15 +49,6 @@ def test_what_has_no_image_is_named_and_left_out_in_the_stack_file(project: Node
     named = re.findall(r"Left out, as `(\S+): null` in Pulumi.local.yaml", project.printed.read_text())
     assert named == [missing.setting for missing in MISSING]
     assert missing_parts(read_platform(project.stack_file(STACK))) == []
-
-
-def test_a_stack_that_leaves_nothing_out_is_refused_before_anything_is_on_the_cluster(project: NodeProject) -> None:
-    """By the path of each setting whose image cannot be had, and with the stack that can."""
-    done = project.altlas("up", "--stack", "alpha", TARGET="node")
-    assert (done.code, "STACK=node" in done.text) == (ExitCode.BAD_INPUT, True), done.text
-    assert {missing.setting for missing in MISSING} <= set(re.findall(r"([\w.]+)\.image\b", done.text))
-    assert project.kubectl("get", "namespace", "alt-las").code != 0
-    assert missing_parts(read_platform(project.stack_file("alpha"))) != []
 
 
 def test_every_connection_is_possible_or_refused_as_declared(project: NodeProject, figures: Figures) -> None:

@@ -33,17 +33,15 @@ CUT_SECONDS = 30
 MOST_SECONDS = 60.0
 MOST_RECOVERY_SECONDS = 180
 MOST_SECONDS_WITHOUT_OPERATOR = 5.0
-OPERATORS = ("cnpg-controller-manager", "prometheus-operator")
-SAMPLE = frozenset({"kubelet", "cnpg-controller-manager"})
-"""Faults that `make verify` tries too."""
+OPERATOR = "cnpg-controller-manager"
+KUBELET = "kubelet"
 
 
 @pytest.fixture(autouse=True)
-def grown(whole: bool, request: pytest.FixtureRequest, project: NodeProject, busy: Users) -> None:
-    """Three servers of each store. Skips, where a sample is enough, what does not belong to it."""
-    chosen = request.node.callspec.params["name"] if hasattr(request.node, "callspec") else ""
-    if not whole and chosen not in SAMPLE:
-        pytest.skip("a sample: most faults of nodes and operators are part of `make test-node` alone")
+def grown(whole: bool, project: NodeProject, busy: Users) -> None:
+    """Three servers of each store. Skips where a sample is enough."""
+    if not whole:
+        pytest.skip("a sample: faults of nodes and operators are part of `make test-node` alone")
     if not busy.replicas:
         moved(project, busy, 3)
 
@@ -120,9 +118,8 @@ def restarts(project: NodeProject) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("name", ["kubelet", "containerd", "kube-router"])
-def test_a_killed_daemon_of_the_primary_s_node_takes_nothing_away(
-    project: NodeProject, busy: Users, figures: Figures, name: str
+def test_a_killed_kubelet_of_the_primary_s_node_takes_nothing_away(
+    project: NodeProject, busy: Users, figures: Figures
 ) -> None:
     """The node starts it again; no container restarts."""
     settled(project)
@@ -130,29 +127,28 @@ def test_a_killed_daemon_of_the_primary_s_node_takes_nothing_away(
     node = node_of(project, names(project, POSTGRES)[0])
 
     def fault() -> float:
-        old = daemon(folder, node, name)
+        old = daemon(folder, node, KUBELET)
         assert old is not None
         os.kill(old, signal.SIGKILL)
-        seconds = wait_until(lambda: daemon(folder, node, name) not in {None, old})
+        seconds = wait_until(lambda: daemon(folder, node, KUBELET) not in {None, old})
         machine, record = project.cluster().node(node)
         wait_until(lambda: machine.judges(record))
         return seconds
 
     found = noticed(busy, fault)
     settled(project)
-    figures.add(f"fault of a node: {name} killed", f"runs again after {found}")
+    figures.add("fault of a node: kubelet killed", f"runs again after {found}")
     assert {name: count for name, count in restarts(project).items() if count != before.get(name, count)} == {}
     assert found.lost == NOTHING_LOST
     assert late(found.away, dict.fromkeys(found.away, MOST_SECONDS)) == {}
 
 
-@pytest.mark.parametrize("name", OPERATORS)
-def test_a_killed_operator_is_not_missed(project: NodeProject, busy: Users, figures: Figures, name: str) -> None:
-    """Stores and monitoring go on without it, and it is ready again by itself."""
+def test_the_killed_operator_of_postgresql_is_not_missed(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """The servers go on without it, and it is ready again by itself."""
     settled(project)
-    (item,) = (pod for pod in everywhere(project) if pod["metadata"]["name"].startswith(f"{name}-"))
+    (item,) = (pod for pod in everywhere(project) if pod["metadata"]["name"].startswith(f"{OPERATOR}-"))
     found = noticed(busy, partial(ended, project, item))
-    figures.add(f"fault of an operator: {name} killed", f"ready again after {found}")
+    figures.add(f"fault of an operator: {OPERATOR} killed", f"ready again after {found}")
     assert found.lost == NOTHING_LOST
     assert late(found.away, dict.fromkeys(found.away, MOST_SECONDS_WITHOUT_OPERATOR)) == {}
 
