@@ -9,14 +9,15 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
 
 import tools
+from altlas.session.journal.orphans import RUN_VARIABLE, end_processes
 from benchmarks.contenders import write_chart
 from tests.faults.cases import Cases
 from tests.faults.faulty_api_server import Dice, Fault, FaultyApiServer, faulty_api_server
@@ -53,12 +54,10 @@ class Subject:
     variables: Mapping[str, str]
     want: Callable[[Wanted], None]
 
-    def begin(self) -> "subprocess.Popen[bytes]":
-        """Start it, in a group of processes of its own."""
-        environment = {**os.environ, **self.variables}
-        return subprocess.Popen(
-            self.command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+    def begin(self, **variables: str) -> "subprocess.Popen[bytes]":
+        """Start it."""
+        environment = {**os.environ, **self.variables, **variables}
+        return subprocess.Popen(self.command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @dataclass
@@ -138,12 +137,11 @@ def _completes(subject: Subject, wanted: Wanted, cluster: OwnCluster) -> bool:
 
 def _killed(subject: Subject, api_server: FaultyApiServer, write: int) -> bool:
     """True if the command was ended at that write; what it has started ends with it."""
-    dice = KillAtWrite(0, write=write)
-    with api_server.faults(dice), subject.begin() as process:
+    dice, run = KillAtWrite(0, write=write), uuid4().hex
+    with api_server.faults(dice), subject.begin(**{RUN_VARIABLE: run}) as process:
         dice.process = process
         process.communicate(timeout=SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    end_processes(run)
     return dice.has_killed
 
 
