@@ -1,5 +1,7 @@
 """Programs of one object, whose stacks lie beside those of a project and use its components."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.e2e.conftest import Project
@@ -55,11 +57,16 @@ KubernetesObject("scaled", manifest, pulumi.ResourceOptions())
 """A Deployment: configuration `replicas`, and `forced` for the annotation of a fixed number of pods."""
 
 
-def small_project(project: Project, name: str, program: str) -> Path:
-    """Write a program with a stack of its own name; return its folder."""
+@contextmanager
+def small_project(project: Project, name: str, program: str) -> Iterator[Path]:
+    """Folder of a program with a stack of its own name, whose object is removed at the end."""
     folder = project.root / name
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text(_PROJECT.format(name=name))
     (folder / "__main__.py").write_text(program)
     assert project.pulumi("stack", "init", name, "--cwd", str(folder)).code == 0
-    return folder
+    try:
+        yield folder
+    finally:
+        done = project.pulumi("destroy", "--yes", "--skip-preview", "--cwd", str(folder), "--stack", name)
+        assert done.code == 0, done.text

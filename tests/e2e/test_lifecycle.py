@@ -93,33 +93,33 @@ def test_a_running_stack_passes_the_policy_pack(project: Project) -> None:
 
 def test_an_autoscaler_deployed_by_an_older_api_version_is_updated_and_not_replaced(project: Project) -> None:
     """Its type token holds the version, so without the alias the engine would delete it and make another one."""
-    folder = small_project(project, "autoscaler", AUTOSCALER)
     uids = []
-    for version in ("v1", "v2"):
-        options = ("--cwd", str(folder), "--stack", "autoscaler")
-        done = project.pulumi("up", *options, "--yes", "--skip-preview", "--config", f"version={version}")
-        assert done.code == 0, done.text
-        (found,) = project.objects("horizontalpodautoscalers", "default")
-        uids.append(found["metadata"]["uid"])
+    with small_project(project, "autoscaler", AUTOSCALER) as folder:
+        for version in ("v1", "v2"):
+            options = ("--cwd", str(folder), "--stack", "autoscaler")
+            done = project.pulumi("up", *options, "--yes", "--skip-preview", "--config", f"version={version}")
+            assert done.code == 0, done.text
+            (found,) = project.objects("horizontalpodautoscalers", "default")
+            uids.append(found["metadata"]["uid"])
     assert "1 updated" in done.out, done.text
     assert uids[0] == uids[1]
 
 
 def test_a_fixed_number_of_pods_replaces_that_of_an_autoscaler(project: Project) -> None:
     """An autoscaler owns the number that it has set; without the annotation the API server refuses the update."""
-    folder = small_project(project, "scaled", SCALED)
-    up = ("up", "--cwd", str(folder), "--stack", "scaled", "--yes", "--skip-preview", "--config")
-    assert project.pulumi(*up, "replicas=1").code == 0
-    as_autoscaler = ("--subresource=scale", "--field-manager=kube-controller-manager", "--type=merge")
-    patch = ("patch", "deployment/scaled", "--namespace=default", *as_autoscaler, '--patch={"spec":{"replicas":3}}')
-    assert project.kubectl(*patch).code == 0
-    assert project.pulumi(*up, "replicas=0").code == 0  # none in the program, as with an autoscaler
-    refused = project.pulumi(*up, "replicas=1")
-    assert (refused.code != 0, "conflict" in refused.text) == (True, True), refused.text
-    done = project.pulumi(*up, "replicas=1", "--config", "forced=true")
-    assert done.code == 0, done.text
-    (found,) = (each for each in project.objects("deployments", "default") if each["metadata"]["name"] == "scaled")
-    assert found["spec"]["replicas"] == 1
+    with small_project(project, "scaled", SCALED) as folder:
+        up = ("up", "--cwd", str(folder), "--stack", "scaled", "--yes", "--skip-preview", "--config")
+        assert project.pulumi(*up, "replicas=1").code == 0
+        as_autoscaler = ("--subresource=scale", "--field-manager=kube-controller-manager", "--type=merge")
+        patch = ("patch", "deployment/scaled", "--namespace=default", *as_autoscaler, '--patch={"spec":{"replicas":3}}')
+        assert project.kubectl(*patch).code == 0
+        assert project.pulumi(*up, "replicas=0").code == 0  # none in the program, as with an autoscaler
+        refused = project.pulumi(*up, "replicas=1")
+        assert (refused.code != 0, "conflict" in refused.text) == (True, True), refused.text
+        done = project.pulumi(*up, "replicas=1", "--config", "forced=true")
+        assert done.code == 0, done.text
+        (found,) = (each for each in project.objects("deployments", "default") if each["metadata"]["name"] == "scaled")
+        assert found["spec"]["replicas"] == 1
 
 
 def test_beta_runs_beside_alpha_on_the_same_cluster(project: Project) -> None:
