@@ -6,7 +6,7 @@ What comes out is read again and compared with what it must say, so that no form
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -16,7 +16,7 @@ from components.settings import PlatformSettings
 from components.stack.loading import parse_platform
 from components.stack.problems import PLATFORM_KEY, Problem, SettingsError
 
-_PLAIN = re.compile(r"[a-z][a-z0-9.-]*")
+_PLAIN = re.compile(r"[a-z][A-Za-z0-9.-]*")
 _NOT_CARRIED_OVER = "cannot be carried over; write it in both stack files as a block of indented keys, without anchors"
 
 
@@ -58,18 +58,32 @@ def _edits(
 ) -> Iterator[tuple[int, int, str]]:
     """Edits of `source` (start, end, text) after which it has the identity that is kept."""
     given, nodes = _leaves(_settings(source)), dict(_nodes(block))
+    missing: dict[str, dict[str, Any]] = {}
     for path, leaf in _leaves(identity).items():
         if not keeps(path, leaf) or given.get(path) == leaf:
             continue
-        *above, key = path.split(".")
-        node, parent = nodes.get(path), nodes.get(".".join(above))
-        if node:
+        if node := nodes.get(path):
             yield node.start_mark.index, _end(source, node), _written(leaf.value)
-        elif isinstance(parent, yaml.MappingNode) and parent.flow_style:
-            yield parent.start_mark.index + 1, parent.start_mark.index + 1, f"{key}: {_written(leaf.value)}, "
-        elif parent:
-            line = f"{key}: {_written(leaf.value)}\n" + " " * parent.start_mark.column
-            yield parent.start_mark.index, parent.start_mark.index, line
+            continue
+        *above, key = path.split(".")
+        there = next(depth for depth in range(len(above), -1, -1) if ".".join(above[:depth]) in nodes)
+        # Blocks that the source does not write out are written once for all their settings.
+        within = missing.setdefault(".".join(above[:there]), {})
+        for name in above[there:]:
+            within = within.setdefault(name, {})
+        within[key] = leaf.value
+    for path, settings in missing.items():
+        yield from _lines(nodes[path], settings)
+
+
+def _lines(parent: yaml.Node, settings: Mapping[str, Any]) -> Iterator[tuple[int, int, str]]:
+    """Edits that put settings at the beginning of a block."""
+    start = parent.start_mark.index
+    for key, value in settings.items():
+        if isinstance(parent, yaml.MappingNode) and parent.flow_style:
+            yield start + 1, start + 1, f"{key}: {_written(value)}, "
+        else:
+            yield start, start, f"{key}: {_written(value)}\n" + " " * parent.start_mark.column
 
 
 def _problems(result: str, into: str, source: str, identity: PlatformSettings, keeps: Keeps) -> tuple[Problem, ...]:
@@ -127,6 +141,8 @@ def _shifted(block: str, columns: int) -> str:
 
 def _written(value: Any) -> str:  # Any: a leaf of the settings
     """A value as YAML. Text that a parser could take for a number or a truth value is quoted."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_written(key)}: {_written(each)}" for key, each in value.items()) + "}"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and yaml.safe_load(value) == value:
         return value
     return json.dumps(value)

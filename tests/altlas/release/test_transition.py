@@ -1,5 +1,6 @@
 """Taking one stack's settings into another stack's file."""
 
+import json
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from altlas.release.settings_diff import Leaf
 from altlas.release.transition import take_settings
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform
@@ -187,11 +189,30 @@ def test_an_identity_that_only_the_target_writes_out_stays() -> None:
     assert take_settings(taken, into, settings_in(into)) == into
 
 
-def test_an_identity_in_a_block_that_the_source_lacks_is_refused_by_name() -> None:
-    """It would be lost without a word."""
-    into = with_ingress("alpha", tls={"secretName": "mine"})
-    message = refusal(into, file_of("beta"), settings_in(into))
-    assert "alt-las:platform.ingress.tls.secretName: cannot be carried over; " in message
+@pytest.mark.parametrize("other", ["beta", "in braces"])
+def test_what_stays_in_a_block_that_the_source_lacks_is_written_with_its_block(other: str) -> None:
+    """Blocks within blocks are written once; the settings of the source are all there."""
+    limits = {"soakMinutes": 10, "signingKey": "alpha.pub"}
+    document = alpha_with({"release.promotion": limits, "ingress.tls": {"secretName": "mine"}})
+    into, own = FILE.format(block=block_of(document)), parse_platform(document)
+
+    def keeps(path: str, leaf: Leaf) -> bool:
+        return leaf.field_class == "identity" or path.startswith("release.promotion.")
+
+    source = file_of("beta") if other == "beta" else FILE.format(block="    " + json.dumps(platform_of("beta")))
+    taken = settings_in(take_settings(into, source, own, keeps))
+    assert taken.release.promotion == own.release.promotion
+    assert taken.ingress.tls.secret_name == "mine"
+    assert taken.services == settings_of("beta").services
+    assert settings_in(take_settings(take_settings(into, source, own, keeps), into, own)) == own
+
+
+def test_a_value_that_hides_a_block_of_what_stays_is_refused() -> None:
+    """The source has turned the block off, and the target has a decision of its own in it."""
+    into = file_of("alpha")
+    source = FILE.format(block=block_of(platform_of("beta") | {"redis": None}))
+    with pytest.raises(SettingsError, match="cannot be carried over"):
+        take_settings(into, source, settings_of("alpha"), lambda path, _: path == "redis.storageSize")
 
 
 def test_a_source_with_unusable_settings_is_refused() -> None:
