@@ -12,6 +12,7 @@ from rendering.recorder import Recorder
 from tests.e2e.conftest import ROOT, Project
 from tests.e2e.small_programs import AUTOSCALER, SCALED, small_project
 from tests.support.deployed import project_with, template
+from tests.support.loopback import wait_until
 from tests.support.running import Loss, watched
 
 pytestmark = pytest.mark.e2e
@@ -208,11 +209,20 @@ def test_an_update_that_ends_old_pods_first_is_seen(project: Project, tmp_path: 
     assert done.code == 0, done.text
     rollout = ("--namespace=default", "deployment/recreated", "--timeout=60s")
     assert project.kubectl("rollout", "status", *rollout).code == 0
+    # Addresses follow the pods, on a busy machine by seconds.
+    wait_until(lambda: _addresses_of_recreated(project) == 2, "both pods are addresses of the Service")
     with watched(project, "default", tmp_path) as lost:
         project.kubectl("set", "image", *rollout[:2], "program=program:2")
         assert project.kubectl("rollout", "status", *rollout).code == 0
+        wait_until(lambda: _addresses_of_recreated(project) == 2, "both new pods are addresses of the Service")
     project.kubectl("delete", "deployment,service", "recreated", "--namespace=default")
     assert lost == [Loss("pods recreated", 0, 2), Loss("addresses recreated", 0, 2)]
+
+
+def _addresses_of_recreated(project: Project) -> int:
+    found = project.objects("endpointslices", "default")
+    slices = [each for each in found if each["metadata"]["labels"].get("kubernetes.io/service-name") == "recreated"]
+    return sum(bool(endpoint["conditions"].get("ready")) for each in slices for endpoint in each.get("endpoints") or ())
 
 
 def recreated() -> list[dict[str, Any]]:
