@@ -50,11 +50,11 @@ def test_an_object_takes_no_more_calls_than_it_did(stack: str, figures: Figures)
 
 
 def test_more_work_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control: labels that are made a hundred times each."""
+    """The control: labels that are made a thousand times each."""
     made = naming.labels
 
     def wasteful(name: str, component: str) -> dict[str, str]:
-        return [made(name, component) for _ in range(100)][-1]
+        return [made(name, component) for _ in range(1000)][-1]
 
     monkeypatch.setattr(naming, "labels", wasteful)
     assert calls_per_object("alpha") > MOST_CALLS_PER_OBJECT
