@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack, said
-from altlas.release.canary_control import GATED, KIND, Decision, canary_states, decide, judged_canary
+from altlas.release.canary_control import GATED, KIND, Decision, canary_state, canary_states, decide, judged_canary
 from altlas.release.checkout import person
 from altlas.release.ledger import ledger_of
 from altlas.session.console import report, workspace
@@ -48,7 +48,6 @@ def show(
             f"the promotion of {', '.join(failed)} has failed: all requests go to the new release, and the pods that "
             "serve otherwise are not ready. Correct the release and run `altlas up`, or go back by `altlas rollback`"
         )
-
     if ungated := [each.service for each in found if each.ungated]:
         raise CommandError(
             f"gates are off for {', '.join(ungated)}, as a skip that was killed leaves them; turn them on by "
@@ -79,9 +78,10 @@ def _decide(decision: Decision, stack: str, service: str, why: str, target: str 
     session = engine_session(here, choose_target(here, target), report)
     with here.only_one(f"canary {decision} {stack}"):
         state_on_its_cluster(session, stack, platform)
-        found = judged_canary(session.kubectl, platform.namespace, service)
+        canary = judged_canary(session.kubectl, platform.namespace, service)
+        found = canary_state(canary)
         body = {"reason": why, "decision": decision, "service": service, "phase": found.phase, "weight": found.weight}
         # Before the change: what a crash interrupts was done by a person all the same.
         entry = ledger_of(here, stack, os.environ).append("canary", person(here.root), body)
         report(f"Entry {entry.number} of the ledger: {decision} the canary of {service}, by {entry.by}.")
-        decide(session.kubectl, platform.namespace, service, decision)
+        decide(session.kubectl, platform.namespace, canary, decision)

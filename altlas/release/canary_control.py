@@ -75,8 +75,8 @@ def canary_state(manifest: Mapping[str, Any]) -> CanaryState:
     return CanaryState(manifest["metadata"]["name"], phase, weight, ungated)
 
 
-def judged_canary(kubectl: Kubectl, namespace: str, service: str) -> CanaryState:
-    """Canary of a service whose release is being judged.
+def judged_canary(kubectl: Kubectl, namespace: str, service: str) -> Mapping[str, Any]:
+    """Canary object of a service whose release is being judged.
 
     Raises:
         CommandError: There is no such Canary, or no release of the service is being judged.
@@ -88,10 +88,10 @@ def judged_canary(kubectl: Kubectl, namespace: str, service: str) -> CanaryState
     if not state.is_judged:
         cure = " To go back to an earlier release: `altlas rollback`." if state.phase == "Succeeded" else ""
         raise CommandError(f"no release of {service} is being judged: its canary is {state.phase}.{cure}")
-    return state
+    return found
 
 
-def decide(kubectl: Kubectl, namespace: str, service: str, decision: Decision) -> None:
+def decide(kubectl: Kubectl, namespace: str, canary: Mapping[str, Any], decision: Decision) -> None:
     """Let Flagger end the judgement of a release, and wait until it has.
 
     To abort, the failed checks are set to their limit, so that the next tick takes the release back. To skip, the
@@ -100,9 +100,7 @@ def decide(kubectl: Kubectl, namespace: str, service: str, decision: Decision) -
     Raises:
         CommandError: The cluster refuses, or Flagger has decided otherwise or not at all; says what to look at.
     """
-    manifest = kubectl.find(KIND, namespace, service)
-    assert manifest is not None, "looked up before"
-    analysis = manifest["spec"]["analysis"]
+    service, analysis = canary["metadata"]["name"], canary["spec"]["analysis"]
     seconds = _GRACE_SECONDS + _INTERVALS * int(analysis["interval"].removesuffix("s"))
     if decision == "abort":
         status = {"failedChecks": analysis["threshold"]}
@@ -111,7 +109,7 @@ def decide(kubectl: Kubectl, namespace: str, service: str, decision: Decision) -
         return
     _patch(kubectl, namespace, service, {"spec": {"skipAnalysis": True}})
     try:
-        _wait(kubectl, namespace, service, _ENDS[decision], seconds + manifest["spec"]["progressDeadlineSeconds"])
+        _wait(kubectl, namespace, service, _ENDS[decision], seconds + canary["spec"]["progressDeadlineSeconds"])
     finally:
         _patch(kubectl, namespace, service, json.loads(GATED))
 

@@ -63,10 +63,10 @@ def _no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_abort_fails_the_checks_and_a_skip_ends_with_the_gates_in_place() -> None:
     """Flagger takes back at the limit of failed checks, and promotes where the analysis is skipped."""
     flagger = _flagger("Progressing", 30, failedChecks=("Failed", 0))
-    decide(flagger, "alt-las", "runner", "abort")
+    decide(flagger, "alt-las", judged_canary(flagger, "alt-las", "runner"), "abort")
     assert flagger.patches == [{"status": {"failedChecks": 2}}]
     flagger = _flagger("Progressing", 30, skipAnalysis=("Succeeded", 0))
-    decide(flagger, "alt-las", "runner", "skip")
+    decide(flagger, "alt-las", judged_canary(flagger, "alt-las", "runner"), "skip")
     assert flagger.patches == [{"spec": {"skipAnalysis": True}}, {"spec": {"skipAnalysis": None}}]
 
 
@@ -77,7 +77,7 @@ def test_a_skip_that_does_not_end_in_a_promotion_is_an_error_and_the_gates_are_i
     """Also where Flagger does not act at all."""
     flagger = _flagger("Progressing", 30, skipAnalysis=(phase, weight))
     with pytest.raises(CommandError, match=rf"canary of runner is {phase} with {weight} % .* not Succeeded"):
-        decide(flagger, "alt-las", "runner", "skip")
+        decide(flagger, "alt-las", judged_canary(flagger, "alt-las", "runner"), "skip")
     assert flagger.patches[-1] == {"spec": {"skipAnalysis": None}}
 
 
@@ -90,7 +90,8 @@ def test_only_a_release_that_is_judged_is_decided(phase: str) -> None:
         CommandError, match=r"archive has no canary in alt-las; `services\.archive\.canary` turns it on"
     ):
         judged_canary(_flagger(phase), "alt-las", "archive")
-    assert judged_canary(_flagger("Progressing", 10), "alt-las", "runner") == CanaryState("runner", "Progressing", 10)
+    judged = judged_canary(_flagger("Progressing", 10), "alt-las", "runner")
+    assert canary_state(judged) == CanaryState("runner", "Progressing", 10)
 
 
 def test_a_failed_promotion_is_known_by_its_weight() -> None:
