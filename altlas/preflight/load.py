@@ -188,12 +188,11 @@ def _workload(
     if kind in _TIMED:
         return WorkloadLoad(kind, name, pod, 1, 1, timed=True)
     fixed = spec.get("replicas", spec.get("instances", 1))
-    fewest, most = scales.get(name, (fixed, fixed)) if kind == _SCALED_KIND else (fixed, fixed)
-    judged = kind == _SCALED_KIND and name in canaries
+    if kind != _SCALED_KIND:
+        return WorkloadLoad(kind, name, pod, fixed, fixed)
+    fewest, most = scales.get(name, (fixed, fixed))
     # Flagger's copy of the pods serves meanwhile, and is updated by itself before the judged ones end.
-    surge, at_most = (
-        _surge(spec, pods) + (pods if judged else 0) if kind == _SCALED_KIND else 0 for pods in (fewest, most)
-    )
+    surge, at_most = (_surge(spec, pods) + (pods if name in canaries else 0) for pods in (fewest, most))
     return WorkloadLoad(kind, name, pod, fewest, most, surge, at_most)
 
 

@@ -81,18 +81,12 @@ def _same(number: float) -> tuple[float, float, float, float]:
 
 def _pods(platform: PlatformSettings) -> tuple[tuple[dict[str, int], int], ...]:
     """Pods of each service at each of `SCALES`, and those that an update adds to each service."""
-    services = platform.services.by_name()
-
-    def scaled(end: int, *, updating: bool) -> tuple[dict[str, int], int]:
-        pods = {name: each.scale[end] * (2 if updating and each.canary else 1) for name, each in services.items()}
-        return pods, ROLLOUT_SURGE if updating else 0
-
-    return (
-        scaled(0, updating=False),
-        scaled(0, updating=True),
-        scaled(1, updating=False),
-        scaled(1, updating=True),
-    )
+    services = platform.services.by_name().items()
+    found: list[tuple[dict[str, int], int]] = []
+    for end in (0, 1):
+        found.append(({name: each.scale[end] for name, each in services}, 0))
+        found.append(({name: each.scale[end] * each.sets_in_update for name, each in services}, ROLLOUT_SURGE))
+    return tuple(found)
 
 
 def _postgres(platform: PlatformSettings) -> Iterator[Balance]:

@@ -136,9 +136,14 @@ class ServiceSettings(Settings):
         return (self.replicas or 1,) * 2
 
     @property
+    def sets_in_update(self) -> int:
+        """Sets of pods while a release is judged: those that serve and, with a canary, those of the release."""
+        return 2 if self.canary else 1
+
+    @property
     def most_pods(self) -> int:
         """Largest number of pods, those of a canary included; without those that a rollout adds."""
-        return self.scale[1] * (2 if self.canary else 1)
+        return self.scale[1] * self.sets_in_update
 
     @model_validator(mode="after")
     def _errors_are_counted(self) -> Self:

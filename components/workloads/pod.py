@@ -45,7 +45,13 @@ class PodArgs:
 
 
 def pod_template(
-    args: PodArgs, account: str, labels: Mapping[str, str], selector: Mapping[str, str], image_pull_policy: str
+    args: PodArgs,
+    account: str,
+    labels: Mapping[str, str],
+    selector: Mapping[str, str],
+    image_pull_policy: str,
+    *,
+    annotations: Mapping[str, str],
 ) -> dict[str, Any]:
     """Pod template that the `restricted` Pod Security Standard admits.
 
@@ -55,7 +61,9 @@ def pod_template(
         labels: Its labels.
         selector: Labels that select it and the other replicas.
         image_pull_policy: When a node asks the registry for an image.
+        annotations: Its annotations.
     """
+    metadata = {"labels": dict(labels), **({"annotations": dict(annotations)} if annotations else {})}
     spec = {
         "serviceAccountName": account,
         **token(used=args.token),
@@ -74,7 +82,7 @@ def pod_template(
         "volumes": list(args.volumes),
         **({"restartPolicy": args.restart_policy} if args.restart_policy else {}),
     }
-    return {"metadata": {"labels": dict(labels)}, "spec": spec}
+    return {"metadata": metadata, "spec": spec}
 
 
 def pull_policy(image: object, wanted: str) -> str:

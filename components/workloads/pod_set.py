@@ -151,8 +151,8 @@ class PodSet:
         version = naming.version_label(args.version)
         labels = naming.labels(self.name, self.component) | version | dict(self.pod_labels)
         annotations = node_annotations(self.node_autoscaler, args.volumes, ends=args.restart_policy is not None)
-        made = pod_template(args, self.name, labels, self.selector, self.rollout.image_pull_policy)
-        return made | {"metadata": made["metadata"] | ({"annotations": annotations} if annotations else {})}
+        pull_policy = self.rollout.image_pull_policy
+        return pod_template(args, self.name, labels, self.selector, pull_policy, annotations=annotations)
 
     def deployment(
         self, replicas: int | None, pod: PodArgs, *, alone: bool = False, versioned: bool = False
