@@ -101,7 +101,7 @@ class NodeCluster:
         Raises:
             ClusterError: the cluster is not up, or an image cannot be assembled or pushed.
         """
-        kept = self._kept_network()
+        kept = self.network()
         if kept is None:
             raise ClusterError(f"There is no {TITLE} in {self._root}. Start it first.")
         sent = [pushed.reference for pushed in push(kept.registry, IMAGES) if pushed.sent]
@@ -133,7 +133,7 @@ class NodeCluster:
 
     def status(self) -> ClusterStatus:
         """Return what runs; changes nothing and does not wait for other commands."""
-        kept = self._kept_network()
+        kept = self.network()
         if kept is None:
             return ClusterStatus(ready=False, summary=f"There is no {TITLE} in {self._root}.")
         plane = self._control_plane(kept).status()
@@ -148,7 +148,7 @@ class NodeCluster:
         Raises:
             ClusterError: there is no such node, or it was never started.
         """
-        kept, record = self._kept_network(), load_state(self._state).processes.get(name)
+        kept, record = self.network(), load_state(self._state).processes.get(name)
         if kept is None or record is None or name not in kept.nodes:
             raise ClusterError(f"There is no node {name} in {self._root}.")
         return self._machines(kept, node_packages())[kept.nodes.index(name)], record
@@ -165,10 +165,11 @@ class NodeCluster:
         return exclusive_lock(self._root / "lock", LOCK_SECONDS, self._report)
 
     def _kept(self) -> int | None:
-        kept = self._kept_network()
+        kept = self.network()
         return kept.number if kept else None
 
-    def _kept_network(self) -> Network | None:
+    def network(self) -> Network | None:
+        """Addresses of the nodes; None before the first `up`."""
         if not self._network_file.exists():
             return None
         return Network(**json.loads(self._network_file.read_text()))
@@ -249,7 +250,7 @@ class NodeCluster:
             )
 
     def _end(self) -> None:
-        network = self._kept_network()
+        network = self.network()
         state = load_state(self._state)
         # Killing a node's first process ends everything in it at once; there is nobody to ask politely.
         self._kill(state, list(state.processes))

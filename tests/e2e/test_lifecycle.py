@@ -13,7 +13,7 @@ from tests.e2e.conftest import ROOT, Project
 from tests.e2e.small_programs import AUTOSCALER, SCALED, small_project
 from tests.support.deployed import project_with, template
 from tests.support.loopback import wait_until
-from tests.support.running import Loss, watched
+from tests.support.running import Loss, ready_addresses, watched
 
 pytestmark = pytest.mark.e2e
 
@@ -222,7 +222,7 @@ def test_an_update_that_ends_old_pods_first_is_seen(project: Project, tmp_path: 
 def _addresses_of_recreated(project: Project) -> int:
     found = project.objects("endpointslices", "default")
     slices = [each for each in found if each["metadata"]["labels"].get("kubernetes.io/service-name") == "recreated"]
-    return sum(bool(endpoint["conditions"].get("ready")) for each in slices for endpoint in each.get("endpoints") or ())
+    return sum(map(ready_addresses, slices))
 
 
 def recreated() -> list[dict[str, Any]]:

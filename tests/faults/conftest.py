@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cases import FOLDER, Cases, Fault, current_commit
+from tests.faults.faulty_api_server import FaultyApiServer, faulty_api_server
 from tests.support.journaled_objects import cluster_with_namespace
 from tests.support.own_cluster import OwnCluster
 
@@ -36,4 +37,11 @@ def cases_of(request: pytest.FixtureRequest, all_faults: bool, tmp_path: Path) -
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
     """A simulated cluster with the namespace."""
     with cluster_with_namespace(tmp_path_factory.mktemp("cluster")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def api_server(cluster: OwnCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyApiServer]:
+    """A proxy before that cluster, which injects faults."""
+    with faulty_api_server(cluster, tmp_path_factory.mktemp("proxy")) as made:
         yield made

@@ -1,13 +1,13 @@
 """Faults of the API server and of the network before it: one update converges, nothing is doubled or lost."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.faults.cases import Cases
-from tests.faults.faulty_api_server import Dice, FaultyApiServer, faulty_api_server
+from tests.faults.faulty_api_server import Dice, FaultyApiServer
 from tests.support.figures import Figures
 from tests.support.journaled_objects import (
     as_found,
@@ -27,13 +27,6 @@ FAULT = "API server fails for 5 or 20 % of the requests"
 RATES = (0.05, 0.2)
 SECONDS = 600
 """For one command: eight tries with a minute of pauses, and deletions whose event was missed."""
-
-
-@pytest.fixture(scope="module")
-def api_server(cluster: OwnCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyApiServer]:
-    """The proxy before it."""
-    with faulty_api_server(cluster, tmp_path_factory.mktemp("proxy")) as made:
-        yield made
 
 
 def test_one_update_converges_whatever_the_api_server_answers(

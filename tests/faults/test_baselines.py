@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -20,13 +20,12 @@ import tools
 from altlas.session.journal.orphans import RUN_VARIABLE, end_processes
 from benchmarks.contenders import write_chart
 from tests.faults.cases import Cases
-from tests.faults.faulty_api_server import Dice, Fault, FaultyApiServer, faulty_api_server
+from tests.faults.faulty_api_server import Dice, Fault, FaultyApiServer
 from tests.faults.test_api_server import FAULT, OBJECTS, RATES
 from tests.support.figures import Figures
 from tests.support.journaled_objects import (
     Wanted,
     as_found,
-    cluster_with_namespace,
     config_map,
     found_objects,
     objects_project,
@@ -82,20 +81,6 @@ class KillAtWrite(Dice):
             os.kill(self.process.pid, signal.SIGKILL)
             self.has_killed = True
         return None
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
-    """A simulated cluster with the namespace."""
-    with cluster_with_namespace(tmp_path_factory.mktemp("cluster")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def api_server(cluster: OwnCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyApiServer]:
-    """The proxy before it."""
-    with faulty_api_server(cluster, tmp_path_factory.mktemp("proxy")) as made:
-        yield made
 
 
 def _helm(folder: Path, kubeconfig: Path) -> Subject:

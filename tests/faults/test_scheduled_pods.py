@@ -22,8 +22,8 @@ from policy.proof.placements import HOST, LOSSES, ClusterShape, Replicas, judge,
 from policy.stacks import Stack, load_stack
 from tests.faults.cases import Cases
 from tests.support.figures import Figures
-from tests.support.journaled_objects import cluster_with_namespace
 from tests.support.own_cluster import NAMESPACE, OwnCluster
+from tests.support.running import stays_ready
 
 SHAPE = ClusterShape(len(NODES), len(NODES))
 WAIT_SECONDS = 180
@@ -96,10 +96,7 @@ class Scheduled:
         return sorted(
             pod["spec"]["nodeName"]
             for pod in pods
-            if self.labels.items() <= pod["metadata"]["labels"].items()
-            and "deletionTimestamp" not in pod["metadata"]
-            and {"type": "Ready", "status": "True"}.items()
-            <= {k: v for c in pod["status"].get("conditions", ()) if c["type"] == "Ready" for k, v in c.items()}.items()
+            if self.labels.items() <= pod["metadata"]["labels"].items() and stays_ready(pod)
         )
 
 
@@ -116,13 +113,6 @@ def _wait_until_all_are_ready(cluster: OwnCluster, workloads: Sequence[Scheduled
             return pods
         assert time.monotonic() < until, {each.replicas.name: each.ready_on(pods) for each in workloads}
         time.sleep(0.2)
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
-    """A simulated cluster: three nodes in three zones, a real scheduler and real controllers."""
-    with cluster_with_namespace(tmp_path_factory.mktemp("cluster")) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

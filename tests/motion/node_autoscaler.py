@@ -13,13 +13,14 @@ import yaml
 import tools
 from cluster.nodes import ZONES
 from cluster.ports import choose_free_port
+from components.workloads.pod import ZONE
 from tests.e2e.conftest import Project
 from tests.motion.recording import Recording
 from tests.support.loopback import Process, wait_until
 
 PROGRAM = "karpenter-kwok"
 _POOL = "karpenter.sh/nodepool"
-_ZONE, _CAPACITY = "topology.kubernetes.io/zone", "karpenter.sh/capacity-type"
+_CAPACITY = "karpenter.sh/capacity-type"
 _SIZES = (4, 8)
 """Cores of the machines that can be had, with 4 GiB each."""
 
@@ -75,7 +76,7 @@ def _machine(cores: int) -> dict[str, object]:
                 "Available": True,
                 "Requirements": [
                     {"key": _CAPACITY, "operator": "In", "values": ["on-demand"]},
-                    {"key": _ZONE, "operator": "In", "values": [zone]},
+                    {"key": ZONE, "operator": "In", "values": [zone]},
                 ],
             }
             for zone in ZONES

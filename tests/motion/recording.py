@@ -5,7 +5,6 @@ put in order by their resourceVersion, which the API server takes from one count
 """
 
 import json
-import os
 import subprocess
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 from tests.e2e.conftest import Project
 from tests.support.loopback import wait_until
+from tests.support.running import stays_ready, watching
 
 KINDS = ("pods", "deployments", "statefulsets", "nodes")
 _WORKLOADS = ("Deployment", "StatefulSet")
@@ -83,17 +83,16 @@ class State:
 
     def ready(self, labels: Mapping[str, str]) -> int:
         """Pods with some labels that are ready and stay."""
-        return sum(is_ready(pod) and _has(pod, labels) for pod in self.pods.values())
+        return sum(stays_ready(pod) and _has(pod, labels) for pod in self.pods.values())
+
+    def counts(self, workload: Manifest) -> tuple[int, int]:
+        """Ready and desired pods of a workload."""
+        spec = workload["spec"]
+        return self.ready(spec["selector"]["matchLabels"]), spec.get("replicas", 1)
 
     def workloads(self) -> Iterator[tuple[str, Manifest]]:
         """Workloads by name."""
         return ((name, manifest) for (kind, name), manifest in self.others.items() if kind in _WORKLOADS)
-
-
-def is_ready(pod: Manifest) -> bool:
-    """True for a pod that is ready and is not being deleted."""
-    conditions = {each["type"]: each["status"] for each in pod.get("status", {}).get("conditions", ())}
-    return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
 
 def _has(manifest: Manifest, labels: Mapping[str, str]) -> bool:
@@ -109,8 +108,7 @@ def samples(events: Iterable[Event]) -> dict[str, list[Sample]]:
         if event.manifest["kind"] == "Node":
             continue
         for name, manifest in state.workloads():
-            ready = state.ready(manifest["spec"]["selector"]["matchLabels"])
-            desired = manifest["spec"].get("replicas", 1)
+            ready, desired = state.counts(manifest)
             row = found.setdefault(name, [])
             reached = min(desired, max(ready, row[-1].reached if row else 0))
             sample = Sample(event.seconds, ready, desired, reached)
@@ -179,7 +177,7 @@ class Recording:
         """Ready and desired pods of a workload as they are now."""
         with self._lock:
             (manifest,) = (each for key, each in self._state.workloads() if key == name)
-            return self._state.ready(manifest["spec"]["selector"]["matchLabels"]), manifest["spec"].get("replicas", 1)
+            return self._state.counts(manifest)
 
     def samples(self) -> dict[str, list[Sample]]:
         """State of each workload after each event, by name."""
@@ -200,18 +198,12 @@ def recording(project: Project, namespace: str) -> Iterator[Recording]:
 
 @contextmanager
 def _watch(project: Project, namespace: str, kind: str, found: Recording) -> Iterator[None]:
-    options = ("--namespace", namespace, "--watch", "--output-watch-events", "--output=json")
-    environment = {**os.environ, **project.variables()}
-    watch = subprocess.Popen(("kubectl", "get", kind, *options), env=environment, stdout=subprocess.PIPE, text=True)
-    assert watch.stdout is not None
-    reader = threading.Thread(target=_read, args=(watch.stdout, found), daemon=True)
-    reader.start()
-    try:
+    with watching(project, namespace, kind, subprocess.PIPE) as watch:
+        assert watch.stdout is not None
+        reader = threading.Thread(target=_read, args=(watch.stdout, found), daemon=True)
+        reader.start()
         yield
-    finally:
-        watch.terminate()
-        watch.wait()
-        reader.join()
+    reader.join()
 
 
 def _read(lines: Iterable[str], found: Recording) -> None:

@@ -19,11 +19,12 @@ from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Project, project
 from tests.motion.node_autoscaler import added_nodes, node_autoscaler
 from tests.motion.plot import motion_page, node_counts
-from tests.motion.recording import Recording, budget_violations, is_ready, quorum_losses, recording
+from tests.motion.recording import Recording, budget_violations, quorum_losses, recording
 from tests.motion.usage import Load, usage
 from tests.support.documents import MONITORING_BLOCKS, ROOT
 from tests.support.figures import Figures
 from tests.support.loopback import wait_until
+from tests.support.running import stays_ready
 from tests.support.stack_files import change
 
 __all__ = ["project"]
@@ -86,7 +87,7 @@ class Motion:
 
     def ready_of(self, uids: set[str]) -> int:
         """Pods that are ready, of some."""
-        return sum(is_ready(each) for each in self.record.pods() if each["metadata"]["uid"] in uids)
+        return sum(stays_ready(each) for each in self.record.pods() if each["metadata"]["uid"] in uids)
 
     def has_bad_pod(self) -> bool:
         """True if there is a pod whose image cannot be pulled."""

@@ -17,9 +17,10 @@ import tools
 from cluster.ports import choose_free_port
 from components.kubernetes.quantities import mebibytes, millicores
 from tests.e2e.conftest import Project
-from tests.motion.recording import Manifest, Recording, is_ready
+from tests.motion.recording import Manifest, Recording
 from tests.support.http_server import QuietHandler, http_server
 from tests.support.loopback import Process, wait_until
+from tests.support.running import stays_ready
 
 _NAME = "app.kubernetes.io/name"
 _IDLE = 0.05
@@ -81,7 +82,7 @@ class Load:
         passed, self._since = now - self._since, now
         pods: dict[str, list[Manifest]] = {}
         for pod in self.recording.pods():
-            if is_ready(pod):
+            if stays_ready(pod):
                 pods.setdefault(pod["metadata"]["labels"].get(_NAME, ""), []).append(pod)
         for name, ready in pods.items():
             for pod in ready:

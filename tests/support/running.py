@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.e2e.conftest import Project
 from tests.support.loopback import wait_until
@@ -78,14 +78,28 @@ def samples_of(events: Iterable[Mapping[str, Any]]) -> Iterator[Counts]:
 def _ready(manifest: Mapping[str, Any]) -> tuple[str, int] | None:
     labels = manifest["metadata"].get("labels", {})
     if manifest["kind"] == "EndpointSlice":
-        endpoints = manifest.get("endpoints") or ()
-        return f"addresses {labels[_SERVICE]}", sum(each["conditions"].get("ready", True) for each in endpoints)
+        return f"addresses {labels[_SERVICE]}", ready_addresses(manifest)
     owners = {each["kind"] for each in manifest["metadata"].get("ownerReferences", ())}
     # Pods of Jobs come and go.
     if not owners & {"ReplicaSet", "StatefulSet"}:
         return None
-    conditions = {each["type"]: each["status"] for each in manifest.get("status", {}).get("conditions", ())}
-    return f"pods {labels[_WORKLOAD]}", int(conditions.get("Ready") == "True")
+    return f"pods {labels[_WORKLOAD]}", int(is_ready(manifest))
+
+
+def ready_addresses(endpoint_slice: Mapping[str, Any]) -> int:
+    """Number of addresses of an EndpointSlice that are ready; one without a word about it is."""
+    return sum(each["conditions"].get("ready", True) for each in endpoint_slice.get("endpoints") or ())
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """True for a pod that is ready."""
+    conditions = {each["type"]: each["status"] for each in pod.get("status", {}).get("conditions", ())}
+    return conditions.get("Ready") == "True"
+
+
+def stays_ready(pod: Mapping[str, Any]) -> bool:
+    """True for a pod that is ready and is not being deleted."""
+    return is_ready(pod) and "deletionTimestamp" not in pod["metadata"]
 
 
 @contextmanager
@@ -105,14 +119,19 @@ def watched(project: Project, namespace: str, folder: Path) -> Iterator[list[Los
 
 @contextmanager
 def _watch(project: Project, namespace: str, kind: str, folder: Path) -> Iterator[Path]:
-    options = ("--namespace", namespace, "--watch", "--output-watch-events", "--output=json")
     path = folder / f"{kind}.json"
-    with path.open("w") as out:
-        watch = subprocess.Popen(
-            ("kubectl", "get", kind, *options), env={**os.environ, **project.variables()}, stdout=out
-        )
-    try:
+    with path.open("w") as out, watching(project, namespace, kind, out):
         yield path
+
+
+@contextmanager
+def watching(project: Project, namespace: str, kind: str, out: IO[str] | int) -> Iterator["subprocess.Popen[str]"]:
+    """Watch that writes its events as JSON, until the block ends; `out` is as Popen takes it."""
+    options = ("--namespace", namespace, "--watch", "--output-watch-events", "--output=json")
+    environment = {**os.environ, **project.variables()}
+    watch = subprocess.Popen(("kubectl", "get", kind, *options), env=environment, stdout=out, text=True)
+    try:
+        yield watch
     finally:
         watch.terminate()
         watch.wait()

@@ -8,6 +8,7 @@ from cluster.errors import ClusterError
 from cluster.node.packages import node_packages
 from cluster.node.requirements import check
 from tests.e2e.conftest import PROGRAM
+from tests.node.platform.changes import moved
 from tests.node.platform.project import HOME, STACK, NodeProject
 from tests.node.platform.users import Users, users
 from tests.support.scratch import copy_program
@@ -41,3 +42,12 @@ def busy(project: NodeProject) -> Iterator[Users]:
     """Users of everything until all tests of this folder have ended; each test adds to what may be lost."""
     with users(project, HOME) as made:
         yield made
+
+
+@pytest.fixture
+def three_servers(whole: bool, project: NodeProject, busy: Users) -> None:
+    """Three servers of each store, in use. Skips where a sample is enough."""
+    if not whole:
+        pytest.skip("a sample: failover, drains, lost nodes and other faults are part of `make test-node` alone")
+    if not busy.replicas:
+        moved(project, busy, 3)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import tools
+from cluster.node.network import Network
 from cluster.node.node_cluster import PROGRAMS, NodeCluster
 from tests.e2e.conftest import Project
 from tests.node.connections import RunningPod
@@ -45,6 +46,12 @@ class NodeProject(Project):
         """The nodes of the platform."""
         toolbox = tools.ensure(PROGRAMS)
         return NodeCluster(self.root / ".altlas/node", {name: toolbox.path(name) for name in PROGRAMS}, print)
+
+    def network(self) -> Network:
+        """Addresses of the nodes."""
+        found = self.cluster().network()
+        assert found is not None
+        return found
 
     def running(self) -> list[RunningPod]:
         """Pods of the platform, by the names that the declared traffic has for them."""

@@ -2,7 +2,6 @@
 
 import base64
 import errno
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -49,7 +48,7 @@ def pods(project: NodeProject) -> dict[str, RunningPod]:
 @pytest.fixture(scope="module")
 def outside(project: NodeProject) -> Iterator[Network]:
     """The nodes' network, behind which two more addresses answer on two ports each."""
-    network = Network(**json.loads((project.root / ".altlas/node/network.json").read_text()))
+    network = project.network()
     with ExitStack() as answering:
         for address in (PUBLIC, DOCUMENTATION):
             answering.enter_context(_address(network, address))

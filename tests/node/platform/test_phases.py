@@ -3,7 +3,6 @@
 The tests follow each other: one server of each store, then three of each. Users ask and write all the time.
 """
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,7 +10,6 @@ from functools import partial
 
 import pytest
 
-from cluster.node.network import Network
 from tests.data.traffic import Traffic
 from tests.node.platform.changes import (
     POSTGRES,
@@ -43,7 +41,7 @@ MOST_SECONDS = 60.0
 @pytest.fixture(scope="module")
 def webhook(project: NodeProject) -> Iterator[StandIn]:
     """A receiver of alerts on the nodes' bridge."""
-    network = Network(**json.loads((project.root / ".altlas/node/network.json").read_text()))
+    network = project.network()
     with stand_in(network.gateway, WEBHOOK_PORT) as made:
         done = project.pulumi(
             "config", "set", "--stack", STACK, "--secret", WEBHOOK, f"http://{network.gateway}:{WEBHOOK_PORT}/alerts"

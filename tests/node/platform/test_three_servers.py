@@ -16,7 +16,6 @@ from tests.node.platform.changes import (
     late,
     leader,
     load,
-    moved,
     names,
     node_of,
     primary,
@@ -26,7 +25,7 @@ from tests.node.platform.project import HOME, SERVICES, NodeProject
 from tests.node.platform.users import NOTHING_LOST, Users
 from tests.support.figures import Figures
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.usefixtures("three_servers")]
 
 PART_OF = "app.kubernetes.io/part-of=alt-las"
 MOST_SECONDS = {"PostgreSQL": 15.0, "Redis": 10.0, "NATS": 5.0}
@@ -37,14 +36,6 @@ MOST_SECONDS_OF_A_NODE = 60.0
 
 MOST_SECONDS_OF_SERVICES = dict.fromkeys(SERVICES, 3.0)
 """Time without an answer while pods are evicted; each service has two."""
-
-
-@pytest.fixture(autouse=True)
-def _grown(whole: bool, project: NodeProject, busy: Users) -> None:
-    if not whole:
-        pytest.skip("a sample: failover, drains and lost nodes are part of `make test-node` alone")
-    if not busy.replicas:
-        moved(project, busy, 3)
 
 
 def test_a_killed_primary_is_replaced_by_another_server(project: NodeProject, busy: Users, figures: Figures) -> None:

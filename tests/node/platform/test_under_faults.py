@@ -16,16 +16,15 @@ from typing import Any
 import pytest
 
 from cluster.node.commands import run
-from cluster.node.network import Network
 from tests.node.connections import RunningPod
-from tests.node.platform.changes import POSTGRES, killed, late, load, moved, names, node_of, settled
+from tests.node.platform.changes import POSTGRES, killed, late, load, names, node_of, settled
 from tests.node.platform.project import HOME, NodeProject
 from tests.node.platform.users import NOTHING_LOST, Users
 from tests.node.processes import daemon
 from tests.node.real_cluster import wait_until
 from tests.support.figures import Figures
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.usefixtures("three_servers")]
 
 CUT_SECONDS = 30
 """More than the 16 after which a node counts as lost."""
@@ -35,15 +34,6 @@ MOST_RECOVERY_SECONDS = 180
 MOST_SECONDS_WITHOUT_OPERATOR = 5.0
 OPERATOR = "cnpg-controller-manager"
 KUBELET = "kubelet"
-
-
-@pytest.fixture(autouse=True)
-def grown(whole: bool, project: NodeProject, busy: Users) -> None:
-    """Three servers of each store. Skips where a sample is enough."""
-    if not whole:
-        pytest.skip("a sample: faults of nodes and operators are part of `make test-node` alone")
-    if not busy.replicas:
-        moved(project, busy, 3)
 
 
 @dataclass(frozen=True)
@@ -156,7 +146,7 @@ def test_the_killed_operator_of_postgresql_is_not_missed(project: NodeProject, b
 def test_a_node_without_network_loses_nothing(project: NodeProject, busy: Users, figures: Figures) -> None:
     """That of PostgreSQL's primary, which goes on without being reachable, and must not stay a second primary."""
     node = away_from_home(project, busy)
-    interface = network(project).interface_of(node)
+    interface = project.network().interface_of(node)
 
     def fault() -> float:
         run(["ip", "link", "set", interface, "down"])
@@ -172,8 +162,3 @@ def test_a_node_without_network_loses_nothing(project: NodeProject, busy: Users,
     figures.add(f"fault of a node: no network for {CUT_SECONDS} s", f"all pods are ready after a further {found}")
     assert found.lost == NOTHING_LOST
     assert late(found.away, dict.fromkeys(found.away, MOST_SECONDS)) == {}
-
-
-def network(project: NodeProject) -> Network:
-    """Addresses of the nodes."""
-    return Network(**json.loads((project.root / ".altlas/node/network.json").read_text()))
