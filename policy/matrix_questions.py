@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container
 from typing import Any
 
+from components.kubernetes.naming import HOST, ZONE
 from policy.manifests import LONG_RUNNING, Manifest, ManifestSet, Pod, kind_of, labels_of, name_of, namespace_of
 from policy.paths import read
 from policy.quantities import amount
@@ -236,8 +237,8 @@ QUESTIONS: dict[str, Question] = {
     "Liveness is probed": _only_for(LONG_RUNNING, _containers_set("livenessProbe")),
     "preStop waits for the endpoints": _only_for(LONG_RUNNING, _containers_set("lifecycle.preStop")),
     "The grace period outlasts preStop": _grace,
-    "Spread over zones": _spread_over("topology.kubernetes.io/zone"),
-    "Spread over nodes": _spread_over("kubernetes.io/hostname"),
+    "Spread over zones": _spread_over(ZONE),
+    "Spread over nodes": _spread_over(HOST),
     "At least two replicas": _replaceable(_survives_a_node),
     "Replicas have one owner": _only_for(LONG_RUNNING, _one_owner_of_replicas),
     "One disruption budget lets nodes drain": _only_for(LONG_RUNNING, _drainable),

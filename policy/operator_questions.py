@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from components.kubernetes.naming import HOST
 from policy.manifests import Manifest, ManifestSet, Pod, kind_of
 from policy.matrix_questions import QUESTIONS, Question, account_of
 from policy.paths import read
@@ -60,7 +61,7 @@ _COMMON = {name: QUESTIONS[name] for name in _OF_EVERY_KIND}
 _DATABASE: dict[str, Question] = _COMMON | {
     "Spread over nodes": lambda pod, _: (
         read(pod.owner, "spec.affinity.enablePodAntiAffinity") is True
-        and read(pod.owner, "spec.affinity.topologyKey") == "kubernetes.io/hostname"
+        and read(pod.owner, "spec.affinity.topologyKey") == HOST
     ),
     "One disruption budget lets nodes drain": lambda pod, _: _budget_fits(pod.owner),
     "Its Services stay inside": _database_services_stay_inside,

@@ -5,9 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from altlas.session.kubectl import Kubectl
-
-_PRIMARY = "-primary"
-"""End of the names of Deployments that Flagger makes for the pods that serve."""
+from components.kubernetes.naming import primary_of
 
 SELECTOR = "--selector=app.kubernetes.io/part-of=alt-las"
 """Option of kubectl that keeps the objects of the platform, also those that operators make."""
@@ -75,7 +73,7 @@ def _primaries(
     kubectl: Kubectl, namespace: str, names: Iterable[str], pods: Iterable[Mapping[str, Any]]
 ) -> dict[str, WorkloadStatus]:
     """Deployments that Flagger made, by the name of the service. They have no label of ours but another name."""
-    made = {f"{name}{_PRIMARY}": name for name in names}
+    made = {primary_of(name): name for name in names}
     selector = f"--selector=app.kubernetes.io/name in ({','.join(made)})"
     found = (_status(each, pods) for each in kubectl.items("deployments", namespace, selector))
     return {made[each.name]: replace(each, name=made[each.name]) for each in found if each.name in made}

@@ -9,6 +9,12 @@ from typing import Any
 NAME = "app.kubernetes.io/name"
 """Label with the name of the application. Flagger gives the pods that it makes another value of it."""
 
+HOST = "kubernetes.io/hostname"
+"""Label with the name of a node."""
+
+ZONE = "topology.kubernetes.io/zone"
+"""Label with the zone of a node."""
+
 PLATFORM = "alt-las"
 """Value of `app.kubernetes.io/part-of` on every object of the platform."""
 

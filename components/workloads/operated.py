@@ -11,7 +11,7 @@ from components.settings.image import ImageSettings
 from components.settings.workload import QuantitySettings, ResourceSettings
 from components.workloads.container import container_security_context, resources
 from components.workloads.objects import DATA_VOLUME, RETAIN_CLAIMS, claim_spec
-from components.workloads.pod import HOST, SECCOMP_PROFILE, ZONE, pod_security_context, spread
+from components.workloads.pod import SECCOMP_PROFILE, pod_security_context, spread
 from components.workloads.pod import token as token_of
 
 API_VERSION = "monitoring.coreos.com/v1"
@@ -70,7 +70,7 @@ def pods(
         "enableServiceLinks": False,
         "securityContext": pod_security_context(SERVER_USER),
         "podMetadata": {"labels": labels},
-        "topologySpreadConstraints": [spread(key, selector) for key in (ZONE, HOST)],
+        "topologySpreadConstraints": [spread(key, selector) for key in (naming.ZONE, naming.HOST)],
     }
 
 
@@ -90,7 +90,7 @@ def cluster_pods(
     return {
         "resources": {"requests": resource.requests.model_dump(), "limits": resource.limits.model_dump()},
         "seccompProfile": dict(SECCOMP_PROFILE),
-        "affinity": {"enablePodAntiAffinity": True, "podAntiAffinityType": apart_type, "topologyKey": HOST},
-        "topologySpreadConstraints": [spread(ZONE, selector)],
+        "affinity": {"enablePodAntiAffinity": True, "podAntiAffinityType": apart_type, "topologyKey": naming.HOST},
+        "topologySpreadConstraints": [spread(naming.ZONE, selector)],
         "inheritedMetadata": {"labels": naming.selector_labels(name) | dict(further)},
     }

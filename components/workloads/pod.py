@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.kubernetes.naming import HOST, ZONE
 from components.kubernetes.quantities import mebibytes
 from components.settings.image import has_no_registry
 from components.workloads.container import EPHEMERAL_STORAGE
 
-ZONE = "topology.kubernetes.io/zone"
-HOST = "kubernetes.io/hostname"
 SECCOMP_PROFILE = {"type": "RuntimeDefault"}
 
 

@@ -11,11 +11,12 @@ sure that one of them has each commit.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from components.kubernetes.naming import HOST
 from components.traffic.stores import NATS, POSTGRES_HOST, REDIS, REDIS_PROXY
 from policy.manifests import Manifest, ManifestSet, Pod, kind_of, name_of, pod_of
 from policy.operator_pods import operator_pod_of
 from policy.paths import read
-from policy.proof.placements import HOST, Replicas, Spread
+from policy.proof.placements import Replicas, Spread
 from policy.rules.availability import SCALABLE, budgets_of, number_of_pods, replica_range
 from policy.selectors import matches
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Literal
 
-ZONE = "topology.kubernetes.io/zone"
-HOST = "kubernetes.io/hostname"
+from components.kubernetes.naming import HOST, ZONE
 
 Loss = Literal["node lost", "zone lost", "node drained", "zone drained"]
 LOSSES: tuple[Loss, ...] = ("node lost", "zone lost", "node drained", "zone drained")

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from cluster.nodes import NODES
+from components.kubernetes.naming import HOST
 from policy.availability import PROMISED, promised
 from policy.manifests import Manifest, kind_of, name_of, pod_of
 from policy.operator_pods import operator_pod_of
-from policy.proof.placements import HOST, LOSSES, ClusterShape, Replicas, judge, placements, preferred
+from policy.proof.placements import LOSSES, ClusterShape, Replicas, judge, placements, preferred
 from policy.stacks import Stack, load_stack
 from tests.faults.cases import Cases
 from tests.support.figures import Figures

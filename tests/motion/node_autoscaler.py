@@ -13,7 +13,7 @@ import yaml
 import tools
 from cluster.nodes import ZONES
 from cluster.ports import choose_free_port
-from components.workloads.pod import ZONE
+from components.kubernetes.naming import ZONE
 from tests.e2e.conftest import Project
 from tests.motion.recording import Recording
 from tests.support.loopback import Process, wait_until

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from components.kubernetes.naming import HOST
 from components.traffic.stores import NATS, POSTGRES_HOST, REDIS
 from policy.availability import broken_promises, page, promised
 from policy.manifests import ManifestSet, name_of
 from policy.paths import write
 from policy.proof.availability import STORES, replicas_of
-from policy.proof.placements import HOST, LOSSES, ClusterShape, Promise, Replicas, Spread, judge, placements, preferred
+from policy.proof.placements import LOSSES, ClusterShape, Promise, Replicas, Spread, judge, placements, preferred
 from policy.proof.placements import verdicts as verdicts_of
 from policy.rules import evaluate, rule
 from policy.stacks import Stack, load_stack
