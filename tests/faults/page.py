@@ -9,7 +9,8 @@ from tests.support.documents import ROOT
 
 OURS = "altlas"
 NOT_STAGED = {
-    "jumps of the clock": "no program that changes the time of one process is pinned, and all share one clock",
+    "jumps of the clock of the CLI and of the servers of stores": "no program that changes the time of one process is "
+    "pinned, and all share one clock",
     "writes that a power cut takes back": "they need a block device of their own; a file cut or zeroed stands for them",
     "a state, its checksum and its history restored from one older backup": "nothing beside the cluster tells it from "
     "the last one; `altlas drift` shows the difference",

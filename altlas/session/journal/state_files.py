@@ -78,7 +78,7 @@ class StackFiles:
     def copies(self) -> Iterator[StatePath]:
         """Copies of the state in history and backups, the newest first, then the one before the last write."""
         kept = [*self._checkpoints, *(self._folder("backups") / self.stack).glob(f"{self.stack}.*.json")]
-        yield from sorted(kept, key=_moment, reverse=True)
+        yield from sorted(kept, key=_written, reverse=True)
         if (before := self._before).exists():
             yield before
 
@@ -203,13 +203,15 @@ class StackFiles:
 
     def add_to_history(self, update: Mapping[str, Any], state: bytes) -> None:
         """Note an update beside the content of its state, as `pulumi stack history` reads it."""
-        folder, beginning = self._folder("history") / self.stack, f"{self.stack}-{time.time_ns()}"
+        folder = self._folder("history") / self.stack
+        beginning = f"{self.stack}-{_moment_after(folder)}"
         _keep(folder / f"{beginning}.history.json", as_json(update))
         _keep(folder / f"{beginning}.checkpoint.json", state)
 
     def back_up(self, state: bytes) -> None:
         """Write the state's content to the backups, as the CLI does after each update."""
-        _keep(self._folder("backups") / self.stack / f"{self.stack}.{time.time_ns()}.json", state)
+        folder = self._folder("backups") / self.stack
+        _keep(folder / f"{self.stack}.{_moment_after(folder)}.json", state)
 
 
 def as_json(document: object) -> bytes:
@@ -250,6 +252,20 @@ def _note(path: Path, content: bytes) -> None:
 def _moment(path: StatePath) -> int:
     """Moment of a copy, which is the number in its name."""
     return max((int(part) for part in path.name.replace("-", ".").split(".") if part.isdecimal()), default=0)
+
+
+def _moment_after(folder: StatePath) -> int:
+    """Number of the next copy: the present moment, or after the newest copy where the clock was set back meanwhile.
+
+    A bucket is not asked, because its own clock tells the copies apart.
+    """
+    kept = folder.glob("*") if isinstance(folder, Path) else ()
+    return max(time.time_ns(), *(_moment(path) + 1 for path in kept), 0)
+
+
+def _written(path: StatePath) -> float:
+    """Moment of a copy, by the bucket's clock or, in a folder, by the number in its name."""
+    return path.modified().timestamp() if isinstance(path, BucketPath) else _moment(path)
 
 
 def _keep(path: StatePath, content: bytes) -> None:
