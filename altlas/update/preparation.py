@@ -20,7 +20,13 @@ from altlas.session.session import Session
 from altlas.update.autoscalers import remove_autoscalers
 from altlas.update.first_server import restarted_for_the_others
 from altlas.update.first_steps import FirstStep, specs, steps
-from altlas.update.unread_messages import ask_servers, have_read_users, in_pod, unread_messages
+from altlas.update.unread_messages import (
+    ask_servers,
+    consumers_behind,
+    have_read_users,
+    in_pod,
+    unread_messages,
+)
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
 from components.stack.configuration import PREPARES
@@ -182,14 +188,15 @@ def _wait_for_nats(of: Preparation) -> None:
     )
     if of.leaves_messages:
         return
-    unread = wait_for(
-        lambda: unread_messages(ask_servers(kubectl, namespace, servers)),
-        lambda found: not found,
+    reports = wait_for(
+        lambda: ask_servers(kubectl, namespace, servers),
+        lambda found: not unread_messages(found),
         seconds=_READ_SECONDS,
         poll_seconds=_POLL_SECONDS,
     )
-    if unread:
-        raise _refusal(unread, f"they were not read within {_READ_SECONDS} s", "Its servers were not changed")
+    if unread := unread_messages(reports):
+        why = f"they were not read within {_READ_SECONDS} s ({'; '.join(consumers_behind(reports))})"
+        raise _refusal(unread, why, "Its servers were not changed")
 
 
 _WAITS: Mapping[str, Callable[[Preparation], None]] = {

@@ -39,6 +39,23 @@ def unread_messages(reports: Mapping[str, Mapping[str, Any]], *, without_consume
     return {name: count for name, count in sorted((found if without_consumer else held | waiting).items()) if count}
 
 
+def consumers_behind(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what each consumer that is behind has still to do; one that asks for nothing is at fault itself.
+
+    Args:
+        reports: As for `unread_messages`.
+    """
+    return [
+        f"{consumer['name']} of {stream['name']} has {consumer['num_pending']} to get and "
+        f"{consumer['num_ack_pending']} to acknowledge, and {consumer['num_waiting']} of its requests wait"
+        for server, report in sorted(reports.items())
+        for account in report.get("account_details") or ()
+        for stream in account.get("stream_detail") or ()
+        for consumer in stream.get("consumer_detail") or ()
+        if _leads(server, consumer) and consumer["num_pending"] + consumer["num_ack_pending"]
+    ]
+
+
 def ask_servers(kubectl: Kubectl, namespace: str, servers: int) -> dict[str, Mapping[str, Any]]:
     """The reports of all servers, asked from inside their pods, so that no policy has to let anybody in.
 

@@ -8,7 +8,7 @@ import pytest
 
 from altlas.session.kubectl import Kubectl
 from altlas.update.first_steps import check_none, steps
-from altlas.update.unread_messages import have_read_users, unread_messages
+from altlas.update.unread_messages import consumers_behind, have_read_users, unread_messages
 from components.stack.loading import parse_platform
 from rendering.errors import CommandError, ExitCode
 from rendering.recorder import record
@@ -67,7 +67,7 @@ def stream(name: str, messages: int, leader: str | None = None, *consumers: Mapp
 def consumer(pending: int, unacknowledged: int, leader: str | None = None) -> dict[str, Any]:
     """A consumer as a server describes it."""
     cluster = {"cluster": {"leader": leader}} if leader else {}
-    return {"num_pending": pending, "num_ack_pending": unacknowledged, **cluster}
+    return {"name": "c", "num_pending": pending, "num_ack_pending": unacknowledged, "num_waiting": 0, **cluster}
 
 
 def report(*streams: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,6 +109,15 @@ def test_unread_are_messages_that_a_consumer_has_still_to_read_or_to_acknowledge
     """Of a stream without a consumer all of them are unread, and nobody will read them."""
     assert unread_messages(reports) == unread
     assert unread_messages(reports, without_consumer=True) == without_consumer
+
+
+def test_a_refusal_says_what_each_consumer_lacks() -> None:
+    """As the server says that leads it; a consumer that has everything is not named."""
+    reports = {
+        "nats-0": report(stream("A", 3, "nats-1", consumer(3, 0, "nats-1")), stream("B", 3, None, consumer(0, 0))),
+        "nats-1": report(stream("A", 5, "nats-1", consumer(2, 1, "nats-1"))),
+    }
+    assert consumers_behind(reports) == ["c of A has 2 to get and 1 to acknowledge, and 0 of its requests wait"]
 
 
 @pytest.mark.parametrize(

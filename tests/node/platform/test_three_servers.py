@@ -28,8 +28,11 @@ from tests.support.figures import Figures
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("three_servers")]
 
 PART_OF = "app.kubernetes.io/part-of=alt-las"
-MOST_SECONDS = {"PostgreSQL": 15.0, "Redis": 10.0, "NATS": 5.0}
-"""Time without writes after a killed or evicted pod."""
+MOST_SECONDS = {"PostgreSQL": 15.0, "Redis": 10.0, "NATS": 12.0}
+"""Time without writes after a killed pod. Servers of NATS elect another leader 4 to 9 seconds after the last sign of one."""
+
+MOST_SECONDS_EVICTED = MOST_SECONDS | {"NATS": 5.0}
+"""Time without writes while pods are evicted: a leader of NATS hands over before."""
 
 MOST_SECONDS_OF_A_NODE = 60.0
 """Without PostgreSQL's writes after its node is lost."""
@@ -70,7 +73,7 @@ def test_a_drained_node_takes_nothing_away(project: NodeProject, busy: Users, fi
     figures.add("a node drained", f"longest time without an answer {away} s, lost {lost}{load()}")
     assert left == set()
     assert lost == NOTHING_LOST
-    assert late(away, MOST_SECONDS | MOST_SECONDS_OF_SERVICES) == {}
+    assert late(away, MOST_SECONDS_EVICTED | MOST_SECONDS_OF_SERVICES) == {}
 
 
 def test_a_lost_node_takes_no_data_with_it(project: NodeProject, busy: Users, figures: Figures) -> None:
