@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.node, pytest.mark.usefixtures("three_servers")]
 
 PART_OF = "app.kubernetes.io/part-of=alt-las"
 MOST_SECONDS = {"PostgreSQL": 15.0, "Redis": 10.0, "NATS": 12.0}
-"""Time without writes after a killed pod. Servers of NATS elect another leader 4 to 9 seconds after the last sign of one."""
+"""Time without writes after a killed pod. Servers of NATS elect another leader 4 to 9 seconds after its last sign."""
 
 MOST_SECONDS_EVICTED = MOST_SECONDS | {"NATS": 5.0}
 """Time without writes while pods are evicted: a leader of NATS hands over before."""
