@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.faults.cases import FOLDER, Fault, Outcome, current_commit, read_records
+from tests.faults.cases import FOLDER, Fault, Outcome, read_records
 from tests.support.documents import ROOT
 
 OURS = "altlas"
@@ -21,41 +21,49 @@ NOT_STAGED = {
 Record = tuple[Fault, str, Outcome]
 
 
-def page(records: Sequence[Record], commit: str) -> str:
-    """Text of the page about the records of a commit."""
-    own = [(fault, outcome) for fault, of, outcome in records if of == commit]
-    return "\n".join([*_heading(commit), *_table(own), *_not_staged(own)])
+def page(records: Sequence[Record]) -> str:
+    """Text of the page: of each fault the cases that were tried last, with the commit at which they were."""
+    known = [each for each in records if _is_known(each[0].test)]
+    return "\n".join([*_heading(), *_table(known), *_not_staged(known)])
 
 
-def _heading(commit: str) -> Iterator[str]:
+def _is_known(test: str) -> bool:
+    """True if there still is such a test; what a test recorded that was renamed or removed is left out."""
+    file, _, name = test.partition("::")
+    path = ROOT / file
+    return path.exists() and f"def {name.partition('[')[0]}(" in path.read_text("utf-8")
+
+
+def _heading() -> Iterator[str]:
     yield "<!-- Written by `make test-faults` from the records of its run; do not edit. -->"
     yield ""
     yield "# Reliability"
     yield ""
-    yield f"Faults that were injected at commit `{commit}`, and in how many cases the promise held. The bound is the"
-    yield "largest share of failures that fits what was seen with 95 % confidence, by Clopper and Pearson, exact and"
-    yield "one-sided. `make test-faults` tries all cases, goes on where it was ended, and writes this page. Targets are"
-    yield "explained in [evidence.md](evidence.md)."
+    yield "Faults that were injected, in how many cases the promise held, and at which commit that was. The bound is"
+    yield "the largest share of failures that fits what was seen with 95 % confidence, by Clopper and Pearson, exact"
+    yield "and one-sided. `make test-faults` tries all cases of a commit, goes on where it was ended, and writes this"
+    yield "page. Targets are explained in [evidence.md](evidence.md)."
     yield ""
 
 
-def _table(own: Sequence[tuple[Fault, Outcome]]) -> Iterator[str]:
-    yield "| fault | promise | held | failures at most | target | test |"
-    yield "|---|---|---|---|---|---|"
-    tried = [(fault, outcome) for fault, outcome in own if outcome.cases]
-    for fault, outcome in sorted(tried, key=lambda one: (one[0].name, one[0].subject != OURS)):
+def _table(records: Sequence[Record]) -> Iterator[str]:
+    yield "| fault | promise | held | failures at most | target | test | commit |"
+    yield "|---|---|---|---|---|---|---|"
+    tried = [each for each in records if each[2].cases]
+    for fault, commit, outcome in sorted(tried, key=lambda one: (one[0].name, one[0].subject != OURS)):
         name = fault.name if fault.subject == OURS else f"{fault.name}: {fault.subject}"
-        held, test = f"{outcome.held:,} of {outcome.cases:,}", fault.test.partition("::")[0]
-        yield f"| {name} | {fault.promise} | {held} | {outcome.most_failures} | {fault.target} | `{test}` |"
+        held, file = f"{outcome.held:,} of {outcome.cases:,}", fault.test.partition("::")[0]
+        cells = (name, fault.promise, held, outcome.most_failures, fault.target, f"`{file}`", f"`{commit}`")
+        yield f"| {' | '.join(cells)} |"
     yield ""
 
 
-def _not_staged(own: Sequence[tuple[Fault, Outcome]]) -> Iterator[str]:
+def _not_staged(records: Sequence[Record]) -> Iterator[str]:
     yield "Not staged here:"
     yield ""
-    yield from (f"- {fault.name}: this machine refused it." for fault, outcome in own if not outcome.cases)
-    tried = {fault.test.partition("::")[0] for fault, _ in own}
-    yield from (f"- `{file}`: not in the run of this commit." for file in _recording() if file not in tried)
+    yield from (f"- {fault.name}: this machine refused it." for fault, _, outcome in records if not outcome.cases)
+    tried = {fault.test.partition("::")[0] for fault, _, _ in records}
+    yield from (f"- `{file}`: not run yet." for file in _recording() if file not in tried)
     yield from (f"- {name}: {reason}." for name, reason in NOT_STAGED.items())
     yield ""
 
@@ -66,13 +74,13 @@ def _recording() -> list[str]:
     return [file.relative_to(ROOT).as_posix() for file in files]
 
 
-def main(folder: Path = FOLDER, commit: str | None = None) -> int:
-    """Print the page; 1 where nothing is recorded about this commit."""
-    records, commit = read_records(folder), commit or current_commit()
-    if not any(of == commit for _, of, _ in records):
-        print(f"error: {folder} has no records of the commit {commit}; run `make test-faults`", file=sys.stderr)
+def main(folder: Path = FOLDER) -> int:
+    """Print the page; 1 where nothing is recorded."""
+    records = read_records(folder)
+    if not records:
+        print(f"error: {folder} has no records; run `make test-faults`", file=sys.stderr)
         return 1
-    print(page(records, commit), end="")
+    print(page(records), end="")
     return 0
 
 

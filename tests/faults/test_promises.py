@@ -8,11 +8,12 @@ from tests.faults.cases import Fault, Outcome
 from tests.faults.page import page
 from tests.faults.promises import FIGURE, NOT_RUN, OPERATING, RELIABILITY, figure, main, named, rows, with_figures
 
+TEST = "tests/faults/test_promises.py::test_every_row_of_altlas_stands_beside_a_promise"
 RECORDS = [
-    (Fault("lock of a dead process", "broken", "mock", "tests/a.py::t"), "c", Outcome(99, 100)),
-    (Fault("drift: changed", "found", "mock", "tests/a.py::t"), "c", Outcome(1000, 1000)),
-    (Fault("drift: removed", "found", "mock", "tests/a.py::t"), "c", Outcome(286, 286)),
-    (Fault("drift: removed", "found", "mock", "tests/a.py::t", "plain Pulumi"), "c", Outcome(0, 9)),
+    (Fault("lock of a dead process", "broken", "mock", TEST), "c", Outcome(99, 100)),
+    (Fault("drift: changed", "found", "mock", TEST), "c", Outcome(1000, 1000)),
+    (Fault("drift: removed", "found", "mock", TEST), "c", Outcome(286, 286)),
+    (Fault("drift: removed", "found", "mock", TEST, "plain Pulumi"), "c", Outcome(0, 9)),
 ]
 
 
@@ -35,7 +36,7 @@ def test_a_wrong_figure_is_noticed_and_written(tmp_path: Path) -> None:
     """The control: another figure, and one that was never measured, are replaced."""
     operating, reliability = tmp_path / "operating.md", tmp_path / "reliability.md"
     operating.write_text('[1 of 1](reliability.md "drift: *") and [5 of 5](reliability.md "never tried")')
-    reliability.write_text(page(RECORDS, "c"))
+    reliability.write_text(page(RECORDS))
     main(operating, reliability)
     assert operating.read_text() == (
         f'[1,286 of 1,286](reliability.md "drift: *") and [{NOT_RUN}](reliability.md "never tried")'
@@ -54,6 +55,6 @@ def test_a_wrong_figure_is_noticed_and_written(tmp_path: Path) -> None:
 )
 def test_a_figure_is_the_sum_of_what_its_title_names(title: str, expected: str) -> None:
     """Other programs are not counted, and one fault without a row makes no figure."""
-    known = rows(page(RECORDS, "c"))
+    known = rows(page(RECORDS))
     assert len(known) == 3
     assert figure(title, known) == expected
