@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from altlas.commands.options import JsonOption, StackArgument, TargetOption, known_stacks, one_stack
-from altlas.preflight.load import StackLoad, stack_load
 from altlas.preflight.nodes import ClusterNode, described_nodes, read_nodes
 from altlas.release.arithmetic import arithmetic_page
 from altlas.release.capacity import Capacity, as_document, as_text
@@ -14,6 +13,7 @@ from altlas.release.capacity import capacity as capacity_of
 from altlas.session.console import report, workspace
 from altlas.session.kubectl import Kubectl
 from altlas.session.session import choose_target, open_cluster
+from components.kubernetes.load import StackLoad, stack_load
 from components.settings import PlatformSettings
 from components.stack.loading import read_platform
 from rendering.errors import CommandError, ExitCode

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from altlas.preflight.check import Check
-from altlas.preflight.load import requests
 from altlas.preflight.nodes import read_nodes, total
 from altlas.session.kubectl import Kubectl
+from components.kubernetes.load import requests
 
 
 def capacity(kubectl: Kubectl, objects: Sequence[Mapping[str, Any]]) -> Iterator[Check]:

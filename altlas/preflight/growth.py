@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from altlas.preflight.load import Amount, StackLoad, WorkloadLoad
 from altlas.preflight.nodes import ClusterNode, fit
+from components.kubernetes.load import Amount, StackLoad, WorkloadLoad
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from altlas.preflight.load import Amount
 from altlas.session.kubectl import Kubectl
+from components.kubernetes.load import Amount
 from components.kubernetes.quantities import millicores
 from rendering.errors import CommandError, ExitCode
 

@@ -1,13 +1,13 @@
 """Arithmetic of a stack: what its settings add up to at rest, at maximum and during an update, against their limits.
 
 Owns the sums over several settings, and the page that shows them. Does not own the load of the objects
-(`altlas.preflight.load`), nor the refusal: settings whose sum is above a limit are refused when a stack file is read.
+(`components.kubernetes.load`), nor the refusal: settings whose sum is above a limit are refused when a stack file is read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from altlas.preflight.load import Load, StackLoad
+from components.kubernetes.load import Load, StackLoad
 from components.kubernetes.quantities import mebibytes
 from components.settings import PlatformSettings
 from components.settings.loki import STREAMS_OF_A_POD

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from altlas.preflight.growth import Limit, fits_at, limits
-from altlas.preflight.load import Amount, Load, StackLoad
 from altlas.preflight.nodes import ClusterNode, memory_mebibytes, total
 from altlas.release.arithmetic import settings_balances
 from altlas.session.table import table_text
+from components.kubernetes.load import Amount, Load, StackLoad
 from components.kubernetes.quantities import millicores
 from components.settings import PlatformSettings
 

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from altlas.preflight.load import Load, LoadAtScales
 from altlas.release.settings_diff import as_document as setting_document
 from altlas.release.stack_change import StackChange
 from altlas.release.steps import as_documents
+from components.kubernetes.load import Load, LoadAtScales
 
 
 def as_document(change: StackChange) -> dict[str, Any]:

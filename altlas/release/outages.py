@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from altlas.preflight.load import StackLoad
 from altlas.release.steps import ObjectStep, ReplaceObject, UpdateObject
+from components.kubernetes.load import StackLoad
 
 _ROLLING = "new pods are ready before old ones end (maxUnavailable 0)"
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from altlas.preflight.load import Load
 from altlas.release.outages import Figure, Outage
 from altlas.release.stack_change import StackChange
 from altlas.release.steps import ChangeSetting, read_steps, steps_of_objects
+from components.kubernetes.load import Load
 from components.settings import FieldClass
 from rendering.errors import CommandError, ExitCode
 

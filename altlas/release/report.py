@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from altlas.pictures.diagram import Drawing, drawing_of
-from altlas.preflight.load import stack_load
 from altlas.preflight.nodes import ClusterNode
 from altlas.release.approval import verified
 from altlas.release.capacity import Capacity, capacity
@@ -22,6 +21,7 @@ from altlas.release.sides import Side, recording
 from altlas.release.stack_change import StackChange, stack_change
 from altlas.release.steps import ObjectStep, Step, steps_of_objects
 from altlas.session.workspace import Workspace
+from components.kubernetes.load import stack_load
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
 from rendering.recorder import record

@@ -6,7 +6,6 @@ from datetime import UTC
 from altlas.pictures.bars import Bar, chart
 from altlas.pictures.html import Content, Element, element, page, table
 from altlas.pictures.service_map import connection_rows, service_map
-from altlas.preflight.load import Amount
 from altlas.preflight.nodes import total
 from altlas.release.capacity import Capacity
 from altlas.release.ledger_text import what
@@ -23,6 +22,7 @@ from altlas.release.text import (
     subject,
     summary,
 )
+from components.kubernetes.load import Amount
 
 _CORES, _GIBIBYTES = 1000, 1024
 _AMOUNTS: tuple[tuple[str, str, Callable[[Amount], float]], ...] = (

@@ -9,7 +9,6 @@ from typing import Any
 
 import pulumi
 
-from altlas.preflight.load import LoadAtScales, stack_load
 from altlas.release.changes import object_steps
 from altlas.release.fingerprints import RENDERED_KEY, concealed
 from altlas.release.outages import Outage, outages
@@ -18,6 +17,7 @@ from altlas.release.sides import Recording, Side, recording
 from altlas.release.steps import ChangeSetting, ObjectStep, Step
 from altlas.release.undo import holds_data
 from altlas.update.first_steps import steps_between
+from components.kubernetes.load import LoadAtScales, stack_load
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform, read_platform
 from rendering.errors import CommandError, ExitCode

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from altlas.preflight.load import Load
 from altlas.release.settings_diff import as_text as settings_text
 from altlas.release.stack_change import StackChange
 from altlas.release.steps import ChangeSetting, FieldChange, ObjectStep, RenameObject, Step, is_dangerous
 from altlas.session.table import table_text
+from components.kubernetes.load import Load
 
 MARKS = {"create": "+", "update": "~", "rename": ">", "replace": "!", "delete": "-"}
 """Sign of a step in front of its object."""

@@ -3,8 +3,8 @@
 import pytest
 
 from altlas.preflight.growth import Limit, fits_at, limits, pods_at
-from altlas.preflight.load import Amount, Load, StackLoad, WorkloadLoad
 from altlas.preflight.nodes import ClusterNode, described_nodes, fit, memory_mebibytes, total
+from components.kubernetes.load import Amount, Load, StackLoad, WorkloadLoad
 from rendering.errors import CommandError, ExitCode
 
 NODE = ClusterNode(Amount(1000, 1024))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from altlas.preflight.load import StackLoad, stack_load
 from altlas.release.arithmetic import SCALES, arithmetic_page, load_balances, settings_balances
+from components.kubernetes.load import StackLoad, stack_load
 from components.settings import PlatformSettings
 from rendering.recorder import record
 from tests.documents.pages import ROOT

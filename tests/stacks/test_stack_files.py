@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from altlas.preflight.load import Amount, requests
 from altlas.release.settings_diff import as_text, compare
+from components.kubernetes.load import Amount, requests
 from components.kubernetes.quantities import mebibytes, millicores
 from components.settings.secrets import SECRETS
 from components.stack.loading import parse_platform

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from altlas.preflight.load import stack_load
 from altlas.preflight.nodes import described_nodes
 from altlas.release.capacity import as_document, as_text, capacity
+from components.kubernetes.load import stack_load
 from rendering.recorder import record
 from tests.support.documents import alpha_settings
 

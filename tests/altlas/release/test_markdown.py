@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from altlas.preflight.load import Load, StackLoad
 from altlas.release.markdown import LIMIT, as_markdown
 from altlas.release.stack_change import StackChange
 from altlas.release.steps import (
@@ -19,6 +18,7 @@ from altlas.release.steps import (
     ReplaceObject,
     UpdateObject,
 )
+from components.kubernetes.load import Load, StackLoad
 from rendering.errors import CommandError
 
 WORDS = ("a", "configuration", "postgres-backup")

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from altlas.pictures.bars import Bar, chart
 from altlas.pictures.diagram import Arrow, Drawing, Node
 from altlas.preflight.growth import Limit
-from altlas.preflight.load import Amount, Load, StackLoad, WorkloadLoad
 from altlas.preflight.nodes import ClusterNode
 from altlas.release.capacity import Capacity, Use
 from altlas.release.dora import metrics
@@ -29,6 +28,7 @@ from altlas.release.report_page import as_html
 from altlas.release.stack_change import StackChange
 from altlas.release.steps import ChangeSetting, DeleteObject, FieldChange, ObjectName, UpdateObject
 from altlas.session.workspace import Workspace
+from components.kubernetes.load import Amount, Load, StackLoad, WorkloadLoad
 from tests.altlas.conftest import Altlas
 from tests.altlas.release_stand_ins import Release
 from tests.altlas.test_seal import ADA, keys, release

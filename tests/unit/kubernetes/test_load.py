@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from altlas.preflight.load import Amount, Load, stack_load
+from components.kubernetes.load import Amount, Load, stack_load
 from rendering.recorder import record
 from tests.support.documents import STACKS, platform_of
 

@@ -1,6 +1,6 @@
 """Load of a stack's objects on a cluster: pods, requests, limits and volumes, at rest, during an update and at most.
 
-Pure functions over manifests. Owns the sums. Does not own what nodes can give (`capacity`). CPU is in millicores,
+Pure functions over manifests. Owns the sums. Does not own what nodes can give (`altlas.preflight.nodes`). CPU is in millicores,
 memory and volumes in Mi (1024 * 1024 bytes).
 """
 
