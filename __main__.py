@@ -51,6 +51,8 @@ blackbox = watch.BlackboxExporter.optional("blackbox-exporter", watch.BlackboxAr
 watch.KubeStateMetrics.optional("kube-state-metrics", watch.KubeStateArgs.of(settings, around), opts)
 watch.Monitoring.optional("monitoring", watch.MonitoringArgs.of(settings, around, blackbox), opts)
 watch.Grafana.optional("grafana", watch.GrafanaArgs.of(stack, around, prometheus, loki), opts)
+# Counts what stands above, and exists before it.
+platform.PlatformQuota.optional("quota", platform.QuotaArgs.of(settings, around), opts)
 
 pulumi.export("namespace", namespace.name)
 pulumi.export("host", settings.ingress.host)

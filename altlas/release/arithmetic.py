@@ -1,7 +1,8 @@
 """Arithmetic of a stack: what its settings add up to at rest, at maximum and during an update, against their limits.
 
 Owns the sums over several settings, and the page that shows them. Does not own the load of the objects
-(`components.kubernetes.load`), nor the refusal: settings whose sum is above a limit are refused when a stack file is read.
+(`components.kubernetes.load`), nor the refusal: settings whose sum is above a limit are refused when a stack file is
+read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from components.kubernetes.quantities import mebibytes
 from components.settings import PlatformSettings
 from components.settings.loki import STREAMS_OF_A_POD
 from components.settings.postgres import RESERVED_CONNECTIONS, connections_needed
+from components.settings.quota import FIGURES, QuotaSettings, hard
 from components.settings.redis import MEMORY_SHARE, VOLUME_FACTOR
 from components.settings.rollout import ROLLOUT_SURGE
 
@@ -71,7 +73,9 @@ def arithmetic_page(stacks: Sequence[tuple[str, PlatformSettings, StackLoad]]) -
     parts = [_PAGE.format(surge=ROLLOUT_SURGE, reserve=RESERVED_CONNECTIONS)]
     for name, platform, load in stacks:
         rows = [*settings_balances(platform), *load_balances(load)]
-        parts.append(f"## {name}\n\n" + "\n".join([_HEAD, *map(_row, rows)]) + "\n")
+        figures = hard(load, platform.quota or QuotaSettings())
+        quota = ", ".join(f"`{key}` {figures[key]}" for key in (each.key for each in FIGURES))
+        parts.append(f"## {name}\n\n" + "\n".join([_HEAD, *map(_row, rows)]) + f"\n\nA quota of its own: {quota}.\n")
     return "\n".join(parts)
 
 
@@ -157,9 +161,10 @@ A sum above its limit is refused when the stack file is read, with the path of t
 - Each rollout of a service adds {surge} pod. Connections include a reserve of {reserve} for the operator, its replicas,
   backups and a person in need.
 - Limits are what is left for the purpose: a share of a volume or of memory that the server itself needs is taken off.
-- Pods, CPU, memory and volumes count all Jobs at once. They have no limit here: nodes and quotas are the cluster's. A
-  ResourceQuota with room for the last column never stops an update; `altlas capacity STACK --target kubeconfig`
-  compares with that of a cluster.
+- Pods, CPU, memory and volumes count all Jobs at once. They have no limit here: nodes and quotas are the cluster's.
+- A quota counts pods until they have ended, and Jobs and servers of restores, too. The quota of the stack's own
+  (`quota` in the stack file, [ADR 28](adr/0028-quota-by-choice.md)) has room for all of that and a headroom;
+  `altlas capacity STACK --target kubeconfig` compares with the quotas of a cluster.
 - An update of a service with a canary has twice its pods: those that serve and those that are judged, and {surge} more
   while the judged release is taken over. Those that Flagger makes are counted as if the program did.
 """

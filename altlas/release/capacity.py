@@ -12,9 +12,10 @@ from altlas.preflight.growth import Limit, fits_at, limits
 from altlas.preflight.nodes import ClusterNode, memory_mebibytes, total
 from altlas.release.arithmetic import settings_balances
 from altlas.session.table import table_text
-from components.kubernetes.load import Amount, Load, StackLoad
+from components.kubernetes.load import Amount, StackLoad
 from components.kubernetes.quantities import millicores
 from components.settings import PlatformSettings
+from components.settings.quota import FIGURES, QuotaFigure, QuotaSettings, most
 
 _CORES, _GIBIBYTES = 1000, 1024
 _BAR = 40
@@ -95,7 +96,7 @@ def capacity(
         "during an update at maximum scale": fits_at(load, nodes, _PEAK, updating=True),
     }
     sums = (Use(each.what, each.most, each.limit, each.unit) for each in settings_balances(platform) if each.limit)
-    uses = (*sums, *_quota(load, quotas))
+    uses = (*sums, *_quota(load, platform.quota or QuotaSettings(), quotas))
     return Capacity(stack, load, nodes, scales if nodes else {}, limits(load, nodes), uses)
 
 
@@ -152,27 +153,19 @@ def _bars(unit: str, amounts: Mapping[str, Amount], read: Callable[[Amount], flo
     return lines
 
 
-_QUOTA: Mapping[str, tuple[Callable[[Load], float], Callable[[str], float], str]] = {
-    "pods": (lambda load: load.pods, float, ""),
-    "requests.cpu": (lambda load: load.requests.cpu, millicores, "m"),
-    "requests.memory": (lambda load: load.requests.memory, memory_mebibytes, "Mi"),
-    "limits.cpu": (lambda load: load.limits.cpu, millicores, "m"),
-    "limits.memory": (lambda load: load.limits.memory, memory_mebibytes, "Mi"),
-    "persistentvolumeclaims": (lambda load: load.volumes, float, ""),
-    "requests.storage": (lambda load: load.storage, memory_mebibytes, "Mi"),
-}
-"""Resources of a quota: the load that counts, how its limit is read, and the unit."""
+_FIGURES = {each.key: each for each in (*FIGURES, QuotaFigure("limits.cpu", "", "m", lambda load: load.limits.cpu))}
+_READ: Mapping[str, Callable[[str], float]] = {"m": millicores, "Mi": memory_mebibytes, "": float}
+"""Readers of the quantities of a cluster, which may also write plain bytes, by unit."""
 
 
-def _quota(load: StackLoad, quotas: Sequence[Mapping[str, Any]]) -> list[Use]:
-    """Quotas against an update at the largest scale, with all Jobs at once, because a quota counts every pod."""
-    most = load.peak_update + load.jobs
+def _quota(load: StackLoad, settings: QuotaSettings, quotas: Sequence[Mapping[str, Any]]) -> list[Use]:
+    """Quotas against the most that the stack may have at a time, by the figures that a quota of its own has."""
+    needed = most(load, settings)
     return [
-        Use(f"quota {each['metadata']['name']}: {key}", read(most), float(parse(str(limit))), unit)
-        for each in quotas
-        for key, limit in each["spec"]["hard"].items()
-        if key in _QUOTA
-        for read, parse, unit in [_QUOTA[key]]
+        Use(f"quota {quota['metadata']['name']}: {key}", each.read(needed), _READ[each.unit](str(limit)), each.unit)
+        for quota in quotas
+        for key, limit in quota["spec"]["hard"].items()
+        if (each := _FIGURES.get(key))
     ]
 
 

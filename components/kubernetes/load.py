@@ -1,7 +1,7 @@
 """Load of a stack's objects on a cluster: pods, requests, limits and volumes, at rest, during an update and at most.
 
-Pure functions over manifests. Owns the sums. Does not own what nodes can give (`altlas.preflight.nodes`). CPU is in millicores,
-memory and volumes in Mi (1024 * 1024 bytes).
+Pure functions over manifests. Owns the sums. Does not own what nodes can give (`altlas.preflight.nodes`). CPU is in
+millicores, memory and volumes in Mi (1024 * 1024 bytes).
 """
 
 import math
@@ -80,6 +80,8 @@ class WorkloadLoad:
         surge: Pods that an update starts before it ends old ones, at rest; with those of a canary, if it has one.
         surge_at_most: The same at the maximum.
         timed: It runs to its end, now and then, so it counts in no sum of pods that always run.
+        ending: Pods that an update at the maximum has told to end while their successors run: a quota counts them.
+        unnamed: Containers of a pod that name no resources, so that a LimitRange decides them.
     """
 
     kind: str
@@ -90,6 +92,8 @@ class WorkloadLoad:
     surge: int = 0
     surge_at_most: int = 0
     timed: bool = False
+    ending: int = 0
+    unnamed: int = 0
 
     def times(self, pods: int) -> Load:
         """Load of several of its pods."""
@@ -155,6 +159,11 @@ class StackLoad:
         """All Jobs and CronJobs at once."""
         return sum((each.times(1) for each in self.workloads if each.timed), Load())
 
+    @property
+    def ending(self) -> Load:
+        """Pods that may be ending at a time while all Deployments roll at the largest scale."""
+        return sum((each.times(each.ending) for each in self.workloads), Load())
+
     def _sum(self, pods: Callable[[WorkloadLoad], int]) -> Load:
         return sum((each.times(pods(each)) for each in self.workloads if not each.timed), self.claims)
 
@@ -189,17 +198,23 @@ def _workload(
         return WorkloadLoad(kind, name, pod, 1, 1, timed=True)
     fixed = spec.get("replicas", spec.get("instances", 1))
     if kind != _SCALED_KIND:
-        return WorkloadLoad(kind, name, pod, fixed, fixed)
+        return WorkloadLoad(kind, name, pod, fixed, fixed, unnamed=len(spec.get("plugins") or ()))
     fewest, most = scales.get(name, (fixed, fixed))
     # Flagger's copy of the pods serves meanwhile, and is updated by itself before the judged ones end.
     surge, at_most = (_surge(spec, pods) + (pods if name in canaries else 0) for pods in (fewest, most))
-    return WorkloadLoad(kind, name, pod, fewest, most, surge, at_most)
+    # A rollout goes on when a new pod is ready, and does not wait until the old one has ended.
+    ending = most if _rolls(spec) else 0
+    return WorkloadLoad(kind, name, pod, fewest, most, surge, at_most, ending=ending)
+
+
+def _rolls(spec: Mapping[str, Any]) -> bool:
+    return bool((spec.get("strategy") or {}).get("type") != "Recreate")
 
 
 def _surge(spec: Mapping[str, Any], pods: int) -> int:
     """Pods beyond the wanted ones during an update; a percentage is rounded up, as Kubernetes does."""
     strategy = spec.get("strategy") or {}
-    if strategy.get("type") == "Recreate":
+    if not _rolls(spec):
         return 0
     most = str((strategy.get("rollingUpdate") or {}).get("maxSurge", "25%"))
     return math.ceil(pods * int(most[:-1]) / _PERCENT) if most.endswith("%") else int(most)

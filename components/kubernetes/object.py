@@ -27,8 +27,8 @@ after ten minutes.
 """
 
 _DELETED_AT_ONCE = frozenset(
-    {"ConfigMap", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "Probe"}
-    | {"PrometheusRule", "Role", "RoleBinding", "Secret", "ServiceAccount", "ServiceMonitor"}
+    {"ConfigMap", "HorizontalPodAutoscaler", "LimitRange", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor"}
+    | {"Probe", "PrometheusRule", "ResourceQuota", "Role", "RoleBinding", "Secret", "ServiceAccount", "ServiceMonitor"}
     | {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 )
 """Kinds that neither hold pods, volumes or load balancers nor have a finalizer of an operator."""

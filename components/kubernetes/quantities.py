@@ -7,6 +7,7 @@ _CPU = re.compile(r"([0-9]+)(m)?|([0-9]+\.[0-9]{1,3})")
 _MEMORY = re.compile(r"([0-9]+)(Ki|Mi|Gi|Ti)")
 _MEBIBYTES = {"Ki": Fraction(1, 1024), "Mi": Fraction(1), "Gi": Fraction(1024), "Ti": Fraction(1024 * 1024)}
 _MILLICORES_PER_CORE = 1000
+_MEBIBYTES_PER_GIBIBYTE = 1024
 
 
 def millicores(text: str) -> int:
@@ -35,3 +36,15 @@ def mebibytes(text: str) -> Fraction:
     if value <= 0:
         raise ValueError("is not a memory quantity; write a whole number with its unit, such as '128Mi' or '1Gi'")
     return value
+
+
+def cpu_text(amount: int) -> str:
+    """Millicores as the API server writes them: `1500m`, `2`."""
+    cores, rest = divmod(amount, _MILLICORES_PER_CORE)
+    return f"{amount}m" if rest else str(cores)
+
+
+def memory_text(amount: int) -> str:
+    """Mi as the API server writes them: `1536Mi`, `2Gi`; never Ti, so that a change is read at a glance."""
+    gibibytes, rest = divmod(amount, _MEBIBYTES_PER_GIBIBYTE)
+    return f"{amount}Mi" if rest else f"{gibibytes}Gi"

@@ -1,4 +1,4 @@
-"""Objects that a stack has once: namespace, admission, mesh, ingress, images."""
+"""Objects that a stack has once: namespace, quota, admission, mesh, ingress, images."""
 
 from components.platform.admission import AdmissionArgs, PlatformAdmission
 from components.platform.canaries import CanariesArgs, PlatformCanaries
@@ -6,6 +6,7 @@ from components.platform.images import service_images
 from components.platform.ingress import IngressArgs, PlatformIngress
 from components.platform.mesh import MeshArgs, PlatformMesh
 from components.platform.namespace import NamespaceArgs, PlatformNamespace
+from components.platform.quota import PlatformQuota, QuotaArgs
 
 __all__ = [
     "AdmissionArgs",
@@ -18,5 +19,7 @@ __all__ = [
     "PlatformIngress",
     "PlatformMesh",
     "PlatformNamespace",
+    "PlatformQuota",
+    "QuotaArgs",
     "service_images",
 ]

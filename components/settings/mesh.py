@@ -1,9 +1,16 @@
-"""Mesh of the services, if any, and who enters it. Does not own the mesh's control plane."""
+"""Mesh of the services, who enters it, and calls beyond those of the code. Does not own the mesh's control plane."""
 
 from typing import Literal
 
 from components.settings.base import Settings, setting
 from components.settings.names import DnsLabel, DnsName
+
+
+class CallSettings(Settings):
+    """One more edge of the service graph."""
+
+    caller: str = setting("security", "Service that calls.")
+    callee: str = setting("security", "Service that is called.")
 
 
 class MeshSettings(Settings):

@@ -18,11 +18,12 @@ from components.settings.image import NO_REGISTRY, ImageSettings, has_no_registr
 from components.settings.ingress import IngressSettings, RouteSettings
 from components.settings.load_test import LoadTestSettings
 from components.settings.loki import STREAMS_OF_A_POD, LokiSettings
-from components.settings.mesh import MeshSettings
+from components.settings.mesh import CallSettings, MeshSettings
 from components.settings.names import DnsLabel, DnsName
 from components.settings.nats import NatsSettings
 from components.settings.postgres import RESERVED_CONNECTIONS, PostgresSettings, connections_needed, major_version
 from components.settings.prometheus import PrometheusSettings
+from components.settings.quota import QuotaSettings
 from components.settings.redis import RedisSettings
 from components.settings.release import ReleaseSettings
 from components.settings.rollout import ROLLOUT_SURGE, RolloutSettings
@@ -40,13 +41,6 @@ def _own_namespace(text: str) -> str:
     if text in _RESERVED_NAMESPACES:
         raise ValueError("belongs to the cluster; choose a namespace of the platform's own, such as alt-las")
     return text
-
-
-class CallSettings(Settings):
-    """One more edge of the service graph."""
-
-    caller: str = setting("security", "Service that calls.")
-    callee: str = setting("security", "Service that is called.")
 
 
 class PlatformSettings(Settings):
@@ -67,6 +61,9 @@ class PlatformSettings(Settings):
     mesh: MeshSettings = section("How the services talk to each other.", MeshSettings())
     egress: EgressSettings = section("What leaves the cluster.", EgressSettings())
     admission: AdmissionSettings = section("What the API server refuses.", AdmissionSettings())
+    quota: QuotaSettings | None = section(
+        "Most that the namespace may hold; null for no limit of the stack's own.", None
+    )
     autoscaling: AutoscalingSettings = section("Targets and speed of all HorizontalPodAutoscalers.")
     rollout: RolloutSettings = section("How a new release replaces the running one.", RolloutSettings())
     release: ReleaseSettings = section("Who approves a release, and when none is applied.", ReleaseSettings())

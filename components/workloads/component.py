@@ -1,5 +1,6 @@
 """Base of the components that register Kubernetes objects, and the facts of a stack that each of them needs."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,6 +14,29 @@ from components.settings.workload import NodeAutoscaler
 from components.traffic.graph import ServiceGraph
 from components.traffic.network_policy import IngressController
 from components.workloads.stateful import stateful_options
+
+
+class Room:
+    """Objects of a stack as its components register them, and the quota that counts them all and exists before them.
+
+    The program runs to its end before the engine hears of any object, so what is made last can still come first.
+
+    Attributes:
+        objects: Manifests so far.
+        quota: The quota; None for a program that ends early, by an error that must not be hidden by another one.
+    """
+
+    def __init__(self) -> None:
+        self.objects: list[Manifest] = []
+        self._quota: pulumi.Resource | None = None
+        self.quota: pulumi.Output[Any] = pulumi.Output.from_input(asyncio.ensure_future(self._at_the_end()))
+
+    def is_made_by(self, quota: pulumi.Resource) -> None:
+        """Let every object wait for the quota."""
+        self._quota = quota
+
+    async def _at_the_end(self) -> pulumi.Resource | None:
+        return self._quota
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +53,7 @@ class Surroundings:
         released_objects: Names of the objects whose data the stack gives up.
         mesh_opt_out: Labels of pods that stay outside the service mesh; empty without a mesh.
         node_autoscaler: What adds and removes nodes; None where nothing does.
+        room: What a quota of the stack's own counts; None without one.
     """
 
     namespace: str
@@ -40,6 +65,7 @@ class Surroundings:
     released_objects: tuple[str, ...] = ()
     mesh_opt_out: Mapping[str, str]
     node_autoscaler: NodeAutoscaler | None = None
+    room: Room | None = None
 
     @classmethod
     def of(cls, platform: PlatformSettings, namespace: pulumi.Resource, graph: ServiceGraph) -> Self:
@@ -54,6 +80,7 @@ class Surroundings:
             released_objects=platform.tombstones,
             mesh_opt_out={"istio.io/dataplane-mode": "none"} if platform.mesh.is_on else {},
             node_autoscaler=platform.autoscaling.nodes,
+            room=Room() if platform.quota else None,
         )
 
 
@@ -108,10 +135,14 @@ class ObjectComponent(pulumi.ComponentResource):
             held: Paths of fields that this update leaves as they are on the cluster; no immutable ones, as the
                 provider takes their defaults for ours.
         """
+        first: list[pulumi.Input[pulumi.Resource]] = [self._surroundings.namespace_resource]
+        if room := self._surroundings.room:
+            room.objects.append(manifest)
+            first.append(room.quota)
         timeout = f"{self._surroundings.rollout.timeout_seconds}s"
         options = pulumi.ResourceOptions(
             parent=self,
-            depends_on=[self._surroundings.namespace_resource, *after],
+            depends_on=[*first, *after],
             custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if awaited else None,
             ignore_changes=list(held) or None,
         )

@@ -33,12 +33,15 @@ _JOB = {
     "namespace": "monitoring",
     "podLabels": {"app": "node-exporter"},
 }
+_HARD = {"pods": 999, "volumeClaims": 99, "requestsCpu": "999"}
+_HARD |= dict.fromkeys(("requestsMemory", "limitsMemory", "storage"), "9999Gi")
 _BOTH: dict[str, Any] = {
     "egress.privateRanges": ["10.0.0.0/8"],
     "egress.apiServerAddresses": ["10.0.0.1"],
     "rollout.imagePullPolicy": "IfNotPresent",
     "rollout.imagePullSecrets": ["registry"],
     "autoscaling.scaleDown.pods": 2,
+    "quota": {"hard": _HARD, "otherPods": 2},
     "additionalCalls": [{"caller": "ai-orchestrator", "callee": "segmentation-service"}],
     "services.api-gateway.image": {"repository": "example.org/gateway", "tag": "1", "digest": _DIGEST},
     "services.runner-service.metrics": {},

@@ -44,11 +44,12 @@ ADDONS_PROGRAM = ROOT / "cluster" / "addons" / "__main__.py"
 
 
 KNOWN = (
+    "components.kubernetes.load.",
     "components.kubernetes.quantities.",
     "components.kubernetes.object.DATA_ANNOTATION",
     "components.traffic.stores.",
 )
-"""Numbers as Kubernetes writes them, the mark of data, names and ports of stores: all readers of a cluster use them."""
+"""Sums and numbers as Kubernetes writes them, the mark of data, names and ports of stores: all readers use them."""
 
 
 @pytest.mark.parametrize("package", ["altlas", "cluster", "tools"])

@@ -31,6 +31,7 @@ TYPE_TOKENS: Mapping[str, str] = {
     "PlatformIngress": "alt-las:platform:Ingress",
     "PlatformMesh": "alt-las:platform:Mesh",
     "PlatformNamespace": "alt-las:platform:Namespace",
+    "PlatformQuota": "alt-las:platform:Quota",
     "Postgres": "alt-las:shared:Postgres",
     "Prometheus": "alt-las:observability:Prometheus",
     "Redis": "alt-las:shared:Redis",

@@ -26,6 +26,7 @@ EVERYTHING = {
     "backup.objectStore": {"bucket": "backups", "endpoint": "https://s3.example.com"},
     "ingress.api": "gateway",
     "services.api-gateway.canary": {},
+    "quota": {},
 }
 """Settings on top of alpha's under which every component has something to register."""
 

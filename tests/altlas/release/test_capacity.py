@@ -7,6 +7,8 @@ from typing import Any
 from altlas.preflight.nodes import described_nodes
 from altlas.release.capacity import as_document, as_text, capacity
 from components.kubernetes.load import stack_load
+from components.settings.quota import QuotaSettings
+from components.settings.quota import most as quota_sum
 from rendering.recorder import record
 from tests.support.documents import alpha_settings
 
@@ -20,9 +22,9 @@ def quota(**hard: str) -> dict[str, Any]:
     return {"metadata": {"name": "q"}, "spec": {"hard": {key.replace("_", "."): value for key, value in hard.items()}}}
 
 
-def test_a_quota_counts_an_update_at_the_largest_scale_and_all_jobs() -> None:
+def test_a_cluster_s_quota_is_compared_with_what_a_quota_of_the_stack_counts() -> None:
     """Exactly as much suffices, one less does not; keys that the stack does not use are left out."""
-    most = LOAD.peak_update + LOAD.jobs
+    most = quota_sum(LOAD, QuotaSettings())
     enough = [quota(pods=str(most.pods), requests_cpu=f"{most.requests.cpu}m", services="9")]
     found = capacity("alpha", SETTINGS, LOAD, quotas=enough)
     assert [each.what for each in found.uses][-2:] == ["quota q: pods", "quota q: requests.cpu"]
