@@ -45,11 +45,12 @@ ADDONS_PROGRAM = ROOT / "cluster" / "addons" / "__main__.py"
 
 KNOWN = (
     "components.kubernetes.load.",
+    "components.kubernetes.naming.primary_of",
     "components.kubernetes.quantities.",
     "components.kubernetes.object.DATA_ANNOTATION",
     "components.traffic.stores.",
 )
-"""Sums and numbers as Kubernetes writes them, the mark of data, names and ports of stores: all readers use them."""
+"""Sums and numbers as Kubernetes writes them, the mark of data, names of Flagger and of stores: all readers use them."""
 
 
 @pytest.mark.parametrize("package", ["altlas", "cluster", "tools"])
