@@ -26,7 +26,7 @@ from tests.data.nats_servers import (
 from tests.data.nats_session import CONSUMER, PUBLISHER, STREAM, SUBJECT, NatsSession
 from tests.data.traffic import Traffic
 from tests.support.figures import Figures
-from tests.support.loopback import platform_settings, wait_until
+from tests.support.loopback import STACKS, platform_settings, wait_until
 
 pytestmark = pytest.mark.data
 
@@ -59,7 +59,8 @@ class Volumes:
         wait_until(
             lambda: all(now > then for now, then in zip(self._reloads(), before, strict=True)), "they have read it"
         )
-        wait_until(lambda: self.unread() == {}, "all is read")
+        # What was sent and not acknowledged comes again after 30 seconds.
+        wait_until(lambda: self.unread() == {}, "all is read", 90)
 
     def _reloads(self) -> list[int]:
         return [process.log.count("Reloaded server configuration") for process in self.servers.processes]
@@ -111,6 +112,20 @@ def test_the_round_trip_loses_no_acknowledged_message(volumes: Volumes, figures:
     figures.add(
         "NATS, alpha to beta to alpha to beta", f"{len(traffic.answered)} messages acknowledged, {len(lost)} not read"
     )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_servers_that_are_killed_at_once_leave_nothing_unread(volumes: Volumes, stack: str) -> None:
+    """As when all nodes are lost for a moment: the next change of their number is not held up by what was in flight."""
+    volumes.start(stack)
+    with Traffic(volumes.session) as traffic:
+        wait_until(traffic.goes_on(), "messages are acknowledged before", 60)
+        for process in volumes.servers.processes:
+            process.kill()
+        volumes.servers.start()
+        wait_until(traffic.goes_on(), "messages are acknowledged again", 60)
+        volumes.drain(stack)
+    assert set(traffic.answered) <= volumes.seen
 
 
 def test_what_nobody_reads_is_seen_on_one_server_and_on_three(volumes: Volumes) -> None:

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from asyncio import CancelledError
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -82,7 +83,8 @@ class Traffic:
             try:
                 session = session or self._connect()
                 act(session)
-            except Exception:  # whatever a client raises, the store has not answered
+            # Whatever a client raises, the store has not answered; one that is closed cancels what it waits for.
+            except (Exception, CancelledError):
                 _close(session)
                 session = None
             else:
@@ -96,5 +98,5 @@ class Traffic:
 
 def _close(session: Session | None) -> None:
     if session:
-        with suppress(Exception):
+        with suppress(Exception, CancelledError):
             session.close()
