@@ -18,7 +18,9 @@ pytestmark = pytest.mark.e2e
 def test_states_equal_those_of_the_stock_backend(seed: int, tmp_path: Path) -> None:
     """Create, update, replace, fail, refresh and destroy: after each command both states are the same."""
     chance = random.Random(seed)  # noqa: S311  # generates tests, no secrets
-    stock, ours = (make(tmp_path / name, PROGRAM, PULUMI_PARALLEL="1") for name in ("stock", "ours"))
+    # A user's token for Pulumi Cloud is not for this backend.
+    of_a_user = {"PULUMI_PARALLEL": "1", "PULUMI_ACCESS_TOKEN": "of the user"}
+    stock, ours = (make(tmp_path / name, PROGRAM, **of_a_user) for name in ("stock", "ours"))
     commands = [("up", "--yes", "--skip-preview")] * 3 + [("refresh", "--yes", "--skip-preview")]
     for command in [*commands, ("destroy", "--yes", "--skip-preview")]:
         wanted = generated(chance)

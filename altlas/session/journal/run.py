@@ -115,6 +115,8 @@ class Command:
                         RUN_VARIABLE: lock.run,
                         "PULUMI_BACKEND_URL": server.url,
                         "PULUMI_CREDENTIALS_PATH": str(credentials),
+                        # A token of the user's own for Pulumi Cloud would go before that login, and to this server.
+                        "PULUMI_ACCESS_TOKEN": "",
                         "PULUMI_DISABLE_JOURNALING": "false",
                         "PULUMI_JOURNALING_BATCH_PERIOD": _BATCH_MILLISECONDS,
                     }
