@@ -103,10 +103,12 @@ def main(
     stacks: Annotated[list[str] | None, typer.Argument(help="Stacks to scan; all when left out.")] = None,
 ) -> None:
     """Scan; exit 1 with a finding, 3 when a scanner cannot be had or does not do its work."""
+    # First: scanners may have to be built.
+    chosen = list(load_stacks(stacks or []))
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
     try:
-        judged = scan_all(Programs.provide(), list(load_stacks(stacks or [])), OUTPUT)
+        judged = scan_all(Programs.provide(), chosen, OUTPUT)
     except (ScannerError, tools.ToolsError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(3)
