@@ -15,7 +15,7 @@ from components.settings.secret_forms import placeholder, problem_of
 from components.settings.secrets import NOTES, SECOND_IN_USE, SECRETS, noted
 from components.stack.loading import parse_platform, with_lock
 from components.stack.problems import PLATFORM_KEY, PROJECT, Problem, SettingsError
-from components.stack.required_secrets import missing_supplied
+from components.stack.required_secrets import missing_supplied, plain_secrets
 from components.stack.shared_bucket import shared_bucket_problems
 
 PREPARES = "ALT_LAS_PREPARES"
@@ -91,7 +91,7 @@ def load(root: Path) -> StackConfiguration:
             shown without traceback.
     """
     config = pulumi.Config(PROJECT)
-    problems = [*_unknown_keys(), *_missing_secrets(config), *_unusable_secrets()]
+    problems = [*_unknown_keys(), *_missing_secrets(config), *_plain_secrets(), *_unusable_secrets()]
     platform = None
     text = config.get("platform")
     if text is None:
@@ -134,6 +134,14 @@ def _unknown_keys() -> list[Problem]:
             hint = f"did you mean {known[close[0]]!r}? " if close else ""
             problems.append(Problem(key, f"is not a known key; {hint}Known: {', '.join(known.values())}"))
     return problems
+
+
+def _plain_secrets() -> tuple[Problem, ...]:
+    def is_plain(key: str) -> bool:
+        name = f"{PROJECT}:{key}"
+        return pulumi_config.get_config(name) is not None and not pulumi_config.is_config_secret(name)
+
+    return plain_secrets(pulumi.get_stack(), is_plain)
 
 
 def _unusable_secrets() -> list[Problem]:

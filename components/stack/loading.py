@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from components.settings.platform import PlatformSettings
 from components.stack.documents import UnreadableError, read_yaml, stack_files, stack_of
 from components.stack.image_lock import LOCK_NAME, ImageLockError, with_locked_digests
-from components.stack.problems import PLATFORM_KEY, Problem, SettingsError, settings_error
+from components.stack.problems import PLATFORM_KEY, PROJECT, Problem, SettingsError, settings_error
+from components.stack.required_secrets import plain_secrets
 from components.stack.shared_bucket import shared_bucket_problems
 
 
@@ -64,7 +65,8 @@ def read_platform(path: Path) -> PlatformSettings:
         message = f"has no settings; write them below 'config:' under the key {PLATFORM_KEY!r}"
         raise SettingsError((Problem(path.name, message),))
     platform = parse_platform(with_lock(configuration[PLATFORM_KEY], path.parent))
-    if problems := shared_bucket_problems(path.parent, stack_of(path), platform):
+    problems = plain_secrets(stack_of(path), lambda key: _is_plain(configuration.get(f"{PROJECT}:{key}")))
+    if problems := (*problems, *shared_bucket_problems(path.parent, stack_of(path), platform)):
         raise SettingsError(problems)
     return platform
 
@@ -83,3 +85,7 @@ def with_lock(document: object, folder: Path) -> object:
         return with_locked_digests(document, folder / LOCK_NAME)
     except ImageLockError as error:
         raise SettingsError((Problem(PLATFORM_KEY, str(error)),)) from None
+
+
+def _is_plain(value: object) -> bool:
+    return value is not None and not (isinstance(value, dict) and value.keys() == {"secure"})

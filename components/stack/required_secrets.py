@@ -1,4 +1,4 @@
-"""Secrets that only a person can supply, and which block of the settings cannot do without which of them."""
+"""Secrets as a stack file must hold them: those that only a person can supply, and none in plain text."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,6 +17,24 @@ def missing_supplied(platform: PlatformSettings, stack: str, is_set: Callable[[s
     """
     command = f"pulumi config set --secret --stack {stack} {PROJECT}:"
     return (*_of_blocks(platform, command, is_set), *_of_receivers(platform, command, is_set))
+
+
+def plain_secrets(stack: str, is_plain: Callable[[str], bool]) -> tuple[Problem, ...]:
+    """Every secret that stands in plain text, with the command that encrypts it. Its value stands in no message.
+
+    Args:
+        stack: Name of the stack, for the commands.
+        is_plain: Whether the configuration has the secret of this key in plain text.
+    """
+    return tuple(
+        Problem(
+            f"{PROJECT}:{secret.key}",
+            "is in plain text, so everybody who reads the stack file knows it; give another value with "
+            f"`pulumi config set --secret --stack {stack} {PROJECT}:{secret.key}`",
+        )
+        for secret in SECRETS
+        if is_plain(secret.key)
+    )
 
 
 def _of_blocks(platform: PlatformSettings, command: str, is_set: Callable[[str], bool]) -> Iterator[Problem]:

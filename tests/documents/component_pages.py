@@ -19,7 +19,6 @@ from typing import get_origin
 from pulumi import ComponentResource as Component
 
 import components
-from components.stack.problems import PLATFORM_KEY
 from rendering.recorder import run_program
 from tests.documents.pages import ROOT
 from tests.support.documents import STACKS
@@ -128,7 +127,7 @@ def recorded_objects() -> tuple[Mapping[str, Objects], Mapping[type, str]]:
     try:
         for stack in STACKS:
             values = full_configuration(stack)
-            configure(values, [key for key in values if key != PLATFORM_KEY])
+            configure(values)
             for request in build(lambda: run_program(ROOT), stack).requests:
                 if request.type.startswith("kubernetes:"):
                     for owner in request.parent.split("::")[2].split("$"):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from components.stack.problems import PLATFORM_KEY
 from rendering.recorder import run_program
 from tests.support.documents import ROOT, STACK_FILES
 from tests.support.program import Program, build, configure, full_configuration
@@ -31,6 +30,6 @@ def identities(program: Program) -> set[str]:
 def test_no_deployed_resource_loses_its_identity(stack: str) -> None:
     """The engine would delete it and create another one; a rename needs an alias and a new line in the file."""
     values = full_configuration(stack)
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
     deployed = set((DEPLOYED / f"{stack}.txt").read_text(encoding="utf-8").splitlines())
     assert deployed - identities(build(lambda: run_program(ROOT), stack)) == set()

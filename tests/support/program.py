@@ -69,9 +69,10 @@ class _Monitor(MockMonitor):
         return engine.RegisterResourceOutputs(request)
 
 
-def configure(values: Mapping[str, str], secret_keys: Iterable[str] = ()) -> None:
-    """Set the configuration of the next program, and nothing else."""
-    pulumi_config.set_all_config(dict(values), list(secret_keys))
+def configure(values: Mapping[str, str], secret_keys: Iterable[str] | None = None) -> None:
+    """Set the configuration of the next program, and nothing else; all but the settings is secret, unless named."""
+    keys = (key for key in values if key != PLATFORM_KEY) if secret_keys is None else secret_keys
+    pulumi_config.set_all_config(dict(values), list(keys))
 
 
 def build(action: Callable[[], object], stack: str = "alpha", *, project: str = PROJECT) -> Program:

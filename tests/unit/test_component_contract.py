@@ -88,7 +88,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     folder = tmp_path_factory.mktemp("images")
     document = alpha_with(EVERYTHING)
     values = full_configuration("alpha") | {PLATFORM_KEY: json.dumps(document)}
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
     return build(lambda: _build_all_twice(folder))
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from components.kubernetes.object import DATA_ANNOTATION
 from components.services import SERVICES
-from components.stack.problems import PLATFORM_KEY
 from rendering.recorder import run_program
 from tests.support.component_classes import TYPE_TOKENS
 from tests.support.documents import ROOT, STACKS
@@ -17,7 +16,7 @@ from tests.support.program import Program, build, configure, full_configuration
 def program(request: pytest.FixtureRequest) -> Program:
     """The whole program of a stack with every secret set."""
     values = full_configuration(request.param)
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
     return build(lambda: run_program(ROOT), request.param)
 
 

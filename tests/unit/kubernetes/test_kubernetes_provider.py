@@ -8,7 +8,6 @@ import yaml
 
 from components.kubernetes.object import PROVIDER_VERSION, KubernetesObject
 from components.kubernetes.provider import KubernetesProvider
-from components.stack.problems import PLATFORM_KEY
 from rendering.recorder import run_program
 from tests.support.documents import ROOT, STACKS
 from tests.support.program import build, configure, full_configuration
@@ -29,7 +28,7 @@ def test_the_provider_holds_no_path_and_no_credential(monkeypatch: pytest.Monkey
 def test_every_object_of_a_stack_is_registered_with_the_program_s_provider(stack: str) -> None:
     """An object without it would go to a default provider, which the project file disables."""
     values = full_configuration(stack)
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
     program = build(lambda: run_program(ROOT), stack)
     objects = [request for request in program.requests if request.type.startswith("kubernetes:")]
     assert len(objects) > 100

@@ -35,7 +35,7 @@ def settings(**changes: Any) -> PlatformSettings:
 def program() -> Program:
     """The whole of it."""
     values = full_configuration("alpha") | {PLATFORM_KEY: json.dumps(alpha_with(ON))}
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
     return build(lambda: run_program(ROOT), "alpha")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -9,7 +10,8 @@ import pytest
 
 from components.settings.secrets import SECRETS
 from components.stack.configuration import load
-from components.stack.problems import PLATFORM_KEY
+from components.stack.loading import read_platform
+from components.stack.problems import PLATFORM_KEY, SettingsError
 from rendering.recorder import record, run_program
 from tests.support.documents import BESIDE_SERVICES, ROOT, alpha_with, platform_of
 from tests.support.program import build, configure, find, full_configuration
@@ -64,6 +66,27 @@ def test_a_misspelt_key_of_the_project_is_refused_with_the_right_one() -> None:
     assert text.startswith("1 problem in the stack configuration, nothing was changed:\n  alt-las:openAiKey: ")
     assert "is not a known key; did you mean 'alt-las:openaiApiKey'? Known: alt-las:platform, " in text
     assert "hidden-value" not in text
+
+
+def test_a_secret_in_plain_text_is_refused_without_its_value(tmp_path: Path) -> None:
+    """By plain Pulumi and by every command that reads the stack file; encrypted it is taken."""
+    values = configuration(platform_of("alpha"), REQUIRED | {"openaiApiKey": "hidden-value"})
+    configure(values, [key for key in values if key != "alt-las:openaiApiKey"])
+    with pytest.raises(pulumi.RunError) as by_pulumi:
+        load(ROOT)
+    file = tmp_path / "Pulumi.alpha.yaml"
+    written = {PLATFORM_KEY: platform_of("alpha"), "alt-las:openaiApiKey": "hidden-value"}
+    file.write_text(json.dumps({"config": written}))
+    with pytest.raises(SettingsError) as by_command:
+        read_platform(file)
+    for text in map(str, (by_pulumi.value, by_command.value)):
+        assert text.startswith(
+            "1 problem in the stack configuration, nothing was changed:\n  alt-las:openaiApiKey: is in "
+        )
+        assert text.endswith("`pulumi config set --secret --stack alpha alt-las:openaiApiKey`")
+        assert "hidden-value" not in text
+    file.write_text(json.dumps({"config": written | {"alt-las:openaiApiKey": {"secure": "v1:x"}}}))
+    assert read_platform(file).namespace == "alt-las"
 
 
 def test_an_unknown_key_unlike_any_other_gets_no_suggestion() -> None:
@@ -159,14 +182,14 @@ def test_a_store_of_the_stack_replaces_the_address_that_a_person_has_set() -> No
 def objects_of(changes: dict[str, str]) -> list[dict[str, Any]]:
     """The objects of alpha with every secret set and some keys of its configuration changed."""
     values = full_configuration("alpha") | changes
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
     return build(lambda: run_program(ROOT)).recorder.objects
 
 
 def test_no_secret_value_stands_outside_of_a_secret() -> None:
     """Not in a ConfigMap, not in an argument, not in a label."""
     values = full_configuration("beta")
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
     for manifest in build(lambda: run_program(ROOT), "beta").recorder.objects:
         if manifest["kind"] != "Secret":
             assert not [secret.key for secret in SECRETS if f"value-of-{secret.key}" in json.dumps(manifest)]

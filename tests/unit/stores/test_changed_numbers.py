@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from components.stack.configuration import PREPARES
-from components.stack.problems import PLATFORM_KEY
 from rendering.recorder import run_program
 from rendering.root import ROOT
 from tests.support.documents import STACKS
@@ -20,7 +19,7 @@ CLUSTER = "kubernetes:postgresql.cnpg.io/v1:Cluster"
 def program(stack: str) -> Program:
     """A whole stack."""
     values = full_configuration(stack)
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
     return build(lambda: run_program(ROOT), stack)
 
 

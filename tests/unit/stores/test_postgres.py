@@ -25,7 +25,7 @@ def program(changes: Mapping[str, Any] | None = None, **postgres: Any) -> Progra
     others = {"redis": None, "nats": None, "backup": None}
     document = alpha_with({"postgres": postgres_document(**postgres)} | others | dict(changes or {}))
     values = full_configuration("alpha") | {PLATFORM_KEY: json.dumps(document)}
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
     return build(lambda: run_program(ROOT))
 
 

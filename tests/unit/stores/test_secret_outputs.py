@@ -18,7 +18,7 @@ from tests.support.program import SECRET_MARK, Anchor, Program, build, configure
 def program() -> Program:
     """The stores of alpha."""
     values = full_configuration("alpha") | {PLATFORM_KEY: json.dumps(platform_of("alpha"))}
-    configure(values, [key for key in values if key != PLATFORM_KEY])
+    configure(values)
 
     def run() -> None:
         stack = load(ROOT)
