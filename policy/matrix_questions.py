@@ -4,13 +4,13 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from components.kubernetes.naming import HOST, ZONE
+from components.kubernetes.secret_texts import names_a_secret
 from policy.manifests import LONG_RUNNING, Manifest, ManifestSet, Pod, kind_of, labels_of, name_of, namespace_of
 from policy.paths import read
 from policy.quantities import amount
 from policy.rules import Parameters
 from policy.rules.availability import replica_range
 from policy.rules.images import split_image
-from policy.rules.secret_values import names_a_secret
 from policy.rules.traffic import policy_directions
 from policy.selectors import matches
 

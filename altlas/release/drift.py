@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from altlas.release.changes import object_name
+from altlas.release.concealing import SECRET, concealed, is_secret
 from altlas.release.field_values import SECRET_BLOCKS, adds, is_same, removed
 from altlas.release.owned_fields import EntryKey, Owner, Path, owners, pointer, read, shown
 from altlas.release.steps import ObjectName
-from rendering.recorder import WRAPPED, Registration
+from rendering.recorder import Registration
 
 Kind = Literal["changed", "added", "removed", "deleted", "orphan"]
 _IGNORED = ("metadata.managedFields", "metadata.resourceVersion", "metadata.uid", "metadata.generation", "status")
@@ -42,8 +43,8 @@ class DriftField:
         object: The object.
         kind: `changed`, `added`, `removed`; `deleted` and `orphan` are about the whole object.
         path: The field; empty for a whole object.
-        wanted: Value of the last update; `[secret]` for a secret.
-        found: Value in the cluster; `[secret]` for a secret.
+        wanted: Value of the last update, without secrets; see `concealing`.
+        found: Value in the cluster, without secrets.
         manager: Who wrote it, as the API server knows it; empty where that is not recorded.
         since: When (RFC 3339, UTC); empty where that is not recorded.
         pointer: JSON pointer of the field in the object of the cluster; empty where it is not there.
@@ -102,7 +103,6 @@ def excluded(objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict
     return dict(table)
 
 
-_SECRET = "[secret]"  # noqa: S105  # stands for any secret
 _NOBODY = Owner("", "", "", frozenset())
 
 
@@ -172,13 +172,13 @@ def _fields(pair: Pair, table: Mapping[str, str]) -> Iterator[tuple[DriftField, 
     for owner in (each for each in owned if not each.is_pulumi):
         for path in sorted({_whole_entry(sent, path) for path in owner.paths}, key=shown):
             if not is_excluded(shown(path), table) and (kind := _difference(pair, path)):
-                hidden = _is_secret(name, sent, path)
-                wanted, got = (_SECRET, _SECRET) if hidden else (read(sent, path), read(live, path))
+                hidden = is_secret(name.kind, sent, path)
+                wanted, got = (SECRET if hidden else concealed(read(each, path), path) for each in (sent, live))
                 where = pointer(live, path)
                 yield DriftField(name, kind, shown(path), wanted, got, owner.manager, owner.since, where), path
     for path in removed(sent, live, owned):
         if not is_excluded(shown(path), table):
-            value = _SECRET if _is_secret(name, sent, path) else read(sent, path)
+            value = SECRET if is_secret(name.kind, sent, path) else concealed(read(sent, path), path)
             # A field that is gone has no owner, so its writer is not recorded.
             yield DriftField(name, "removed", shown(path), value, None, "", ""), path
 
@@ -200,15 +200,6 @@ def _difference(pair: Pair, path: Path) -> Kind | None:
     if not is_same(wanted, found):
         return "changed"
     return "changed" if pair.applied is not None and adds(wanted, found, read(pair.applied, path)) else None
-
-
-def _is_secret(name: ObjectName, sent: Mapping[str, Any], path: Path) -> bool:
-    """True for content of a Secret, and for what the state holds encrypted."""
-    if name.kind == "Secret" and path[0] in SECRET_BLOCKS:
-        return True
-    return any(
-        isinstance(value := read(sent, path[:end]), Mapping) and WRAPPED in value for end in range(1, len(path) + 1)
-    )
 
 
 def is_excluded(path: str, table: Mapping[str, str]) -> bool:

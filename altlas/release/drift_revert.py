@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from altlas.release.concealing import SECRET
 from altlas.release.drift import DriftField
 from altlas.release.live_objects import full_kind
 from altlas.release.steps import ObjectName
@@ -50,14 +51,24 @@ def revert(kubectl: Kubectl, state: Mapping[str, Any], fields: Iterable[DriftFie
 def removals(fields: Sequence[DriftField]) -> list[dict[str, Any]]:
     """JSON patch that removes added fields: later entries of a list first, so that no index moves.
 
-    The value is tested first, so that a field that has changed again in between is refused.
+    The value is tested first, so that a field that has changed again in between is refused; of one that is hidden, only
+    what is shown of it.
     """
     added = [each for each in fields if each.kind == "added" and each.pointer]
     operations: list[dict[str, Any]] = []
     for each in sorted(added, key=lambda each: _order(each.pointer), reverse=True):
-        operations.append({"op": "test", "path": each.pointer, "value": each.found})
+        operations += _tests(each.pointer, each.found)
         operations.append({"op": "remove", "path": each.pointer})
     return operations
+
+
+def _tests(pointer: str, found: Any) -> list[dict[str, Any]]:
+    """Tests that a value is the one that was found, as far as that is shown."""
+    if SECRET not in json.dumps(found):
+        return [{"op": "test", "path": pointer, "value": found}]
+    parts = found.items() if isinstance(found, Mapping) else ()
+    escaped = ((key.replace("~", "~0").replace("/", "~1"), value) for key, value in parts)
+    return [each for key, value in escaped for each in _tests(f"{pointer}/{key}", value)]
 
 
 def plain(value: Any) -> Any:

@@ -102,7 +102,7 @@ class _Scratch:
         """Fields by object and writer, with the replicas that autoscalers have set, which are no drift."""
         fields: dict[Place, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
         for field, path in found:
-            if path:
+            if path and path not in _OF_THIS_CLUSTER:
                 fields[_place_of(field)][field.manager].append(path)
         table = excluded([each.inputs for each in sent])
         for place, manifest in there.items():

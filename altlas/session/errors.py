@@ -15,6 +15,9 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (cluster.ClusterError, ExitCode.NO_CLUSTER),
 )
 
+_LOGIN = re.compile(r"(?:(?<=://)[^\s/@]+|[^\s/@:'\"]+:[^\s/@'\"]+)(@(?!sha256:))")
+"""User and password before a host; a digest of an image stands behind the same sign."""
+
 _LONGEST_WORD = 300
 """Letters of the longest word that a message repeats whole; digests and paths are shorter."""
 
@@ -30,6 +33,10 @@ def as_command_error(error: Exception) -> CommandError | None:
 
 
 def printable(message: str) -> str:
-    """A message as a terminal can take it: no control characters, and no word that hides the rest by its length."""
+    """A message as a terminal can take it, and as a log may keep it.
+
+    It has no control characters, no word that hides the rest by its length, and no user and password of an address.
+    """
+    message = _LOGIN.sub(r"[secret]\1", message)
     plain = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", message)
     return re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: f"{word[0][:60]}... ({len(word[0])} letters)", plain)

@@ -169,6 +169,14 @@ def test_a_message_cannot_be_hidden_by_what_it_repeats() -> None:
     assert printable("a\x1b[31mb\x07") == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}"
 
 
+def test_a_message_repeats_no_password_of_an_address() -> None:
+    """Not one that a person typed; hosts, digests and mail addresses stay."""
+    assert printable("s3://user:word@bucket/x is wrong") == "s3://[secret]@bucket/x is wrong"
+    assert printable("https://token@h:1 and user:word@h/x:1") == "https://[secret]@h:1 and [secret]@h/x:1"
+    plain = "registry.example.org:5000/x:1@sha256:0 of ada@example.org at https://example.org/@x"
+    assert printable(plain) == plain
+
+
 @pytest.mark.parametrize("command", [("capacity",), ("env",), ("addons",), ("up", "alpha")])
 def test_an_unknown_target_is_bad_input(altlas: Altlas, command: tuple[str, ...]) -> None:
     """No cluster was asked."""

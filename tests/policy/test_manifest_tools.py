@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from components.kubernetes.secret_texts import holds_a_secret, names_a_secret
 from policy.paths import ABSENT, join, leaves, read, write
 from policy.quantities import amount
-from policy.rules.secret_values import holds_a_secret, names_a_secret
 from policy.selectors import matches
 
 

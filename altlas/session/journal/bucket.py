@@ -214,8 +214,8 @@ def _opened(url: str, variables: frozenset[tuple[str, str]]) -> BucketPath:
                 opened = store.AzureStore(parsed.netloc, client_options=client, **options, **config)  # type: ignore[arg-type]
     except Exception as error:
         raise CommandError(
-            f"cannot open the state's bucket {url}: {_first_line(error)}. Give its address and credentials as for "
-            "plain Pulumi; see docs/operating.md. Nothing was changed"
+            f"cannot open the state's bucket {url.partition('?')[0]}: {_first_line(error)}. Give its address and "
+            "credentials as for plain Pulumi; see docs/operating.md. Nothing was changed"
         ) from error
     return BucketPath(opened, f"{parsed.scheme}://{parsed.netloc}{parsed.path.rstrip('/')}")
 

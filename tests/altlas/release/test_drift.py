@@ -124,6 +124,36 @@ def test_an_added_entry_is_one_difference_and_a_removed_field_has_no_writer() ->
     ]
 
 
+def test_a_secret_that_another_writer_put_anywhere_is_not_shown() -> None:
+    """In a variable, an address, or a copy of the object; what is no secret is shown beside it."""
+    variables: list[Any] = [
+        {"name": "API_TOKEN", "value": "canary-1"},
+        {"name": "STORE", "value": "redis://user:canary-2@h:1"},
+        {"name": "LEVEL", "value": "debug"},
+    ]
+    owned: dict[str, Any] = {f'k:{{"name":"{each["name"]}"}}': {"f:name": {}, "f:value": {}} for each in variables}
+    copied: dict[str, Any] = {"f:annotations": {"f:kubectl.kubernetes.io/last-applied-configuration": {}}}
+    in_pod: dict[str, Any] = {"f:template": {"f:spec": {"f:containers": {CONTAINER: {"f:env": owned}}}}}
+    found = live(WEB, ("kubectl-set", {"f:metadata": copied, "f:spec": in_pod}))
+    found["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "canary-3"}
+    found["spec"]["template"]["spec"]["containers"][0]["env"] = variables
+    shown = seen(WEB, found)
+    assert [value for _, path, _, value, _ in shown if "env" in path] == [
+        {"name": "API_TOKEN", "value": "[secret]"},
+        {"name": "LEVEL", "value": "debug"},
+        {"name": "STORE", "value": "[secret]"},
+    ]
+    assert len(shown) == 4
+    assert "canary" not in json.dumps(shown)
+    sent = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "labels": {"a": "b"}}}
+    noted = live(sent, ("kubectl", {"f:metadata": {"f:annotations": {"f:note": {}}, "f:labels": {"f:a": {}}}}))
+    noted["metadata"] |= {"annotations": {"note": "canary-4"}, "labels": {"a": "c"}}
+    assert seen(sent, noted) == [
+        ("added", "metadata.annotations.note", "[secret]", "[secret]", "kubectl"),
+        ("changed", "metadata.labels.a", "b", "c", "kubectl"),
+    ]
+
+
 def test_a_list_that_is_owned_as_a_whole_is_compared_as_a_whole() -> None:
     """Another rule of a NetworkPolicy, which has no name."""
     sent = {"apiVersion": "v1", "kind": "NetworkPolicy", "metadata": {"name": "p"}, "spec": {"ingress": [{"from": []}]}}

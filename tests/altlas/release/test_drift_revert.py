@@ -43,6 +43,16 @@ def test_added_fields_are_tested_and_removed_from_the_end_of_a_list() -> None:
     assert removals([field("deleted")]) == []
 
 
+def test_a_value_that_is_hidden_is_tested_as_far_as_it_is_shown() -> None:
+    """So that an entry of a list that has moved is refused; of a value that is hidden whole, nothing is known."""
+    entry = {"name": "A/TOKEN", "value": "[secret]"}
+    assert removals([field("added", "/env/1", entry), field("added", "/note", "[secret]")]) == [
+        {"op": "remove", "path": "/note"},
+        {"op": "test", "path": "/env/1/name", "value": "A/TOKEN"},
+        {"op": "remove", "path": "/env/1"},
+    ]
+
+
 def test_secrets_of_the_state_are_unwrapped() -> None:
     """At any depth."""
     assert plain({"x": [WRAPPED, 1], "y": "z"}) == {"x": [{"a": "secret"}, 1], "y": "z"}

@@ -104,15 +104,18 @@ def test_a_cluster_as_the_last_update_left_it_gives_nothing() -> None:
 
 
 def test_a_field_of_another_writer_is_written_under_its_name() -> None:
-    """So that an update that wants the field meets the same conflict."""
+    """So that an update that wants the field meets the same conflict; a copy of the whole object is left out."""
+    copied = "kubectl.kubernetes.io/last-applied-configuration"
 
     def change(found: Manifest) -> None:
         (container,) = found["spec"]["template"]["spec"]["containers"]
+        found["metadata"]["annotations"] = {copied: "canary"}
         container["image"] = "sail:2"
         container["tty"] = True
 
     fields: Manifest = {
-        "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"sail"}': {"f:image": {}, "f:tty": {}}}}}}
+        "f:metadata": {"f:annotations": {f"f:{copied}": {}}},
+        "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"sail"}': {"f:image": {}, "f:tty": {}}}}}},
     }
     taken, scratch = rehearsed(as_sent(running(BOATS, change, mallory=fields)))
     (only,) = taken.taken
@@ -123,6 +126,7 @@ def test_a_field_of_another_writer_is_written_under_its_name() -> None:
     assert command == ("replace", "--filename=-", "--field-manager=mallory")
     assert sent["spec"]["template"]["spec"]["containers"] == [{"name": "sail", "image": "sail:2", "tty": True}]
     assert "resourceVersion" not in sent["metadata"]
+    assert "canary" not in json.dumps(sent)
 
 
 def test_replicas_of_an_autoscaler_come_along() -> None:
