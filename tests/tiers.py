@@ -60,7 +60,7 @@ PARTS = (
         ("tests/e2e/test_lifecycle.py", "tests/e2e/test_data_guards.py", "tests/policy/test_policy_pack.py"),
     ),
     Part("simulated cluster", "test", 120, ("tests/cluster/",)),
-    Part("operators and stacks on sim", "verify", 900, ("tests/e2e/", "tests/addons/", "tests/altlas/")),
+    Part("operators and stacks on sim", "verify", 1020, ("tests/e2e/", "tests/addons/", "tests/altlas/")),
     Part("faults", "verify", 400, ("tests/faults/",)),
     Part("scaling and canaries in motion", "verify", 560, ("tests/motion/",)),
     Part("stores with real servers", "verify", 600, ("tests/data/",)),
