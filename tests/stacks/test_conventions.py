@@ -50,7 +50,7 @@ KNOWN = (
     "components.kubernetes.object.DATA_ANNOTATION",
     "components.traffic.stores.",
 )
-"""Sums and numbers as Kubernetes writes them, the mark of data, names of Flagger and of stores: all readers use them."""
+"""Sums and numbers of Kubernetes, the mark of data, names of Flagger and of stores: all readers use them."""
 
 
 @pytest.mark.parametrize("package", ["altlas", "cluster", "tools"])
