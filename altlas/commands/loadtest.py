@@ -60,7 +60,7 @@ def loadtest(
         urls = parse_urls(url or (), platform)
         check_hosts(urls, name, _hosts())
         found = _measure(load_targets(platform, name, profile, urls, percent), warm_up, seconds)
-    results = LoadTestResults(name, profile, percent, warm_up, seconds, datetime.now(UTC), found)
+    results = LoadTestResults(name, profile, percent, warm_up, seconds, datetime.now(UTC), found, stand_ins)
     document = json.dumps(load_test_document(results), indent=2)
     _write(folder, {"results.json": document + "\n", "results.html": load_test_page(results)})
     typer.echo(document if as_json else load_test_text(results))

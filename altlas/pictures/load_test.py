@@ -29,6 +29,7 @@ class LoadTestResults:
         seconds: Seconds of each measurement.
         made: Moment of the end.
         found: Targets with what was measured.
+        stand_ins: Whether stand-ins answered instead of the services.
     """
 
     stack: str
@@ -38,6 +39,7 @@ class LoadTestResults:
     seconds: int
     made: datetime
     found: tuple[tuple[LoadTarget, LoadFigures], ...]
+    stand_ins: bool = False
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -63,6 +65,7 @@ def load_test_document(results: LoadTestResults) -> dict[str, Any]:
         "warmUpSeconds": results.warm_up,
         "seconds": results.seconds,
         "made": results.made.astimezone(UTC).isoformat(timespec="seconds"),
+        "standIns": results.stand_ins,
         "passed": not results.failed,
         "targets": [
             {

@@ -2,6 +2,8 @@
 
 import re
 
+import pulumi
+
 import cluster
 import tools
 from components.stack.problems import SettingsError
@@ -9,6 +11,7 @@ from rendering.errors import CommandError, ExitCode
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (SettingsError, ExitCode.BAD_INPUT),
+    (pulumi.RunError, ExitCode.BAD_INPUT),
     (tools.ToolsError, ExitCode.NO_TOOLS),
     (cluster.ClusterRequestError, ExitCode.BAD_INPUT),
     (cluster.MissingProgramError, ExitCode.NO_TOOLS),
