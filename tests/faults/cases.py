@@ -7,6 +7,7 @@ Does not own what a case does (the tests) nor the page (`tests.faults.page`).
 import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from math import exp, lgamma, log, log1p
@@ -17,6 +18,7 @@ from tests.support.documents import ROOT
 FOLDER = ROOT / ".altlas" / "faults"
 """Place of the records of `make test-faults`."""
 
+_REFUSALS = "refusals.json"
 CONFIDENCE = 0.95
 _STEPS = 60
 
@@ -105,6 +107,16 @@ class Cases:
         with self._file.open("a", encoding="utf-8") as file:
             file.write(f"{json.dumps([key, int(held), of])}\n")
 
+    @contextmanager
+    def trying(self, key: str) -> Iterator[None]:
+        """Note the end of a case: the promise held if the block raises nothing. A skip is no end."""
+        try:
+            yield
+        except Exception:
+            self.finish(key, held=False)
+            raise
+        self.finish(key, held=True)
+
     @property
     def outcome(self) -> Outcome:
         """Finished cases so far."""
@@ -124,6 +136,20 @@ def read_records(folder: Path = FOLDER) -> list[tuple[Fault, str, Outcome]]:
         heading = json.loads(first)
         commit = heading.pop("commit")
         found.append((Fault(**heading), commit, _sum(dict(_finished(lines)))))
+    return found
+
+
+def note_refusal(place: str, reason: str | None, folder: Path = FOLDER) -> None:
+    """Note why this machine stages no fault of a folder of tests; None where it does."""
+    known = {**read_refusals(folder), place: reason}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _REFUSALS).write_text(json.dumps({key: each for key, each in known.items() if each}), "utf-8")
+
+
+def read_refusals(folder: Path = FOLDER) -> dict[str, str]:
+    """Reasons for which this machine stages no fault, by the folder of the tests."""
+    file = folder / _REFUSALS
+    found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {}
     return found
 
 

@@ -28,7 +28,9 @@ def cases_of(request: pytest.FixtureRequest, all_faults: bool, tmp_path: Path) -
     folder, commit = (FOLDER, current_commit()) if all_faults else (tmp_path / "cases", "")
 
     def cases(name: str, promise: str, target: str, subject: str = "altlas") -> Cases:
-        return Cases(Fault(name, promise, target, request.node.nodeid, subject), folder, commit)
+        # Without the parameters, so that the cases of one fault may be several tests.
+        test = request.node.nodeid.partition("[")[0]
+        return Cases(Fault(name, promise, target, test, subject), folder, commit)
 
     return cases
 

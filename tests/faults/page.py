@@ -1,10 +1,11 @@
 """`python -m tests.faults.page`: the page of reliability, from the records of the last `make test-faults`."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-from tests.faults.cases import FOLDER, Fault, Outcome, read_records
+from tests.faults.cases import FOLDER, Fault, Outcome, read_records, read_refusals
 from tests.support.documents import ROOT
 
 OURS = "altlas"
@@ -14,17 +15,21 @@ NOT_STAGED = {
     "writes that a power cut takes back": "they need a block device of their own; a file cut or zeroed stands for them",
     "a state, its checksum and its history restored from one older backup": "nothing beside the cluster tells it from "
     "the last one; `altlas drift` shows the difference",
-    "faults of real nodes": "`make test-node` has its own figures, in docs/evidence.md",
 }
 """Faults that this harness does not stage, each with the reason."""
 
 Record = tuple[Fault, str, Outcome]
 
 
-def page(records: Sequence[Record]) -> str:
-    """Text of the page: of each fault the cases that were tried last, with the commit at which they were."""
+def page(records: Sequence[Record], refusals: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Text of the page: of each fault the cases that were tried last, with the commit at which they were.
+
+    Args:
+        records: Cases of the faults.
+        refusals: Reasons for which this machine stages no fault, by the folder of the tests.
+    """
     known = [each for each in records if _is_known(each[0].test)]
-    return "\n".join([*_heading(), *_table(known), *_not_staged(known)])
+    return "\n".join([*_heading(), *_table(known), *_not_staged(known, refusals)])
 
 
 def _is_known(test: str) -> bool:
@@ -58,12 +63,13 @@ def _table(records: Sequence[Record]) -> Iterator[str]:
     yield ""
 
 
-def _not_staged(records: Sequence[Record]) -> Iterator[str]:
+def _not_staged(records: Sequence[Record], refusals: Mapping[str, str]) -> Iterator[str]:
     yield "Not staged here:"
     yield ""
     yield from (f"- {fault.name}: this machine refused it." for fault, _, outcome in records if not outcome.cases)
     tried = {fault.test.partition("::")[0] for fault, _, _ in records}
-    yield from (f"- `{file}`: not run yet." for file in _recording() if file not in tried)
+    for file in (each for each in _recording() if each not in tried):
+        yield f"- `{file}`: {refusals.get(file.rpartition('/')[0], 'not run yet')}."
     yield from (f"- {name}: {reason}." for name, reason in NOT_STAGED.items())
     yield ""
 
@@ -80,7 +86,7 @@ def main(folder: Path = FOLDER) -> int:
     if not records:
         print(f"error: {folder} has no records; run `make test-faults`", file=sys.stderr)
         return 1
-    print(page(records), end="")
+    print(page(records, read_refusals(folder)), end="")
     return 0
 
 

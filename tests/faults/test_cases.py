@@ -27,6 +27,18 @@ def test_the_bound_is_that_of_clopper_and_pearson(failed: int, cases: int, bound
     assert most_failures(failed, cases) == pytest.approx(bound, rel=1e-4)
 
 
+def test_a_case_that_raises_has_not_held(tmp_path: Path) -> None:
+    """And a skip is no case; the failure goes on to the test."""
+    cases = Cases(FAULT, tmp_path, "a")
+    with cases.trying("1"):
+        pass
+    with pytest.raises(AssertionError), cases.trying("2"):
+        raise AssertionError
+    with pytest.raises(pytest.skip.Exception), cases.trying("3"):
+        pytest.skip("not staged here")
+    assert (cases.outcome, cases.broken) == (Outcome(1, 2), ["2"])
+
+
 def test_finished_cases_are_not_tried_again(tmp_path: Path) -> None:
     """A harness that was ended in the middle of a line tries that case again; another commit begins again."""
     first = Cases(FAULT, tmp_path, "a")

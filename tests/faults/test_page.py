@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cases import Cases, Fault
+from tests.faults.cases import Cases, Fault, note_refusal
 from tests.faults.page import NOT_STAGED, main
 
 TEST = "tests/faults/test_page.py::test_the_page_says_what_was_recorded[a]"
@@ -35,6 +35,20 @@ def test_the_page_says_what_was_recorded(tmp_path: Path, capsys: pytest.CaptureF
     assert "- `tests/faults/test_locks.py`: not run yet." in text
     assert "- `tests/faults/test_page.py`" not in text
     assert text.endswith(".\n")
+
+
+def test_a_folder_that_this_machine_stages_no_fault_of_is_named_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Instead of files that were not run; a run that does stage them takes the reason away."""
+    _record(tmp_path, "abc", held=1, of=1)
+    file = "tests/node/platform/test_under_faults.py"
+    note_refusal("tests/node/platform", "not proven here: no root", tmp_path)
+    assert main(tmp_path) == 0
+    assert f"- `{file}`: not proven here: no root.\n" in capsys.readouterr().out
+    note_refusal("tests/node/platform", None, tmp_path)
+    assert main(tmp_path) == 0
+    assert f"- `{file}`: not run yet.\n" in capsys.readouterr().out
 
 
 def test_a_fault_that_this_machine_refuses_is_named_and_not_counted(

@@ -8,14 +8,19 @@ from cluster.errors import ClusterError
 from cluster.node.packages import node_packages
 from cluster.node.requirements import check
 from tests.e2e.conftest import PROGRAM
+from tests.faults.cases import note_refusal
+from tests.faults.conftest import all_faults, cases_of
 from tests.node.platform.changes import moved
 from tests.node.platform.project import HOME, STACK, NodeProject
 from tests.node.platform.users import Users, users
 from tests.support.scratch import copy_program
 
+__all__ = ["all_faults", "cases_of"]
+PLACE = "tests/node/platform"
+
 
 @pytest.fixture(scope="package")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProject]:
+def project(tmp_path_factory: pytest.TempPathFactory, *, all_faults: bool) -> Iterator[NodeProject]:
     """The stack `local`, up, without what has no image; its nodes are removed at the end.
 
     Skips, with the reason, where there can be none.
@@ -24,7 +29,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProject]:
     try:
         check(root, node_packages().environment(root, {}))
     except ClusterError as error:
-        pytest.skip(f"not proven here: the platform on real nodes: {error}")
+        reason = f"not proven here: the platform on real nodes: {error}"
+        if all_faults:
+            note_refusal(PLACE, reason.rstrip("."))
+        pytest.skip(reason)
+    if all_faults:
+        note_refusal(PLACE, None)
     copy_program(root, (*PROGRAM, f"Pulumi.{STACK}.yaml", "images", "backup"))
     found = NodeProject(root)
     try:

@@ -4,8 +4,8 @@ import base64
 import errno
 import os
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from cluster.node.network import Network
 from components.stack.loading import read_platform
 from policy.proof.declaration import declaration_of
 from policy.proof.endpoints import API_SERVER, INTERNET
+from tests.faults.cases import Cases
 from tests.node.connections import OPEN, RunningPod
 from tests.node.platform.project import NAMESPACE, SERVICES, STACK, NodeProject
 from tests.node.traffic import api_servers, around
@@ -34,6 +35,7 @@ LEAST_LETTERS = 16
 """Of a secret; shorter values are names of users and databases."""
 
 FOLDERS = ("", "etc", "usr/bin", "var/run/secrets")
+Tried = Callable[[str, str, str], AbstractContextManager[None]]
 _CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
@@ -83,27 +85,41 @@ def rights(process: Path) -> list[str]:
     return found + [name for name, least in (("NoNewPrivs", 1), ("Seccomp", 2)) if int(status[name]) < least]
 
 
+@pytest.fixture
+def tried(cases_of: Callable[..., Cases]) -> Tried:
+    """Block that tries something from inside a pod of a service, as a case."""
+
+    def trying(what: str, promise: str, service: str) -> AbstractContextManager[None]:
+        return cases_of(f"inside a pod of a service: {what}", promise, "node").trying(service)
+
+    return trying
+
+
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_process_has_no_right_of_root(pods: dict[str, RunningPod], service: str) -> None:
+def test_a_process_has_no_right_of_root(pods: dict[str, RunningPod], tried: Tried, service: str) -> None:
     """Another user in every respect, no capability, none to gain, and a filter of system calls; unlike this test."""
-    assert {str(process): rights(process) for process in processes(pods[service]) if rights(process)} == {}
+    with tried("rights of its processes", "none of root, none to gain", service):
+        assert {str(process): rights(process) for process in processes(pods[service]) if rights(process)} == {}
     assert {"Uid", "Gid", "CapPrm", "CapEff", "NoNewPrivs"} <= set(rights(Path("/proc/self")))
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_its_file_system_cannot_be_written_and_holds_no_token(pods: dict[str, RunningPod], service: str) -> None:
+def test_its_file_system_cannot_be_written_and_holds_no_token(
+    pods: dict[str, RunningPod], tried: Tried, service: str
+) -> None:
     """As root of this machine, who may do more than the process: the mount itself refuses."""
     root = processes(pods[service])[0] / "root"
-    for folder in (root / name for name in FOLDERS):
-        if folder.is_dir():
-            with pytest.raises(OSError, match=os.strerror(errno.EROFS)):
-                (folder / "written").touch()
-    assert list(root.glob("var/run/secrets/kubernetes.io/**/token")) == []
-    assert list(root.glob("run/secrets/kubernetes.io/**/token")) == []
+    with tried("its file system", "cannot be written, and holds no token", service):
+        for folder in (root / name for name in FOLDERS):
+            if folder.is_dir():
+                with pytest.raises(OSError, match=os.strerror(errno.EROFS)):
+                    (folder / "written").touch()
+        assert list(root.glob("var/run/secrets/kubernetes.io/**/token")) == []
+        assert list(root.glob("run/secrets/kubernetes.io/**/token")) == []
 
 
 def test_its_environment_holds_no_secret_of_others(
-    project: NodeProject, pods: dict[str, RunningPod], figures: Figures
+    project: NodeProject, pods: dict[str, RunningPod], tried: Tried, figures: Figures
 ) -> None:
     """Every value of every Secret of the namespace is looked for, and the service's own ones are found."""
     secrets = {
@@ -113,16 +129,17 @@ def test_its_environment_holds_no_secret_of_others(
     values = {value for each in secrets.values() for value in each if len(value) >= LEAST_LETTERS}
     for service, pod in pods.items():
         own = [value for name, each in secrets.items() if name.startswith(f"{service}-secrets-") for value in each]
-        environment = b"".join((process / "environ").read_bytes() for process in processes(pod))
-        held = {value for value in values if value in environment}
-        assert [value for value in held if not any(value in mine for mine in own)] == []
-        assert {value for value in own if len(value) >= LEAST_LETTERS} <= held
+        with tried("its environment", "no secret of others", service):
+            environment = b"".join((process / "environ").read_bytes() for process in processes(pod))
+            held = {value for value in values if value in environment}
+            assert [value for value in held if not any(value in mine for mine in own)] == []
+            assert {value for value in own if len(value) >= LEAST_LETTERS} <= held
     figures.add("secrets of others in a service's environment", f"0 of {len(values)} values, in each of {len(pods)}")
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_it_reaches_nothing_outside_that_is_not_declared(
-    project: NodeProject, pods: dict[str, RunningPod], outside: Network, service: str
+    project: NodeProject, pods: dict[str, RunningPod], outside: Network, tried: Tried, service: str
 ) -> None:
     """The API server, the registry of the nodes and addresses outside, which all answer pods without policies."""
     declared = declaration_of(read_platform(project.stack_file(STACK))).edges
@@ -138,8 +155,9 @@ def test_it_reaches_nothing_outside_that_is_not_declared(
     }
     free, *_ = around(project.objects)
     assert free.tries(places) == [OPEN] * len(places)
-    found = dict(zip(places, pods[service].tries(places), strict=True))
-    assert {place: outcome == OPEN for place, outcome in found.items()} == places
+    with tried("places outside of it", "nothing that is not declared is reached", service):
+        found = dict(zip(places, pods[service].tries(places), strict=True))
+        assert {place: outcome == OPEN for place, outcome in found.items()} == places
     assert sum(places.values()) == (service == "ai-orchestrator")
 
 

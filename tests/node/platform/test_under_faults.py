@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from cluster.node.commands import run
+from tests.faults.cases import Cases
 from tests.node.connections import RunningPod
 from tests.node.platform.changes import POSTGRES, killed, late, load, names, node_of, settled
 from tests.node.platform.project import HOME, NodeProject
@@ -34,6 +35,10 @@ MOST_RECOVERY_SECONDS = 180
 MOST_SECONDS_WITHOUT_OPERATOR = 5.0
 OPERATOR = "cnpg-controller-manager"
 KUBELET = "kubelet"
+TRIES = 3
+"""Times that each fault is tried with all faults; once without."""
+
+LOSES_NOTHING = f"nothing acknowledged is lost, no user is without an answer for {MOST_SECONDS:.0f} s"
 
 
 @dataclass(frozen=True)
@@ -108,10 +113,8 @@ def restarts(project: NodeProject) -> dict[str, int]:
     }
 
 
-def test_a_killed_kubelet_of_the_primary_s_node_takes_nothing_away(
-    project: NodeProject, busy: Users, figures: Figures
-) -> None:
-    """The node starts it again; no container restarts."""
+def kill_kubelet(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """Kill the kubelet of the primary's node."""
     settled(project)
     folder, before = project.root / ".altlas/node", restarts(project)
     node = node_of(project, names(project, POSTGRES)[0])
@@ -133,8 +136,8 @@ def test_a_killed_kubelet_of_the_primary_s_node_takes_nothing_away(
     assert late(found.away, dict.fromkeys(found.away, MOST_SECONDS)) == {}
 
 
-def test_the_killed_operator_of_postgresql_is_not_missed(project: NodeProject, busy: Users, figures: Figures) -> None:
-    """The servers go on without it, and it is ready again by itself."""
+def kill_operator(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """Kill the operator of PostgreSQL."""
     settled(project)
     (item,) = (pod for pod in everywhere(project) if pod["metadata"]["name"].startswith(f"{OPERATOR}-"))
     found = noticed(busy, partial(ended, project, item))
@@ -143,8 +146,8 @@ def test_the_killed_operator_of_postgresql_is_not_missed(project: NodeProject, b
     assert late(found.away, dict.fromkeys(found.away, MOST_SECONDS_WITHOUT_OPERATOR)) == {}
 
 
-def test_a_node_without_network_loses_nothing(project: NodeProject, busy: Users, figures: Figures) -> None:
-    """That of PostgreSQL's primary, which goes on without being reachable, and must not stay a second primary."""
+def cut_network(project: NodeProject, busy: Users, figures: Figures) -> None:
+    """Cut the network of the primary's node."""
     node = away_from_home(project, busy)
     interface = project.network().interface_of(node)
 
@@ -162,3 +165,34 @@ def test_a_node_without_network_loses_nothing(project: NodeProject, busy: Users,
     figures.add(f"fault of a node: no network for {CUT_SECONDS} s", f"all pods are ready after a further {found}")
     assert found.lost == NOTHING_LOST
     assert late(found.away, dict.fromkeys(found.away, MOST_SECONDS)) == {}
+
+
+@pytest.fixture
+def repeated(
+    project: NodeProject, busy: Users, figures: Figures, cases_of: Callable[..., Cases], *, all_faults: bool
+) -> Callable[..., None]:
+    """Tries a fault, and again with all faults, each time as a case of its own."""
+
+    def repeat(name: str, promise: str, fault: Callable[[NodeProject, Users, Figures], None]) -> None:
+        cases = cases_of(f"on real nodes: {name}", promise, "node")
+        for key in cases.left(str(number) for number in range(TRIES if all_faults else 1)):
+            with cases.trying(key):
+                fault(project, busy, figures)
+
+    return repeat
+
+
+def test_a_killed_kubelet_of_the_primary_s_node_takes_nothing_away(repeated: Callable[..., None]) -> None:
+    """The node starts it again; no container restarts."""
+    repeated("kubelet of the primary's node killed", f"no container restarts, {LOSES_NOTHING}", kill_kubelet)
+
+
+def test_the_killed_operator_of_postgresql_is_not_missed(repeated: Callable[..., None]) -> None:
+    """The servers go on without it, and it is ready again by itself."""
+    most = f"no user is without an answer for {MOST_SECONDS_WITHOUT_OPERATOR:.0f} s"
+    repeated("operator of PostgreSQL killed", f"nothing acknowledged is lost, {most}", kill_operator)
+
+
+def test_a_node_without_network_loses_nothing(repeated: Callable[..., None]) -> None:
+    """That of PostgreSQL's primary, which goes on without being reachable, and must not stay a second primary."""
+    repeated(f"network of the primary's node cut for {CUT_SECONDS} s", LOSES_NOTHING, cut_network)
