@@ -19,7 +19,7 @@ from altlas.session.stack_secrets import reset_secrets
 from altlas.session.workspace import Workspace
 from cluster.target import SIM
 from components.settings.alertmanager import MAIL_SECRET, WEBHOOK_SECRET
-from components.settings.secret_forms import Form
+from components.settings.secret_forms import placeholder
 from components.settings.secrets import SECRETS
 from components.stack.loading import read_stack_document
 from components.stack.problems import PROJECT
@@ -41,13 +41,6 @@ _ADDONS = "cluster"
 _CACHES = shutil.ignore_patterns("__pycache__")
 _ENCRYPTION = re.compile(r"^(?:secretsprovider|encryptedkey):.*\n", re.MULTILINE)
 _CONFIG = re.compile(r"^config:[ \t]*\n", re.MULTILINE)
-_SUPPLIED: dict[Form, str] = {
-    "redis url": "redis://rehearsal.invalid:6379",
-    "nats url": "nats://rehearsal.invalid:4222",
-    "postgres url": "postgresql://rehearsal.invalid:5432/rehearsal",
-    "web url": "https://rehearsal.invalid",
-}
-"""Values for secrets that only a person can supply, by form; a text of letters for the others."""
 
 
 @contextmanager
@@ -91,13 +84,13 @@ def take_program(found: Workspace, root: Path) -> None:
 
 
 def take_stack_file(found: Workspace, stack: str, source: Path) -> None:
-    """Copy a stack file into a scratch; texts stand for the secrets that only a person can supply."""
+    """Copy a stack file into a scratch; placeholders stand for the secrets that only a person can supply."""
     path = found.stack_file(stack)
     path.write_text(_ENCRYPTION.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
     reset_secrets(path)
     known = read_stack_document(path)["config"]
     lines = "".join(
-        f"  {PROJECT}:{each.key}: {_SUPPLIED.get(each.form, 'a-rehearsed-secret')}\n"
+        f"  {PROJECT}:{each.key}: {placeholder(each.key)}\n"
         for each in SECRETS
         if (each.needed_by or each.key in (WEBHOOK_SECRET, MAIL_SECRET)) and f"{PROJECT}:{each.key}" not in known
     )

@@ -137,11 +137,11 @@ def _unknown_keys() -> list[Problem]:
 
 
 def _plain_secrets() -> tuple[Problem, ...]:
-    def is_plain(key: str) -> bool:
+    def plain_text(key: str) -> object:
         name = f"{PROJECT}:{key}"
-        return pulumi_config.get_config(name) is not None and not pulumi_config.is_config_secret(name)
+        return None if pulumi_config.is_config_secret(name) else pulumi_config.get_config(name)
 
-    return plain_secrets(pulumi.get_stack(), is_plain)
+    return plain_secrets(pulumi.get_stack(), plain_text)
 
 
 def _unusable_secrets() -> list[Problem]:

@@ -65,7 +65,7 @@ def read_platform(path: Path) -> PlatformSettings:
         message = f"has no settings; write them below 'config:' under the key {PLATFORM_KEY!r}"
         raise SettingsError((Problem(path.name, message),))
     platform = parse_platform(with_lock(configuration[PLATFORM_KEY], path.parent))
-    problems = plain_secrets(stack_of(path), lambda key: _is_plain(configuration.get(f"{PROJECT}:{key}")))
+    problems = plain_secrets(stack_of(path), lambda key: _plain_text(configuration.get(f"{PROJECT}:{key}")))
     if problems := (*problems, *shared_bucket_problems(path.parent, stack_of(path), platform)):
         raise SettingsError(problems)
     return platform
@@ -87,5 +87,5 @@ def with_lock(document: object, folder: Path) -> object:
         raise SettingsError((Problem(PLATFORM_KEY, str(error)),)) from None
 
 
-def _is_plain(value: object) -> bool:
-    return value is not None and not (isinstance(value, dict) and value.keys() == {"secure"})
+def _plain_text(value: object) -> object:
+    return None if isinstance(value, dict) and value.keys() == {"secure"} else value

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from components.settings.platform import PlatformSettings
+from components.settings.secret_forms import placeholder
 from components.settings.secrets import SECRETS
 from components.stack.problems import PLATFORM_KEY, PROJECT, Problem
 
@@ -19,12 +20,12 @@ def missing_supplied(platform: PlatformSettings, stack: str, is_set: Callable[[s
     return (*_of_blocks(platform, command, is_set), *_of_receivers(platform, command, is_set))
 
 
-def plain_secrets(stack: str, is_plain: Callable[[str], bool]) -> tuple[Problem, ...]:
+def plain_secrets(stack: str, plain_text: Callable[[str], object]) -> tuple[Problem, ...]:
     """Every secret that stands in plain text, with the command that encrypts it. Its value stands in no message.
 
     Args:
         stack: Name of the stack, for the commands.
-        is_plain: Whether the configuration has the secret of this key in plain text.
+        plain_text: Value of the secret of a key where it is not encrypted; None otherwise. A placeholder is no secret.
     """
     return tuple(
         Problem(
@@ -33,7 +34,7 @@ def plain_secrets(stack: str, is_plain: Callable[[str], bool]) -> tuple[Problem,
             f"`pulumi config set --secret --stack {stack} {PROJECT}:{secret.key}`",
         )
         for secret in SECRETS
-        if is_plain(secret.key)
+        if plain_text(secret.key) not in (None, placeholder(secret.key))
     )
 
 

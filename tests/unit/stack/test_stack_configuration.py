@@ -69,7 +69,7 @@ def test_a_misspelt_key_of_the_project_is_refused_with_the_right_one() -> None:
 
 
 def test_a_secret_in_plain_text_is_refused_without_its_value(tmp_path: Path) -> None:
-    """By plain Pulumi and by every command that reads the stack file; encrypted it is taken."""
+    """By plain Pulumi and by every command that reads the stack file; encrypted, and as a placeholder, it is taken."""
     values = configuration(platform_of("alpha"), REQUIRED | {"openaiApiKey": "hidden-value"})
     configure(values, [key for key in values if key != "alt-las:openaiApiKey"])
     with pytest.raises(pulumi.RunError) as by_pulumi:
@@ -85,8 +85,9 @@ def test_a_secret_in_plain_text_is_refused_without_its_value(tmp_path: Path) -> 
         )
         assert text.endswith("`pulumi config set --secret --stack alpha alt-las:openaiApiKey`")
         assert "hidden-value" not in text
-    file.write_text(json.dumps({"config": written | {"alt-las:openaiApiKey": {"secure": "v1:x"}}}))
-    assert read_platform(file).namespace == "alt-las"
+    for value in ({"secure": "v1:x"}, "<openaiApiKey>"):
+        file.write_text(json.dumps({"config": written | {"alt-las:openaiApiKey": value}}))
+        assert read_platform(file).namespace == "alt-las"
 
 
 def test_an_unknown_key_unlike_any_other_gets_no_suggestion() -> None:
