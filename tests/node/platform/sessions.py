@@ -129,7 +129,8 @@ class GatewaySession:
         """Ask for the service's health."""
         self._connection.request("GET", self._path, headers={"Host": HOST, "X-Number": str(number)})
         answer = self._connection.getresponse()
-        if answer.read() and answer.status != HTTPStatus.OK:
+        answer.read()
+        if answer.status != HTTPStatus.OK:
             raise ConnectionError(f"{self._path}: {answer.status}")
 
     def read(self, number: int) -> bool:

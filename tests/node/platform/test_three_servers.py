@@ -87,6 +87,7 @@ def test_a_lost_node_takes_no_data_with_it(project: NodeProject, busy: Users, fi
     busy.forget_pauses()
     cluster = project.cluster()
     _, record = cluster.node(node)
+    others = {name: cluster.node(name)[1] for name in project.network().nodes if name != node}
     os.kill(first_process(record) or record.pid, signal.SIGKILL)
     time.sleep(10)  # users notice
     busy.go_on(seconds=300)
@@ -94,6 +95,7 @@ def test_a_lost_node_takes_no_data_with_it(project: NodeProject, busy: Users, fi
     start = time.monotonic()
     cluster.up()
     ready = time.monotonic() - start
+    assert {name: cluster.node(name)[1] for name in others} == others, "only the lost node is started"
     settled(project)
     lost = busy.lost()
     figures.add(

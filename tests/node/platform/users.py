@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import yaml
@@ -42,8 +43,8 @@ class Users:
         replicas: Copies of Redis that may confirm a write; one of them must.
     """
 
-    def __init__(self, project: NodeProject, process: int, node: str) -> None:
-        self._process, self._seen, self.replicas = process, set[int](), 0
+    def __init__(self, project: NodeProject, pod: RunningPod, node: str) -> None:
+        self._pod, self._last, self._seen, self.replicas = pod, pod.process(PSQL[0]), set[int](), 0
         self._postgres = _at(project.secret("archive-service", "DATABASE_URL"), project.address("postgres-db"))
         self._redis = _at(project.secret("api-gateway", "REDIS_URL"), project.address("redis"))
         self._nats = {
@@ -59,15 +60,15 @@ class Users:
 
     def postgres(self) -> PostgresSession:
         """A connection to PostgreSQL's primary."""
-        return PostgresSession(self._process, self._postgres)
+        return PostgresSession(self._process(), self._postgres)
 
     def redis(self) -> RedisSession:
         """A connection to Redis' primary."""
-        return RedisSession(self._process, self._redis, lambda: self.replicas)
+        return RedisSession(self._process(), self._redis, lambda: self.replicas)
 
     def nats(self) -> NatsSession:
         """A publisher and a consumer of NATS, for a thread that may join the pod's network."""
-        join_network(self._process)
+        join_network(self._process())
         return NatsSession(self._nats, self._seen)
 
     def forget_pauses(self) -> None:
@@ -96,6 +97,13 @@ class Users:
             keys = pool.submit(self._keys, written["Redis"]).result()
         found = {"PostgreSQL": rows, "Redis": keys, "NATS": self._seen}
         return {name: len(written[name] - found[name]) for name in STORES}
+
+    def _process(self) -> int:
+        """A process of the client's pod: another one, with another network, after its node has started again."""
+        # Looked for only then, because all processes of the machine are read for it.
+        if not Path(f"/proc/{self._last}/root{PSQL[0]}").exists():
+            self._last = self._pod.process(PSQL[0])
+        return self._last
 
     def _rows(self) -> set[int]:
         with closing(self.postgres()) as session:
@@ -155,7 +163,7 @@ def users(project: NodeProject, node: str) -> Iterator[Users]:
     """Users of everything until the end of the block, from a pod on a node, and through Traefik on that node."""
     with client_pod(project, node) as pod, ExitStack() as running:
         (address,) = {item["status"]["hostIP"] for item in project.objects("pods", CLIENT)}
-        made = Users(project, pod.process(PSQL[0]), address)
+        made = Users(project, pod, address)
         for traffic in made.traffic.values():
             running.enter_context(traffic)
         made.go_on()
