@@ -18,6 +18,10 @@ const CALLED = [
   ["AI_ORCHESTRATOR_URL", "/health"],
 ];
 const SERVICE_PATH = /^\/api\/(segmentation-service|runner-service|archive-service|ai-orchestrator)(\/.*)$/;
+// Share of answers that fail, in percent: a release that is to be noticed.
+const failing = Number(process.env.FAILING_PERCENT || 0);
+const BOUNDS = [5, 10, 25, 50, 100, 250, 500, 1000, 2500];
+const durations = new Map();
 let requests = 0;
 
 function log(level, message) {
@@ -67,10 +71,36 @@ function passOn(service, path, response) {
   passed.once("error", fail);
 }
 
+function observe(code, milliseconds) {
+  const found = durations.get(code) || { counts: BOUNDS.map(() => 0), count: 0, sum: 0 };
+  BOUNDS.forEach((bound, index) => { found.counts[index] += milliseconds <= bound; });
+  found.count += 1;
+  found.sum += milliseconds;
+  durations.set(code, found);
+}
+
+function metrics() {
+  const lines = ["# HELP http_requests_total Requests.", "# TYPE http_requests_total counter", `http_requests_total ${requests}`];
+  const name = "http_request_duration_ms";
+  lines.push(`# HELP ${name} Time of an answer.`, `# TYPE ${name} histogram`);
+  for (const [code, { counts, count, sum }] of durations) {
+    BOUNDS.forEach((bound, index) => lines.push(`${name}_bucket{code="${code}",le="${bound}"} ${counts[index]}`));
+    lines.push(`${name}_bucket{code="${code}",le="+Inf"} ${count}`, `${name}_sum{code="${code}"} ${sum}`);
+    lines.push(`${name}_count{code="${code}"} ${count}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
 async function answer(request, response) {
   requests += 1;
+  if (request.url.startsWith("/api/")) {
+    const start = performance.now();
+    response.once("finish", () => observe(response.statusCode, performance.now() - start));
+  }
   const [, service, path] = SERVICE_PATH.exec(request.url) || [];
-  if (service) {
+  if (request.url.startsWith("/api/") && Math.random() * 100 < failing) {
+    response.writeHead(500).end();
+  } else if (service) {
     passOn(service, path, response);
   } else if (request.url === "/health" || request.url === "/api/health") {
     const healthy = store === undefined || (await isReachable(store));
@@ -82,7 +112,7 @@ async function answer(request, response) {
     response.end(JSON.stringify({ status: healthy ? "UP" : "DOWN" }));
   } else if (request.url === "/metrics") {
     response.writeHead(200, { "content-type": "text/plain; version=0.0.4" });
-    response.end(`# HELP http_requests_total Requests.\n# TYPE http_requests_total counter\nhttp_requests_total ${requests}\n`);
+    response.end(metrics());
   } else {
     response.writeHead(404);
     response.end();
