@@ -48,6 +48,7 @@ KNOWN = (
     "components.kubernetes.naming.primary_of",
     "components.kubernetes.quantities.",
     "components.kubernetes.object.DATA_ANNOTATION",
+    "components.kubernetes.secret_texts.",
     "components.traffic.stores.",
 )
 """Sums and numbers of Kubernetes, the mark of data, names of Flagger and of stores: all readers use them."""
