@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from loadtests.measure import LoadFigures, LoadTarget
+from loadtests.measure import LoadFigures, LoadTarget, read_figures
 from rendering.errors import CommandError, ExitCode
 from rendering.root import ROOT
 
@@ -62,16 +62,9 @@ def generate(python: Path, target: LoadTarget, warm_up: int, seconds: int) -> Lo
     Raises:
         CommandError: Locust itself failed.
     """
-    document = {
-        "url": target.url,
-        "users": target.users,
-        "requests_per_second": target.goal.requests_per_second,
-        "warm_up": warm_up,
-        "seconds": seconds,
-    }
     done = subprocess.run(
         [python, "-m", "loadtests.locust_run"],
-        input=json.dumps(document),
+        input=json.dumps(target.document(warm_up, seconds)),
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -81,6 +74,4 @@ def generate(python: Path, target: LoadTarget, warm_up: int, seconds: int) -> Lo
     if done.returncode:
         said = "\n".join(done.stderr.strip().splitlines()[-_LAST_LINES:])
         raise CommandError(f"Locust ended with {done.returncode} while it loaded {target.name}:\n{said}")
-    found = json.loads(done.stdout)
-    percentiles = {int(percent): value for percent, value in found.pop("percentiles").items()}
-    return LoadFigures(**found, percentiles=percentiles)
+    return read_figures(done.stdout)

@@ -1,10 +1,12 @@
 """Makes the requests of one load test with Locust: reads a target as JSON, writes what was measured as JSON.
 
-Runs as a process of its own (`python -m loadtests.locust_run`) in the environment of load tests, because Locust
+The target is what the environment variable LOAD_TEST_TARGET says, as in a Job of the cluster, else standard input. Runs
+as a process of its own (`python -m loadtests.locust_run`) in the environment of load tests, because Locust
 replaces parts of the standard library when it is imported. Every user asks at an even pace, and waits for each answer.
 """
 
 import json
+import os
 import sys
 import time
 from array import array
@@ -17,7 +19,7 @@ from locust import constant_throughput, task
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
-from loadtests.measure import LoadFigures, measured
+from loadtests.measure import TARGET_VARIABLE, LoadFigures, measured
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5.0, 10.0
 _GOLDEN_RATIO = 0.618034
@@ -98,4 +100,4 @@ def run(document: dict[str, Any]) -> LoadFigures:
 
 
 if __name__ == "__main__":
-    json.dump(asdict(run(json.load(sys.stdin))), sys.stdout)
+    json.dump(asdict(run(json.loads(os.environ.get(TARGET_VARIABLE) or sys.stdin.read()))), sys.stdout)

@@ -1,13 +1,17 @@
 """Figures of a load test and the verdict over them. Standard library only: Locust's process imports it, too."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from loadtests.profiles import LEAST_RATE_PERCENT, MOST_FAILURES_PERCENT, LoadGoal
 
 _WHOLE = 100
 PERCENTILES = (50, 95, 99)
+TARGET_VARIABLE = "LOAD_TEST_TARGET"
+"""Environment variable with the document of `LoadTarget.document`."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,16 @@ class LoadTarget:
     url: str
     users: int
     goal: LoadGoal
+
+    def document(self, warm_up: int, seconds: int) -> dict[str, Any]:
+        """The target as the process that makes the requests reads it."""
+        return {
+            "url": self.url,
+            "users": self.users,
+            "requests_per_second": self.goal.requests_per_second,
+            "warm_up": warm_up,
+            "seconds": seconds,
+        }
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,17 @@ class LoadFigures:
         """Share of the requests that failed, in percent; 100 where there were none."""
         failed = sum(self.failures.values())
         return _WHOLE * failed / (failed + self.answered) if failed + self.answered else float(_WHOLE)
+
+
+def read_figures(text: str) -> LoadFigures:
+    """Figures as that process has written them.
+
+    Raises:
+        ValueError: The text is something else.
+    """
+    found = json.loads(text)
+    percentiles = {int(percent): value for percent, value in found.pop("percentiles").items()}
+    return LoadFigures(**found, percentiles=percentiles)
 
 
 def measured(seconds: float, milliseconds: Sequence[float], failures: Mapping[str, int]) -> LoadFigures:

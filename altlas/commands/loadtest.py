@@ -8,15 +8,19 @@ from typing import Annotated
 
 import typer
 
-from altlas.commands.options import JsonOption, StackArgument, known_stacks, one_stack
+from altlas.commands.options import JsonOption, StackArgument, TargetOption, known_stacks, one_stack
+from altlas.load_test.in_cluster import ClusterLoad, inside_url
 from altlas.pictures.load_test import LoadTestResults, load_test_document, load_test_page, load_test_text
 from altlas.session.console import report, workspace
 from altlas.session.durable_file import write_durably
+from altlas.session.session import choose_target, engine_session
+from altlas.update.cluster_identity import state_on_its_cluster
 from components.settings import PlatformSettings
 from components.stack.loading import read_platform
 from loadtests.generator import first_answer, generate, locust_python
 from loadtests.measure import LoadFigures, LoadTarget
 from loadtests.plan import check_hosts, find_profile, load_targets, parse_urls
+from loadtests.profiles import WHOLE_PATH
 from loadtests.stand_ins import GATEWAY, missing_runtimes, running_stand_ins
 from rendering.errors import CommandError, ExitCode
 
@@ -34,6 +38,10 @@ def loadtest(
     stand_ins: Annotated[
         bool, typer.Option("--stand-ins", help="Load stand-ins of the services on this machine.")
     ] = False,
+    in_cluster: Annotated[
+        bool, typer.Option("--in-cluster", help="Load the gateway by a Job in the stack's namespace.")
+    ] = False,
+    target: TargetOption = None,
     percent: Annotated[int, typer.Option(min=1, max=100, help="Share of the profile's users and requests.")] = 100,
     warm_up: Annotated[int, typer.Option(min=1, help="Seconds that do not count, before each measurement.")] = 60,
     seconds: Annotated[int, typer.Option(min=5, help="Seconds of each measurement.")] = 300,
@@ -49,13 +57,16 @@ def loadtest(
     here, name = workspace(), one_stack(stack, None)
     platform = read_platform(here.stack_file(name))
     find_profile(profile)
-    if stand_ins == bool(url):
-        raise CommandError("give either --url or --stand-ins", ExitCode.BAD_INPUT)
+    if [stand_ins, bool(url), in_cluster].count(True) != 1:
+        raise CommandError("give either --url or --stand-ins or --in-cluster", ExitCode.BAD_INPUT)
     folder = out or here.private / "loadtests" / name
     if stand_ins:
         with running_stand_ins(platform, here.private / "stand-ins") as addresses:
             urls = _of_stand_ins(platform, addresses)
             found = _measure(load_targets(platform, name, profile, urls, percent), warm_up, seconds)
+    elif in_cluster:
+        (inside,) = load_targets(platform, name, profile, {WHOLE_PATH: inside_url(platform)}, percent)
+        found = ((inside, _opened(name, platform, target).generate(inside, warm_up, seconds)),)
     else:
         urls = parse_urls(url or (), platform)
         check_hosts(urls, name, _hosts())
@@ -67,6 +78,15 @@ def loadtest(
     report(f"Wrote {folder}/results.json and results.html")
     if results.failed:
         raise CommandError(f"goals of the profile {profile} are missed by {', '.join(results.failed)}; see above")
+
+
+def _opened(stack: str, platform: PlatformSettings, target: str | None) -> ClusterLoad:
+    """The deployed stack, on its own cluster, which is running."""
+    here = workspace()
+    chosen = choose_target(here, target)
+    session = engine_session(here, chosen, report)
+    state_on_its_cluster(session, stack, platform)
+    return ClusterLoad(session.kubectl, stack, platform.namespace, report)
 
 
 def _of_stand_ins(platform: PlatformSettings, addresses: Mapping[str, str]) -> dict[str, str]:

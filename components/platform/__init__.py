@@ -4,6 +4,7 @@ from components.platform.admission import AdmissionArgs, PlatformAdmission
 from components.platform.canaries import CanariesArgs, PlatformCanaries
 from components.platform.images import service_images
 from components.platform.ingress import IngressArgs, PlatformIngress
+from components.platform.load_test import LoadTestArgs, PlatformLoadTest
 from components.platform.mesh import MeshArgs, PlatformMesh
 from components.platform.namespace import NamespaceArgs, PlatformNamespace
 from components.platform.quota import PlatformQuota, QuotaArgs
@@ -12,11 +13,13 @@ __all__ = [
     "AdmissionArgs",
     "CanariesArgs",
     "IngressArgs",
+    "LoadTestArgs",
     "MeshArgs",
     "NamespaceArgs",
     "PlatformAdmission",
     "PlatformCanaries",
     "PlatformIngress",
+    "PlatformLoadTest",
     "PlatformMesh",
     "PlatformNamespace",
     "PlatformQuota",

@@ -7,6 +7,8 @@ from pydantic import AfterValidator
 
 from components.kubernetes.naming import DNS_LABEL_MAXIMUM, is_dns_label, is_dns_name, is_label_key, is_label_value
 
+_RESERVED_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
 
 def _dns_label(text: str) -> str:
     if not is_dns_label(text):
@@ -14,6 +16,12 @@ def _dns_label(text: str) -> str:
             f"is not a DNS label; use 1 to {DNS_LABEL_MAXIMUM} lower-case letters, digits or '-', "
             "with a letter or digit at both ends, such as alt-las"
         )
+    return text
+
+
+def _own_namespace(text: str) -> str:
+    if text in _RESERVED_NAMESPACES:
+        raise ValueError("belongs to the cluster; choose a namespace of the platform's own, such as alt-las")
     return text
 
 
@@ -60,6 +68,7 @@ def _label_value(text: str) -> str:
 
 
 DnsLabel = Annotated[str, AfterValidator(_dns_label)]
+OwnNamespace = Annotated[DnsLabel, AfterValidator(_own_namespace)]
 DnsName = Annotated[str, AfterValidator(_dns_name)]
 NetworkRange = Annotated[str, AfterValidator(_network_range)]
 NetworkAddress = Annotated[str, AfterValidator(_address)]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from components.kubernetes.quantities import mebibytes
 from components.settings.admission import AdmissionSettings
@@ -19,7 +19,7 @@ from components.settings.ingress import IngressSettings, RouteSettings
 from components.settings.load_test import LoadTestSettings
 from components.settings.loki import STREAMS_OF_A_POD, LokiSettings
 from components.settings.mesh import CallSettings, MeshSettings
-from components.settings.names import DnsLabel, DnsName
+from components.settings.names import DnsName, OwnNamespace
 from components.settings.nats import NatsSettings
 from components.settings.postgres import RESERVED_CONNECTIONS, PostgresSettings, connections_needed, major_version
 from components.settings.prometheus import PrometheusSettings
@@ -34,21 +34,12 @@ _GATEWAY = "api-gateway"
 """The service that calls all others, so that a call back to it would go round in a circle."""
 
 _UID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-_RESERVED_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-
-
-def _own_namespace(text: str) -> str:
-    if text in _RESERVED_NAMESPACES:
-        raise ValueError("belongs to the cluster; choose a namespace of the platform's own, such as alt-las")
-    return text
 
 
 class PlatformSettings(Settings):
     """Everything that a phase decides. What is left out has the default that is right in every phase."""
 
-    namespace: Annotated[DnsLabel, AfterValidator(_own_namespace)] = setting(
-        "identity", "Namespace that the stack owns."
-    )
+    namespace: OwnNamespace = setting("identity", "Namespace that the stack owns.")
     cluster_uid: Annotated[str, Field(pattern=_UID)] | None = setting(
         "identity",
         "UID of the namespace kube-system of the stack's cluster; nothing is written to another. Null: any.",

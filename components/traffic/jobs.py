@@ -1,4 +1,4 @@
-"""Backup and restore-test pods as the service graph sees them, and the facts about a store that they need."""
+"""Pods of backups, restore tests and load tests as the service graph sees them, and the facts that they need."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +11,12 @@ from components.traffic.stores import NATS, POSTGRES, REDIS, REDIS_SERVERS, buck
 
 BACKUP_COMPONENT = "backup"
 """Role of the backups in the platform, the value of `app.kubernetes.io/component`."""
+
+
+LOAD_TEST = "load-test"
+"""Name of the pods that load the gateway from inside the cluster, and of their CronJob, which never runs by itself."""
+
+_GATEWAY = "api-gateway"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +72,5 @@ def _jobs(platform: PlatformSettings) -> Iterator[Job]:
         # A replica is dumped, and restores go to the primary behind the proxies.
         behind = (REDIS_SERVERS,) if store == REDIS and replicated else ()
         yield Job(name=dump_name(store), calls=(store, *behind), outside=outside)
+    if platform.load_test and platform.load_test.image:
+        yield Job(name=LOAD_TEST, calls=(_GATEWAY,))

@@ -75,8 +75,8 @@ def test_each_threshold_fails_alone(found: LoadFigures, reasons: tuple[str, ...]
     ("arguments", "code", "message"),
     [
         (("--profile", "gamma", "--stand-ins"), 2, "--profile gamma is unknown; choose alpha or beta"),
-        ((), 2, "give either --url or --stand-ins"),
-        (("--url", "http://127.0.0.1:1", "--stand-ins"), 2, "give either --url or --stand-ins"),
+        ((), 2, "give either --url or --stand-ins or --in-cluster"),
+        (("--url", "http://127.0.0.1:1", "--stand-ins"), 2, "give either --url or --stand-ins or --in-cluster"),
         (("--url", "127.0.0.1"), 2, "--url 127.0.0.1 is no URL; write one such as https://alt-las.local"),
         (
             ("--url", "http://me:word@127.0.0.1"),

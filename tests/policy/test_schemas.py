@@ -41,6 +41,7 @@ _BOTH: dict[str, Any] = {
     "rollout.imagePullPolicy": "IfNotPresent",
     "rollout.imagePullSecrets": ["registry"],
     "autoscaling.scaleDown.pods": 2,
+    "loadTest.image": {"repository": "locustio/locust", "tag": "2.47.0", "digest": _DIGEST},
     "quota": {"hard": _HARD, "otherPods": 2},
     "additionalCalls": [{"caller": "ai-orchestrator", "callee": "segmentation-service"}],
     "services.api-gateway.image": {"repository": "example.org/gateway", "tag": "1", "digest": _DIGEST},

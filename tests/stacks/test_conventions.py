@@ -47,11 +47,12 @@ KNOWN = (
     "components.kubernetes.load.",
     "components.kubernetes.naming.primary_of",
     "components.kubernetes.quantities.",
+    "components.kubernetes.secret_texts.",
     "components.kubernetes.object.DATA_ANNOTATION",
     "components.kubernetes.secret_texts.",
     "components.traffic.stores.",
 )
-"""Sums and numbers of Kubernetes, the mark of data, names of Flagger and of stores: all readers use them."""
+"""Sums, numbers and secrets in texts, the mark of data, names of Flagger and of stores: all readers use them."""
 
 
 @pytest.mark.parametrize("package", ["altlas", "cluster", "tools"])

@@ -29,6 +29,7 @@ TYPE_TOKENS: Mapping[str, str] = {
     "PlatformCanaries": "alt-las:platform:Canaries",
     "PlatformImages": "alt-las:platform:Images",
     "PlatformIngress": "alt-las:platform:Ingress",
+    "PlatformLoadTest": "alt-las:platform:LoadTest",
     "PlatformMesh": "alt-las:platform:Mesh",
     "PlatformNamespace": "alt-las:platform:Namespace",
     "PlatformQuota": "alt-las:platform:Quota",

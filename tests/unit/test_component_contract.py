@@ -27,6 +27,7 @@ EVERYTHING = {
     "ingress.api": "gateway",
     "services.api-gateway.canary": {},
     "quota": {},
+    "loadTest.image": {"repository": "locustio/locust", "tag": "2.47.0"},
 }
 """Settings on top of alpha's under which every component has something to register."""
 

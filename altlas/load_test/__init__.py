@@ -1,0 +1,1 @@
+"""Load tests by a Job of the cluster."""
