@@ -40,6 +40,7 @@ _ADDONS = "cluster"
 
 _CACHES = shutil.ignore_patterns("__pycache__")
 _ENCRYPTION = re.compile(r"^(?:secretsprovider|encryptedkey):.*\n", re.MULTILINE)
+_PREFIX = f"{PROJECT}:"
 _CONFIG = re.compile(r"^config:[ \t]*\n", re.MULTILINE)
 
 
@@ -84,16 +85,19 @@ def take_program(found: Workspace, root: Path) -> None:
 
 
 def take_stack_file(found: Workspace, stack: str, source: Path) -> None:
-    """Copy a stack file into a scratch; placeholders stand for the secrets that only a person can supply."""
+    """Copy a stack file into a scratch; placeholders stand for the secrets that only a person can supply.
+
+    Those that nothing needs are among them where the stack has them, because its objects differ without.
+    """
     path = found.stack_file(stack)
     path.write_text(_ENCRYPTION.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
-    reset_secrets(path)
-    known = read_stack_document(path)["config"]
-    lines = "".join(
-        f"  {PROJECT}:{each.key}: {placeholder(each.key)}\n"
-        for each in SECRETS
-        if (each.needed_by or each.key in (WEBHOOK_SECRET, MAIL_SECRET)) and f"{PROJECT}:{each.key}" not in known
-    )
+    given = {key.removeprefix(_PREFIX) for key in reset_secrets(path) if key.startswith(_PREFIX)}
+    needed = {each.key for each in SECRETS if each.needed_by or each.key in (WEBHOOK_SECRET, MAIL_SECRET)}
+    generated = {each.key for each in SECRETS if each.required}
+    keys = [
+        key for key in sorted(needed | given - generated) if _PREFIX + key not in read_stack_document(path)["config"]
+    ]
+    lines = "".join(f"  {_PREFIX}{key}: {placeholder(key)}\n" for key in keys)
     text = path.read_text(encoding="utf-8")
     path.write_text(_CONFIG.sub(lambda match: match.group() + lines, text, count=1), encoding="utf-8")
 

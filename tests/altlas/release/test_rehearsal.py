@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from altlas.release import rehearsal, scratch
 from altlas.release.rehearsal import Rehearsal, rehearse
@@ -15,6 +16,8 @@ from altlas.release.sides import Side, recording, side
 from altlas.release.stack_change import StackChange, stack_change
 from altlas.release.steps import DeleteObject, ObjectName
 from altlas.session.workspace import Workspace
+from components.settings.alertmanager import MAIL_SECRET, WEBHOOK_SECRET
+from components.settings.secrets import SECRETS
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
 from rendering.root import ROOT
@@ -244,3 +247,19 @@ def test_a_rehearsal_has_the_digest_of_both_sides(
     monkeypatch.setattr(rehearsal, "_REHEARSED", ("settings",))
     (tmp_path / "3").mkdir()
     assert rehearsed(tmp_path / "3", Updates(), monkeypatch).subject != subjects[0]
+
+
+def test_a_scratch_has_the_optional_secrets_of_its_stack(tmp_path: Path) -> None:
+    """As placeholders, so that its objects are those of the stack; without what is generated and what is not set."""
+    source = tmp_path / "Pulumi.boats.yaml"
+    source.write_text(
+        "encryptionsalt: v1:x\nconfig:\n  alt-las:openaiApiKey:\n    secure: v1:y\n"
+        "  alt-las:redisInternalSecret:\n    secure: v1:z\n  alt-las:platform: {}\n"
+    )
+    (tmp_path / "scratch").mkdir()
+    found = Workspace(tmp_path / "scratch", home=tmp_path)
+    scratch.take_stack_file(found, "boats", source)
+    config = yaml.safe_load(found.stack_file("boats").read_text())["config"]
+    assert config["alt-las:openaiApiKey"] == "<openaiApiKey>"
+    needed = {f"alt-las:{each.key}" for each in SECRETS if each.needed_by or each.key in (WEBHOOK_SECRET, MAIL_SECRET)}
+    assert config.keys() == needed | {"alt-las:openaiApiKey", "alt-las:platform"}
