@@ -74,7 +74,9 @@ class Engine:
             return run({})
         # A sealed plan says exactly what is done, deletions included; an update of single objects deletes no others.
         updates = arguments[0] == "up" and not {"--plan", "--target"} & {*arguments}
-        command = Command(files, run, self.root / ".altlas" / "logins", updates=updates)
+        command = Command(
+            files, run, self.root / ".altlas" / "logins", updates=updates, removes=arguments[0] == "destroy"
+        )
         return command.repeated() if "--plan" not in arguments else command.once().code
 
     def _in_foreground(self, arguments: Sequence[str], variables: Mapping[str, str], *, terminal: bool) -> int:

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,8 @@ CHAIN = 4
 
 CHAINS, SAMPLE = 63, 1
 COMMANDS = ("up", "up", "up", "refresh", "destroy")
-LINES = {"up": OBJECTS // 2, "refresh": 2, "destroy": OBJECTS // 2}
-"""Lines of a journal that each command writes at least, most times; a line holds what came together."""
+LINES = {"up": OBJECTS, "refresh": OBJECTS // 2, "destroy": OBJECTS}
+"""Lines of a journal that each command writes at least, most times."""
 
 VICTIMS: Mapping[str, Callable[[str], bool]] = {
     "altlas with the journal's server": lambda command: "altlas.session.engine" in command,
@@ -68,26 +69,29 @@ def _commands(run: str) -> Iterator[tuple[int, str]]:
             continue
 
 
-def _begun(project: Project) -> int:
-    """Lines of the journal; 0 before there is one."""
+def _begun(project: Project, earlier: Container[str]) -> tuple[str, int]:
+    """Mark of the run that holds the stack and lines of its journal; 0 before the run begins one.
+
+    A run that was killed leaves lock and journal, which the next one takes over once it has its own lock.
+    """
     try:
-        return project.files.journal.read_bytes().count(b"\n")
-    except FileNotFoundError:
-        return 0
+        (lock,) = project.files.locks.glob("*.json")
+        run: str = json.loads(lock.read_bytes())["run"]
+        return run, 0 if run in earlier else project.files.journal.read_bytes().count(b"\n")
+    except (ValueError, OSError):
+        return "", 0
 
 
-def _kill(project: Project, process: "subprocess.Popen[str]", lines: int, victim: str) -> str:
+def _kill(project: Project, process: "subprocess.Popen[str]", lines: int, victim: str, earlier: Container[str]) -> str:
     """End the victim at a line of the journal; return the mark of the run, empty if the command was quicker."""
     while process.poll() is None:
-        if _begun(project) >= lines:
-            try:
-                (lock,) = project.files.locks.glob("*.json")
-                run: str = json.loads(lock.read_bytes())["run"]
-                found = {process.pid: "altlas.session.engine", **dict(_commands(run))}
-                os.kill(next(pid for pid, command in found.items() if VICTIMS[victim](command)), signal.SIGKILL)
-            except (StopIteration, ValueError, OSError):  # it has ended by itself meanwhile
-                return ""
-            return run
+        run, begun = _begun(project, earlier)
+        if begun >= lines:
+            found = {process.pid: "altlas.session.engine", **dict(_commands(run))}
+            for pid in [pid for pid, command in found.items() if VICTIMS[victim](command)]:
+                with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+                    os.kill(pid, signal.SIGKILL)
+                    return run
         time.sleep(0.002)
     return ""
 
@@ -101,7 +105,7 @@ def _killed_in_a_row(project: Project, chance: random.Random, victim: str) -> di
         command = chance.choice(COMMANDS)
         project.want(wanted_objects(chance, OBJECTS))
         with project.begin(command, "--yes", "--skip-preview") as process:
-            run = _kill(project, process, chance.randrange(1, LINES[command]), victim)
+            run = _kill(project, process, chance.randrange(1, LINES[command]), victim, hit)
             output, _ = process.communicate(timeout=180)
         assert "cannot be replayed" not in output, (victim, command, output)
         hit |= {run: command} if run else {}

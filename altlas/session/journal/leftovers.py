@@ -6,7 +6,7 @@ does not see that, so this module does:
 - A creation that was cut off stays pending with the engine until a person says what became of it, and is forgotten
   when the program wants another object meanwhile. Here a new object is taken into the state as one that the engine
   reads first; what was never created drops out again. One that was to replace another waits for the next program:
-  only that knows which of the two is wanted. The other one is listed for deletion.
+  only that knows which of the two is wanted. The other one is listed for deletion; a removal of the stack wants none.
 - An update or a deletion that was cut off is forgotten by the engine, although the object may have changed or be gone.
   Here the engine reads such an object first. The same goes for operations that failed.
 - An object that was deleted to be made again, and was not made, would be made by the next update and then deleted once
@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from altlas.session.journal.references import broken_reference
 from altlas.session.journal.replay import VERSION_WITH_FEATURES, StackState
 
 _KUBERNETES = "kubernetes:"
@@ -29,7 +30,7 @@ _ORDER = ("dependencies", "propertyDependencies", "deletedWith", "replaceWith")
 
 
 def with_cut_off_operations(
-    deployment: StackState, failed: Sequence[Mapping[str, Any]], decided: Collection[str]
+    deployment: StackState, failed: Sequence[Mapping[str, Any]], decided: Collection[str], before: StackState
 ) -> StackState:
     """The state with what is known of operations that failed or were cut off.
 
@@ -39,6 +40,7 @@ def with_cut_off_operations(
         deployment: The state after an update; what was cut off is pending there.
         failed: Operations that failed.
         decided: URNs about which the update's program has said what it wants.
+        before: The state before the update, of whose providers one may be needed again.
     """
     resources = [dict(one) for one in deployment.resources]
     kubernetes = [one for one in failed if _identifier(one["resource"])]
@@ -46,6 +48,7 @@ def with_cut_off_operations(
     for one in resources:
         if one["type"].startswith(_KUBERNETES) and one.pop("pendingReplacement", False):
             one[_READ_FIRST] = True
+    resources = [*_removed_providers(resources, before), *resources]
     body = {**deployment.body, "resources": resources, "pending_operations": open_still}
     body = {key: value for key, value in body.items() if value or key not in ("resources", "pending_operations")}
     if not any(one.get(_READ_FIRST) for one in resources):
@@ -67,14 +70,50 @@ def _is_settled(operation: Mapping[str, Any], resources: list[dict[str, Any]], d
         for one in alive:
             one[_READ_FIRST] = True
     elif not alive:
-        resources.append(_taken_in(operation, identifier, **{_READ_FIRST: True}))
+        whole = _taken_in(operation, identifier, **{_READ_FIRST: True})
+        resources.append(whole if _has_all(whole, resources) else _alone(whole, resources))
     elif identifier not in (one.get("id") for one in alive):
         if urn not in decided:
             return False
-        # Without its order: what it depended on may be gone, or be listed for deletion after it.
-        whole = _taken_in(operation, identifier, delete=True)
-        resources.append({key: value for key, value in whole.items() if key not in _ORDER})
+        # What it depended on may be gone, or be listed for deletion after it.
+        resources.append(_alone(_taken_in(operation, identifier, delete=True), resources))
     return True
+
+
+def _has_all(resource: Mapping[str, Any], resources: Sequence[Mapping[str, Any]]) -> bool:
+    """True if the state has everything that a resource refers to, but for its provider."""
+    whole = [*resources, {key: value for key, value in resource.items() if key != "provider"}]
+    return broken_reference({"resources": whole}) is None
+
+
+def _alone(resource: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A resource without what it waits for, and without its parent if that is not among the others."""
+    known = {one["urn"] for one in others}
+    return {key: one for key, one in resource.items() if key not in _ORDER and (key != "parent" or one in known)}
+
+
+def _removed_providers(resources: Sequence[Mapping[str, Any]], before: StackState) -> list[dict[str, Any]]:
+    """Providers of the state before that resources still name: an update has removed them as if nothing needed them."""
+    known = {_provider_name(one) for one in resources}
+    named = {one["provider"] for one in resources if one.get("provider")} - known
+    return [_alone(one, ()) for one in before.resources if _provider_name(one) in named]
+
+
+def _provider_name(resource: Mapping[str, Any]) -> str:
+    """Name of a provider as its resources give it."""
+    return f"{resource['urn']}::{resource.get('id')}"
+
+
+def with_creations_listed(deployment: StackState) -> StackState:
+    """The state before a removal of the stack: what may have been created and waits for a program is deleted, too."""
+    waiting = [one for one in deployment.pending if _identifier(one["resource"]) and one["type"] == "creating"]
+    if not waiting:
+        return deployment
+    whole = [_taken_in(one, _identifier(one["resource"]) or "", delete=True) for one in waiting]
+    listed = [_alone(one, deployment.resources) for one in whole]
+    left = [one for one in deployment.pending if one not in waiting]
+    body = {**deployment.body, "resources": [*deployment.resources, *listed], "pending_operations": left}
+    return replace(deployment, body=body if left else {key: body[key] for key in body if key != "pending_operations"})
 
 
 def _taken_in(operation: Mapping[str, Any], identifier: str, **mark: bool) -> dict[str, Any]:
@@ -97,15 +136,16 @@ def with_deletions(deployment: StackState, before: StackState) -> StackState:
         before: The state before it.
     """
     alive = {(one["type"], one.get("id")) for one in deployment.resources}
-    known = {one["urn"] for one in deployment.resources}
     listed = [
-        {key: value for key, value in one.items() if key not in _ORDER and (key != "parent" or value in known)}
+        _alone(one, deployment.resources)
         for one in before.resources
         if _is_listed(one) and (one["type"], one["id"]) not in alive
     ]
     if not listed:
         return deployment
-    return replace(deployment, body={**deployment.body, "resources": [*deployment.resources, *listed]})
+    resources = [*deployment.resources, *listed]
+    providers = _removed_providers(resources, before)
+    return replace(deployment, body={**deployment.body, "resources": [*providers, *resources]})
 
 
 def has_deletions(deployment: StackState) -> bool:

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 from altlas.session.journal import journal_log
 from altlas.session.journal.journal_file import Journal, digest, read_journal
-from altlas.session.journal.leftovers import with_cut_off_operations, with_deletions, without_deletions
+from altlas.session.journal.leftovers import (
+    with_creations_listed,
+    with_cut_off_operations,
+    with_deletions,
+    without_deletions,
+)
 from altlas.session.journal.locks import Lock, check_free, take_lock
 from altlas.session.journal.orphans import end_processes
 from altlas.session.journal.references import broken_reference
@@ -58,6 +63,17 @@ def recover(files: StackFiles, own: Lock | None = None) -> Recovered | None:
         lock.path.unlink()
 
 
+def list_creations(files: StackFiles) -> None:
+    """Let a removal of the stack delete what an interrupted update may have created; the caller holds the lock.
+
+    Raises:
+        OSError: The state cannot be written; it is untouched.
+    """
+    found = files.read()
+    if (listed := with_creations_listed(found)) is not found:
+        files.write(files.content(listed))
+
+
 def _recovered(files: StackFiles, left: Sequence[Lock]) -> Recovered | None:
     for lock in left:
         end_processes(lock.run)
@@ -97,7 +113,7 @@ def finished(journal: Journal, base: StackState) -> StackState:
     deployment = journal.replayed(seen)
     before = {one["resource"]["urn"] for one in base.pending}
     decided = {entry["state"]["urn"] for entry in journal.entries if entry.get("state")} & before
-    deployment = with_cut_off_operations(deployment, journal.failed, decided)
+    deployment = with_cut_off_operations(deployment, journal.failed, decided, base)
     if journal.heading.defers_deletions:
         deployment = with_deletions(deployment, base)
     broken = broken_reference(deployment.body)

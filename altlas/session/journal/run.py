@@ -12,7 +12,7 @@ from altlas.session.journal.leftovers import has_deletions
 from altlas.session.journal.locks import Lock, take_lock
 from altlas.session.journal.login import logged_in
 from altlas.session.journal.orphans import RUN_VARIABLE
-from altlas.session.journal.recovery import recover
+from altlas.session.journal.recovery import list_creations, recover
 from altlas.session.journal.server import serving
 from altlas.session.journal.state_files import StackFiles
 from altlas.session.transient import PAUSES_SECONDS, passing_causes
@@ -59,6 +59,7 @@ class Command:
         logins: Folder for the CLI's logins, which only this user reads.
         updates: Whether the command runs the program, which may want again what the state lists for deletion. It
             then runs once more where something is left to delete.
+        removes: Whether the command deletes everything.
     """
 
     files: StackFiles
@@ -66,6 +67,7 @@ class Command:
     logins: Path
     _: KW_ONLY
     updates: bool
+    removes: bool = False
 
     def repeated(self) -> int:
         """Run it while nothing but passing failures of the API server end it; return its exit code.
@@ -104,6 +106,8 @@ class Command:
     def _served(self, variables: Mapping[str, str], *, defers_deletions: bool) -> Outcome:
         lock = take_lock(self.files)
         try:
+            if self.removes:
+                list_creations(self.files)
             with (
                 kept(lock) as check,
                 serving(self.files, defers_deletions=defers_deletions, check=check) as server,
