@@ -62,7 +62,7 @@ test: $(INSTALLED) ## After make up: check, the whole program, and the life of a
 	@$(LINT)
 	@$(SUITE) --tier=test
 
-verify: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## All the rest: stores, monitoring, images, scanners, gates, real nodes: 56 minutes on 2 cores
+verify: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## All the rest: stores, monitoring, images, scanners, gates, real nodes: 58 minutes on 2 cores
 	@$(SUITE) --tier=verify
 
 verify-all: $(INSTALLED) $(LOADTESTS_VENV)/installed tools ## The same without samples: every mutant, every regression

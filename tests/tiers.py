@@ -72,7 +72,7 @@ PARTS = (
 )
 """Parts of slow tests; a test belongs to the first one that names its place."""
 
-BUDGET_MINUTES = {"test": 8, "verify": 56}
+BUDGET_MINUTES = {"test": 8, "verify": 58}
 """What a command may take as a whole on two cores; parts may take that time on each of two workers, or on one alone."""
 
 TIERS = {

@@ -9,7 +9,7 @@ from tests.unit.test_house_rules import PRODUCT, imports, sources
 FLOORS = (
     {"session"},
     {"backup", "compose", "images", "pictures"},
-    {"preflight"},
+    {"load_test", "preflight"},
     {"status"},
     {"addons"},
     {"update"},
