@@ -1,8 +1,7 @@
 """Failures that a person can mend, each with its exit code."""
 
 import re
-
-import pulumi
+import sys
 
 import cluster
 import tools
@@ -11,7 +10,6 @@ from rendering.errors import CommandError, ExitCode
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (SettingsError, ExitCode.BAD_INPUT),
-    (pulumi.RunError, ExitCode.BAD_INPUT),
     (tools.ToolsError, ExitCode.NO_TOOLS),
     (cluster.ClusterRequestError, ExitCode.BAD_INPUT),
     (cluster.MissingProgramError, ExitCode.NO_TOOLS),
@@ -32,7 +30,10 @@ def as_command_error(error: Exception) -> CommandError | None:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return CommandError(f"the command cannot go on: {place}{error.strerror}; mend that, then try again")
-    return next((CommandError(str(error), code) for kind, code in _CODES if isinstance(error, kind)), None)
+    # Only a process that has loaded Pulumi's SDK gets its error, and others shall not load it for a message.
+    sdk = sys.modules.get("pulumi")
+    codes = _CODES if sdk is None else (*_CODES, (sdk.RunError, ExitCode.BAD_INPUT))
+    return next((CommandError(str(error), code) for kind, code in codes if isinstance(error, kind)), None)
 
 
 def printable(message: str) -> str:
