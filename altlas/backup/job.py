@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from altlas.backup.request import STORES
+from altlas.session.jobs import has_succeeded, log_of
 from altlas.session.kubectl import Kubectl, when_answered
 from cluster.waiting import wait_for
 from rendering.errors import CommandError, ExitCode
 
 _POLL_SECONDS = 0.5
-_LOG_LINES, _ALL_LINES = 20, -1
+_LOG_LINES = 20
 _KEPT_SECONDS = 7 * 24 * 3600
 _ACTION = "alt-las.io/backup-action"
 """Label by which monitoring recognises backups and restore tests, see `backup.exporter`."""
@@ -160,9 +161,9 @@ class Jobs:
             self.report(f"The Job {task.job} continues without this command; {self._ways(task)}")
             raise
         if not good:
-            said = self._log(task, _LOG_LINES) or "its pod has no log"
+            said = log_of(self.kubectl, self.namespace, task.job, _LOG_LINES) or "its pod has no log"
             raise CommandError(f"the Job {task.job} failed: {said}")
-        return self._log(task, _ALL_LINES)
+        return log_of(self.kubectl, self.namespace, task.job)
 
     def _prepared(self, task: Task, prepare: Callable[[], None]) -> None:
         job = ("job", task.job, "--namespace", self.namespace)
@@ -178,7 +179,7 @@ class Jobs:
         before = self._get("job", task.job)
         if before is None:
             return
-        if _ended(before) is None:
+        if has_succeeded(before) is None:
             raise _busy(task, self.namespace)
         # By UID: of two commands that see it ended, the later one must not delete the new Job of the earlier one.
         path = f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{task.job}"
@@ -197,7 +198,7 @@ class Jobs:
             job = self._patiently(task)
             if job is None:
                 raise CommandError(f"the Job {task.job} was deleted while it ran; look at the store before you go on")
-            return _ended(job)
+            return has_succeeded(job)
 
         return bool(
             wait_for(
@@ -220,28 +221,12 @@ class Jobs:
         job = f"job {task.job} --namespace {self.namespace}"
         return f"look at it with `kubectl get {job}`, end it with `kubectl delete {job}`"
 
-    def _log(self, task: Task, lines: int) -> str:
-        arguments = ("logs", f"job/{task.job}", "--namespace", self.namespace, f"--tail={lines}")
-        try:
-            return self.kubectl.text(*arguments).strip()
-        except CommandError:
-            # The Job has ended either way.
-            return ""
-
     def _get(self, kind: str, name: str) -> Mapping[str, Any] | None:
         printed = self.kubectl.text(
             "get", kind, name, "--namespace", self.namespace, "--ignore-not-found", "--output=json"
         )
         found: Mapping[str, Any] | None = json.loads(printed) if printed.strip() else None
         return found
-
-
-def _ended(job: Mapping[str, Any]) -> bool | None:
-    """True if a Job has succeeded; None while it runs."""
-    for condition in job.get("status", {}).get("conditions", ()):
-        if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
-            return bool(condition["type"] == "Complete")
-    return None
 
 
 def _busy(task: Task, namespace: str) -> CommandError:

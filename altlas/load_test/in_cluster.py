@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from altlas.session.interruption import termination_as_interruption
+from altlas.session.jobs import has_succeeded, log_of
 from altlas.session.kubectl import Kubectl, when_answered
 from cluster.waiting import wait_for
 from components.settings import PlatformSettings
@@ -131,7 +132,7 @@ class ClusterLoad:
             poll_seconds=_POLL_SECONDS,
             report=lambda _: self.report(f"Waiting for the Job {NAME} ..."),
         )
-        lines = self._log().strip().splitlines()
+        lines = log_of(self.kubectl, self.namespace, NAME).splitlines()
         if good and lines:
             try:
                 return read_figures(lines[-1])
@@ -144,14 +145,4 @@ class ClusterLoad:
         job = when_answered(lambda: self.kubectl.find("job", self.namespace, NAME))
         if job is None:
             raise CommandError(f"the Job {NAME} was removed while it ran")
-        for condition in job.get("status", {}).get("conditions", ()):
-            if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
-                return bool(condition["type"] == "Complete")
-        return None
-
-    def _log(self) -> str:
-        try:
-            return self.kubectl.text("logs", f"job/{NAME}", "--namespace", self.namespace, "--tail=-1")
-        except CommandError:
-            # The Job has ended either way.
-            return ""
+        return has_succeeded(job)
