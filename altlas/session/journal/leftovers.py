@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from altlas.session.journal.references import broken_reference
+from altlas.session.journal.references import references
 from altlas.session.journal.replay import VERSION_WITH_FEATURES, StackState
 
 _KUBERNETES = "kubernetes:"
@@ -49,11 +49,16 @@ def with_cut_off_operations(
         if one["type"].startswith(_KUBERNETES) and one.pop("pendingReplacement", False):
             one[_READ_FIRST] = True
     resources = [*_removed_providers(resources, before), *resources]
-    body = {**deployment.body, "resources": resources, "pending_operations": open_still}
-    body = {key: value for key, value in body.items() if value or key not in ("resources", "pending_operations")}
+    body = _without_empty(deployment, resources, open_still)
     if not any(one.get(_READ_FIRST) for one in resources):
         return replace(deployment, body=body)
     return StackState(body, VERSION_WITH_FEATURES, tuple(sorted({*deployment.features, _READ_FIRST})))
+
+
+def _without_empty(deployment: StackState, resources: Sequence[Any], pending: Sequence[Any]) -> dict[str, Any]:
+    """Body of a state with other resources and pending operations; without their keys where there are none."""
+    body = {**deployment.body, "resources": resources, "pending_operations": pending}
+    return {key: value for key, value in body.items() if value or key not in ("resources", "pending_operations")}
 
 
 def _is_settled(operation: Mapping[str, Any], resources: list[dict[str, Any]], decided: Collection[str]) -> bool:
@@ -82,8 +87,8 @@ def _is_settled(operation: Mapping[str, Any], resources: list[dict[str, Any]], d
 
 def _has_all(resource: Mapping[str, Any], resources: Sequence[Mapping[str, Any]]) -> bool:
     """True if the state has everything that a resource refers to, but for its provider."""
-    whole = [*resources, {key: value for key, value in resource.items() if key != "provider"}]
-    return broken_reference({"resources": whole}) is None
+    known = {one["urn"] for one in resources}
+    return all(urn in known for _, urn in references(resource))
 
 
 def _alone(resource: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -112,8 +117,7 @@ def with_creations_listed(deployment: StackState) -> StackState:
     whole = [_taken_in(one, _identifier(one["resource"]) or "", delete=True) for one in waiting]
     listed = [_alone(one, deployment.resources) for one in whole]
     left = [one for one in deployment.pending if one not in waiting]
-    body = {**deployment.body, "resources": [*deployment.resources, *listed], "pending_operations": left}
-    return replace(deployment, body=body if left else {key: body[key] for key in body if key != "pending_operations"})
+    return replace(deployment, body=_without_empty(deployment, [*deployment.resources, *listed], left))
 
 
 def _taken_in(operation: Mapping[str, Any], identifier: str, **mark: bool) -> dict[str, Any]:

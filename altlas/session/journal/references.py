@@ -110,7 +110,7 @@ def _broken(resources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             providers.add(f"{urn}{_SEPARATOR}{one.get('id')}")
         if one.get("provider") and one["provider"] not in providers and not one.get("pendingReplacement"):
             yield f"{urn} names the unknown provider {one['provider']}"
-        for relation, other in _references(one):
+        for relation, other in references(one):
             if other not in known:
                 later = any(after.get("urn") == other for after in resources[index + 1 :])
                 yield f"{urn}: its {relation} {other} {'comes after it' if later else 'is missing'}"
@@ -127,7 +127,8 @@ def _malformed(index: int, one: Mapping[str, Any]) -> Iterator[str]:
         yield f"{one.get('urn')} is a component and has an id"
 
 
-def _references(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def references(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a resource refers to, but for its provider: the relation and the URN."""
     for relation, key in (("parent", "parent"), ("owner", "deletedWith")):
         if one.get(key):
             yield relation, one[key]
