@@ -9,10 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
-from components.kubernetes.quantities import mebibytes, millicores
+from components.kubernetes.quantities import MEBIBYTES_PER_GIBIBYTE, MILLICORES_PER_CORE, mebibytes, millicores
 
-_MILLICORES_PER_CORE = 1000
-_MEBIBYTES_PER_GIBIBYTE = 1024
 _SCALED_KIND = "Deployment"
 _PERCENT = 100
 _TIMED = frozenset({"CronJob", "Job"})
@@ -42,7 +40,7 @@ class Amount:
         return self.cpu <= other.cpu and self.memory <= other.memory
 
     def __str__(self) -> str:
-        return f"{self.cpu / _MILLICORES_PER_CORE:.2f} CPU, {self.memory / _MEBIBYTES_PER_GIBIBYTE:.1f} GiB"
+        return f"{self.cpu / MILLICORES_PER_CORE:.2f} CPU, {self.memory / MEBIBYTES_PER_GIBIBYTE:.1f} GiB"
 
 
 @dataclass(frozen=True)
