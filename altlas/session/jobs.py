@@ -1,4 +1,4 @@
-"""What a Job of the cluster says of itself: whether it has ended, and what its pod has printed."""
+"""End of a Job of the cluster, and what its pod has printed."""
 
 from collections.abc import Mapping
 from typing import Any

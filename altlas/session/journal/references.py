@@ -128,7 +128,7 @@ def _malformed(index: int, one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def references(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a resource refers to, but for its provider: the relation and the URN."""
+    """References of a resource, but for its provider: the relation and the URN."""
     for relation, key in (("parent", "parent"), ("owner", "deletedWith")):
         if one.get(key):
             yield relation, one[key]
