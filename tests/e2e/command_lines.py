@@ -84,7 +84,7 @@ PHASES = (
     Line("capacity beta --page"),
     Line("capacity alpha --target sim"),
     Line("capacity alpha --from {folder}/cut.json --target-rps 9 --pods api-gateway=1 --utilization 50", 2),
-    Line("loadtest alpha --profile alpha --percent 1 --warm-up 1 --seconds 5 --url http://127.0.0.1:9/ --json", 3),
+    Line("loadtest alpha --profile alpha --percent 1 --warm-up 1 --seconds 5 --url http://127.0.0.1:9/ --json", 4),
     Line("loadtest alpha --stand-ins --in-cluster --out {folder}/load --url http://127.0.0.1:9/", 2),
     Line("loadtest alpha --url http://canary:{password-of-a-URL}@127.0.0.1:9/", 2),
     Line("loadtest alpha --url ftp://canary:{password-of-another-URL}@127.0.0.1:9/", 2),
@@ -183,7 +183,7 @@ END = (
 
 ONLY_REFUSED = {
     "preflight": "no ingress controller is on a simulated cluster",
-    "loadtest": "Locust is not installed beside the tests",
+    "loadtest": "no service answers outside the simulated cluster",
     "promote": "a release has to run for an hour first, with signed images",
     "canary abort": "no Flagger judges on a simulated cluster",
     "canary skip": "no Flagger judges on a simulated cluster",

@@ -46,6 +46,8 @@ def test_what_the_settings_accept_the_api_server_accepts(cluster: OwnCluster, na
     """Every number at its bound, as far as the settings take all of them together, and a namespace of 63 characters."""
     document = variation(name) | {"namespace": LONGEST_NAMESPACE if extreme == "largest" else f"ns-{extreme[:2]}"}
     if extreme != "as they are":
+        # Figures given by hand are refused by the program where the moved numbers need more.
+        document["quota"] = {"otherPods": 2}
         document, moved = at_bounds(document, largest=extreme == "largest")
         assert moved >= 60, "most numbers can be moved"
     found = refused(cluster, VARIATIONS[name][0], document)
