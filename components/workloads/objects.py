@@ -23,8 +23,12 @@ SKIP_AWAIT = {"annotations": {"pulumi.com/skipAwait": "true"}}
 REPLACED_AFTER_FAILURE = {"pulumi.com/replaceUnready": "true"}
 """Annotation of a Job that the next update creates again after it failed, instead of waiting for the failed one."""
 
-OWN_REPLICAS = {"pulumi.com/patchForce": "true"}
-"""Annotation of a Deployment whose number of pods is fixed: also after an autoscaler has set it, which else owns it."""
+TAKEN_BACK = {"pulumi.com/patchForce": "true"}
+"""Annotation of an object with fields that a controller may have set and that are the program's again.
+
+Without it the controller owns them, and an update is refused. Such are a Deployment's number of pods after an
+autoscaler, and a Service's selector after Flagger.
+"""
 
 RETAIN_CLAIMS = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}}
 """Field of a workload whose volumes stay when a server or all of them go."""

@@ -77,11 +77,14 @@ class Workload(ObjectComponent):
             secret = self._register(f"{name}-secrets", pods.secret(dict(args.secret_environment))).metadata["name"]
         deployment = pods.deployment(args.settings.replicas, service_pod(name, args, secret), versioned=True)
         if args.settings.replicas is not None:
-            deployment["metadata"]["annotations"] = objects.OWN_REPLICAS
+            deployment["metadata"]["annotations"] = objects.TAKEN_BACK
         self._register(name, deployment, *before_pods, awaited=True)
-        # Flagger leads the Service to the pods that serve.
+        service = pods.client_service(service_ports(args), targets={DIRECT_PORT: _PORT})
+        # Flagger leads the Service to the pods that serve, as long as there is a canary.
         held = ("spec.selector",) if pods.has_canary else ()
-        self._register(name, pods.client_service(service_ports(args), targets={DIRECT_PORT: _PORT}), held=held)
+        if not pods.has_canary:
+            service["metadata"]["annotations"] = {**service["metadata"]["annotations"], **objects.TAKEN_BACK}
+        self._register(name, service, held=held)
         self._register(name, pods.disruption_budget())
         if args.settings.autoscaling:
             self._register(name, objects.autoscaler(pods.metadata(), args.settings.autoscaling, args.autoscaling))

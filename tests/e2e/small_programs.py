@@ -37,10 +37,10 @@ import pulumi
 
 sys.path.insert(0, "..")
 from components.kubernetes.object import KubernetesObject
-from components.workloads.objects import OWN_REPLICAS
+from components.workloads.objects import TAKEN_BACK
 
 number = pulumi.Config().get_int("replicas")
-forced = OWN_REPLICAS if pulumi.Config().get_bool("forced") else {}
+forced = TAKEN_BACK if pulumi.Config().get_bool("forced") else {}
 container = {"name": "main", "image": "registry.invalid/main:1"}
 manifest = {
     "apiVersion": "apps/v1",

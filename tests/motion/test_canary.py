@@ -5,6 +5,7 @@ request is made, so the figures are those of an exporter, and what splits reques
 """
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -250,3 +251,22 @@ def _promote_without_gates(motion: Motion) -> None:
     assert [each["spec"].get("skipAnalysis", False) for each in found] == [False] * len(SERVICES)
     assert motion.decisions()[1:] == [("skip", service, "Prometheus is down")]
     motion.is_at_rest()
+
+
+def test_a_canary_is_turned_off(motion: Motion, figures: Collected) -> None:
+    """In the order of docs/releases.md: Flagger gives Service and pods back, and they are the program's again."""
+    project, ended = motion.project, "segmentation-service"
+    start = time.monotonic()
+    deleted = project.kubectl("delete", "canary", ended, f"--namespace={NAMESPACE}", "--wait", "--timeout=120s")
+    assert deleted.code == 0, deleted.text
+    motion.release({ended: {"canary": None}})
+    seconds = time.monotonic() - start
+    services = {each["metadata"]["name"]: each["spec"]["selector"] for each in project.objects("services", NAMESPACE)}
+    assert services[ended]["app.kubernetes.io/name"] == ended
+    assert f"{ended}-primary" not in services
+    routes = {each["metadata"]["name"]: each for each in project.objects("httproutes", NAMESPACE)}
+    assert ended not in routes
+    plain = [rule for name, route in routes.items() if name not in SERVICES for rule in route["spec"]["rules"]]
+    assert [each["name"] for rule in plain for each in rule.get("backendRefs", ())] == [ended]
+    motion.is_at_rest()
+    figures.add("canary turned off, sim", f"Service and pods given back after {seconds:.0f} s; preview empty; drift 0")

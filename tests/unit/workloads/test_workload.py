@@ -172,7 +172,7 @@ def test_only_the_deployment_carries_the_version(plain: Program) -> None:
 
 
 def test_the_service_passes_its_port_to_the_pods_named_port(plain: Program) -> None:
-    """Pulumi does not wait for endpoints: the Deployment's readiness already covers them."""
+    """Pulumi does not wait for endpoints, as readiness covers them; after a canary the selector is ours again."""
     service = find(plain.recorder.objects, "Service", NAME)
     assert service["spec"] == {
         "type": "ClusterIP",
@@ -182,7 +182,7 @@ def test_the_service_passes_its_port_to_the_pods_named_port(plain: Program) -> N
             {"name": "direct", "port": 9000, "targetPort": "http", "protocol": "TCP"},
         ],
     }
-    assert service["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+    assert service["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true", "pulumi.com/patchForce": "true"}
 
 
 def test_the_config_map_is_named_after_its_content_and_the_pods_use_that_name(plain: Program) -> None:
