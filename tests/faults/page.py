@@ -1,7 +1,7 @@
 """`python -m tests.faults.page`: the page of reliability, from the records of the last `make test-faults`."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,18 +18,33 @@ NOT_STAGED = {
 }
 """Faults that this harness does not stage, each with the reason."""
 
+PAGE = ROOT / "docs" / "reliability.md"
 Record = tuple[Fault, str, Outcome]
+_FILE = 5
+"""Column of the file of the test."""
 
 
-def page(records: Sequence[Record], refusals: Mapping[str, str] = MappingProxyType({})) -> str:
+def page(
+    records: Sequence[Record], refusals: Mapping[str, str] = MappingProxyType({}), earlier: Sequence[str] = ()
+) -> str:
     """Text of the page: of each fault the cases that were tried last, with the commit at which they were.
 
     Args:
         records: Cases of the faults.
         refusals: Reasons for which this machine stages no fault, by the folder of the tests.
+        earlier: Lines of the page before; rows of files that have no record now stay, as those of their commit.
     """
     known = [each for each in records if _is_known(each[0].test)]
-    return "\n".join([*_heading(), *_table(known), *_not_staged(known, refusals)])
+    now = {fault.test.partition("::")[0] for fault, _, outcome in known if outcome.cases}
+    kept = [row for row in earlier if (file := file_of(row)) and file not in now and (ROOT / file).exists()]
+    rows = sorted((*kept, *_rows(known)))
+    return "\n".join([*_heading(), *_table(rows), *_not_staged(known, {*map(file_of, rows)}, refusals)])
+
+
+def file_of(row: str) -> str | None:
+    """File of the test of a row; None of another line."""
+    cells = row.strip("| ").split(" | ")
+    return cells[_FILE].strip("`") if len(cells) == _FILE + 2 and cells[_FILE].startswith("`") else None
 
 
 def _is_known(test: str) -> bool:
@@ -47,28 +62,32 @@ def _heading() -> Iterator[str]:
     yield "Faults that were injected, in how many cases the promise held, and at which commit that was. The bound is"
     yield "the largest share of failures that fits what was seen with 95 % confidence, by Clopper and Pearson, exact"
     yield "and one-sided. `make test-faults` tries all cases of a commit, goes on where it was ended, and writes this"
-    yield "page. Targets are explained in [evidence.md](evidence.md)."
+    yield "page; a row of an earlier commit stays until the tests of its file are tried again. Targets are explained in"
+    yield "[evidence.md](evidence.md)."
     yield ""
 
 
-def _table(records: Sequence[Record]) -> Iterator[str]:
+def _table(rows: Sequence[str]) -> Iterator[str]:
     yield "| fault | promise | held | failures at most | target | test | commit |"
     yield "|---|---|---|---|---|---|---|"
-    tried = [each for each in records if each[2].cases]
-    for fault, commit, outcome in sorted(tried, key=lambda one: (one[0].name, one[0].subject != OURS)):
+    yield from rows
+    yield ""
+
+
+def _rows(records: Sequence[Record]) -> Iterator[str]:
+    for fault, commit, outcome in (each for each in records if each[2].cases):
         name = fault.name if fault.subject == OURS else f"{fault.name}: {fault.subject}"
         held, file = f"{outcome.held:,} of {outcome.cases:,}", fault.test.partition("::")[0]
         cells = (name, fault.promise, held, outcome.most_failures, fault.target, f"`{file}`", f"`{commit}`")
         yield f"| {' | '.join(cells)} |"
-    yield ""
 
 
-def _not_staged(records: Sequence[Record], refusals: Mapping[str, str]) -> Iterator[str]:
+def _not_staged(records: Sequence[Record], tried: Collection[str | None], refusals: Mapping[str, str]) -> Iterator[str]:
     yield "Not staged here:"
     yield ""
     yield from (f"- {fault.name}: this machine refused it." for fault, _, outcome in records if not outcome.cases)
-    tried = {fault.test.partition("::")[0] for fault, _, _ in records}
-    for file in (each for each in _recording() if each not in tried):
+    refused = {fault.test.partition("::")[0] for fault, _, _ in records}
+    for file in (each for each in _recording() if each not in refused and each not in tried):
         yield f"- `{file}`: {refusals.get(file.rpartition('/')[0], 'not run yet')}."
     yield from (f"- {name}: {reason}." for name, reason in NOT_STAGED.items())
     yield ""
@@ -80,13 +99,13 @@ def _recording() -> list[str]:
     return [file.relative_to(ROOT).as_posix() for file in files]
 
 
-def main(folder: Path = FOLDER) -> int:
+def main(folder: Path = FOLDER, earlier: Path = PAGE) -> int:
     """Print the page; 1 where nothing is recorded."""
     records = read_records(folder)
     if not records:
         print(f"error: {folder} has no records; run `make test-faults`", file=sys.stderr)
         return 1
-    print(page(records, read_refusals(folder)), end="")
+    print(page(records, read_refusals(folder), earlier.read_text("utf-8").splitlines()), end="")
     return 0
 
 

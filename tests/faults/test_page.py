@@ -16,6 +16,12 @@ def _record(folder: Path, commit: str, *, subject: str = "altlas", held: int, of
         cases.finish("all", held=held, of=of)
 
 
+def _earlier(folder: Path, *rows: str) -> Path:
+    page = folder / "page.md"
+    page.write_text("".join(f"{row}\n" for row in ("# Reliability", *rows)))
+    return page
+
+
 def test_the_page_says_what_was_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Figures, bound, test and commit; a baseline stands below the fault; what was not staged is named."""
     _record(tmp_path, "abc", held=1000, of=1000)
@@ -23,7 +29,7 @@ def test_the_page_says_what_was_recorded(tmp_path: Path, capsys: pytest.CaptureF
     _record(tmp_path, "older", subject="helm", held=0, of=20)
     _record(tmp_path, "older", subject="a removed test", held=1, of=1, test="tests/faults/test_page.py::test_it")
     _record(tmp_path, "older", subject="a removed file", held=1, of=1, test="tests/x.py::test_it")
-    assert main(tmp_path) == 0
+    assert main(tmp_path, _earlier(tmp_path)) == 0
     text = capsys.readouterr().out
     rows = [line for line in text.splitlines() if line.startswith("| killed")]
     assert rows == [
@@ -37,6 +43,23 @@ def test_the_page_says_what_was_recorded(tmp_path: Path, capsys: pytest.CaptureF
     assert text.endswith(".\n")
 
 
+def test_rows_of_an_earlier_run_stay_until_their_file_is_tried_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With their commit; those of a file that is gone do not stay."""
+    _record(tmp_path, "new", held=2, of=2)
+    row = "| {} | recovers | 1 of 1 | 95 % | sim | `tests/{}` | `old` |".format
+    kept, again, gone = row("a", "faults/test_locks.py"), row("z", "faults/test_page.py"), row("b", "x.py")
+    assert main(tmp_path, _earlier(tmp_path, kept, again, gone)) == 0
+    text = capsys.readouterr().out
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    assert rows == [
+        kept,
+        "| killed | recovers | 2 of 2 | 78 % | sim | `tests/faults/test_page.py` | `new` |",
+    ]
+    assert "- `tests/faults/test_locks.py`" not in text
+
+
 def test_a_folder_that_this_machine_stages_no_fault_of_is_named_with_the_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,10 +67,10 @@ def test_a_folder_that_this_machine_stages_no_fault_of_is_named_with_the_reason(
     _record(tmp_path, "abc", held=1, of=1)
     file = "tests/node/platform/test_under_faults.py"
     note_refusal("tests/node/platform", "not proven here: no root", tmp_path)
-    assert main(tmp_path) == 0
+    assert main(tmp_path, _earlier(tmp_path)) == 0
     assert f"- `{file}`: not proven here: no root.\n" in capsys.readouterr().out
     note_refusal("tests/node/platform", None, tmp_path)
-    assert main(tmp_path) == 0
+    assert main(tmp_path, _earlier(tmp_path)) == 0
     assert f"- `{file}`: not run yet.\n" in capsys.readouterr().out
 
 
@@ -56,7 +79,7 @@ def test_a_fault_that_this_machine_refuses_is_named_and_not_counted(
 ) -> None:
     """Without any finished case there is no row."""
     _record(tmp_path, "abc", held=0, of=0)
-    assert main(tmp_path) == 0
+    assert main(tmp_path, _earlier(tmp_path)) == 0
     text = capsys.readouterr().out
     assert "- killed: this machine refused it." in text
     assert "| killed" not in text
@@ -64,7 +87,7 @@ def test_a_fault_that_this_machine_refuses_is_named_and_not_counted(
 
 def test_without_records_there_is_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No figure is made up."""
-    assert main(tmp_path) == 1
+    assert main(tmp_path, _earlier(tmp_path)) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert "has no records; run `make test-faults`" in said.err
