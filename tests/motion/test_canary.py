@@ -42,6 +42,9 @@ SERVICES = (PROMOTED, *HALTED, WITHOUT_PROMETHEUS)
 CANARY = {"intervalSeconds": 10, "failedChecks": 1, "gates": {"leastRequests": 50}}
 """Flagger's shortest interval. At 40 requests per second each check sees about 400."""
 
+DEADLINE_SECONDS = 30
+"""Time after which pods that are not ready have failed."""
+
 _SECONDS = 240
 
 
@@ -126,6 +129,7 @@ def _settings(project: Project) -> None:
             **{block: None for block in BESIDE_SERVICES if block != "prometheus"},
             "prometheus": platform["prometheus"] | {"scrapeIntervalSeconds": 5},
             "loadTest": None,
+            "rollout": {"progressDeadlineSeconds": DEADLINE_SECONDS},
             "ingress": {
                 "host": "alt-las.local",
                 "api": "gateway",
@@ -222,6 +226,29 @@ def test_a_person_takes_a_good_release_back(motion: Motion) -> None:
     motion.is_at_rest()
 
 
+def test_a_promotion_that_fails_is_noticed_and_a_correction_ends_it(motion: Motion, figures: Collected) -> None:
+    """The namespace has no room for the pods that serve: all requests stay with the release that the gates let pass."""
+    project = motion.project
+    motion.release({PROMOTED: {"logLevel": "error"}})
+    wait_until(lambda: motion.canaries()[PROMOTED].get("canaryWeight", 0) > 0, "the release is judged", _SECONDS)
+    pods = str(len(project.objects("pods", NAMESPACE)))
+    quota = ("quota", "full", f"--namespace={NAMESPACE}")
+    assert project.kubectl("create", *quota, f"--hard=pods={pods}").code == 0
+    wait_until(lambda: motion.phases(PROMOTED) == {"Failed"}, "the promotion is given up", _SECONDS)
+    assert motion.weights(PROMOTED) == {f"{PROMOTED}-primary": 0, f"{PROMOTED}-canary": 100}
+    told = project.altlas("canary", "list", "alpha")
+    assert told.code == 1, told.text
+    assert f"the promotion of {PROMOTED} has failed: all requests go to the new release" in told.error
+    assert project.kubectl("delete", *quota).code == 0
+    motion.release({PROMOTED: {"logLevel": "info"}})
+    wait_until(lambda: motion.phases(PROMOTED) == {"Succeeded"}, "the correction is promoted", _SECONDS)
+    assert motion.weights(PROMOTED) == {f"{PROMOTED}-primary": 100, f"{PROMOTED}-canary": 0}
+    assert motion.level(PROMOTED) == "info"
+    assert project.altlas("canary", "list", "alpha").code == 0
+    motion.is_at_rest()
+    figures.add("promotion that fails, sim", "noticed 1 of 1 by its weight; the corrected release promoted")
+
+
 def test_without_prometheus_nothing_is_promoted(motion: Motion, figures: Collected) -> None:
     """The figures before its end were good; Flagger asked the address that the templates name."""
     # The other one is Flagger's own default, which it asks once when it starts.
@@ -259,6 +286,8 @@ def test_a_canary_is_turned_off(motion: Motion, figures: Collected) -> None:
     start = time.monotonic()
     deleted = project.kubectl("delete", "canary", ended, f"--namespace={NAMESPACE}", "--wait", "--timeout=120s")
     assert deleted.code == 0, deleted.text
+    # Until the update, the route leads to the Services that go with the Canary.
+    assert motion.weights(ended) == {f"{ended}-primary": 100, f"{ended}-canary": 0}
     motion.release({ended: {"canary": None}})
     seconds = time.monotonic() - start
     services = {each["metadata"]["name"]: each["spec"]["selector"] for each in project.objects("services", NAMESPACE)}
