@@ -45,8 +45,9 @@ def show(
         typer.echo(table_text(headings, rows) if rows else f"{name} has no canaries.")
     if failed := [each.service for each in found if each.failed_in_promotion]:
         raise CommandError(
-            f"the promotion of {', '.join(failed)} has failed: all requests go to the new release, and the pods that "
-            "serve otherwise are not ready. Correct the release and run `altlas up`, or go back by `altlas rollback`"
+            f"the promotion of {', '.join(failed)} has failed: the pods that serve are not ready with the new release. "
+            "When Flagger gives it no requests any more, correct the release and run `altlas up`, or go back by "
+            "`altlas rollback`; what arrives before, Flagger does not notice"
         )
     if ungated := [each.service for each in found if each.ungated]:
         raise CommandError(

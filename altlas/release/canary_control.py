@@ -6,11 +6,12 @@ Owns what is written into the Canary object, and the wait for Flagger's answer. 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from altlas.session.kubectl import Kubectl
 from cluster.waiting import wait_for
+from components.kubernetes import naming
 from rendering.errors import CommandError
 
 Decision = Literal["abort", "skip"]
@@ -38,12 +39,14 @@ class CanaryState:
         phase: Phase, such as `Progressing`.
         weight: Share of the requests that the new release gets, in percent.
         ungated: Whether releases are promoted without any check, as a skip that was killed leaves it.
+        is_stuck: Whether the rollout of the pods that serve has exceeded its deadline.
     """
 
     service: str
     phase: str
     weight: int
     ungated: bool = False
+    is_stuck: bool = False
 
     @property
     def is_judged(self) -> bool:
@@ -54,9 +57,10 @@ class CanaryState:
     def failed_in_promotion(self) -> bool:
         """True if the pods that serve did not become ready with a release that the gates had let pass.
 
-        Flagger calls that Failed as well, but leaves all requests with the new release.
+        Flagger calls that Failed as well. It leaves all requests with the new release until its next check, and then
+        gives them back to the pods that serve, whose rollout goes on.
         """
-        return self.phase == "Failed" and self.weight > 0
+        return self.phase == "Failed" and (self.weight > 0 or self.is_stuck)
 
 
 def canary_states(kubectl: Kubectl, namespace: str) -> tuple[CanaryState, ...]:
@@ -65,7 +69,14 @@ def canary_states(kubectl: Kubectl, namespace: str) -> tuple[CanaryState, ...]:
     Raises:
         CommandError: The cluster does not answer, or has no such kind.
     """
-    return tuple(canary_state(each) for each in kubectl.items(KIND, namespace))
+    stuck = {each["metadata"]["name"] for each in kubectl.items("deployments", namespace) if _is_stuck(each)}
+    found = [canary_state(each) for each in kubectl.items(KIND, namespace)]
+    return tuple(replace(each, is_stuck=naming.primary_of(each.service) in stuck) for each in found)
+
+
+def _is_stuck(deployment: Mapping[str, Any]) -> bool:
+    conditions = deployment.get("status", {}).get("conditions", ())
+    return any(each.get("reason") == "ProgressDeadlineExceeded" for each in conditions)
 
 
 def canary_state(manifest: Mapping[str, Any]) -> CanaryState:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,19 @@ class Flagger(Kubectl):
         state: Phase and weight, the last of which counts.
         answers: Phase and weight after a field was set.
         patches: What was written.
+        conditions: Reason of a condition of a Deployment, by its name.
     """
 
     state: list[tuple[str, int]]
     answers: Mapping[str, tuple[str, int]]
     patches: list[dict[str, Any]] = field(default_factory=list)
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
     def _run(self, arguments: Sequence[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         assert stdin is None
-        verb, _, name, *_ = arguments
+        verb, kind, name, *_ = arguments
+        if kind == "deployments":
+            return subprocess.CompletedProcess(arguments, 0, json.dumps({"items": self._deployments()}), "")
         if verb == "patch":
             self._patch(next(each.partition("=")[2] for each in arguments if each.startswith("--patch=")))
         phase, weight = self.state[-1]
@@ -41,6 +45,10 @@ class Flagger(Kubectl):
         canary = {"metadata": {"name": "runner"}, "spec": _SPEC, "status": status}
         found: object = canary if name == "runner" else {"items": [canary]} if name == "--namespace" else None
         return subprocess.CompletedProcess(arguments, 0, json.dumps(found) if found else "", "")
+
+    def _deployments(self) -> list[dict[str, Any]]:
+        reasons = {name: [{"type": "Progressing", "reason": reason}] for name, reason in self.conditions.items()}
+        return [{"metadata": {"name": name}, "status": {"conditions": each}} for name, each in reasons.items()]
 
     def _patch(self, text: str) -> None:
         change = json.loads(text)
@@ -94,11 +102,24 @@ def test_only_a_release_that_is_judged_is_decided(phase: str) -> None:
     assert canary_state(judged) == CanaryState("runner", "Progressing", 10)
 
 
-def test_a_failed_promotion_is_known_by_its_weight() -> None:
-    """The phase is the same as that of a release that was taken back. Gates that were left off are known, too."""
+@pytest.mark.parametrize(
+    ("weight", "conditions", "failed"),
+    [
+        (0, {}, False),
+        (100, {}, True),
+        (0, {"runner-primary": "ProgressDeadlineExceeded"}, True),
+        (0, {"runner": "ProgressDeadlineExceeded", "runner-primary": "NewReplicaSetAvailable"}, False),
+    ],
+)
+def test_a_failed_promotion_is_known_by_its_weight_and_by_the_pods_that_serve(
+    weight: int, conditions: dict[str, str], *, failed: bool
+) -> None:
+    """The phase is that of a release that was taken back, and so is the weight after Flagger's next check."""
+    (found,) = canary_states(replace(_flagger("Failed", weight), conditions=conditions), "alt-las")
+    assert (found.phase, found.failed_in_promotion) == ("Failed", failed)
+
+
+def test_gates_that_were_left_off_are_known() -> None:
+    """As a skip that was killed leaves them."""
     canary = {"metadata": {"name": "runner"}, "spec": _SPEC | {"skipAnalysis": True}, "status": {"phase": "Succeeded"}}
     assert canary_state(canary) == CanaryState("runner", "Succeeded", 0, ungated=True)
-    (promotion,) = canary_states(_flagger("Failed", 100), "alt-las")
-    (taken_back,) = canary_states(_flagger("Failed", 0), "alt-las")
-    assert (promotion.phase, taken_back.phase) == ("Failed", "Failed")
-    assert (promotion.failed_in_promotion, taken_back.failed_in_promotion) == (True, False)
