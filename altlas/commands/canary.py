@@ -46,8 +46,8 @@ def show(
     if failed := [each.service for each in found if each.failed_in_promotion]:
         raise CommandError(
             f"the promotion of {', '.join(failed)} has failed: the pods that serve are not ready with the new release. "
-            "When Flagger gives it no requests any more, correct the release and run `altlas up`, or go back by "
-            "`altlas rollback`; what arrives before, Flagger does not notice"
+            "Make them ready (where the release is to blame: `kubectl rollout undo deployment NAME-primary`), then "
+            "correct the release and run `altlas up`, or go back by `altlas rollback`; before, Flagger fails any"
         )
     if ungated := [each.service for each in found if each.ungated]:
         raise CommandError(

@@ -57,8 +57,8 @@ class CanaryState:
     def failed_in_promotion(self) -> bool:
         """True if the pods that serve did not become ready with a release that the gates had let pass.
 
-        Flagger calls that Failed as well. It leaves all requests with the new release until its next check, and then
-        gives them back to the pods that serve, whose rollout goes on.
+        Flagger calls that Failed as well, but leaves all requests with the new release. A further release gives them
+        back, and fails at once as long as these pods are not ready.
         """
         return self.phase == "Failed" and (self.weight > 0 or self.is_stuck)
 

@@ -62,7 +62,8 @@ def _heading() -> Iterator[str]:
     yield "Faults that were injected, in how many cases the promise held, and at which commit that was. The bound is"
     yield "the largest share of failures that fits what was seen with 95 % confidence, by Clopper and Pearson, exact"
     yield "and one-sided. `make test-faults` tries all cases of a commit, goes on where it was ended, and writes this"
-    yield "page; a row of an earlier commit stays until the tests of its file are tried again. Targets are explained in"
+    yield "page; a row of an earlier commit stays until the tests of its file are tried again, and `+` stands for files"
+    yield "that differed from the commit, such as a stack file with its own secrets. Targets are explained in"
     yield "[evidence.md](evidence.md)."
     yield ""
 

@@ -114,7 +114,7 @@ def test_only_a_release_that_is_judged_is_decided(phase: str) -> None:
 def test_a_failed_promotion_is_known_by_its_weight_and_by_the_pods_that_serve(
     weight: int, conditions: dict[str, str], *, failed: bool
 ) -> None:
-    """The phase is that of a release that was taken back, and so is the weight after Flagger's next check."""
+    """The phase is that of a release that was taken back, and so is the weight after a further release."""
     (found,) = canary_states(replace(_flagger("Failed", weight), conditions=conditions), "alt-las")
     assert (found.phase, found.failed_in_promotion) == ("Failed", failed)
 
