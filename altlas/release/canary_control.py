@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from altlas.session.kubectl import Kubectl
 from cluster.waiting import wait_for
-from components.kubernetes import naming
+from components.kubernetes.naming import primary_of
 from rendering.errors import CommandError
 
 Decision = Literal["abort", "skip"]
@@ -71,7 +71,7 @@ def canary_states(kubectl: Kubectl, namespace: str) -> tuple[CanaryState, ...]:
     """
     stuck = {each["metadata"]["name"] for each in kubectl.items("deployments", namespace) if _is_stuck(each)}
     found = [canary_state(each) for each in kubectl.items(KIND, namespace)]
-    return tuple(replace(each, is_stuck=naming.primary_of(each.service) in stuck) for each in found)
+    return tuple(replace(each, is_stuck=primary_of(each.service) in stuck) for each in found)
 
 
 def _is_stuck(deployment: Mapping[str, Any]) -> bool:
