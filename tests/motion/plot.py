@@ -1,4 +1,4 @@
-"""Page with plots of a recording: ready and desired pods of each service, and nodes, over time.
+"""Page with plots of a recording: ready and desired pods and usage of each service, and nodes, over time.
 
 Owns the page. Does not own the record nor the judgement of it.
 """
@@ -15,13 +15,13 @@ Steps = Sequence[tuple[float, int]]
 """Values over time, each from its second on."""
 
 
-def motion_page(rows: Mapping[str, Sequence[Sample]], nodes: Steps, services: Sequence[str], head: str) -> str:
+def motion_page(rows: Mapping[str, Sequence[Sample]], nodes: Steps, usage: Mapping[str, Steps], head: str) -> str:
     """The whole document.
 
     Args:
         rows: Samples of each workload.
         nodes: Number of nodes over time.
-        services: Workloads that are shown.
+        usage: Millicores that the pods of each workload use over time; these workloads are shown.
         head: Line below the title.
     """
     begin = min(row[0].seconds for row in rows.values())
@@ -31,16 +31,22 @@ def motion_page(rows: Mapping[str, Sequence[Sample]], nodes: Steps, services: Se
             [(each.seconds, each.ready) for each in rows[name]],
             [(each.seconds, each.desired) for each in rows[name]],
         )
-        for name in services
+        for name in usage
     }
     sections = [
-        (name, f"{name}: ready pods (line) and desired pods (dashes)", [_plot(name, begin, end, ready, desired)])
+        (
+            name,
+            f"{name}: ready pods (line) and desired pods (dashes); below, used millicores",
+            [_plot(name, begin, end, ready, desired), _plot(f"millicores of {name}", begin, end, usage[name])],
+        )
         for name, (ready, desired) in shown.items()
     ]
     sections.append(("nodes", "nodes", [_plot("nodes", begin, end, nodes)]))
-    figures = [(name, *_figures(ready)) for name, (ready, _) in shown.items()] + [("nodes", *_figures(nodes))]
+    figures = [(name, *_figures(ready)) for name, (ready, _) in shown.items()]
+    figures += [(f"millicores of {name}", *_figures(steps)) for name, steps in usage.items()]
+    figures.append(("nodes", *_figures(nodes)))
     heading = ("what", "first", "least", "most", "last")
-    sections.append(("figures", "figures", [table("Ready pods and nodes", heading, figures)]))
+    sections.append(("figures", "figures", [table("Ready pods, usage and nodes", heading, figures)]))
     return page("Scaling in motion", sections, [element("p", head)])
 
 

@@ -134,12 +134,10 @@ def motion(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         found = Motion(project, record, load, platform)
         found.reach(found.bounds("min"), f"the services are at rest: {done.text}")
         yield found
-        nodes, head = (
-            node_counts(record.events),
-            "Beta on the simulated cluster, as tests/motion/test_scaling.py saw it.",
-        )
+        head = "Beta on the simulated cluster, as tests/motion/test_scaling.py saw it."
+        used = {name: load.history[name] for name in sorted(found.services)}
         PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(motion_page(record.samples(), nodes, sorted(found.services), head))
+        PAGE.write_text(motion_page(record.samples(), node_counts(record.events), used, head))
 
 
 def test_each_service_reaches_its_maximum(motion: Motion, figures: Figures) -> None:

@@ -42,10 +42,12 @@ class Load:
     Attributes:
         recording: Pods as they are.
         millicores: Load of each service, spread over its ready pods; a pod uses at most its limit.
+        history: Millicores that the pods of each service used, from each second of the machine's clock on.
     """
 
     recording: Recording
     millicores: dict[str, float] = field(default_factory=dict)
+    history: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     _used: dict[str, float] = field(default_factory=dict)
     _since: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -85,6 +87,7 @@ class Load:
             if stays_ready(pod):
                 pods.setdefault(pod["metadata"]["labels"].get(_NAME, ""), []).append(pod)
         for name, ready in pods.items():
+            total = 0.0
             for pod in ready:
                 resources = pod["spec"]["containers"][0]["resources"]
                 idle = millicores(resources["requests"]["cpu"]) * _IDLE
@@ -92,6 +95,13 @@ class Load:
                 each = min(idle + self.millicores.get(name, 0) / len(ready), limit)
                 uid = pod["metadata"]["uid"]
                 self._used[uid] = self._used.get(uid, 0) + passed * each / 1000
+                total += each
+            self._note(name, now, round(total))
+
+    def _note(self, name: str, now: float, used: int) -> None:
+        steps = self.history.setdefault(name, [])
+        if not steps or steps[-1][1] != used:
+            steps.append((now, used))
 
 
 _STARTED = time.time()
