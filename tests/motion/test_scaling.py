@@ -9,18 +9,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from components.kubernetes.quantities import millicores
+from components.kubernetes.quantities import mebibytes, millicores
 from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Project, project
 from tests.motion.node_autoscaler import added_nodes, node_autoscaler
 from tests.motion.plot import motion_page, node_counts
+from tests.motion.recommender import recommended, recommender
 from tests.motion.recording import Recording, budget_violations, quorum_losses, recording
-from tests.motion.usage import Load, usage
+from tests.motion.usage import MEMORY_SHARE, Load, usage
 from tests.support.documents import MONITORING_BLOCKS, ROOT
 from tests.support.figures import Figures
 from tests.support.loopback import wait_until
@@ -32,6 +34,9 @@ pytestmark = pytest.mark.e2e
 
 NAMESPACE = "alt-las-beta"
 STORES = ("redis", "nats")
+RECOMMENDED = "archive-service"
+"""Service of whose pods the size is recommended."""
+
 BAD = "runner-service"
 """Service with the bad release."""
 
@@ -202,6 +207,35 @@ def test_draining_each_node_in_turn_keeps_budgets_and_majorities(motion: Motion,
     motion.reach(motion.bounds("min"), "all services are back")
     motion.judged(since)
     figures.add("drains of beta, sim", f"{len(nodes)} nodes in {time.monotonic() - since:.0f} s")
+
+
+def test_requests_are_recommended_from_what_the_pods_use(
+    whole: bool, motion: Motion, tmp_path: Path, figures: Figures
+) -> None:
+    """By the real recommender and metrics-server; it changes no pod. A value is up to 15 % above, in steps of 5 %."""
+    if not whole:
+        pytest.skip("a sample: recommended sizes are part of `make test-motion` alone")
+    pods = {each["metadata"]["uid"] for each in motion.record.pods()}
+    original = motion.project.stack_file("beta").read_text()
+    block = motion.services[RECOMMENDED]
+    block = {**block, "recommend": ["memory"], "autoscaling": {**block["autoscaling"], "scaleOnMemory": False}}
+    with recommender(motion.project, tmp_path) as process:
+        change(motion.project, "beta", {"services": {**motion.services, RECOMMENDED: block}})
+        done = motion.project.altlas("up", "--stack", "beta")
+        assert done.code == 0, done.text
+        wait_until(
+            lambda: bool(recommended(motion.project, NAMESPACE)),
+            f"a size is recommended: {process.log[-2000:]}",
+            _SECONDS,
+        )
+        (found,) = recommended(motion.project, NAMESPACE)
+    used = mebibytes(block["resources"]["requests"]["memory"]) * MEMORY_SHARE
+    assert used < found <= used * 1.15 * 1.05, used
+    assert {each["metadata"]["uid"] for each in motion.record.pods()} == pods
+    motion.project.stack_file("beta").write_text(original)
+    done = motion.project.altlas("up", "--stack", "beta")
+    assert done.code == 0, done.text
+    figures.add("recommended size, sim", f"{found:.0f} Mi for pods of {RECOMMENDED} that use {float(used):.0f} Mi")
 
 
 def test_a_bad_release_while_the_load_rises_takes_nothing_away(motion: Motion, figures: Figures) -> None:

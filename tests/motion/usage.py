@@ -26,7 +26,7 @@ _NAME = "app.kubernetes.io/name"
 _IDLE = 0.05
 """Share of its request that a pod without load uses, of CPU."""
 
-_MEMORY = 0.4
+MEMORY_SHARE = 0.4
 """Share of its request that a pod uses of memory, whatever the load."""
 
 _PATH = "metrics.k8s.io/resource-metrics-path"
@@ -74,7 +74,7 @@ class Load:
             labels = f'{{container="{container["name"]}",namespace="{metadata["namespace"]}",pod="{metadata["name"]}"}}'
             # The work is done in the first container; metrics-server drops pods of which one reports nothing.
             used = self._used.get(metadata["uid"], 0) if number == 0 else 0
-            memory = mebibytes(container["resources"]["requests"]["memory"]) * 2**20 * _MEMORY
+            memory = mebibytes(container["resources"]["requests"]["memory"]) * 2**20 * MEMORY_SHARE
             yield f"container_cpu_usage_seconds_total{labels} {1 + used:.6f}"
             yield f"container_memory_working_set_bytes{labels} {memory:.0f}"
             yield f"container_start_time_seconds{labels} {_STARTED:.0f}"

@@ -1,0 +1,52 @@
+"""The real recommender of VerticalPodAutoscaler, which reads the metrics API of a simulated cluster.
+
+Owns the process and its CRDs. Does not own the usage that it reads (`tests.motion.usage`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import tools
+from cluster.ports import choose_free_port
+from tests.e2e.conftest import Project
+from tests.support.loopback import Process
+
+PROGRAM = "vpa-recommender"
+_CRDS = "vpa-v1-crd-gen.yaml"
+_OPTIONS = ("--recommender-interval=5s", "--pod-recommendation-min-memory-mb=10")
+"""Its defaults are a minute, and 250 MiB as the least that it recommends, which would hide small usage."""
+
+
+@contextmanager
+def recommender(project: Project, folder: Path) -> Iterator[Process]:
+    """The recommender with its CRDs, until the block ends."""
+    program = Path(tools.ensure([PROGRAM]).path(PROGRAM))
+    done = project.kubectl("apply", "--server-side", f"--filename={program.parent / _CRDS}")
+    assert done.code == 0, done.text
+    kinds = ("customresourcedefinitions", "verticalpodautoscalers.autoscaling.k8s.io")
+    done = project.kubectl("wait", "--for=condition=Established", *kinds, "--timeout=60s")
+    assert done.code == 0, done.text
+    where = (f"--kubeconfig={project.variables()['KUBECONFIG']}", f"--address=127.0.0.1:{choose_free_port(())}")
+    made = Process((str(program), *where, *_OPTIONS), folder, PROGRAM)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.kill()
+
+
+def recommended(project: Project, namespace: str) -> list[float]:
+    """Memory that is recommended for each container of a stack, in Mi."""
+    found = project.objects("verticalpodautoscalers.autoscaling.k8s.io", namespace)
+    status = [each.get("status", {}).get("recommendation", {}) for each in found]
+    targets = [
+        container["target"]["memory"] for each in status for container in each.get("containerRecommendations", ())
+    ]
+    return [_bytes(each) / 2**20 for each in targets]
+
+
+def _bytes(quantity: str) -> int:
+    """Bytes of a quantity with a decimal suffix, which this recommender writes."""
+    number, suffix = (quantity[:-1], quantity[-1]) if quantity[-1].isalpha() else (quantity, "")
+    return int(number) * {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}[suffix]
