@@ -3,6 +3,7 @@
 Owns the process and its CRDs. Does not own the usage that it reads (`tests.motion.usage`).
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,10 @@ from tests.support.loopback import Process
 
 PROGRAM = "vpa-recommender"
 _CRDS = "vpa-v1-crd-gen.yaml"
-_OPTIONS = ("--recommender-interval=5s", "--pod-recommendation-min-memory-mb=10")
-"""Its defaults are a minute, and 250 MiB as the least that it recommends, which would hide small usage."""
+LEAST = 10
+"""Mi that it recommends without any usage; its default of 250 would hide small usage."""
+
+_OPTIONS = ("--recommender-interval=5s", f"--pod-recommendation-min-memory-mb={LEAST}")
 
 
 @contextmanager
@@ -47,6 +50,7 @@ def recommended(project: Project, namespace: str) -> list[float]:
 
 
 def _bytes(quantity: str) -> int:
-    """Bytes of a quantity with a decimal suffix, which this recommender writes."""
-    number, suffix = (quantity[:-1], quantity[-1]) if quantity[-1].isalpha() else (quantity, "")
-    return int(number) * {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}[suffix]
+    """Bytes of a quantity in one of the forms that the recommender writes."""
+    found = re.fullmatch(r"(\d+)(\D*)", quantity)
+    assert found, quantity
+    return int(found[1]) * {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3, "Ki": 2**10, "Mi": 2**20}[found[2]]

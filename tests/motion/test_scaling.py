@@ -20,7 +20,7 @@ from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Project, project
 from tests.motion.node_autoscaler import added_nodes, node_autoscaler
 from tests.motion.plot import motion_page, node_counts
-from tests.motion.recommender import recommended, recommender
+from tests.motion.recommender import LEAST, recommended, recommender
 from tests.motion.recording import Recording, budget_violations, quorum_losses, recording
 from tests.motion.usage import MEMORY_SHARE, Load, usage
 from tests.support.documents import MONITORING_BLOCKS, ROOT
@@ -224,7 +224,7 @@ def test_requests_are_recommended_from_what_the_pods_use(
         done = motion.project.altlas("up", "--stack", "beta")
         assert done.code == 0, done.text
         wait_until(
-            lambda: bool(recommended(motion.project, NAMESPACE)),
+            lambda: recommended(motion.project, NAMESPACE) > [LEAST],
             f"a size is recommended: {process.log[-2000:]}",
             _SECONDS,
         )
