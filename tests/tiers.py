@@ -60,15 +60,15 @@ PARTS = (
         ("tests/e2e/test_lifecycle.py", "tests/e2e/test_data_guards.py", "tests/policy/test_policy_pack.py"),
     ),
     Part("simulated cluster", "test", 120, ("tests/cluster/",)),
-    Part("operators and stacks on sim", "verify", 1020, ("tests/e2e/", "tests/addons/", "tests/altlas/")),
-    Part("faults", "verify", 400, ("tests/faults/",)),
-    Part("scaling and canaries in motion", "verify", 560, ("tests/motion/",)),
-    Part("stores with real servers", "verify", 600, ("tests/data/",)),
-    Part("monitoring", "verify", 500, ("tests/observability/",)),
+    Part("operators and stacks on sim", "verify", 1950, ("tests/e2e/", "tests/addons/", "tests/altlas/")),
+    Part("faults", "verify", 360, ("tests/faults/",)),
+    Part("scaling and canaries in motion", "verify", 690, ("tests/motion/",)),
+    Part("stores with real servers", "verify", 680, ("tests/data/",)),
+    Part("monitoring", "verify", 150, ("tests/observability/",)),
     Part("real nodes", "verify", 720, ("tests/node/",), alone=True),
-    Part("images", "verify", 900, ("tests/images/",)),
-    Part("scanners", "verify", 400, ("tests/scan/",)),
-    Part("gates", "verify", 260, ("tests/policy/",)),
+    Part("images", "verify", 600, ("tests/images/",)),
+    Part("scanners", "verify", 190, ("tests/scan/",)),
+    Part("gates", "verify", 200, ("tests/policy/",)),
 )
 """Parts of slow tests; a test belongs to the first one that names its place."""
 

@@ -76,7 +76,9 @@ def test_after_ctrl_c_nothing_stays_and_meanwhile_no_second_one_runs(project: Pr
     """A quota without pods holds the Job, so that it does not end by itself."""
     quota = ("resourcequota", "full", "--namespace", NAMESPACE)
     assert project.kubectl("create", *quota, "--hard=pods=0").code == 0
-    script = "import sys; from tests.e2e.test_loadtest_job import TARGET, load; "
+    # Processes that a shell starts in the background ignore the signal.
+    script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    script += "from tests.e2e.test_loadtest_job import TARGET, load; "
     command = (sys.executable, "-c", script + "load(*sys.argv[1:]).generate(TARGET, 1, 5)", *access)
     running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
