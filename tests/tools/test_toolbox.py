@@ -120,6 +120,7 @@ ONLY_BUILT = {
     "flagger",
     "helm",
     "karpenter-kwok",
+    "vpa-recommender",
 } | _OF_NODES
 """Programs without a release, without a known checksum of it, or whose releases are not to be used."""
 
