@@ -15,6 +15,7 @@ from components.stack.problems import PLATFORM_KEY
 from tests.e2e.conftest import Project
 from tests.motion.figures import Measured
 from tests.support.documents import BESIDE_SERVICES
+from tests.support.gateway_api import route_weights
 from tests.support.loopback import Process
 from tests.support.stack_files import change
 
@@ -55,11 +56,7 @@ class Motion:
 
     def weights(self, service: str) -> dict[str, int]:
         """Weights of a service's route, by Service."""
-        (route,) = (
-            each for each in self.project.objects("httproutes", NAMESPACE) if each["metadata"]["name"] == service
-        )
-        (rule,) = route["spec"]["rules"]
-        return {each["name"]: each["weight"] for each in rule["backendRefs"]}
+        return route_weights(self.project.objects("httproutes", NAMESPACE), service)
 
     def level(self, service: str) -> str:
         """Level of the log in the configuration of the pods that serve."""

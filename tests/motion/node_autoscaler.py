@@ -38,7 +38,7 @@ def node_autoscaler(project: Project, folder: Path) -> Iterator[Process]:
     """Karpenter with one NodePool for all zones, until the block ends."""
     program = Path(tools.ensure([PROGRAM]).path(PROGRAM))
     for name in _CRDS:
-        _apply(project, program.parent / f"{name}.yaml")
+        apply(project, program.parent / f"{name}.yaml")
     machines, pool = folder / "machines.json", folder / "pool.yaml"
     machines.write_text(json.dumps([_machine(cores) for cores in _SIZES]))
     pool.write_text(yaml.safe_dump_all(_pool()))
@@ -48,7 +48,7 @@ def node_autoscaler(project: Project, folder: Path) -> Iterator[Process]:
     made.start()
     try:
         wait_until(lambda: project.kubectl("get", "nodepools").code == 0, "the CRDs are served", 60)
-        _apply(project, pool)
+        apply(project, pool)
         yield made
     finally:
         made.kill()
@@ -59,7 +59,8 @@ def added_nodes(recording: Recording) -> list[str]:
     return [each["metadata"]["name"] for each in recording.nodes() if _POOL in each["metadata"]["labels"]]
 
 
-def _apply(project: Project, file: Path) -> None:
+def apply(project: Project, file: Path) -> None:
+    """Apply a file, which must succeed."""
     done = project.kubectl("apply", "--server-side", "--filename", str(file))
     assert done.code == 0, done.text
 

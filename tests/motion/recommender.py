@@ -11,10 +11,11 @@ from pathlib import Path
 import tools
 from cluster.ports import choose_free_port
 from tests.e2e.conftest import Project
+from tests.motion.node_autoscaler import apply
 from tests.support.loopback import Process
 
 PROGRAM = "vpa-recommender"
-_CRDS = "vpa-v1-crd-gen.yaml"
+_CRDS, _KIND = "vpa-v1-crd-gen.yaml", "verticalpodautoscalers.autoscaling.k8s.io"
 LEAST = 10
 """Mi that it recommends without any usage; its default of 250 would hide small usage."""
 
@@ -25,10 +26,9 @@ _OPTIONS = ("--recommender-interval=5s", f"--pod-recommendation-min-memory-mb={L
 def recommender(project: Project, folder: Path) -> Iterator[Process]:
     """The recommender with its CRDs, until the block ends."""
     program = Path(tools.ensure([PROGRAM]).path(PROGRAM))
-    done = project.kubectl("apply", "--server-side", f"--filename={program.parent / _CRDS}")
-    assert done.code == 0, done.text
-    kinds = ("customresourcedefinitions", "verticalpodautoscalers.autoscaling.k8s.io")
-    done = project.kubectl("wait", "--for=condition=Established", *kinds, "--timeout=60s")
+    apply(project, program.parent / _CRDS)
+    kind = ("customresourcedefinitions", _KIND)
+    done = project.kubectl("wait", "--for=condition=Established", *kind, "--timeout=60s")
     assert done.code == 0, done.text
     where = (f"--kubeconfig={project.variables()['KUBECONFIG']}", f"--address=127.0.0.1:{choose_free_port(())}")
     made = Process((str(program), *where, *_OPTIONS), folder, PROGRAM)
@@ -41,7 +41,7 @@ def recommender(project: Project, folder: Path) -> Iterator[Process]:
 
 def recommended(project: Project, namespace: str) -> list[float]:
     """Memory that is recommended for each container of a stack, in Mi."""
-    found = project.objects("verticalpodautoscalers.autoscaling.k8s.io", namespace)
+    found = project.objects(_KIND, namespace)
     status = [each.get("status", {}).get("recommendation", {}) for each in found]
     targets = [
         container["target"]["memory"] for each in status for container in each.get("containerRecommendations", ())

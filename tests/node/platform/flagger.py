@@ -1,14 +1,12 @@
-"""Flagger in a pod of the nodes, releases for it to judge, and what Traefik needs to split requests."""
+"""Flagger in a pod of the nodes, and releases for it to judge."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from cluster.certificates import CertificateAuthority, CertificateRequest
 from cluster.node.images import IMAGES, chosen
 from cluster.node.images.layers import ProgramLayer
 from cluster.node.images.recipe import NodeImage, PublishedImage
-from tests.node.platform.project import HOST, NAMESPACE
+from tests.node.platform.project import NAMESPACE
 from tests.node.real_cluster import pod_spec
 
 FLAGGER, FLAGGER_NAMESPACE = "flagger", "flagger-system"
@@ -38,16 +36,6 @@ def images() -> list[NodeImage]:
         layers=(ProgramLayer(programs=((FLAGGER, "flagger"),)),),
     )
     return [flagger, good, failing]
-
-
-def gateway_class() -> dict[str, Any]:
-    """The class that Traefik accepts once its Gateway provider has found the CRDs."""
-    return {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "GatewayClass",
-        "metadata": {"name": "traefik"},
-        "spec": {"controllerName": "traefik.io/gateway-controller"},
-    }
 
 
 def controller() -> list[dict[str, Any]]:
@@ -80,17 +68,3 @@ def controller() -> list[dict[str, Any]]:
             },
         },
     ]
-
-
-def certificate(folder: Path) -> dict[str, Any]:
-    """A certificate of the stack's host, for the Gateway's listener."""
-    pair = CertificateAuthority(folder, "ca", "authority of a test").ensure(
-        CertificateRequest("host", HOST, server_names=(HOST,))
-    )
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": TLS_SECRET, "namespace": NAMESPACE},
-        "type": "kubernetes.io/tls",
-        "stringData": {"tls.crt": pair.certificate.read_text(), "tls.key": pair.key.read_text()},
-    }

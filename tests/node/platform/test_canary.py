@@ -23,11 +23,12 @@ from cluster.waiting import wait_for
 from components.stack.problems import PLATFORM_KEY
 from tests.data.traffic import Traffic
 from tests.node.platform.changes import load
-from tests.node.platform.flagger import BAD, FLAGGER_NAMESPACE, GOOD, certificate, controller, gateway_class, images
-from tests.node.platform.project import HOME, NAMESPACE, STACK, NodeProject
+from tests.node.platform.flagger import BAD, FLAGGER_NAMESPACE, GOOD, TLS_SECRET, controller, images
+from tests.node.platform.project import HOME, HOST, NAMESPACE, STACK, NodeProject
 from tests.node.platform.sessions import PATHS, GatewaySession
 from tests.node.real_cluster import wait_until
 from tests.support.figures import Figures
+from tests.support.gateway_api import gateway_class, route_weights, tls_secret
 
 pytestmark = pytest.mark.node
 
@@ -69,10 +70,7 @@ class Canary:
 
     def weights(self) -> dict[str, int]:
         """Weights of the route, by Service."""
-        (route,) = (
-            each for each in self.project.objects("httproutes", NAMESPACE) if each["metadata"]["name"] == SERVICE
-        )
-        return {each["name"]: each["weight"] for each in route["spec"]["rules"][0]["backendRefs"]}
+        return route_weights(self.project.objects("httproutes", NAMESPACE), SERVICE)
 
     def image(self, deployment: str) -> str:
         """Image of a Deployment."""
@@ -152,7 +150,7 @@ def prepare(project: NodeProject, folder: Path) -> None:
     done = project.altlas("addons", "install", "--with", "gateway-api", "--with", "flagger", "--yes", TARGET="node")
     assert done.code == 0, done.text
     list(push(project.network().registry, images()))
-    applied(project, gateway_class(), *controller(), certificate(folder))
+    applied(project, gateway_class(), *controller(), tls_secret(folder, NAMESPACE, TLS_SECRET, HOST))
     accepted = ("wait", "--for=condition=Accepted", "gatewayclass/traefik", "--timeout=120s")
     available = ("wait", "--for=condition=Available", "deployment/flagger", "--timeout=120s")
     for command in (accepted, (*available, f"--namespace={FLAGGER_NAMESPACE}")):

@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from cluster.addons import AddonFiles, load_manifest
-from cluster.certificates import CertificateAuthority, CertificateRequest
 from components.traffic.routes import path_match
 from tests.node.platform.project import HOME, NAMESPACE, NodeProject
 from tests.node.platform.sessions import PATHS
 from tests.node.real_cluster import wait_until
 from tests.support.figures import Figures
+from tests.support.gateway_api import GROUP, gateway_class, tls_secret
 
 pytestmark = pytest.mark.node
 
@@ -27,13 +27,10 @@ WEIGHTS = {"api-gateway": (80, 75), "segmentation-service": (8000, 25)}
 """Port and weight of each Service. Only the first one has an answer for Traefik."""
 
 REQUESTS = 200
-_GROUP = "gateway.networking.k8s.io/v1"
 
 
 def manifests(folder: Path) -> list[dict[str, Any]]:
     """A class that Traefik accepts, a Gateway with a certificate, and a route to two Services."""
-    authority = CertificateAuthority(folder, "ca", "authority of a test")
-    pair = authority.ensure(CertificateRequest("host", HOST, server_names=(HOST,)))
     metadata = {"name": GATEWAY, "namespace": NAMESPACE}
     listener = {"name": "https", "hostname": HOST, "port": 8443, "protocol": "HTTPS"}
     listener |= {"tls": {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", "name": GATEWAY}]}}
@@ -41,27 +38,16 @@ def manifests(folder: Path) -> list[dict[str, Any]]:
     rule = {"matches": [path_match("/api")], "backendRefs": backends}
     parents = [{"name": GATEWAY, "sectionName": "https"}]
     return [
+        gateway_class(),
+        tls_secret(folder, NAMESPACE, GATEWAY, HOST),
         {
-            "apiVersion": _GROUP,
-            "kind": "GatewayClass",
-            "metadata": {"name": "traefik"},
-            "spec": {"controllerName": "traefik.io/gateway-controller"},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": metadata,
-            "type": "kubernetes.io/tls",
-            "stringData": {"tls.crt": pair.certificate.read_text(), "tls.key": pair.key.read_text()},
-        },
-        {
-            "apiVersion": _GROUP,
+            "apiVersion": GROUP,
             "kind": "Gateway",
             "metadata": metadata,
             "spec": {"gatewayClassName": "traefik", "listeners": [listener]},
         },
         {
-            "apiVersion": _GROUP,
+            "apiVersion": GROUP,
             "kind": "HTTPRoute",
             "metadata": metadata,
             "spec": {"parentRefs": parents, "hostnames": [HOST], "rules": [rule]},
