@@ -118,6 +118,11 @@ class RedisServers:
                 return index
         raise OSError("no server is primary")
 
+    def named_by(self, index: int) -> str:
+        """Host of the primary that a sentinel names."""
+        found = sentinel(self.hosts[index]).execute_command("SENTINEL", "MASTERS")[0]
+        return str(dict(zip(found[::2], found[1::2], strict=True))["ip"])
+
     def end(self, index: int) -> None:
         """End a pod as the kubelet does: preStop hook, then the signal; its sentinel stays until the server is gone."""
         hand_over(self.servers[index])
