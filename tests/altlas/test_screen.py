@@ -115,7 +115,8 @@ def test_the_gateway_is_called_by_the_address_of_a_node() -> None:
     """Names below .localhost are this machine, which is none of the nodes."""
     platform = settings()
     assert call_text(platform, "10.180.0.11") == (
-        f"call:  curl --insecure --resolve {platform.ingress.host}:443:10.180.0.11 https://{platform.ingress.host}/api"
+        f"call:  curl --insecure --resolve {platform.ingress.host}:443:10.180.0.11 "
+        f"https://{platform.ingress.host}/api/v1/status"
     )
 
 

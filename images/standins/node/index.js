@@ -12,10 +12,10 @@ const STORE_TIMEOUT_MS = 2000;
 const CALL_TIMEOUT_MS = 5000;
 const agent = new http.Agent({ keepAlive: true });
 const CALLED = [
-  ["SEGMENTATION_SERVICE_URL", "/health"],
-  ["RUNNER_SERVICE_URL", "/api/v1/health"],
-  ["ARCHIVE_SERVICE_URL", "/health"],
-  ["AI_ORCHESTRATOR_URL", "/health"],
+  ["segmentation-service", "/health"],
+  ["runner-service", "/api/v1/health"],
+  ["archive-service", "/health"],
+  ["ai-orchestrator", "/health"],
 ];
 const SERVICE_PATH = /^\/api\/(segmentation-service|runner-service|archive-service|ai-orchestrator)(\/.*)$/;
 // Share of answers that fail, in percent: a release that is to be noticed.
@@ -42,6 +42,10 @@ function isReachable(url) {
   });
 }
 
+function addressVariable(service) {
+  return `${service.replaceAll("-", "_").toUpperCase()}_URL`;
+}
+
 function isHealthy(address, path) {
   return new Promise((resolve) => {
     const call = http.get(new URL(path, address), { agent, timeout: CALL_TIMEOUT_MS }, (response) => {
@@ -53,14 +57,17 @@ function isHealthy(address, path) {
   });
 }
 
-async function areServicesHealthy() {
-  const calls = CALLED.filter(([variable]) => process.env[variable]);
-  const healthy = await Promise.all(calls.map(([variable, path]) => isHealthy(process.env[variable], path)));
-  return healthy.every(Boolean);
+async function status() {
+  const calls = CALLED.filter(([service]) => process.env[addressVariable(service)]);
+  const healthy = await Promise.all(
+    calls.map(([service, path]) => isHealthy(process.env[addressVariable(service)], path)),
+  );
+  const services = Object.fromEntries(calls.map(([service], index) => [service, healthy[index] ? "UP" : "DOWN"]));
+  return { status: healthy.every(Boolean) ? "UP" : "DOWN", services: { "api-gateway": "UP", ...services } };
 }
 
 function passOn(service, path, response) {
-  const base = process.env[`${service.replaceAll("-", "_").toUpperCase()}_URL`];
+  const base = process.env[addressVariable(service)];
   const fail = () => response.headersSent ? response.destroy() : response.writeHead(502).end();
   const passed = http.get(new URL(path, base), { agent, timeout: CALL_TIMEOUT_MS }, (answered) => {
     response.writeHead(answered.statusCode);
@@ -107,9 +114,9 @@ async function answer(request, response) {
     response.writeHead(healthy ? 200 : 503, { "content-type": "application/json" });
     response.end(JSON.stringify({ status: healthy ? "UP" : "DOWN" }));
   } else if (request.url === "/api/v1/status") {
-    const healthy = await areServicesHealthy();
-    response.writeHead(healthy ? 200 : 502, { "content-type": "application/json" });
-    response.end(JSON.stringify({ status: healthy ? "UP" : "DOWN" }));
+    const found = await status();
+    response.writeHead(found.status === "UP" ? 200 : 502, { "content-type": "application/json" });
+    response.end(`${JSON.stringify(found)}\n`);
   } else if (request.url === "/metrics") {
     response.writeHead(200, { "content-type": "text/plain; version=0.0.4" });
     response.end(metrics());

@@ -37,11 +37,12 @@ def test_five_services_and_three_stores_run(project: NodeProject, figures: Figur
     )
 
 
-def test_the_printed_call_reaches_the_gateway(project: NodeProject) -> None:
-    """A newcomer copies it; the gateway's stand-in knows no path `/api`, and says so with an empty answer."""
+def test_the_printed_call_reaches_the_gateway_and_through_it_every_service(project: NodeProject) -> None:
+    """A newcomer copies it; the gateway's stand-in asks the other four."""
     (call,) = re.findall(r"^call:  (curl .*)$", project.printed.read_text(), re.MULTILINE)
-    command = [*shlex.split(call), "--silent", "--max-time", "10", "--write-out", "%{http_code}"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "404"
+    command = [*shlex.split(call), "--silent", "--max-time", "10", "--fail"]
+    answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert answer == {"status": "UP", "services": dict.fromkeys(sorted(SERVICES), "UP")}
 
 
 def test_what_has_no_image_is_named_and_left_out_in_the_stack_file(project: NodeProject) -> None:
