@@ -41,7 +41,7 @@ telemetry = alloy.otlp_endpoint if alloy else None
 args = service_args(SERVICES, stack, around, stores=stores.environment, images=images, telemetry_endpoint=telemetry)
 services = [service(service.service_name, args[service.service_name], opts) for service in SERVICES]
 ingress = platform.PlatformIngress("ingress", platform.IngressArgs.of(settings, around, ports), opts)
-platform.PlatformCanaries.optional("canaries", platform.CanariesArgs.of(settings, around, (*services, ingress)), opts)
+platform.build_canaries(settings, around, (*services, ingress), opts)
 platform.PlatformLoadTest.optional("load-test", platform.LoadTestArgs.of(settings, around), opts)
 platform.PlatformMesh("mesh", platform.MeshArgs.of(settings, around), opts)
 platform.PlatformAdmission("admission", platform.AdmissionArgs.of(settings), opts)

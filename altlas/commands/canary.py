@@ -1,4 +1,4 @@
-"""The commands `altlas canary list`, `abort` and `skip`: releases that Flagger judges, and decisions of a person."""
+"""The commands `altlas canary list`, `approve`, `abort`, `skip`: releases that Flagger judges, and decisions."""
 
 import json
 import os
@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack, said
-from altlas.release.canary_control import GATED, KIND, Decision, canary_state, canary_states, decide, judged_canary
+from altlas.release.canary_control import (
+    GATED,
+    KIND,
+    Decision,
+    approvable,
+    approve,
+    canary_state,
+    canary_states,
+    decide,
+    judged_canary,
+)
 from altlas.release.checkout import person
 from altlas.release.ledger import ledger_of
 from altlas.session.console import report, workspace
@@ -18,7 +28,7 @@ from altlas.update.cluster_identity import state_on_its_cluster
 from components.stack.loading import read_platform
 from rendering.errors import CommandError, ExitCode
 
-app = typer.Typer(help="Releases in steps: state, abort, skip of the gates.", no_args_is_help=True)
+app = typer.Typer(help="Releases in steps: state, approval, abort, skip of the gates.", no_args_is_help=True)
 
 _ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help="Service with a canary.")]
 _StackArgument = Annotated[str, typer.Argument(metavar="STACK", help="Stack.")]
@@ -32,7 +42,7 @@ def show(
     target: TargetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the phase and the weight of each canary. Ends with 1 if a promotion has failed, or gates are off."""
+    """Show each canary, and what waits for an approval. Ends with 1 if a promotion has failed, or gates are off."""
     here, name = workspace(), one_stack(stack, stack_option)
     platform = read_platform(here.stack_file(name))
     session = engine_session(here, choose_target(here, target), report)
@@ -40,8 +50,11 @@ def show(
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=2))
     else:
-        rows = [(each.service, each.phase, f"{each.weight} %", "off" if each.ungated else "on") for each in found]
-        headings = ("SERVICE", "PHASE", "NEW RELEASE", "GATES")
+        headings = ("SERVICE", "PHASE", "NEW RELEASE", "GATES", "TO APPROVE")
+        rows = [
+            (each.service, each.phase, f"{each.weight} %", "off" if each.ungated else "on", each.checksum or "-")
+            for each in found
+        ]
         typer.echo(table_text(headings, rows) if rows else f"{name} has no canaries.")
     if failed := [each.service for each in found if each.failed_in_promotion]:
         raise CommandError(
@@ -54,6 +67,19 @@ def show(
             f"gates are off for {', '.join(ungated)}, as a skip that was killed leaves them; turn them on by "
             f"`kubectl --namespace {platform.namespace} patch {KIND} NAME --type=merge --patch='{GATED}'`"
         )
+
+
+@app.command("approve")
+def approve_release(
+    stack: _StackArgument,
+    service: _ServiceArgument,
+    checksum: Annotated[str, typer.Argument(metavar="CHECKSUM", help="Release, as `altlas canary list` names it.")],
+    why: _WhyOption,
+    target: TargetOption = None,
+) -> None:
+    """Let the release of a checksum, and no other, be promoted; the reason is kept in the ledger."""
+    _decide("approve", stack, service, why, target, checksum=checksum)
+    typer.echo(f"The release {checksum} of {service} was promoted.")
 
 
 @app.command()
@@ -70,7 +96,9 @@ def skip(stack: _StackArgument, service: _ServiceArgument, why: _WhyOption, targ
     typer.echo(f"The release of {service} was promoted without its gates.")
 
 
-def _decide(decision: Decision, stack: str, service: str, why: str, target: str | None) -> None:
+def _decide(
+    decision: Decision, stack: str, service: str, why: str, target: str | None, *, checksum: str | None = None
+) -> None:
     here = workspace()
     platform = read_platform(here.stack_file(stack))
     if service not in platform.canaries():
@@ -80,9 +108,14 @@ def _decide(decision: Decision, stack: str, service: str, why: str, target: str 
     with here.only_one(f"canary {decision} {stack}"):
         state_on_its_cluster(session, stack, platform)
         canary = judged_canary(session.kubectl, platform.namespace, service)
+        if checksum is not None:
+            approvable(session.kubectl, platform.namespace, canary, checksum)
         found = canary_state(canary)
         body = {"reason": why, "decision": decision, "service": service, "phase": found.phase, "weight": found.weight}
+        body |= {} if checksum is None else {"checksum": checksum}
         # Before the change: what a crash interrupts was done by a person all the same.
         entry = ledger_of(here, stack, os.environ).append("canary", person(here.root), body)
         report(f"Entry {entry.number} of the ledger: {decision} the canary of {service}, by {entry.by}.")
+        if checksum is not None:
+            approve(session.kubectl, platform.namespace, service, checksum)
         decide(session.kubectl, platform.namespace, canary, decision)

@@ -1,4 +1,4 @@
-"""Decisions of a person about a release that Flagger judges: take it back at once, or promote it without its gates.
+"""Decisions of a person about a release that Flagger judges: approve it, take it back, or promote it without its gates.
 
 Owns what is written into the Canary object, and the wait for Flagger's answer. Does not own the ledger, nor the gates
 (components.platform.canaries).
@@ -11,19 +11,27 @@ from typing import Any, Literal
 
 from altlas.session.kubectl import Kubectl
 from cluster.waiting import wait_for
-from components.kubernetes.naming import primary_of
+from components.kubernetes.naming import HTTP_PORT_NAME, primary_of
+from components.traffic.observers import CANARY_APPROVALS
 from rendering.errors import CommandError
 
-Decision = Literal["abort", "skip"]
+Decision = Literal["approve", "abort", "skip"]
 
 KIND = "canaries.flagger.app"
 GATED = '{"spec": {"skipAnalysis": null}}'
 """Patch of a Canary whose gates count again."""
 
-JUDGED = ("Progressing", "WaitingPromotion", "Waiting")
+WAITING = "WaitingPromotion"
+"""Phase of a Canary whose release waits for a person's approval."""
+
+UNKNOWN = "unknown"
+"""Stands for the checksum of a release of which the pod that Flagger asks does not know, or does not answer."""
+
+JUDGED = ("Progressing", WAITING, "Waiting")
 """Phases of a Canary in which a release can still be taken back (Flagger's API, `CanaryPhase`)."""
 
-_ENDS: Mapping[Decision, str] = {"abort": "Failed", "skip": "Succeeded"}
+_ENDS: Mapping[Decision, str] = {"approve": "Succeeded", "abort": "Failed", "skip": "Succeeded"}
+_APPROVALS = f"services/{CANARY_APPROVALS}:{HTTP_PORT_NAME}/proxy"
 _OPEN = (*JUDGED, "Promoting", "Finalising")
 _GRACE_SECONDS, _POLL_SECONDS = 60, 1
 _INTERVALS = 3
@@ -40,6 +48,7 @@ class CanaryState:
         weight: Share of the requests that the new release gets, in percent.
         ungated: Whether releases are promoted without any check, as a skip that was killed leaves it.
         is_stuck: Whether the rollout of the pods that serve has exceeded its deadline.
+        checksum: What names the release that waits for an approval, or `UNKNOWN`; empty where none waits.
     """
 
     service: str
@@ -47,6 +56,7 @@ class CanaryState:
     weight: int
     ungated: bool = False
     is_stuck: bool = False
+    checksum: str = ""
 
     @property
     def is_judged(self) -> bool:
@@ -71,7 +81,56 @@ def canary_states(kubectl: Kubectl, namespace: str) -> tuple[CanaryState, ...]:
     """
     stuck = {each["metadata"]["name"] for each in kubectl.items("deployments", namespace) if _is_stuck(each)}
     found = [canary_state(each) for each in kubectl.items(KIND, namespace)]
-    return tuple(replace(each, is_stuck=primary_of(each.service) in stuck) for each in found)
+    return tuple(
+        replace(
+            each,
+            is_stuck=primary_of(each.service) in stuck,
+            checksum=_waiting(kubectl, namespace, each.service) if each.phase == WAITING else "",
+        )
+        for each in found
+    )
+
+
+def _waiting(kubectl: Kubectl, namespace: str, service: str) -> str:
+    try:
+        return asked_for(kubectl, namespace, service) or UNKNOWN
+    except CommandError:
+        return UNKNOWN
+
+
+def asked_for(kubectl: Kubectl, namespace: str, service: str) -> str:
+    """Checksum of the release of a service for which Flagger asked last; empty where it has not asked.
+
+    Raises:
+        CommandError: The cluster does not answer, or has no pod that could know.
+    """
+    path = f"/api/v1/namespaces/{namespace}/{_APPROVALS}/asked?service={service}"
+    try:
+        return kubectl.text("get", "--raw", path).strip()
+    except CommandError as error:
+        if "(NotFound)" in str(error):
+            return ""
+        raise
+
+
+def approvable(kubectl: Kubectl, namespace: str, canary: Mapping[str, Any], checksum: str) -> None:
+    """Check that a release waits for an approval, and that it is the one that a person has looked at.
+
+    Raises:
+        CommandError: It does not, or another one does.
+    """
+    state = canary_state(canary)
+    if state.phase != WAITING:
+        raise CommandError(
+            f"no release of {state.service} waits for an approval yet: its canary is {state.phase}, with "
+            f"{state.weight} % of the requests; `altlas canary list` shows when one does"
+        )
+    asked = asked_for(kubectl, namespace, state.service)
+    if asked != checksum:
+        waits = f"the release that waits has the checksum {asked}" if asked else "Flagger has not asked again yet"
+        raise CommandError(
+            f"{checksum} names no release of {state.service} that waits: {waits}; look at `altlas canary list` again"
+        )
 
 
 def _is_stuck(deployment: Mapping[str, Any]) -> bool:
@@ -102,11 +161,22 @@ def judged_canary(kubectl: Kubectl, namespace: str, service: str) -> Mapping[str
     return found
 
 
+def approve(kubectl: Kubectl, namespace: str, service: str, checksum: str) -> None:
+    """Tell the pod that Flagger asks of an approval, which holds for the release of that checksum alone.
+
+    Raises:
+        CommandError: The cluster refuses, or another release has come in between.
+    """
+    body = json.dumps({"name": service, "checksum": checksum})
+    path = f"/api/v1/namespaces/{namespace}/{_APPROVALS}/approve"
+    kubectl.text("create", "--raw", path, "--filename", "-", stdin=body)
+
+
 def decide(kubectl: Kubectl, namespace: str, canary: Mapping[str, Any], decision: Decision) -> None:
     """Let Flagger end the judgement of a release, and wait until it has.
 
     To abort, the failed checks are set to their limit, so that the next tick takes the release back. To skip, the
-    analysis is skipped until the release is promoted, and never longer.
+    analysis is skipped until the release is promoted, and never longer. An approved one was told of by `approve`.
 
     Raises:
         CommandError: The cluster refuses, or Flagger has decided otherwise or not at all; says what to look at.
@@ -118,9 +188,13 @@ def decide(kubectl: Kubectl, namespace: str, canary: Mapping[str, Any], decision
         _patch(kubectl, namespace, service, {"status": status}, "--subresource=status")
         _wait(kubectl, namespace, service, _ENDS[decision], seconds)
         return
+    seconds += canary["spec"]["progressDeadlineSeconds"]
+    if decision == "approve":
+        _wait(kubectl, namespace, service, _ENDS[decision], seconds)
+        return
     _patch(kubectl, namespace, service, {"spec": {"skipAnalysis": True}})
     try:
-        _wait(kubectl, namespace, service, _ENDS[decision], seconds + canary["spec"]["progressDeadlineSeconds"])
+        _wait(kubectl, namespace, service, _ENDS[decision], seconds)
     finally:
         _patch(kubectl, namespace, service, json.loads(GATED))
 

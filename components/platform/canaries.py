@@ -12,6 +12,7 @@ import pulumi
 
 from components.kubernetes import naming
 from components.kubernetes.object import Manifest
+from components.platform.canary_approvals import CanaryApprovalsArgs, PlatformCanaryApprovals, confirmation_url
 from components.settings import PlatformSettings
 from components.settings.canary import CanaryGateSettings, CanarySettings
 from components.settings.slo import ServiceMetricsSettings
@@ -62,6 +63,18 @@ class PlatformCanaries(ObjectComponent):
         self.register_outputs({})
 
 
+def build_canaries(
+    platform: PlatformSettings,
+    surroundings: Surroundings,
+    after: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Make what the canaries of a stack need: nothing, their objects, or these and the pod that Flagger asks."""
+    approvals = CanaryApprovalsArgs.of(platform, surroundings)
+    PlatformCanaryApprovals.optional("canary-approvals", approvals, opts)
+    PlatformCanaries.optional("canaries", CanariesArgs.of(platform, surroundings, after), opts)
+
+
 def canary(name: str, platform: PlatformSettings) -> Manifest:
     """Canary of a service."""
     settings, analysis = _settings_of(name, platform)
@@ -96,6 +109,7 @@ def canary(name: str, platform: PlatformSettings) -> Manifest:
             "threshold": analysis.failed_checks,
             "stepWeights": list(analysis.steps),
             "metrics": [_check(name, gate, analysis, bound) for gate, bound in _bounds(analysis.gates).items()],
+            **({"webhooks": [_approval(platform.namespace)]} if analysis.approval else {}),
         },
     }
     return _object("Canary", name, name, platform, spec)
@@ -116,6 +130,10 @@ def metric_templates(name: str, platform: PlatformSettings) -> tuple[Manifest, .
 def prometheus_address(namespace: str) -> str:
     """Address of the stack's Prometheus for pods of other namespaces."""
     return f"http://{PROMETHEUS_SERVICE}.{namespace}:{PROMETHEUS_PORT}"
+
+
+def _approval(namespace: str) -> dict[str, str]:
+    return {"name": "approval", "type": "confirm-promotion", "url": confirmation_url(namespace), "timeout": "5s"}
 
 
 def _settings_of(name: str, platform: PlatformSettings) -> tuple[Any, CanarySettings]:

@@ -1,7 +1,8 @@
 """Canary of a service: a new release gets a growing share of the requests while gates look at its answers.
 
 Owns the steps, the pace and the gates, whose defaults are chosen by figures (docs/canary-gates.md), and what a stack
-must have for them to decide anything. Does not own the objects (components.platform.canaries) nor Flagger.
+must have for them to decide anything. Does not own the objects (components.platform.canaries and
+canary_approvals) nor Flagger.
 """
 
 from collections.abc import Iterable
@@ -11,11 +12,13 @@ from typing import Self
 from pydantic import model_validator
 
 from components.settings.base import Settings, section, setting
+from components.settings.image import ImageSettings
 from components.settings.ingress import IngressSettings
 from components.settings.labels import Labels
 from components.settings.load_test import LoadTestSettings
 from components.settings.names import DnsLabel
 from components.settings.prometheus import PrometheusSettings
+from components.settings.workload import QuantitySettings, ResourceSettings
 
 _WHOLE = 100
 _LEAST_SAMPLES = 2
@@ -76,6 +79,12 @@ class CanarySettings(Settings):
         "feature", "Failed checks, over all steps, after which the release is taken back.", 2, ge=1, le=100
     )
     gates: CanaryGateSettings = section("Bounds of the answers.", CanaryGateSettings())
+    approval: bool = setting(
+        "feature",
+        "Whether a person approves a release after the last step and before it serves, by `altlas canary approve`; "
+        "needs `flagger.approvals`.",
+        False,
+    )
 
     @model_validator(mode="after")
     def _steps_rise_to_all(self) -> Self:
@@ -93,12 +102,27 @@ class CanarySettings(Settings):
         return self.gates.least_requests / self.interval_seconds * _WHOLE / self.steps[0]
 
 
+class CanaryApprovalsSettings(Settings):
+    """The pod that Flagger asks whether a person has approved a release."""
+
+    image: ImageSettings = section("Image of HAProxy.", ImageSettings(repository="haproxy", tag="3.2.22-alpine"))
+    resources: ResourceSettings = section(
+        "What it is guaranteed and may use.",
+        ResourceSettings(
+            requests=QuantitySettings(cpu="10m", memory="32Mi"), limits=QuantitySettings(cpu="100m", memory="64Mi")
+        ),
+    )
+
+
 class FlaggerSettings(Settings):
     """Pods of Flagger, the operator of canaries. The cluster must have it; it asks the stack's Prometheus."""
 
     namespace: DnsLabel = setting("security", "Namespace of its pods.", "flagger-system")
     pod_labels: Labels = setting("security", "Labels of its pods.", {"app.kubernetes.io/name": "flagger"}, min_length=1)
     service_account: DnsLabel = setting("security", "ServiceAccount of its pods, for the mesh.", "flagger")
+    approvals: CanaryApprovalsSettings | None = section(
+        "Where releases of canaries with `approval` are approved; null where none needs it.", None
+    )
 
 
 def check_canary(
@@ -115,6 +139,19 @@ def check_canary(
     """
     for problem in (*_split(service, ingress), *_judged(service, canary, prometheus, load_test)):
         raise ValueError(problem)
+
+
+def check_approval(service: str, canary: CanarySettings, flagger: FlaggerSettings) -> None:
+    """Check that a release that waits for a person can be approved.
+
+    Raises:
+        ValueError: It cannot; names the paths of both sides and the cure.
+    """
+    if canary.approval and flagger.approvals is None:
+        raise ValueError(
+            f"services.{service}.canary.approval is true, but flagger.approvals is not set, so that every release "
+            "would wait for ever; add `flagger: {approvals: {}}`, or remove approval"
+        )
 
 
 def _split(service: str, ingress: IngressSettings) -> Iterable[str]:

@@ -11,7 +11,7 @@ from components.settings.alloy import AlloySettings
 from components.settings.backup import DRILL_OVERHEAD_MEBIBYTES, BackupSettings
 from components.settings.base import Settings, blocks, section, setting
 from components.settings.builds import BuildsSettings
-from components.settings.canary import FlaggerSettings, check_canary
+from components.settings.canary import FlaggerSettings, check_approval, check_canary
 from components.settings.egress import EgressSettings
 from components.settings.grafana import GrafanaSettings
 from components.settings.image import NO_REGISTRY, ImageSettings, has_no_registry
@@ -105,6 +105,7 @@ class PlatformSettings(Settings):
         for name, service in self.services.by_name().items():
             if service.canary:
                 check_canary(name, service.canary, self.ingress, self.prometheus, self.load_test)
+                check_approval(name, service.canary, self.flagger)
         return self
 
     @model_validator(mode="after")

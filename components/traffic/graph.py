@@ -48,7 +48,7 @@ class Observer:
         scrapes: Metrics that they read.
         calls: Names of those that they call, on the callee's own port.
         reads_api_server: Whether they ask the API server.
-        answers_api_server: Whether the API server passes requests on to them (`altlas status`).
+        answers_api_server: Whether the API server passes requests on to them (`altlas status`, `altlas canary`).
         in_mesh: Whether they enter the mesh where there is one: those that reach services, or are reached by such.
         outside: What they may reach outside the cluster.
         ingress_ports: Ports of the ingress controller that they may reach, of its Service and of its pods: networks

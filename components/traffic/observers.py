@@ -18,6 +18,8 @@ KUBE_STATE = "kube-state-metrics"
 BACKUP_METRICS = "backup-metrics"
 FLAGGER, FLAGGER_PORT = "flagger", 8080
 """The operator of canaries, which asks Prometheus, and the TCP port of its own metrics."""
+CANARY_APPROVALS, CANARY_APPROVALS_PORT = "canary-approvals", 8080
+"""What Flagger asks whether a person has approved a release, and its TCP port."""
 
 PROMETHEUS_SERVICE = "prometheus-operated"
 """The Service that Prometheus Operator makes in the namespace of every Prometheus."""
@@ -108,10 +110,12 @@ def _observers(platform: PlatformSettings) -> Iterator[Observer]:
         yield Observer(name=BACKUP_METRICS, port=BACKUP_METRICS_PORT, reads_api_server=True)
     if platform.canaries():
         flagger = platform.flagger
+        if flagger.approvals:
+            yield Observer(name=CANARY_APPROVALS, port=CANARY_APPROVALS_PORT, answers_api_server=True)
         yield Observer(
             name=FLAGGER,
             port=FLAGGER_PORT,
-            calls=(PROMETHEUS,),
+            calls=(PROMETHEUS, *([CANARY_APPROVALS] if flagger.approvals else [])),
             pod_labels=flagger.pod_labels,
             namespace=flagger.namespace,
         )

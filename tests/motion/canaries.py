@@ -12,6 +12,7 @@ import yaml
 import tools
 from cluster.ports import choose_free_port
 from components.stack.problems import PLATFORM_KEY
+from tests.data.approvals import ask
 from tests.e2e.conftest import Project
 from tests.motion.figures import Measured
 from tests.support.documents import BESIDE_SERVICES
@@ -83,6 +84,14 @@ class Motion:
         done = self.project.altlas("up", "--stack", "alpha")
         assert done.code == 0, done.text
 
+    def approve(self, service: str) -> None:
+        """Approve the release that waits, as a person does by `altlas canary approve` where pods are real."""
+        status, checksum = ask(f"{self.measured.approvals}/asked?service={service}")
+        assert status == 200, checksum
+        release = {"name": service, "checksum": checksum}
+        assert ask(f"{self.measured.approvals}/approve", release | {"checksum": "another"})[0] == 409
+        assert ask(f"{self.measured.approvals}/approve", release) == (200, "approved")
+
     def is_at_rest(self) -> None:
         """Pulumi has nothing to do, nothing has drifted, and every service is ready."""
         preview = self.project.pulumi("preview", "--stack", "alpha", "--expect-no-changes", "--diff")
@@ -106,6 +115,7 @@ def with_canaries(project: Project) -> None:
             **{block: None for block in BESIDE_SERVICES if block != "prometheus"},
             "prometheus": platform["prometheus"] | {"scrapeIntervalSeconds": 5},
             "loadTest": None,
+            "flagger": {"approvals": {}},
             "rollout": {"progressDeadlineSeconds": DEADLINE_SECONDS},
             "ingress": {
                 "host": "alt-las.local",

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 import yaml
 
 import tools
+from components.traffic.observers import CANARY_APPROVALS_PORT
+from tests.data.approvals import approvals_program
 from tests.support.http_server import QuietHandler, http_server
-from tests.support.loopback import Process, addresses, answers, wait_until
+from tests.support.loopback import Process, addresses, answers, fresh, wait_until
 
 _HISTOGRAM = "http_request_duration_ms"
 _BOUNDS = ("100", "200", "400", "+Inf")
@@ -80,13 +82,15 @@ class Measured:
     Attributes:
         pods: Counters by the name of the Service that leads to the pods.
         prometheus: The server.
-        proxy: Address that answers for the stack's Prometheus, as a proxy of HTTP.
+        proxy: Address that answers for the stack's Prometheus, and for its pod of approvals, as a proxy of HTTP.
+        approvals: Address of that pod's program.
         asked: Hosts that were asked for through the proxy.
     """
 
     pods: Mapping[str, Pods]
     prometheus: Process
     proxy: str
+    approvals: str
     asked: set[str]
 
     def set(self, service: str, figures: Figures | None) -> None:
@@ -108,21 +112,24 @@ def measured(folder: Path, services: tuple[str, ...], namespace: str) -> Iterato
         namespace: Namespace of the stack, as the label of every series.
     """
     pods = {name: Pods() for service in services for name in (service, f"{service}-canary")}
-    (address,) = addresses(1, (_PORT,))
+    address, approving = addresses(2, (_PORT, CANARY_APPROVALS_PORT))
     asked: set[str] = set()
-    with http_server(_exporter(pods)) as port, http_server(_proxy(address, asked)) as proxy:
+    with http_server(_exporter(pods)) as port, http_server(_proxy(address, approving, asked)) as proxy:
         file = folder / "prometheus.yml"
         file.write_text(yaml.safe_dump(_configuration(pods, port, namespace)))
         program = str(tools.ensure(["prometheus"]).path("prometheus"))
         options = (f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}")
         listen = f"--web.listen-address={address}:{_PORT}"
         server = Process((program, *options, listen), folder, "prometheus")
+        approvals = approvals_program(fresh(folder / "approvals"), approving)
         server.start()
+        approvals.start()
         try:
             wait_until(lambda: answers(address, _PORT), "Prometheus answers", 60)
-            yield Measured(pods, server, f"http://127.0.0.1:{proxy}", asked)
+            yield Measured(pods, server, f"http://127.0.0.1:{proxy}", f"{approving}:{CANARY_APPROVALS_PORT}", asked)
         finally:
             server.kill()
+            approvals.kill()
 
 
 def _configuration(pods: Mapping[str, Pods], port: int, namespace: str) -> dict[str, object]:
@@ -152,19 +159,27 @@ def _exporter(pods: Mapping[str, Pods]) -> type[QuietHandler]:
     return Exporter
 
 
-def _proxy(address: str, asked: set[str]) -> type[QuietHandler]:
+def _proxy(address: str, approving: str, asked: set[str]) -> type[QuietHandler]:
     class Proxy(QuietHandler):
         def do_GET(self) -> None:
             """Pass a request for any host on to Prometheus: nothing here resolves the names of a cluster."""
+            self._pass_on("GET", address, _PORT)
+
+        def do_POST(self) -> None:
+            """Pass a question for an approval on."""
+            self._pass_on("POST", approving, CANARY_APPROVALS_PORT)
+
+        def _pass_on(self, method: str, host: str, port: int) -> None:
             url = urlsplit(self.path)
             asked.add(url.netloc)
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             try:
-                connection = HTTPConnection(address, _PORT, timeout=5)
-                connection.request("GET", f"{url.path}?{url.query}")
+                connection = HTTPConnection(host, port, timeout=5)
+                connection.request(method, f"{url.path}?{url.query}", content or None)
                 answer = connection.getresponse()
                 status, content = answer.status, answer.read()
             except OSError:
-                status, content = 502, b"Prometheus does not answer"
+                status, content = 502, b"it does not answer"
             self.send_response(status)
             self.end_headers()
             self.wfile.write(content)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.conftest import Project, project
-from tests.motion.canaries import NAMESPACE, SERVICES, Motion, running_flagger, with_canaries
+from tests.motion.canaries import CANARY, NAMESPACE, SERVICES, Motion, running_flagger, with_canaries
 from tests.motion.figures import Figures, measured
 from tests.support.figures import Figures as Collected
 from tests.support.loopback import wait_until
@@ -58,21 +58,24 @@ def test_flagger_takes_over_without_a_difference_that_pulumi_or_drift_would_see(
 
 
 def test_a_good_release_is_promoted_and_three_bad_ones_are_taken_back(motion: Motion) -> None:
-    """Configuration alone, in steps of 10, 30, 50 and 100 %; errors, latency and no data, side by side."""
+    """Configuration alone, in steps of 10, 30, 50 and 100 %, and with a person's approval; three bad ones beside it."""
     old = {service: motion.image(f"{service}-primary") for service in HALTED}
     for service, figures in HALTED.items():
         motion.measured.set(f"{service}-canary", figures)
     tags = {name: {"image": {"repository": old[name].rpartition(":")[0], "tag": "2.0.0"}} for name in HALTED}
-    motion.release({PROMOTED: {"logLevel": "debug"}, **tags})
+    motion.release({PROMOTED: {"logLevel": "debug", "canary": CANARY | {"approval": True}}, **tags})
     seen: set[int] = set()
 
     def ended() -> bool:
         found = motion.canaries()
         seen.add(found[PROMOTED].get("canaryWeight", 0))
-        return found[PROMOTED]["phase"] == "Succeeded" and motion.phases(*HALTED) == {"Failed"}
+        return found[PROMOTED]["phase"] == "WaitingPromotion" and motion.phases(*HALTED) == {"Failed"}
 
-    wait_until(ended, f"all four are decided: {motion.flagger.log[-3000:]}", _SECONDS)
+    wait_until(ended, f"one waits, and three are taken back: {motion.flagger.log[-3000:]}", _SECONDS)
     assert seen >= {10, 30, 50, 100}
+    assert motion.level(PROMOTED) == "info"
+    motion.approve(PROMOTED)
+    wait_until(lambda: motion.phases(PROMOTED) == {"Succeeded"}, "the approved release is promoted", _SECONDS)
     for service in HALTED:
         assert motion.image(f"{service}-primary") == old[service]
         assert motion.image(service).endswith(":2.0.0")
@@ -88,7 +91,7 @@ def test_a_good_release_is_promoted_and_three_bad_ones_are_taken_back(motion: Mo
 
 def test_a_person_takes_a_good_release_back(motion: Motion) -> None:
     """While it is judged; what serves keeps its configuration, and the reason stands in the ledger."""
-    motion.release({PROMOTED: {"logLevel": "warn"}})
+    motion.release({PROMOTED: {"logLevel": "warn", "canary": CANARY}})
     wait_until(lambda: motion.phases(PROMOTED) == {"Progressing"}, "the release is judged", _SECONDS)
     done = motion.project.altlas("canary", "abort", "alpha", PROMOTED, "--reason", "wrong customers")
     assert done.code == 0, done.text
@@ -136,7 +139,10 @@ def test_a_promotion_that_fails_is_noticed_and_a_correction_ends_it(
 def test_without_prometheus_nothing_is_promoted(motion: Motion, figures: Collected) -> None:
     """The figures before its end were good; Flagger asked the address that the templates name."""
     # The other one is Flagger's own default, which it asks once when it starts.
-    assert motion.measured.asked == {"prometheus:9090", "prometheus-operated.alt-las:9090"}
+    assert motion.measured.asked == {
+        *("prometheus:9090", "prometheus-operated.alt-las:9090"),
+        "canary-approvals.alt-las:8080",
+    }
     old = motion.image(f"{WITHOUT_PROMETHEUS}-primary")
     motion.measured.prometheus.kill()
     motion.release({WITHOUT_PROMETHEUS: {"image": {"repository": old.rpartition(":")[0], "tag": "2.0.0"}}})
@@ -146,7 +152,7 @@ def test_without_prometheus_nothing_is_promoted(motion: Motion, figures: Collect
     motion.is_at_rest()
     _promote_without_gates(motion)
     reasons = "errors, latency, no data, Prometheus down"
-    figures.add("canaries, sim", f"promoted 1 of 1; halted 4 of 4 ({reasons}); by hand 2 of 2; previews empty; drift 0")
+    figures.add("canaries, sim", f"promoted 1 of 1; halted 4 of 4 ({reasons}); by hand 3 of 3; previews empty; drift 0")
 
 
 def _promote_without_gates(motion: Motion) -> None:

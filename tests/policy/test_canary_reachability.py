@@ -19,7 +19,8 @@ def with_canary(stack: str, mode: str = "off") -> Stack:
     """A stack whose gateway is released by a canary."""
     document = read_document(stack)
     write(document, "services.api-gateway.metrics", {})
-    write(document, "services.api-gateway.canary", {})
+    write(document, "services.api-gateway.canary", {"approval": True})
+    write(document, "flagger", {"approvals": {}})
     write(document, "ingress.api", "gateway")
     write(document, "mesh", {"mode": mode})
     return load_stack(stack, document)
@@ -28,11 +29,17 @@ def with_canary(stack: str, mode: str = "off") -> Stack:
 @pytest.mark.parametrize("mode", ["off", "ambient"])
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_pods_that_flagger_makes_reach_what_the_service_may_and_nothing_else(stack: str, mode: str) -> None:
-    """No edge more and none less, for both sets of pods; Flagger reaches Prometheus."""
+    """No edge more and none less, for both sets of pods; Flagger reaches Prometheus and what knows of approvals."""
     found = with_canary(stack, mode)
     proof = prove(found.manifests, declaration_of(found.platform))
     assert proof.differences == ()
-    assert "flagger-system/flagger -> prometheus TCP/9090" in map(str, proof.proven)
+    edges = {str(each) for each in proof.proven}
+    assert {
+        "flagger-system/flagger -> prometheus TCP/9090",
+        "flagger-system/flagger -> canary-approvals TCP/8080",
+    } <= edges
+    (others,) = ([each for each in edges if "-> canary-approvals" in each and "flagger" not in each],)
+    assert len(others) == 1, others
 
 
 @pytest.mark.parametrize(

@@ -45,14 +45,16 @@ ADDONS_PROGRAM = ROOT / "cluster" / "addons" / "__main__.py"
 
 KNOWN = (
     "components.kubernetes.load.",
+    "components.kubernetes.naming.HTTP_PORT_NAME",
     "components.kubernetes.naming.primary_of",
     "components.kubernetes.quantities.",
     "components.kubernetes.secret_texts.",
     "components.kubernetes.object.DATA_ANNOTATION",
     "components.kubernetes.secret_texts.",
+    "components.traffic.observers.CANARY_APPROVALS",
     "components.traffic.stores.",
 )
-"""Sums, numbers and secrets in texts, the mark of data, names of Flagger and of stores: all readers use them."""
+"""Sums, numbers and secrets in texts, the mark of data, names of Flagger, stores and approvals: all use them."""
 
 
 @pytest.mark.parametrize("package", ["altlas", "cluster", "tools"])

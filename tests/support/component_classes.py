@@ -27,6 +27,7 @@ TYPE_TOKENS: Mapping[str, str] = {
     "Nats": "alt-las:shared:Nats",
     "PlatformAdmission": "alt-las:platform:Admission",
     "PlatformCanaries": "alt-las:platform:Canaries",
+    "PlatformCanaryApprovals": "alt-las:platform:CanaryApprovals",
     "PlatformImages": "alt-las:platform:Images",
     "PlatformIngress": "alt-las:platform:Ingress",
     "PlatformLoadTest": "alt-las:platform:LoadTest",

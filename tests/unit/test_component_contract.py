@@ -25,7 +25,8 @@ EVERYTHING = {
     "mesh": {"mode": "ambient"},
     "backup.objectStore": {"bucket": "backups", "endpoint": "https://s3.example.com"},
     "ingress.api": "gateway",
-    "services.api-gateway.canary": {},
+    "services.api-gateway.canary": {"approval": True},
+    "flagger.approvals": {},
     "quota": {},
     "loadTest.image": {"repository": "locustio/locust", "tag": "2.47.0"},
 }

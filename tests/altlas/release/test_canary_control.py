@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from altlas.release import canary_control
-from altlas.release.canary_control import CanaryState, canary_state, canary_states, decide, judged_canary
+from altlas.release.canary_control import (
+    CanaryState,
+    approvable,
+    approve,
+    canary_state,
+    canary_states,
+    decide,
+    judged_canary,
+)
 from altlas.session.kubectl import Kubectl
 from rendering.errors import CommandError
 
@@ -26,16 +34,22 @@ class Flagger(Kubectl):
         answers: Phase and weight after a field was set.
         patches: What was written.
         conditions: Reason of a condition of a Deployment, by its name.
+        asked: Checksum that Flagger asked for last, None where it has not, and empty where nothing could tell.
+        approved: Bodies that were sent.
     """
 
     state: list[tuple[str, int]]
     answers: Mapping[str, tuple[str, int]]
     patches: list[dict[str, Any]] = field(default_factory=list)
     conditions: Mapping[str, str] = field(default_factory=dict)
+    asked: str | None = None
+    approved: list[dict[str, Any]] = field(default_factory=list)
 
     def _run(self, arguments: Sequence[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        assert stdin is None
         verb, kind, name, *_ = arguments
+        if kind == "--raw":
+            return self._raw(verb, name, stdin)
+        assert stdin is None
         if kind == "deployments":
             return subprocess.CompletedProcess(arguments, 0, json.dumps({"items": self._deployments()}), "")
         if verb == "patch":
@@ -45,6 +59,20 @@ class Flagger(Kubectl):
         canary = {"metadata": {"name": "runner"}, "spec": _SPEC, "status": status}
         found: object = canary if name == "runner" else {"items": [canary]} if name == "--namespace" else None
         return subprocess.CompletedProcess(arguments, 0, json.dumps(found) if found else "", "")
+
+    def _raw(self, verb: str, path: str, stdin: str | None) -> subprocess.CompletedProcess[str]:
+        place = "/api/v1/namespaces/alt-las/services/canary-approvals:http/proxy"
+        if verb == "create":
+            assert path == f"{place}/approve"
+            assert stdin is not None
+            self.approved.append(json.loads(stdin))
+            self.state.append(("Succeeded", 0))
+            return subprocess.CompletedProcess((), 0, "approved", "")
+        assert path == f"{place}/asked?service=runner"
+        if self.asked:
+            return subprocess.CompletedProcess((), 0, self.asked, "")
+        why = "NotFound" if self.asked is None else "ServiceUnavailable"
+        return subprocess.CompletedProcess((), 1, "", f"Error from server ({why}): no")
 
     def _deployments(self) -> list[dict[str, Any]]:
         reasons = {name: [{"type": "Progressing", "reason": reason}] for name, reason in self.conditions.items()}
@@ -123,3 +151,39 @@ def test_gates_that_were_left_off_are_known() -> None:
     """As a skip that was killed leaves them."""
     canary = {"metadata": {"name": "runner"}, "spec": _SPEC | {"skipAnalysis": True}, "status": {"phase": "Succeeded"}}
     assert canary_state(canary) == CanaryState("runner", "Succeeded", 0, ungated=True)
+
+
+def test_a_release_that_waits_is_approved_by_its_checksum() -> None:
+    """The pod that Flagger asks learns it, and nothing else is written."""
+    flagger = replace(_flagger("WaitingPromotion", 100), asked="5f6d")
+    (found,) = canary_states(flagger, "alt-las")
+    assert found == CanaryState("runner", "WaitingPromotion", 100, checksum="5f6d")
+    canary = judged_canary(flagger, "alt-las", "runner")
+    approvable(flagger, "alt-las", canary, "5f6d")
+    approve(flagger, "alt-las", "runner", "5f6d")
+    decide(flagger, "alt-las", canary, "approve")
+    assert flagger.approved == [{"name": "runner", "checksum": "5f6d"}]
+    assert flagger.patches == []
+
+
+@pytest.mark.parametrize(
+    ("phase", "asked", "said"),
+    [
+        ("Progressing", "5f6d", "no release of runner waits for an approval yet: its canary is Progressing, with 30 %"),
+        ("WaitingPromotion", "77aa", "the release that waits has the checksum 77aa"),
+        ("WaitingPromotion", None, "Flagger has not asked again yet"),
+        ("WaitingPromotion", "", r"\(ServiceUnavailable\)"),
+    ],
+)
+def test_what_does_not_wait_is_not_approved(phase: str, asked: str | None, said: str) -> None:
+    """Another release, none yet, and a pod that does not answer."""
+    flagger = replace(_flagger(phase, 30), asked=asked)
+    with pytest.raises(CommandError, match=said):
+        approvable(flagger, "alt-las", judged_canary(flagger, "alt-las", "runner"), "5f6d")
+    assert flagger.approved == []
+
+
+def test_a_pod_that_does_not_answer_hides_no_canary() -> None:
+    """The list says that it is not known what waits."""
+    (found,) = canary_states(replace(_flagger("WaitingPromotion", 100), asked=""), "alt-las")
+    assert found.checksum == "unknown"

@@ -40,6 +40,7 @@ CANARY = {
     "failedChecks": 2,
     # Of a busy machine: a slower answer is no error of the release.
     "gates": {"leastRequests": 50, "latencyFactor": 20},
+    "approval": True,
 }
 VISITORS = 2
 """Each asks by two connections, some ten times a second."""
@@ -95,6 +96,20 @@ class Canary:
         asked, failed = sum(self.answers.values()), self.answers[False]
         return list(seen), f"{time.monotonic() - start:.0f} s, {asked} requests, {failed} failed{load()}"
 
+    def approve(self) -> float:
+        """Approve the release that waits, by the checksum that is listed; return the seconds until it is promoted."""
+        listed = self.project.altlas("canary", "list", STACK, "--json", TARGET="node")
+        assert listed.code == 0, listed.text
+        (checksum,) = (each["checksum"] for each in json.loads(listed.out))
+        why = ("--reason", "looked at it")
+        other = self.project.altlas("canary", "approve", STACK, SERVICE, f"{checksum}0", *why, TARGET="node")
+        assert other.code == 1, other.text
+        assert f"the release that waits has the checksum {checksum}" in other.error
+        start = time.monotonic()
+        done = self.project.altlas("canary", "approve", STACK, SERVICE, checksum, *why, TARGET="node")
+        assert done.code == 0, done.text
+        return time.monotonic() - start
+
     def is_at_rest(self) -> None:
         """Pulumi has nothing to do, and nothing has drifted."""
         preview = self.project.pulumi("preview", "--stack", STACK, "--expect-no-changes", "--diff")
@@ -121,12 +136,12 @@ class Visitor(GatewaySession):
 
 
 def update(project: NodeProject, gateway: Mapping[str, Any], **settings: Mapping[str, Any]) -> None:
-    """Change settings of the gateway, where None takes one out, and of ingress and prometheus; update the stack."""
+    """Change settings of the gateway, where None takes one out, and of other blocks; update the stack."""
     file = project.stack_file(STACK)
     document = yaml.safe_load(file.read_text("utf-8"))
     platform = document["config"][PLATFORM_KEY]
     for name, values in settings.items():
-        platform[name].update(values)
+        platform.setdefault(name, {}).update(values)
     service = platform["services"][SERVICE]
     service.update(gateway)
     for name in [name for name, value in service.items() if value is None]:
@@ -169,7 +184,11 @@ def canary(whole: bool, project: NodeProject, tmp_path_factory: pytest.TempPathF
     found = Canary(project)
     try:
         update(
-            project, {**scale, "canary": CANARY}, ingress={"api": "gateway"}, prometheus={"scrapeIntervalSeconds": 5}
+            project,
+            {**scale, "canary": CANARY},
+            ingress={"api": "gateway"},
+            prometheus={"scrapeIntervalSeconds": 5},
+            flagger={"approvals": {}},
         )
         wait_until(lambda: found.status().get("phase") == "Initialized", _SECONDS)
         address = project.network().address_of(HOME)
@@ -187,12 +206,18 @@ def canary(whole: bool, project: NodeProject, tmp_path_factory: pytest.TempPathF
 
 
 def test_a_good_release_is_promoted(canary: Canary, figures: Figures) -> None:
-    """In steps, by the requests that it has answered; then all requests go to it."""
+    """In steps, by the requests that it has answered, and when a person has approved it; then all go to it."""
     assert canary.weights() == {f"{SERVICE}-primary": 100, f"{SERVICE}-canary": 0}
     canary.is_at_rest()
-    shares, noticed = canary.judged(GOOD, "Succeeded")
-    figures.add("canary on real nodes, a good release", f"shares {shares} %, promoted after {noticed}")
+    before = canary.image(f"{SERVICE}-primary")
+    shares, noticed = canary.judged(GOOD, "WaitingPromotion")
     assert {*shares} >= {*STEPS}
+    assert canary.image(f"{SERVICE}-primary") == before
+    seconds = canary.approve()
+    figures.add(
+        "canary on real nodes, a good release",
+        f"shares {shares} %, waits for a person after {noticed}, promoted {seconds:.0f} s after the approval",
+    )
     assert canary.image(f"{SERVICE}-primary") == f"{GOOD['repository']}:{GOOD['tag']}"
     assert canary.weights() == {f"{SERVICE}-primary": 100, f"{SERVICE}-canary": 0}
     assert canary.answers[False] <= sum(canary.answers.values()) * MOST_FAILED_PERCENT / 100

@@ -65,6 +65,20 @@ def test_a_gate_that_is_left_out_has_neither_check_nor_template() -> None:
     assert len(metric_templates("api-gateway", changed)) == 2
 
 
+def test_a_release_waits_for_a_person_only_where_the_settings_say_so() -> None:
+    """One question to Flagger's answerer in the stack's namespace, before the promotion."""
+    assert "webhooks" not in canary("api-gateway", settings())["spec"]["analysis"]
+    waits = settings(**{"services.api-gateway.canary": {"approval": True}, "flagger": {"approvals": {}}})
+    assert canary("api-gateway", waits)["spec"]["analysis"]["webhooks"] == [
+        {
+            "name": "approval",
+            "type": "confirm-promotion",
+            "url": "http://canary-approvals.alt-las:8080/confirm",
+            "timeout": "5s",
+        }
+    ]
+
+
 def test_queries_are_about_the_new_release_by_our_labels() -> None:
     """One value each; the usual time is that of the pods that serve."""
     queries = {each["metadata"]["name"]: each["spec"]["query"] for each in metric_templates("api-gateway", settings())}

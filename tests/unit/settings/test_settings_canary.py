@@ -79,6 +79,12 @@ def test_no_stack_file_s_service_has_a_canary_unless_it_says_so() -> None:
             "needs 100.033 requests per second, above what the stack is made for (loadTest.maxRequestsPerSecond, 100)",
             "lower leastRequests, or raise intervalSeconds",
         ),
+        (
+            {CANARY: {"approval": True}},
+            "",
+            "services.api-gateway.canary.approval is true, but flagger.approvals is not set",
+            "add `flagger: {approvals: {}}`",
+        ),
     ],
 )
 def test_a_canary_that_nothing_can_split_or_judge_is_refused(
