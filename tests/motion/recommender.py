@@ -12,6 +12,7 @@ import tools
 from cluster.ports import choose_free_port
 from tests.e2e.conftest import Project
 from tests.motion.node_autoscaler import apply
+from tests.support.custom_resources import DEFINITIONS, wait_until_served
 from tests.support.loopback import Process
 
 PROGRAM = "vpa-recommender"
@@ -27,9 +28,7 @@ def recommender(project: Project, folder: Path) -> Iterator[Process]:
     """The recommender with its CRDs, until the block ends."""
     program = Path(tools.ensure([PROGRAM]).path(PROGRAM))
     apply(project, program.parent / _CRDS)
-    kind = ("customresourcedefinitions", _KIND)
-    done = project.kubectl("wait", "--for=condition=Established", *kind, "--timeout=60s")
-    assert done.code == 0, done.text
+    wait_until_served(lambda: project.kubectl(*DEFINITIONS).out)
     where = (f"--kubeconfig={project.variables()['KUBECONFIG']}", f"--address=127.0.0.1:{choose_free_port(())}")
     made = Process((str(program), *where, *_OPTIONS), folder, PROGRAM)
     made.start()

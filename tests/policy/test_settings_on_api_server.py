@@ -18,7 +18,7 @@ from components.stack.problems import SettingsError
 from policy.paths import write
 from policy.stacks import load_stack
 from tests.policy.test_schemas import VARIATIONS, variation
-from tests.support.custom_resources import definitions
+from tests.support.custom_resources import DEFINITIONS, definitions, wait_until_served
 from tests.support.own_cluster import OwnCluster, own_cluster
 
 pytestmark = pytest.mark.sim
@@ -36,7 +36,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
             crds = addon_objects(manifest.addons[name], paths, webhooks=False).definitions
             made.run("apply", "--server-side", "--filename=-", text=yaml.safe_dump_all(crds))
         made.run("apply", "--server-side", f"--filename={definitions('github.com/traefik/traefik/v3')}")
-        made.run("wait", "--for=condition=Established", "customresourcedefinitions", "--all", "--timeout=120s")
+        wait_until_served(lambda: made.run(*DEFINITIONS))
         yield made
 
 

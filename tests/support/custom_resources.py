@@ -3,11 +3,13 @@
 import json
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Project
+from tests.support.loopback import wait_until
 
 _MODULES = {
     "sigs.k8s.io/gateway-api": ("v1.6.1", "h1:mock6phZbI6rvZerwrVNk7hVNymQgHo+6sJ81Ia7ftY=", "config/crd/standard"),
@@ -19,6 +21,10 @@ _MODULES = {
     "istio.io/api": ("v1.31.1", "h1:5Yb5ihcz4YQsCkciusK7DnFpBMwRB6EFWeUKH1Atuyk=", "kubernetes"),
 }
 _TRIES, _PAUSE_SECONDS = 3, 5
+
+
+DEFINITIONS = ("get", "customresourcedefinitions", "--output=json")
+"""Command of kubectl whose output `wait_until_served` looks at."""
 
 
 def definitions(module: str) -> Path:
@@ -43,7 +49,16 @@ def install(project: Project, module: str) -> None:
     place = str(definitions(module))
     done = project.kubectl("apply", "--server-side", "--force-conflicts", "--filename", place)
     assert done.code == 0, done.text
-    done = project.kubectl(
-        "wait", "--for=condition=Established", "customresourcedefinitions", "--all", "--timeout=120s"
-    )
-    assert done.code == 0, done.text
+    wait_until_served(lambda: project.kubectl(*DEFINITIONS).out)
+
+
+def wait_until_served(read: Callable[[], str]) -> None:
+    """Wait until the API server serves every definition; `kubectl wait` fails where one has no conditions yet."""
+
+    def are_served() -> bool:
+        items = json.loads(read())["items"]
+        served = ("Established", "True")
+        found = [each.get("status", {}).get("conditions") or () for each in items]
+        return bool(found) and all(served in {(one["type"], one["status"]) for one in each} for each in found)
+
+    wait_until(are_served, "the API server serves the definitions", 120)

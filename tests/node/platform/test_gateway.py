@@ -16,6 +16,7 @@ from components.traffic.routes import path_match
 from tests.node.platform.project import HOME, NAMESPACE, NodeProject
 from tests.node.platform.sessions import PATHS
 from tests.node.real_cluster import wait_until
+from tests.support.custom_resources import DEFINITIONS, wait_until_served
 from tests.support.figures import Figures
 from tests.support.gateway_api import GROUP, gateway_class, tls_secret
 
@@ -71,8 +72,7 @@ def gateway(whole: bool, project: NodeProject, tmp_path: Path) -> Iterator[None]
     trial.write_text(yaml.safe_dump_all(manifests(tmp_path)))
     try:
         change(project, "apply", crds, "--server-side")
-        done = project.kubectl("wait", "--for=condition=Established", f"--filename={crds}", "--timeout=60s")
-        assert done.code == 0, done.text
+        wait_until_served(lambda: project.kubectl(*DEFINITIONS).out)
         change(project, "apply", trial, "--server-side")
         yield
     finally:
