@@ -6,11 +6,12 @@ Does not own what a case does (the tests) nor the page (`tests.faults.page`).
 
 import json
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from math import exp, lgamma, log, log1p
+from math import exp, inf, lgamma, log, log1p
 from pathlib import Path
 
 from tests.support.documents import ROOT
@@ -18,7 +19,7 @@ from tests.support.documents import ROOT
 FOLDER = ROOT / ".altlas" / "faults"
 """Place of the records of `make test-faults`."""
 
-_REFUSALS = "refusals.json"
+_REFUSALS, _POSTPONED = "refusals.json", ".postponed"
 CONFIDENCE = 0.95
 _STEPS = 60
 
@@ -85,11 +86,21 @@ def most_failures(failed: int, cases: int) -> float:
 class Cases:
     """Cases of one fault, each tried once for a commit."""
 
-    def __init__(self, fault: Fault, folder: Path, commit: str) -> None:
-        """Read what was finished at this commit; a case whose line was cut, and those of another commit, come again."""
+    def __init__(self, fault: Fault, folder: Path, commit: str, seconds: float = inf) -> None:
+        """Read what was finished at this commit; a case whose line was cut, and those of another commit, come again.
+
+        Args:
+            fault: The fault.
+            folder: Where the cases of all faults are noted.
+            commit: What is tried.
+            seconds: Time after which no further case begins; the next run goes on.
+        """
+        self._seconds = seconds
         heading = json.dumps({**asdict(fault), "commit": commit})
         name = "".join(one if one.isalnum() else "-" for one in f"{fault.subject}-{fault.name}".lower())
         self._file = folder / f"{name}.jsonl"
+        self._postponed = self._file.with_suffix(_POSTPONED)
+        self._postponed.unlink(missing_ok=True)
         lines = self._file.read_text("utf-8").split("\n") if self._file.exists() else []
         whole = lines[1:-1] if lines[:1] == [heading] else []
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,8 +109,14 @@ class Cases:
         self._finished = dict(_finished(whole))
 
     def left(self, keys: Iterable[str]) -> Iterator[str]:
-        """Cases that are not finished."""
-        return (key for key in keys if key not in self._finished)
+        """Cases that are not finished, the first of them in any case; those for which no time is left are noted."""
+        keys = [key for key in keys if key not in self._finished]
+        until = time.monotonic() + self._seconds
+        for place, key in enumerate(keys):
+            if place and time.monotonic() > until:
+                self._postponed.write_text(str(len(keys) - place), "utf-8")
+                return
+            yield key
 
     def finish(self, key: str, *, held: int, of: int = 1) -> None:
         """Note the end of a case, or of many under one key."""
@@ -136,6 +153,16 @@ def read_records(folder: Path = FOLDER) -> list[tuple[Fault, str, Outcome]]:
         heading = json.loads(first)
         commit = heading.pop("commit")
         found.append((Fault(**heading), commit, _sum(dict(_finished(lines)))))
+    return found
+
+
+def read_postponed(folder: Path = FOLDER) -> dict[Fault, int]:
+    """Number of cases, or of groups of them, for which the last run had no time, by their fault."""
+    found = {}
+    for file in sorted(folder.glob(f"*{_POSTPONED}")):
+        heading = json.loads(file.with_suffix(".jsonl").read_text("utf-8").split("\n")[0])
+        del heading["commit"]
+        found[Fault(**heading)] = int(file.read_text("utf-8"))
     return found
 
 

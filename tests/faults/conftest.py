@@ -16,6 +16,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-faults", action="store_true", help="all cases of each fault, recorded and resumed")
 
 
+SECONDS_OF_A_FAULT = 900
+"""Time in which a fault begins further cases of all. With it, `make test-faults` ends within 90 minutes on 2 cores."""
+
+
 @pytest.fixture(scope="session")
 def all_faults(request: pytest.FixtureRequest) -> bool:
     """True for all cases, False for a sample."""
@@ -30,7 +34,7 @@ def cases_of(request: pytest.FixtureRequest, all_faults: bool, tmp_path: Path) -
     def cases(name: str, promise: str, target: str, subject: str = "altlas") -> Cases:
         # Without the parameters, so that the cases of one fault may be several tests.
         test = request.node.nodeid.partition("[")[0]
-        return Cases(Fault(name, promise, target, test, subject), folder, commit)
+        return Cases(Fault(name, promise, target, test, subject), folder, commit, SECONDS_OF_A_FAULT)
 
     return cases
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.faults.cases import FOLDER, Fault, Outcome, read_records, read_refusals
+from tests.faults.cases import FOLDER, Fault, Outcome, read_postponed, read_records, read_refusals
 from tests.support.documents import ROOT
 
 OURS = "altlas"
@@ -25,7 +25,10 @@ _FILE = 5
 
 
 def page(
-    records: Sequence[Record], refusals: Mapping[str, str] = MappingProxyType({}), earlier: Sequence[str] = ()
+    records: Sequence[Record],
+    refusals: Mapping[str, str] = MappingProxyType({}),
+    earlier: Sequence[str] = (),
+    postponed: Mapping[Fault, int] = MappingProxyType({}),
 ) -> str:
     """Text of the page: of each fault the cases that were tried last, with the commit at which they were.
 
@@ -33,12 +36,14 @@ def page(
         records: Cases of the faults.
         refusals: Reasons for which this machine stages no fault, by the folder of the tests.
         earlier: Lines of the page before; rows of files that have no record now stay, as those of their commit.
+        postponed: Cases, or groups of them, for which the last run had no time.
     """
     known = [each for each in records if _is_known(each[0].test)]
     now = {fault.test.partition("::")[0] for fault, _, outcome in known if outcome.cases}
     kept = [row for row in earlier if (file := file_of(row)) and file not in now and (ROOT / file).exists()]
     rows = sorted((*kept, *_rows(known)))
-    return "\n".join([*_heading(), *_table(rows), *_not_staged(known, {*map(file_of, rows)}, refusals)])
+    missing = _not_staged(known, {*map(file_of, rows)}, refusals)
+    return "\n".join([*_heading(), *_table(rows), *_not_tried(postponed), *missing])
 
 
 def file_of(row: str) -> str | None:
@@ -77,10 +82,22 @@ def _table(rows: Sequence[str]) -> Iterator[str]:
 
 def _rows(records: Sequence[Record]) -> Iterator[str]:
     for fault, commit, outcome in (each for each in records if each[2].cases):
-        name = fault.name if fault.subject == OURS else f"{fault.name}: {fault.subject}"
         held, file = f"{outcome.held:,} of {outcome.cases:,}", fault.test.partition("::")[0]
-        cells = (name, fault.promise, held, outcome.most_failures, fault.target, f"`{file}`", f"`{commit}`")
+        cells = (_name(fault), fault.promise, held, outcome.most_failures, fault.target, f"`{file}`", f"`{commit}`")
         yield f"| {' | '.join(cells)} |"
+
+
+def _not_tried(postponed: Mapping[Fault, int]) -> Iterator[str]:
+    known = {fault: left for fault, left in postponed.items() if _is_known(fault.test)}
+    if known:
+        yield "Not tried yet, as the time of a run was over; `make test-faults` goes on with them:"
+        yield ""
+        yield from (f"- {_name(fault)}: {left} further cases, or groups of them." for fault, left in known.items())
+        yield ""
+
+
+def _name(fault: Fault) -> str:
+    return fault.name if fault.subject == OURS else f"{fault.name}: {fault.subject}"
 
 
 def _not_staged(records: Sequence[Record], tried: Collection[str | None], refusals: Mapping[str, str]) -> Iterator[str]:
@@ -106,7 +123,8 @@ def main(folder: Path = FOLDER, earlier: Path = PAGE) -> int:
     if not records:
         print(f"error: {folder} has no records; run `make test-faults`", file=sys.stderr)
         return 1
-    print(page(records, read_refusals(folder), earlier.read_text("utf-8").splitlines()), end="")
+    lines = earlier.read_text("utf-8").splitlines()
+    print(page(records, read_refusals(folder), lines, read_postponed(folder)), end="")
     return 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cases import Cases, Fault, Outcome, most_failures, read_records
+from tests.faults.cases import Cases, Fault, Outcome, most_failures, read_postponed, read_records
 
 FAULT = Fault("a fault", "holds", "mock", "tests/faults/test_cases.py::test")
 
@@ -56,6 +56,19 @@ def test_finished_cases_are_not_tried_again(tmp_path: Path) -> None:
     assert list(other.left(["1", "2"])) == ["1", "2"]
     assert read_records(tmp_path) == [(FAULT, "b", Outcome(0, 0))]
     assert json.loads(file.read_text())["commit"] == "b"
+
+
+def test_cases_without_time_are_noted_until_a_run_has_time_for_them(tmp_path: Path) -> None:
+    """One is tried in any case, so that each run brings every fault further."""
+    short = Cases(FAULT, tmp_path, "a", seconds=0)
+    for key in short.left(["1", "2", "3"]):
+        short.finish(key, held=True)
+    assert short.outcome == Outcome(1, 1)
+    assert read_postponed(tmp_path) == {FAULT: 2}
+    long = Cases(FAULT, tmp_path, "a")
+    assert list(long.left(["1", "2", "3"])) == ["2", "3"]
+    assert read_postponed(tmp_path) == {}
+    assert read_records(tmp_path) == [(FAULT, "a", Outcome(1, 1))]
 
 
 def test_a_case_after_a_cut_line_is_read(tmp_path: Path) -> None:

@@ -43,6 +43,18 @@ def test_the_page_says_what_was_recorded(tmp_path: Path, capsys: pytest.CaptureF
     assert text.endswith(".\n")
 
 
+def test_cases_for_which_a_run_had_no_time_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside the row of those that were tried; of a test that is gone nothing is said."""
+    for test in (TEST, "tests/faults/test_page.py::test_that_is_gone"):
+        subject = "altlas" if test == TEST else "helm"
+        cases = Cases(Fault("killed", "recovers", "sim", test, subject), tmp_path, "abc", seconds=0)
+        for key in cases.left(["1", "2", "3"]):
+            cases.finish(key, held=True)
+    assert main(tmp_path, _earlier(tmp_path)) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "further cases" in line]
+    assert said == ["- killed: 2 further cases, or groups of them."]
+
+
 def test_rows_of_an_earlier_run_stay_until_their_file_is_tried_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
