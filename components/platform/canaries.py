@@ -132,8 +132,10 @@ def prometheus_address(namespace: str) -> str:
     return f"http://{PROMETHEUS_SERVICE}.{namespace}:{PROMETHEUS_PORT}"
 
 
-def _approval(namespace: str) -> dict[str, str]:
-    return {"name": "approval", "type": "confirm-promotion", "url": confirmation_url(namespace), "timeout": "5s"}
+def _approval(namespace: str) -> dict[str, Any]:
+    url = confirmation_url(namespace)
+    # Flagger writes the default of the alert into the object, which would be a difference.
+    return {"name": "approval", "type": "confirm-promotion", "url": url, "timeout": "5s", "muteAlert": False}
 
 
 def _settings_of(name: str, platform: PlatformSettings) -> tuple[Any, CanarySettings]:

@@ -75,6 +75,7 @@ def test_a_release_waits_for_a_person_only_where_the_settings_say_so() -> None:
             "type": "confirm-promotion",
             "url": "http://canary-approvals.alt-las:8080/confirm",
             "timeout": "5s",
+            "muteAlert": False,
         }
     ]
 
