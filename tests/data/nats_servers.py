@@ -89,6 +89,7 @@ def pod(folder: Path, platform: PlatformSettings, hosts: tuple[str, ...], index:
         "SERVER_NAME": f"nats-{index}",
         "CONFIGURATION": str(file.parent),
         "RUN": str(own),
+        "DATA": str(own / "data"),
         "FOLLOW_SECONDS": "0.2",
     }
     return Process(["sh", str(file.parent / "start.sh")], own, "server", environment)

@@ -135,6 +135,11 @@ class Process:
                 start_new_session=True,
             )
 
+    @property
+    def runs(self) -> bool:
+        """True if it was started and has not ended, by itself or otherwise."""
+        return self._running is not None and self._running.poll() is None
+
     def kill(self) -> None:
         """End it as a lost node would: at once, without a chance to write anything."""
         self._signal(signal.SIGKILL)

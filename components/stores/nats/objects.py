@@ -207,6 +207,7 @@ def _server(nats: NatsSettings) -> dict[str, Any]:
                 "SERVER_NAME": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
                 "CONFIGURATION": _CONFIGURATION,
                 "RUN": _PLACE.run,
+                "DATA": _PLACE.data,
                 "GOMEMLIMIT": f"{nats.memory_target_mebibytes}MiB",
             },
             mounts={_PLACE.data: DATA_VOLUME, _CONFIGURATION: "configuration:ro", _PLACE.run: "run"},
