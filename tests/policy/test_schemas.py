@@ -107,7 +107,8 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "alpha",
         {
             "ingress.api": "gateway",
-            "services.api-gateway.canary": {},
+            "services.api-gateway.canary": {"approval": True},
+            "flagger.approvals": {},
             "services.api-gateway.recommend": ["memory"],
         },
     ),
