@@ -123,7 +123,8 @@ class Process:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self) -> None:
-        """Start it, with everything that its last life left behind."""
+        """Start it with every file of its last life, and without what that has started and left running."""
+        self.kill()
         with (self.folder / f"{self.name}.log").open("ab") as log:
             # A session of its own: a script and what it has started get the same signal.
             self._running = subprocess.Popen(
