@@ -13,7 +13,6 @@ from altlas.release.canary_control import (
     KIND,
     Decision,
     approvable,
-    approve,
     canary_state,
     canary_states,
     decide,
@@ -69,8 +68,8 @@ def show(
         )
 
 
-@app.command("approve")
-def approve_release(
+@app.command()
+def approve(
     stack: _StackArgument,
     service: _ServiceArgument,
     checksum: Annotated[str, typer.Argument(metavar="CHECKSUM", help="Release, as `altlas canary list` names it.")],
@@ -96,9 +95,7 @@ def skip(stack: _StackArgument, service: _ServiceArgument, why: _WhyOption, targ
     typer.echo(f"The release of {service} was promoted without its gates.")
 
 
-def _decide(
-    decision: Decision, stack: str, service: str, why: str, target: str | None, *, checksum: str | None = None
-) -> None:
+def _decide(decision: Decision, stack: str, service: str, why: str, target: str | None, *, checksum: str = "") -> None:
     here = workspace()
     platform = read_platform(here.stack_file(stack))
     if service not in platform.canaries():
@@ -108,14 +105,12 @@ def _decide(
     with here.only_one(f"canary {decision} {stack}"):
         state_on_its_cluster(session, stack, platform)
         canary = judged_canary(session.kubectl, platform.namespace, service)
-        if checksum is not None:
+        if decision == "approve":
             approvable(session.kubectl, platform.namespace, canary, checksum)
         found = canary_state(canary)
         body = {"reason": why, "decision": decision, "service": service, "phase": found.phase, "weight": found.weight}
-        body |= {} if checksum is None else {"checksum": checksum}
+        body |= {"checksum": checksum} if checksum else {}
         # Before the change: what a crash interrupts was done by a person all the same.
         entry = ledger_of(here, stack, os.environ).append("canary", person(here.root), body)
         report(f"Entry {entry.number} of the ledger: {decision} the canary of {service}, by {entry.by}.")
-        if checksum is not None:
-            approve(session.kubectl, platform.namespace, service, checksum)
-        decide(session.kubectl, platform.namespace, canary, decision)
+        decide(session.kubectl, platform.namespace, canary, decision, checksum)

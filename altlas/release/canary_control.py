@@ -161,22 +161,18 @@ def judged_canary(kubectl: Kubectl, namespace: str, service: str) -> Mapping[str
     return found
 
 
-def approve(kubectl: Kubectl, namespace: str, service: str, checksum: str) -> None:
-    """Tell the pod that Flagger asks of an approval, which holds for the release of that checksum alone.
-
-    Raises:
-        CommandError: The cluster refuses, or another release has come in between.
-    """
+def _approve(kubectl: Kubectl, namespace: str, service: str, checksum: str) -> None:
     body = json.dumps({"name": service, "checksum": checksum})
     path = f"/api/v1/namespaces/{namespace}/{_APPROVALS}/approve"
     kubectl.text("create", "--raw", path, "--filename", "-", stdin=body)
 
 
-def decide(kubectl: Kubectl, namespace: str, canary: Mapping[str, Any], decision: Decision) -> None:
+def decide(kubectl: Kubectl, namespace: str, canary: Mapping[str, Any], decision: Decision, checksum: str = "") -> None:
     """Let Flagger end the judgement of a release, and wait until it has.
 
     To abort, the failed checks are set to their limit, so that the next tick takes the release back. To skip, the
-    analysis is skipped until the release is promoted, and never longer. An approved one was told of by `approve`.
+    analysis is skipped until the release is promoted, and never longer. To approve, the pod that Flagger asks learns of
+    the release of that checksum.
 
     Raises:
         CommandError: The cluster refuses, or Flagger has decided otherwise or not at all; says what to look at.
@@ -190,6 +186,7 @@ def decide(kubectl: Kubectl, namespace: str, canary: Mapping[str, Any], decision
         return
     seconds += canary["spec"]["progressDeadlineSeconds"]
     if decision == "approve":
+        _approve(kubectl, namespace, service, checksum)
         _wait(kubectl, namespace, service, _ENDS[decision], seconds)
         return
     _patch(kubectl, namespace, service, {"spec": {"skipAnalysis": True}})

@@ -43,7 +43,7 @@ class CanaryApprovalsArgs:
 
     @classmethod
     def of(cls, platform: PlatformSettings, surroundings: Surroundings) -> Self | None:
-        """Take from the settings of a stack what its approvals need; None where no canary needs any."""
+        """Take from the settings of a stack what its approvals need; None without these, or without canaries."""
         settings = platform.flagger.approvals
         if settings is None or CANARY_APPROVALS not in surroundings.graph.observers:
             return None

@@ -19,7 +19,7 @@ from tests.support.documents import ROOT
 FOLDER = ROOT / ".altlas" / "faults"
 """Place of the records of `make test-faults`."""
 
-_REFUSALS, _POSTPONED = "refusals.json", ".postponed"
+_REFUSALS, _RECORD, _POSTPONED = "refusals.json", ".jsonl", ".postponed"
 CONFIDENCE = 0.95
 _STEPS = 60
 
@@ -98,7 +98,7 @@ class Cases:
         self._seconds = seconds
         heading = json.dumps({**asdict(fault), "commit": commit})
         name = "".join(one if one.isalnum() else "-" for one in f"{fault.subject}-{fault.name}".lower())
-        self._file = folder / f"{name}.jsonl"
+        self._file = folder / f"{name}{_RECORD}"
         self._postponed = self._file.with_suffix(_POSTPONED)
         self._postponed.unlink(missing_ok=True)
         lines = self._file.read_text("utf-8").split("\n") if self._file.exists() else []
@@ -148,22 +148,24 @@ class Cases:
 def read_records(folder: Path = FOLDER) -> list[tuple[Fault, str, Outcome]]:
     """All recorded faults with the commit of their cases and what was seen, in the order of their names."""
     found = []
-    for file in sorted(folder.glob("*.jsonl")):
-        first, *lines = file.read_text("utf-8").split("\n")[:-1]
-        heading = json.loads(first)
-        commit = heading.pop("commit")
-        found.append((Fault(**heading), commit, _sum(dict(_finished(lines)))))
+    for file in sorted(folder.glob(f"*{_RECORD}")):
+        fault, commit, lines = _read(file)
+        found.append((fault, commit, _sum(dict(_finished(lines)))))
     return found
 
 
 def read_postponed(folder: Path = FOLDER) -> dict[Fault, int]:
     """Number of cases, or of groups of them, for which the last run had no time, by their fault."""
-    found = {}
-    for file in sorted(folder.glob(f"*{_POSTPONED}")):
-        heading = json.loads(file.with_suffix(".jsonl").read_text("utf-8").split("\n")[0])
-        del heading["commit"]
-        found[Fault(**heading)] = int(file.read_text("utf-8"))
-    return found
+    files = sorted(folder.glob(f"*{_POSTPONED}"))
+    return {_read(file.with_suffix(_RECORD))[0]: int(file.read_text("utf-8")) for file in files}
+
+
+def _read(file: Path) -> tuple[Fault, str, list[str]]:
+    """Fault and commit of a record, and its whole lines."""
+    first, *lines = file.read_text("utf-8").split("\n")[:-1]
+    heading = json.loads(first)
+    commit: str = heading.pop("commit")
+    return Fault(**heading), commit, lines
 
 
 def note_refusal(place: str, reason: str | None, folder: Path = FOLDER) -> None:

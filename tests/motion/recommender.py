@@ -28,7 +28,7 @@ def recommender(project: Project, folder: Path) -> Iterator[Process]:
     """The recommender with its CRDs, until the block ends."""
     program = Path(tools.ensure([PROGRAM]).path(PROGRAM))
     apply(project, program.parent / _CRDS)
-    wait_until_served(lambda: project.kubectl(*DEFINITIONS).out)
+    wait_until_served(lambda: project.objects(DEFINITIONS, "default"))
     where = (f"--kubeconfig={project.variables()['KUBECONFIG']}", f"--address=127.0.0.1:{choose_free_port(())}")
     made = Process((str(program), *where, *_OPTIONS), folder, PROGRAM)
     made.start()

@@ -38,7 +38,7 @@ def test_the_pods_that_flagger_makes_reach_what_the_service_may_and_nothing_else
         "flagger-system/flagger -> prometheus TCP/9090",
         "flagger-system/flagger -> canary-approvals TCP/8080",
     } <= edges
-    (others,) = ([each for each in edges if "-> canary-approvals" in each and "flagger" not in each],)
+    others = [each for each in edges if "-> canary-approvals" in each and "flagger" not in each]
     assert len(others) == 1, others
 
 

@@ -36,7 +36,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnCluster]:
             crds = addon_objects(manifest.addons[name], paths, webhooks=False).definitions
             made.run("apply", "--server-side", "--filename=-", text=yaml.safe_dump_all(crds))
         made.run("apply", "--server-side", f"--filename={definitions('github.com/traefik/traefik/v3')}")
-        wait_until_served(lambda: made.run(*DEFINITIONS))
+        wait_until_served(lambda: json.loads(made.run("get", DEFINITIONS, "--output=json"))["items"])
         yield made
 
 

@@ -3,8 +3,9 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,7 @@ _MODULES = {
 _TRIES, _PAUSE_SECONDS = 3, 5
 
 
-DEFINITIONS = ("get", "customresourcedefinitions", "--output=json")
-"""Command of kubectl whose output `wait_until_served` looks at."""
+DEFINITIONS = "customresourcedefinitions"
 
 
 def definitions(module: str) -> Path:
@@ -49,16 +49,15 @@ def install(project: Project, module: str) -> None:
     place = str(definitions(module))
     done = project.kubectl("apply", "--server-side", "--force-conflicts", "--filename", place)
     assert done.code == 0, done.text
-    wait_until_served(lambda: project.kubectl(*DEFINITIONS).out)
+    wait_until_served(lambda: project.objects(DEFINITIONS, "default"))
 
 
-def wait_until_served(read: Callable[[], str]) -> None:
+def wait_until_served(read: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
     """Wait until the API server serves every definition; `kubectl wait` fails where one has no conditions yet."""
 
     def are_served() -> bool:
-        items = json.loads(read())["items"]
         served = ("Established", "True")
-        found = [each.get("status", {}).get("conditions") or () for each in items]
+        found = [each.get("status", {}).get("conditions") or () for each in read()]
         return bool(found) and all(served in {(one["type"], one["status"]) for one in each} for each in found)
 
     wait_until(are_served, "the API server serves the definitions", 120)

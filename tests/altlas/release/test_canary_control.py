@@ -13,7 +13,6 @@ from altlas.release import canary_control
 from altlas.release.canary_control import (
     CanaryState,
     approvable,
-    approve,
     canary_state,
     canary_states,
     decide,
@@ -160,8 +159,7 @@ def test_a_release_that_waits_is_approved_by_its_checksum() -> None:
     assert found == CanaryState("runner", "WaitingPromotion", 100, checksum="5f6d")
     canary = judged_canary(flagger, "alt-las", "runner")
     approvable(flagger, "alt-las", canary, "5f6d")
-    approve(flagger, "alt-las", "runner", "5f6d")
-    decide(flagger, "alt-las", canary, "approve")
+    decide(flagger, "alt-las", canary, "approve", "5f6d")
     assert flagger.approved == [{"name": "runner", "checksum": "5f6d"}]
     assert flagger.patches == []
 

@@ -72,7 +72,7 @@ def gateway(whole: bool, project: NodeProject, tmp_path: Path) -> Iterator[None]
     trial.write_text(yaml.safe_dump_all(manifests(tmp_path)))
     try:
         change(project, "apply", crds, "--server-side")
-        wait_until_served(lambda: project.kubectl(*DEFINITIONS).out)
+        wait_until_served(lambda: project.objects(DEFINITIONS, "default"))
         change(project, "apply", trial, "--server-side")
         yield
     finally:
