@@ -84,11 +84,12 @@ def configuration(settings: AlertmanagerSettings, secrets: Mapping[str, str]) ->
                 for severity, receiver in routes.items()
             ],
         },
-        # Who is woken about a service needs no ticket about the same objective of it.
+        # Who is woken about a service needs no ticket about the same objective of it. A label that both lack counts as
+        # equal, so without an objective a page would silence tickets about something else.
         "inhibit_rules": [
             {
-                "source_matchers": ['severity="page"'],
-                "target_matchers": ['severity="ticket"'],
+                "source_matchers": ['severity="page"', 'slo!=""'],
+                "target_matchers": ['severity="ticket"', 'slo!=""'],
                 "equal": ["service", "slo"],
             }
         ],

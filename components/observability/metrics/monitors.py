@@ -34,6 +34,17 @@ CERTIFICATE = "ingress-certificate"
 
 HEALTH_JOB = "health-probe"
 _COMPONENT = "monitoring"
+_ABOUT = {
+    "sourceLabels": ["container", "deployment", "statefulset", "horizontalpodautoscaler", "job_name"],
+    "separator": "",
+    "regex": "(.+)",
+    "targetLabel": "service",
+    "action": "replace",
+}
+"""Takes `service` of a series of kube-state-metrics from what it is about; each series has at most one of the labels.
+
+With the exporter's own name there, crash loops of all services would be one notification.
+"""
 _LONGEST_PROBE_SECONDS = 10
 _PROBES_IN_AN_INTERVAL = 3
 
@@ -66,7 +77,7 @@ class _Monitors:
         yield self._pods(BLACKBOX, METRICS_PORT_NAME)
         if self.settings.watches_objects:
             # It says whom each series is about, and must not be taken for that itself.
-            yield self._pods(KUBE_STATE, METRICS_PORT_NAME, honor_labels=True)
+            yield self._pods(KUBE_STATE, METRICS_PORT_NAME, honorLabels=True, metricRelabelings=[_ABOUT])
         if self.settings.is_managed:
             yield self._pods(PROMETHEUS, WEB_PORT)
             yield from self._existing_jobs()
@@ -109,12 +120,10 @@ class _Monitors:
         parts = {LOKI: self.platform.loki, ALLOY: self.platform.alloy, GRAFANA: self.platform.grafana}
         yield from (self._pods(name, HTTP_PORT_NAME) for name, settings in parts.items() if settings)
 
-    def _pods(
-        self, name: str, port: str, labels: Mapping[str, str] | None = None, *, honor_labels: bool = False
-    ) -> Manifest:
+    def _pods(self, name: str, port: str, labels: Mapping[str, str] | None = None, **further: Any) -> Manifest:
         """Scrapes the pods themselves: what each server says matters, and no Service chooses one of them."""
         fixed = [{"targetLabel": label, "replacement": name, "action": "replace"} for label in ("job", "service")]
-        endpoint = {"port": port, "interval": self._interval, "relabelings": fixed, "honorLabels": honor_labels}
+        endpoint = {"port": port, "interval": self._interval, "relabelings": fixed, "honorLabels": False, **further}
         spec = {
             "selector": {"matchLabels": dict(labels or naming.selector_labels(name))},
             "podMetricsEndpoints": [endpoint],
