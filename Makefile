@@ -76,7 +76,7 @@ test-node: $(INSTALLED) ## Only real nodes: pods, traffic, policies, killed pods
 
 test-faults: $(INSTALLED) ## Only injected faults, all cases; goes on where it was ended or had no more time, and writes docs/reliability.md
 	@$(PYTEST) -rs -n 2 --dist worksteal --all-faults tests/faults tests/e2e/test_journal_kills.py tests/e2e/test_secrets_in_outputs.py tests/data/test_full_volumes.py
-	@$(PYTEST) -rs -p tests.faults.conftest --all-faults tests/node/platform/test_from_inside.py tests/node/platform/test_under_faults.py
+	@$(PYTEST) -rs -p tests.faults.conftest --all-faults tests/node/platform/test_from_inside.py tests/node/platform/test_under_faults.py tests/node/platform/test_killed_pods.py
 	@$(BIN)/python -m tests.faults.page > .altlas/reliability.md && mv .altlas/reliability.md docs/reliability.md
 	@$(BIN)/python -m tests.faults.promises
 

@@ -3,7 +3,7 @@
 Those of the stores are in a pod of another namespace. Owns that pod and the policy that lets it in.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -32,7 +32,7 @@ from tests.node.real_cluster import pod_spec, wait_until
 CLIENT = "client"
 NOTHING_LOST = dict.fromkeys(STORES, 0)
 _READ_SECONDS = 30
-"""For messages that were published and not read yet."""
+"""For messages that were published and not read yet, and for a store that takes no new connections for a while."""
 
 
 class Users:
@@ -93,8 +93,8 @@ class Users:
         wait_for(lambda: written["NATS"] <= self._seen, bool, seconds=_READ_SECONDS, poll_seconds=1)
         # In a thread that may join another network.
         with ThreadPoolExecutor(1) as pool:
-            rows = pool.submit(self._rows).result()
-            keys = pool.submit(self._keys, written["Redis"]).result()
+            rows = pool.submit(_patiently, self._rows).result()
+            keys = pool.submit(_patiently, partial(self._keys, written["Redis"])).result()
         found = {"PostgreSQL": rows, "Redis": keys, "NATS": self._seen}
         return {name: len(written[name] - found[name]) for name in STORES}
 
@@ -112,6 +112,17 @@ class Users:
     def _keys(self, numbers: Iterable[int]) -> set[int]:
         with closing(self.redis()) as session:
             return session.found(numbers)
+
+
+def _patiently(found: Callable[[], set[int]]) -> set[int]:
+    """Content of a store as soon as it answers; its users count how long that takes."""
+    return wait_for(
+        found,
+        lambda _: True,
+        seconds=_READ_SECONDS,
+        poll_seconds=1,
+        is_passing=lambda error: isinstance(error, OSError),
+    )
 
 
 def _at(url: str, address: str) -> str:
