@@ -50,11 +50,10 @@ def choose_target(
     docker_answers: Callable[[], bool],
     *,
     target: str | None = None,
-    kubeconfig: Path | None = None,
 ) -> Target:
     """Choose the cluster to work on.
 
-    In this order: the target that was named; a kubeconfig that was named; k3d where a Docker engine answers;
+    In this order: the target that was named; the file that KUBECONFIG names; k3d where a Docker engine answers;
     else the simulated cluster. The file ~/.kube/config is never taken unless it is named, because whatever it
     points at today could be a production cluster.
 
@@ -62,45 +61,43 @@ def choose_target(
         environment: TARGET and KUBECONFIG are read from it.
         docker_answers: asked only if nothing was named.
         target: wins over TARGET.
-        kubeconfig: wins over KUBECONFIG.
 
     Raises:
         ClusterRequestError: if the target is unknown, or if the kubeconfig is not there.
     """
     named = target or environment.get("TARGET", "")
     if named:
-        return _named_target(named, "--target" if target else "TARGET", environment, kubeconfig)
-    if kubeconfig is not None or environment.get("KUBECONFIG"):
-        return _kubeconfig_target(environment, kubeconfig)
+        return _named_target(named, "--target" if target else "TARGET", environment)
+    if environment.get("KUBECONFIG"):
+        return _kubeconfig_target(environment)
     if docker_answers():
         return Target(K3D, "no target and no kubeconfig is named, and a Docker engine answers")
     return Target(SIM, "no target and no kubeconfig is named, and no Docker engine answers")
 
 
-def _named_target(name: str, source: str, environment: Mapping[str, str], kubeconfig: Path | None) -> Target:
+def _named_target(name: str, source: str, environment: Mapping[str, str]) -> Target:
     if name not in TARGETS:
         raise ClusterRequestError(f"{source} is {name!r}; it must be one of: {', '.join(TARGETS)}.")
     if name == KUBECONFIG:
-        return _kubeconfig_target(environment, kubeconfig)
+        return _kubeconfig_target(environment)
     return Target(name, f"{source} names it")
 
 
-def _kubeconfig_target(environment: Mapping[str, str], kubeconfig: Path | None) -> Target:
-    source = "--kubeconfig" if kubeconfig is not None else "KUBECONFIG"
-    path = kubeconfig if kubeconfig is not None else _only_file(environment.get("KUBECONFIG", ""))
+def _kubeconfig_target(environment: Mapping[str, str]) -> Target:
+    path = _only_file(environment.get("KUBECONFIG", ""))
     if not path.is_file():
         message = (
-            f"The kubeconfig {path}, named by {source}, does not exist. Correct the path, "
-            f"or leave {source} away to use k3d or the simulated cluster."
+            f"The kubeconfig {path}, named by KUBECONFIG, does not exist. Correct the path, "
+            "or unset KUBECONFIG to use k3d or the simulated cluster."
         )
         raise ClusterRequestError(message)
-    return Target(KUBECONFIG, f"{source} names {path}", path)
+    return Target(KUBECONFIG, f"KUBECONFIG names {path}", path)
 
 
 def _only_file(value: str) -> Path:
     files = [entry for entry in value.split(os.pathsep) if entry]
     if not files:
-        message = "The target kubeconfig needs a file. Name it with KUBECONFIG=<file> or --kubeconfig <file>."
+        message = "The target kubeconfig needs a file. Name it in the environment: KUBECONFIG=FILE."
         raise ClusterRequestError(message)
     if len(files) > 1:
         message = (

@@ -61,6 +61,8 @@ class AddonCluster:
         try:
             data: dict[str, str] = json.loads(self.kubectl.text("get", "configmap", RECORD_NAME, *options) or "{}")
         except CommandError as error:
+            if "(Forbidden)" not in str(error):
+                raise
             message = f"{error}\nWithout the right to read it, work without addons: altlas up --no-addons"
             raise CommandError(message, error.code) from None
         return data

@@ -15,7 +15,7 @@ from altlas.release.capacity import Capacity, as_document, as_text
 from altlas.release.capacity import capacity as capacity_of
 from altlas.session.console import report, workspace
 from altlas.session.kubectl import Kubectl
-from altlas.session.session import choose_target, open_cluster
+from altlas.session.session import choose_target, reading_kubectl
 from components.kubernetes.load import StackLoad, stack_load
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform, read_platform
@@ -115,6 +115,4 @@ def _capacity(
 
 def _kubectl(target: str) -> Kubectl:
     here = workspace()
-    chosen = choose_target(here, target)
-    _, toolbox = open_cluster(here, chosen, report)
-    return Kubectl(toolbox.path("kubectl"), chosen.kubeconfig or here.kubeconfig(chosen.name))
+    return reading_kubectl(here, choose_target(here, target), report)

@@ -13,7 +13,7 @@ from altlas.preflight.enforcement import enforcement
 from altlas.preflight.run import checks, is_simulated
 from altlas.session.console import report, workspace
 from altlas.session.kubectl import Kubectl
-from altlas.session.session import choose_target, open_cluster
+from altlas.session.session import choose_target, reading_kubectl
 from altlas.session.table import table_text
 from altlas.update.preflight import check_cluster
 from components.settings import PlatformSettings
@@ -44,8 +44,7 @@ def preflight(
     platform = read_platform(here.stack_file(name))
     chosen = choose_target(here, target)
     report(str(chosen))
-    _, toolbox = open_cluster(here, chosen, report)
-    kubectl = Kubectl(toolbox.path("kubectl"), chosen.kubeconfig or here.kubeconfig(chosen.name))
+    kubectl = reading_kubectl(here, chosen, report)
     found = [*checks(kubectl, name, platform), *_crds_and_namespace(kubectl, name, platform)]
     found += _probed(kubectl, platform) if probe else ()
     if as_json:

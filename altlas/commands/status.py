@@ -8,8 +8,7 @@ import typer
 
 from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack
 from altlas.session.console import report, workspace
-from altlas.session.kubectl import Kubectl
-from altlas.session.session import choose_target, open_cluster
+from altlas.session.session import choose_target, reading_kubectl
 from altlas.status.custom_resources import operated_statuses
 from altlas.status.monitoring import MonitoringStatus, monitoring_status, monitoring_text
 from altlas.status.problems import operated_problems, problems
@@ -32,9 +31,7 @@ def status(
     here, name = workspace(), one_stack(stack, stack_option)
     platform = read_platform(here.stack_file(name))
     chosen = choose_target(here, target)
-    _, toolbox = open_cluster(here, chosen, report)
-    kubeconfig = chosen.kubeconfig or here.kubeconfig(chosen.name)
-    kubectl = Kubectl(toolbox.path("kubectl"), kubeconfig)
+    kubectl = reading_kubectl(here, chosen, report)
     statuses = workload_statuses(kubectl, platform.namespace) + operated_statuses(
         kubectl, platform, operated=chosen.runs_containers
     )
@@ -45,7 +42,7 @@ def status(
         document = {"stack": name, "namespace": platform.namespace, "notReady": sorted(missing)}
         typer.echo(json.dumps({**document, **as_documents(statuses, monitoring)}, indent=2))
     else:
-        typer.echo(workloads_text(name, platform, statuses, kubeconfig))
+        typer.echo(workloads_text(name, platform, statuses, kubectl.kubeconfig))
         typer.echo(monitoring_text(monitoring, platform))
     if missing:
         reasons = (*operated_problems(statuses), *problems(kubectl, platform.namespace))

@@ -8,22 +8,20 @@ from components.settings import PlatformSettings
 from components.settings.canary import FlaggerSettings
 
 _LABEL = "app.kubernetes.io/name"
+_INSTALL = "install it (altlas addons install)"
 
 
 def operators(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Check]:
     """CloudNativePG in the namespace that policies let in, and Prometheus Operator wherever it is."""
     if platform.postgres:
         namespace = platform.postgres.operator_namespace
-        yield _operator(kubectl, "CloudNativePG", "cloudnative-pg", f"--namespace={namespace}")
+        cure = f"{_INSTALL}, or correct postgres.operatorNamespace"
+        yield _available(kubectl, "CloudNativePG", f"{_LABEL}=cloudnative-pg", f"--namespace={namespace}", cure)
     if platform.prometheus:
-        yield _operator(kubectl, "Prometheus Operator", "prometheus-operator", "--all-namespaces")
+        labels = f"{_LABEL}=prometheus-operator"
+        yield _available(kubectl, "Prometheus Operator", labels, "--all-namespaces", _INSTALL)
     if platform.canaries():
         yield _flagger(kubectl, platform.flagger)
-
-
-def _operator(kubectl: Kubectl, title: str, label: str, where: str) -> Check:
-    cure = "install it (altlas addons install), or correct postgres.operatorNamespace"
-    return _available(kubectl, title, f"{_LABEL}={label}", where, cure)
 
 
 def _flagger(kubectl: Kubectl, flagger: FlaggerSettings) -> Check:

@@ -22,9 +22,9 @@ def storage_classes(kubectl: Kubectl, objects: Sequence[Mapping[str, Any]]) -> I
         name = wanted or next(iter(defaults), None)
         label = f"StorageClass {wanted}" if wanted else "default StorageClass"
         if name not in existing:
-            has = ", ".join(sorted(existing)) or "none"
-            cure = "install a provisioner with a default class, or name a class by `storageClass` of each store"
-            yield Check(name=label, state="failed", found=f"there is none; the cluster has {has}", cure=cure)
+            cure = "install a provisioner with a default class"
+            cure += f", or write {' or '.join(sorted(existing))} into `storageClass` of each store" if existing else ""
+            yield Check(name=label, state="failed", found="the cluster has none", cure=cure)
         elif not existing[name].get("allowVolumeExpansion"):
             cure = "choose volumes that are large enough from the start, or a class with allowVolumeExpansion"
             yield Check(name=label, state="warning", found=f"{name} does not let volumes grow", cure=cure)
@@ -52,9 +52,9 @@ def ingress_class(kubectl: Kubectl, platform: PlatformSettings) -> Iterator[Chec
     existing = {each["metadata"]["name"]: each for each in kubectl.items(kinds, "default")}
     name = f"{kind} {wanted}"
     if wanted not in existing:
-        has = ", ".join(sorted(existing)) or "none"
-        cure = "install a controller that serves it, or write one of those into ingress.className"
-        yield Check(name=name, state="failed", found=f"there is none; the cluster has {has}", cure=cure)
+        cure = "install a controller that serves it"
+        cure += f", or write {' or '.join(sorted(existing))} into ingress.className" if existing else ""
+        yield Check(name=name, state="failed", found=f"the cluster has no {kind} of that name", cure=cure)
     elif gateway and _condition(existing[wanted], "Accepted") != "True":
         cure = "switch the Gateway provider of its controller on (k3s: HelmChartConfig), or write `api: ingress`"
         yield Check(name=name, state="failed", found="no controller has accepted it, so nobody serves it", cure=cure)

@@ -1,14 +1,16 @@
 """Access to a cluster by the pinned kubectl."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from altlas.session.transient import READING_PAUSES_SECONDS, is_passing
+from cluster.target import KUBECONFIG, SIM
 from cluster.waiting import wait_for
 from rendering.errors import CommandError, ExitCode
 
@@ -16,6 +18,10 @@ _KUBECTL_TIMEOUT = "--request-timeout=10s"
 _UNANSWERED_SECONDS = 120
 _REFUSALS = ("(Forbidden)", "(Unauthorized)", "(NotFound)")
 _POLL_SECONDS = 0.5
+_LOG_LINE = re.compile(r"[EIW]\d{4} [\d:.]+ +\d+ \S+\.go:\d+\]")
+"""Line of client-go's log, which repeats with a time what kubectl says at the end."""
+
+_NOT_REACHED = re.compile(r"connection to the server|unable to connect to the server: (dial|net/http)", re.IGNORECASE)
 
 Answer = TypeVar("Answer")
 
@@ -27,10 +33,12 @@ class Kubectl:
     Attributes:
         program: The kubectl to run.
         kubeconfig: The cluster.
+        target: Name of its target, which decides what helps where the cluster does not answer.
     """
 
     program: Path
     kubeconfig: Path
+    target: str = field(default=SIM, kw_only=True)
 
     def items(self, kind: str, namespace: str, *options: str) -> list[dict[str, Any]]:
         """Objects of a kind.
@@ -95,7 +103,9 @@ class Kubectl:
         """
         done = self._run(arguments, stdin)
         if done.returncode:
-            raise CommandError(f"`kubectl {' '.join(arguments)}` failed: {_said(done.stderr)}", ExitCode.NO_CLUSTER)
+            raise CommandError(
+                f"`kubectl {' '.join(arguments)}` failed: {self._said(done.stderr)}", ExitCode.NO_CLUSTER
+            )
         return done.stdout
 
     def create(self, manifest: Mapping[str, Any]) -> bool:
@@ -115,7 +125,7 @@ class Kubectl:
     def _get(self, what: str, *arguments: str) -> str:
         done = self._run(("get", *arguments, "--output=json"))
         if done.returncode:
-            raise CommandError(f"cannot read {what}: {_said(done.stderr)}", ExitCode.NO_CLUSTER)
+            raise CommandError(f"cannot read {what}: {self._said(done.stderr)}", ExitCode.NO_CLUSTER)
         return done.stdout
 
     def _run(self, arguments: Sequence[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -128,6 +138,19 @@ class Kubectl:
                 break
             time.sleep(seconds)
         return done
+
+    def _said(self, stderr: str) -> str:
+        """Message of kubectl, each line once, with the cure where the cluster is not reachable."""
+        start = f"`altlas up STACK --target {self.target}` starts it"
+        if f"stat {self.kubeconfig}: no such file" in stderr:
+            return f"no such cluster has been started in this checkout; {start}"
+        lines = dict.fromkeys(stderr.strip().splitlines())
+        text = "\n".join([line for line in lines if not _LOG_LINE.match(line)] or lines)
+        if not _NOT_REACHED.search(text):
+            return text
+        if self.target == KUBECONFIG:
+            return f"{text}\nstart the cluster of {self.kubeconfig}, or name another file by KUBECONFIG"
+        return f"{text}\nthe cluster of this checkout does not run; {start}"
 
 
 def when_answered(read: Callable[[], Answer]) -> Answer:
@@ -142,10 +165,3 @@ def when_answered(read: Callable[[], Answer]) -> Answer:
 
     seconds, pause = _UNANSWERED_SECONDS, _POLL_SECONDS
     return wait_for(read, lambda _: True, seconds=seconds, poll_seconds=pause, is_passing=is_passing)
-
-
-def _said(stderr: str) -> str:
-    """Message of kubectl, each line once, with the cure where the cluster is not reachable."""
-    text = "\n".join(dict.fromkeys(stderr.strip().splitlines()))
-    cure = "the cluster does not run or is another one: `altlas up` starts a simulated one, KUBECONFIG names yours"
-    return f"{text}\n{cure}" if "connection to the server" in text.lower() else text

@@ -95,6 +95,16 @@ def engine_session(workspace: Workspace, target: cluster.Target, report: Report)
     return _session(workspace, target, toolbox, target.kubeconfig or workspace.kubeconfig(target.name))
 
 
+def reading_kubectl(workspace: Workspace, target: cluster.Target, report: Report) -> Kubectl:
+    """Access to a cluster without starting it, for commands that only read."""
+    _, toolbox = open_cluster(workspace, target, report)
+    return _kubectl(target, toolbox, target.kubeconfig or workspace.kubeconfig(target.name))
+
+
+def _kubectl(target: cluster.Target, toolbox: tools.Toolbox, kubeconfig: Path) -> Kubectl:
+    return Kubectl(toolbox.path("kubectl"), kubeconfig, target=target.name)
+
+
 def _session(workspace: Workspace, target: cluster.Target, toolbox: tools.Toolbox, kubeconfig: Path) -> Session:
     variables = environment(workspace, toolbox, target, kubeconfig, os.environ)
-    return Session(workspace, target, Kubectl(toolbox.path("kubectl"), kubeconfig), Engine(workspace.root, variables))
+    return Session(workspace, target, _kubectl(target, toolbox, kubeconfig), Engine(workspace.root, variables))

@@ -117,10 +117,13 @@ def test_crds_without_an_operator_are_handed_over_and_stay(addons_of: Make, memo
 
 def test_without_the_right_to_read_the_record_the_cure_is_named(addons_of: Make, memory: Memory) -> None:
     """A deployer of a stack need not be the administrator of the cluster."""
-    memory.refusal = "configmaps is forbidden"
+    memory.refusal = "Error from server (Forbidden): configmaps is forbidden"
     with pytest.raises(CommandError, match=r"is forbidden[\s\S]*altlas up --no-addons") as caught:
         addons_of().ensure(consent=AGREED)
     assert caught.value.code == ExitCode.NO_CLUSTER
+    memory.refusal = "The connection to the server 127.0.0.1:1 was refused"
+    with pytest.raises(CommandError, match=r"was refused$"):
+        addons_of().ensure(consent=AGREED)
 
 
 def test_an_unknown_addon_is_bad_input(addons_of: Make) -> None:

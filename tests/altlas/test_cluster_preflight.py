@@ -56,6 +56,22 @@ def test_a_fault_is_named_alone_with_its_cure(fault: str) -> None:
     assert wrong.cure
 
 
+def test_a_cure_names_only_what_helps() -> None:
+    """A cluster without any class offers none to choose, and no setting says where Prometheus' operator is."""
+    nothing: dict[str, Any] = {
+        "ingressclasses.networking.k8s.io default": [],
+        "storageclasses.storage.k8s.io default": [],
+        "deployments.apps default app.kubernetes.io/name=prometheus-operator": [],
+        "deployments.apps default app.kubernetes.io/name=cloudnative-pg": [],
+    }
+    assert {check.name: check.cure for check in look(sound() | nothing) if check.state == "failed"} == {
+        "IngressClass traefik": "install a controller that serves it",
+        "default StorageClass": "install a provisioner with a default class",
+        "Prometheus Operator": "install it (altlas addons install)",
+        "CloudNativePG": "install it (altlas addons install), or correct postgres.operatorNamespace",
+    }
+
+
 def test_the_service_of_the_api_server_alone_is_not_enough_and_the_endpoints_alone_are() -> None:
     """Networks differ in when they judge; after DNAT is what nearly all do."""
     only_service = look(sound(), {"egress.apiServerAddresses": ["10.43.0.1"]})[0]

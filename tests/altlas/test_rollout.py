@@ -186,19 +186,42 @@ def test_a_cluster_that_does_not_answer_is_named_with_its_words(cluster: Cluster
     assert caught.value.code == ExitCode.NO_CLUSTER
 
 
-def test_a_cluster_that_does_not_run_is_told_once_with_what_to_do(tmp_path: Path) -> None:
-    """The API client repeats its message for each kind in the request."""
+@pytest.mark.parametrize(
+    ("target", "cure"),
+    [
+        ("sim", "`altlas up STACK --target sim` starts it"),
+        ("kubeconfig", "start the cluster of FILE, or name another file by KUBECONFIG"),
+    ],
+)
+def test_a_cluster_that_does_not_run_is_told_once_with_what_to_do(tmp_path: Path, target: str, cure: str) -> None:
+    """The API client repeats its message for each kind in the request, and logs it each time."""
     said = "The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?"
+    log = 'E1128 12:00:00.{} 7 memcache.go:265] "Unhandled Error" err="connection refused"'
+    lines = [log.format(100001), said, log.format(100002), said]
     program = tmp_path / "kubectl"
-    program.write_text(f"#!/bin/sh\necho '{said}' >&2\necho '{said}' >&2\nexit 1\n")
+    program.write_text("#!/bin/sh\n" + "".join(f"echo '{line}' >&2\n" for line in lines) + "exit 1\n")
     program.chmod(0o755)
-    kubectl = Kubectl(program, tmp_path / "kubeconfig")
+    kubectl = Kubectl(program, tmp_path / "kubeconfig", target=target)
     for ask in (lambda: kubectl.items("pods", "alt-las"), lambda: kubectl.text("get", "pods")):
         with pytest.raises(CommandError) as caught:
             ask()
         assert str(caught.value).count(said) == 1
-        assert "`altlas up` starts a simulated one, KUBECONFIG names yours" in str(caught.value)
+        assert "memcache.go" not in str(caught.value)
+        assert str(caught.value).endswith(cure.replace("FILE", str(kubectl.kubeconfig)))
         assert caught.value.code == ExitCode.NO_CLUSTER
+
+
+def test_a_cluster_that_was_never_started_is_told_with_the_command_that_starts_it(tmp_path: Path) -> None:
+    """Every command that reads comes here before the first `altlas up`; a log line alone is kept."""
+    program = tmp_path / "kubectl"
+    program.write_text(f"#!/bin/sh\necho 'error: stat {tmp_path}/kubeconfig: no such file or directory' >&2\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(CommandError) as caught:
+        Kubectl(program, tmp_path / "kubeconfig", target="node").items("pods", "alt-las")
+    assert str(caught.value) == (
+        "cannot read pods in alt-las: no such cluster has been started in this checkout; "
+        "`altlas up STACK --target node` starts it"
+    )
 
 
 def test_a_cluster_that_is_away_for_a_moment_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

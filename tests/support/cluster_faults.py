@@ -80,7 +80,7 @@ FAULTS: dict[str, tuple[Callable[[Answers], None], dict[str, Any], str, str, str
         {"redis.storageClass": "fast"},
         "failed",
         "StorageClass fast",
-        "the cluster has local-path",
+        "or write local-path into `storageClass` of each store",
     ),
     "volumes that do not grow": (
         moved("storageclasses.storage.k8s.io default", NO_GROWTH),
@@ -101,7 +101,7 @@ FAULTS: dict[str, tuple[Callable[[Answers], None], dict[str, Any], str, str, str
         {},
         "failed",
         "IngressClass traefik",
-        "the cluster has nginx",
+        "or write nginx into ingress.className",
     ),
     "a GatewayClass that nobody serves": (
         moved(f"{GATEWAY} default", [GATEWAY_CLASS]),
