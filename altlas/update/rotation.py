@@ -100,16 +100,16 @@ def rotate(request: RotationRequest) -> None:
     consent.ask(f"Change {', '.join(request.keys)} of the stack {request.stack} and restart the pods that use them?")
     request = replace(request, pulumi_options=("--yes",))
     if not begun:
-        if stack_secrets.missing_secrets(stack_file):
-            # A stack of an earlier release has no second passwords; the servers must read them first.
-            session = request.up()
+        # The stack file may hold passwords that no server has read: of a failed update, or of an earlier release.
+        session = request.up()
         if target.name != "sim":
             _wait_until_servers_have_read(session, platform, request.report)
         _begin(session, request)
     session = request.up()
     _wait_until_old_pods_are_gone(session, platform)
-    _finish(session, request)
-    request.up()
+    _replace_unused(session, request)
+    session = request.up()
+    session.engine.capture("config", "rm", f"{PROJECT}:{ROTATING}", "--stack", request.stack)
 
 
 def unfinished(configuration: Mapping[str, str], keys: Sequence[str]) -> bool:
@@ -160,10 +160,9 @@ def _begin(session: Session, request: RotationRequest) -> None:
     )
 
 
-def _finish(session: Session, request: RotationRequest) -> None:
+def _replace_unused(session: Session, request: RotationRequest) -> None:
     used = noted(_configuration(request).get(f"{PROJECT}:{SECOND_IN_USE}"))
     stack_secrets.rotate_secrets(session.engine, request.stack, out_of_use(used, request.keys))
-    session.engine.capture("config", "rm", f"{PROJECT}:{ROTATING}", "--stack", request.stack)
     request.report("No pod uses the old values; the servers drop them.")
 
 
