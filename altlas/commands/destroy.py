@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from altlas.backup.job import remove_jobs
-from altlas.commands.options import StackArgument, StackOption, TargetOption, YesOption, one_stack
+from altlas.commands.options import OverrideOption, StackArgument, StackOption, TargetOption, YesOption, one_stack
 from altlas.release.checkout import person
 from altlas.release.ledger import ledger_of
+from altlas.release.rules import check_stop
 from altlas.session.consent import Consent
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, start_session
@@ -23,16 +24,18 @@ def destroy(
     stack_option: StackOption = None,
     target: TargetOption = None,
     yes: YesOption = False,
+    *,
     with_data: Annotated[
         str | None, typer.Option(metavar="STACK", help="Also remove its data; type the stack's name to confirm.")
     ] = None,
+    override: OverrideOption = None,
 ) -> None:
     """Remove everything that a stack owns from the cluster. The stack and its settings stay."""
     here, name = workspace(), one_stack(stack, stack_option)
     platform = read_platform(here.stack_file(name))
     with here.only_one(f"destroy --stack {name}"):
         ledger = ledger_of(here, name, os.environ)
-        ledger.entries()
+        check_stop(here, name, ledger, override or "")
         chosen = choose_target(here, target)
         report(str(chosen))
         session = start_session(here, chosen, report)

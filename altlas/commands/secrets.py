@@ -8,6 +8,7 @@ import typer
 from altlas.commands.lazy import command_group
 from altlas.commands.options import (
     AddonsOption,
+    OverrideOption,
     StackArgument,
     StackOption,
     TargetOption,
@@ -17,6 +18,7 @@ from altlas.commands.options import (
 )
 from altlas.release.deployments import recorded
 from altlas.release.ledger import ledger_of
+from altlas.release.released import check_rotation
 from altlas.session import stack_secrets
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, engine_session
@@ -61,7 +63,9 @@ def rotate(
     stack_option: StackOption = None,
     target: TargetOption = None,
     yes: YesOption = False,
+    *,
     addons: AddonsOption = True,
+    override: OverrideOption = None,
 ) -> None:
     """Replace generated secrets of a running stack by new ones and restart only the pods that use them.
 
@@ -90,7 +94,7 @@ def rotate(
         around=lambda session: recorded(ledger, session, stack, facts={"rotated": keys}),
     )
     with here.only_one(f"secrets rotate --stack {stack}"):
-        ledger.entries()
+        check_rotation(here, stack, ledger, override or "")
         rotation.rotate(request)
     report(f"Rotated: {', '.join(keys)}.")
     for key in keys:

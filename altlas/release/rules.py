@@ -81,22 +81,31 @@ def check_freeze(rules: ReleaseSettings, entries: Sequence[LedgerEntry], now: da
     return reason
 
 
+def check_stop(workspace: Workspace, stack: str, ledger: Ledger, override: str) -> None:
+    """Check that releases of a stack are not stopped now, and record an override.
+
+    Raises:
+        CommandError: They are. Or the ledger is damaged.
+    """
+    rules = read_platform(workspace.stack_file(stack)).release
+    overridden = check_freeze(rules, ledger.entries(), datetime.now(UTC), override)
+    if overridden:
+        ledger.append("override", person(workspace.root), {"window": overridden, "why": override})
+
+
 def check_up(workspace: Workspace, stack: str, ledger: Ledger, override: str) -> None:
     """Check that a stack may be updated without a plan now, and record an override.
 
     Raises:
         CommandError: Releases are stopped, or the stack takes approved plans only. Or the ledger is damaged.
     """
-    rules = read_platform(workspace.stack_file(stack)).release
-    if rules.plans_only:
+    if read_platform(workspace.stack_file(stack)).release.plans_only:
         raise CommandError(
             f"the stack {stack} takes approved plans only (release.plansOnly); use `altlas plan {stack}`. Nothing was "
             "changed",
             ExitCode.REFUSED,
         )
-    overridden = check_freeze(rules, ledger.entries(), datetime.now(UTC), override)
-    if overridden:
-        ledger.append("override", person(workspace.root), {"window": overridden, "why": override})
+    check_stop(workspace, stack, ledger, override)
 
 
 def _not_automatic(step: ObjectStep) -> str:

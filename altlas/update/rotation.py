@@ -45,7 +45,7 @@ class RotationRequest:
         stack: Name of the stack.
         target: Cluster to work on, None for the default.
         keys: Secrets to rotate.
-        pulumi_options: Options of the updates, such as `--yes`.
+        pulumi_options: Options of the first update, such as `--yes`; the others have its consent.
         with_addons: Whether the updates install the cluster's addons.
         report: Prints progress.
         around: See `altlas.update.up.up`.
@@ -98,14 +98,15 @@ def rotate(request: RotationRequest) -> None:
     state_on_its_cluster(session, request.stack, platform)
     consent = Consent("--yes" in request.pulumi_options or target.belongs_to_checkout)
     consent.ask(f"Change {', '.join(request.keys)} of the stack {request.stack} and restart the pods that use them?")
+    # The stack file may hold passwords that no server has read: of a failed update, or of an earlier release. What else
+    # the checkout would change is shown and asked, as `altlas up` does.
+    session = request.up()
     request = replace(request, pulumi_options=("--yes",))
     if not begun:
-        # The stack file may hold passwords that no server has read: of a failed update, or of an earlier release.
-        session = request.up()
         if target.name != "sim":
             _wait_until_servers_have_read(session, platform, request.report)
         _begin(session, request)
-    session = request.up()
+        session = request.up()
     _wait_until_old_pods_are_gone(session, platform)
     _replace_unused(session, request)
     session = request.up()

@@ -1,11 +1,14 @@
 """Freeze windows and stops: nothing is released within them, unless a person overrides them by name."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 
+from altlas.cli import COMMANDS
 from altlas.release.ledger import ledger_of
 from altlas.release.rules import check_freeze
 from altlas.session.workspace import Workspace
@@ -13,11 +16,44 @@ from components.settings.release import FreezeSettings, ReleaseSettings
 from components.stack.problems import SettingsError
 from rendering.errors import CommandError, ExitCode
 from tests.altlas.conftest import Altlas
+from tests.altlas.release_stand_ins import Release
+from tests.altlas.test_seal import keys, release
 from tests.support.documents import alpha_settings
+
+__all__ = ["keys", "release"]
 
 WEEKEND = '{"name": "weekend", "schedule": "0 16 * * 5", "hours": 64}'
 WINTER = '{"name": "winter", "start": "2026-12-20T00:00:00+01:00", "end": "2027-01-07T00:00:00+01:00"}'
 RULES = ReleaseSettings.model_validate_json(f'{{"freezes": [{WEEKEND}, {WINTER}]}}')
+
+HEEDING = {
+    "up": ("up", "alpha", "--yes"),
+    "destroy": ("destroy", "alpha", "--yes"),
+    "secrets rotate": ("secrets", "rotate", "alpha", "natsRunnerPassword", "--yes"),
+}
+"""A command line of each command that a stop holds before it asks or starts anything."""
+
+_READS = "it changes nothing on a cluster"
+_LOCAL = "it starts or stops a cluster of this machine, or a scratch one"
+_COPY = "in an emergency it must work; it asks for the stack's name before it replaces data"
+_BY_NAME = "a person ends a release that began before the stop, and the ledger has name and reason"
+_CLUSTER = "addons belong to a cluster, whose stacks have ledgers and settings of their own"
+_JOB = "a Job that changes no object of the stack"
+NOT_HEEDING = {
+    "apply": "tested with a plan below",
+    "rollback": "it plans; with --automatic it applies as `apply` does, tested below",
+    "drift": "it puts back what the last update sent",
+    **dict.fromkeys(
+        ("preflight", "status", "env", "capacity", "plan", "promote", "canary list", "backup list"), _READS
+    ),
+    **dict.fromkeys(("secrets init", "state recover"), "it writes the stack file or the state alone"),
+    **dict.fromkeys(("down", "rehearse"), _LOCAL),
+    **dict.fromkeys(("canary approve", "canary abort", "canary skip"), _BY_NAME),
+    **dict.fromkeys(("loadtest", "backup fetch", "backup preflight", "backup drill"), _JOB),
+    "backup restore": _COPY,
+    **dict.fromkeys(("addons install", "addons remove"), _CLUSTER),
+}
+"""Commands that can reach a cluster and that no stop holds there, with the reason."""
 
 
 @pytest.mark.parametrize(
@@ -72,17 +108,50 @@ def test_an_override_passes_and_says_what_it_overrides() -> None:
     assert check_freeze(RULES, (), moment, "outage").startswith("in the freeze window 'winter'")
 
 
-def test_a_stop_by_command_holds_until_it_is_lifted(altlas: Altlas, checkout: Path) -> None:
-    """It names the person; `altlas up` and `altlas apply` heed it."""
+def reaching_a_cluster() -> Iterator[str]:
+    """Every command that takes the name of a cluster."""
+    for name, entry in COMMANDS.items():
+        command = entry.load(name)
+        for word, member in (command.commands if isinstance(command, TyperGroup) else {"": command}).items():
+            if "target" in {each.name for each in member.params}:
+                yield f"{name} {word}".strip()
+
+
+def test_every_command_heeds_a_stop_or_says_why_not() -> None:
+    """A new command that can reach a cluster is red until it stands in one of the tables."""
+    assert sorted(reaching_a_cluster()) == sorted([*HEEDING, *NOT_HEEDING])
+
+
+@pytest.mark.parametrize("command", HEEDING)
+def test_a_stop_by_command_holds_until_it_is_lifted_or_overridden(
+    altlas: Altlas, checkout: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """It names the person; the ledger has who went on, and why."""
+    monkeypatch.setenv("KUBECONFIG", str(checkout / "none"))
+    ledger = ledger_of(Workspace(checkout), "alpha", os.environ)
+    line = (*HEEDING[command], "--target", "kubeconfig")
     assert altlas("freeze", "alpha", "--reason", "load test").code == 0
-    done = altlas("up", "alpha", "--yes")
+    done = altlas(*line)
     assert done.code == ExitCode.REFUSED, done.error
     assert "releases are stopped by " in done.error
     assert "load test. Nothing was changed" in done.error
+    overridden = altlas(*line, "--override", "outage")
+    assert overridden.code not in (0, ExitCode.REFUSED), "there is no cluster"
     assert altlas("unfreeze", "alpha", "--reason", "done").code == 0
-    ledger = ledger_of(Workspace(checkout), "alpha", os.environ)
-    assert [each.kind for each in ledger.entries()] == ["freeze", "unfreeze"]
+    assert (altlas(*line).error, altlas(*line).code) == (overridden.error, overridden.code)
+    assert [each.kind for each in ledger.entries()] == ["freeze", "override", "unfreeze"]
+    assert ledger.entries()[1].body["why"] == "outage"
     assert check_freeze(ReleaseSettings(), ledger.entries(), datetime.now(UTC), "") == ""
+
+
+def test_a_stop_holds_an_approved_plan(release: Release) -> None:
+    """Unless it is overridden; a rollback is applied in the same way."""
+    release.ledger.append("freeze", "ada", {"why": "load test"})
+    with pytest.raises(CommandError, match=r"releases are stopped by ada since .*load test") as error:
+        release.apply()
+    assert (error.value.code, release.world.updates) == (ExitCode.REFUSED, [])
+    release.apply(override="outage")
+    assert len(release.world.updates) == 1
 
 
 def test_a_stack_that_takes_approved_plans_only_refuses_up(altlas: Altlas, checkout: Path) -> None:

@@ -38,10 +38,10 @@ ASKING_OPTIONS = {"yes", "confirm"}
 """Parameters of a command that asks: they answer its question."""
 
 COMMAND_LINES: dict[str, tuple[str, ...]] = {
-    "up": ("up", "alpha", "--no-addons", "--no-preflight"),
+    "up": ("up", "alpha", "--no-addons"),
     "drift": ("drift", "alpha", "--revert"),
     "destroy": ("destroy", "alpha", "--with-data", "alpha"),
-    "secrets rotate": ("secrets", "rotate", "alpha", "natsRunnerPassword"),
+    "secrets rotate": ("secrets", "rotate", "alpha", "natsRunnerPassword", "--no-addons"),
     "backup restore": ("backup", "restore", "redis", "alpha", "--backup", "20260131T010000Z", "--replace"),
     "addons install": ("addons", "install"),
     "addons remove": ("addons", "remove"),
@@ -143,6 +143,8 @@ def world(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         for name in ("start_session", "engine_session"):
             monkeypatch.setattr(imported, name, lambda *_: session, raising=False)
         monkeypatch.setattr(imported, "choose_target", lambda *_: target)
+    # A cluster without nodes cannot take the stack.
+    monkeypatch.setattr("altlas.update.up.look_first", lambda *_: None)
     with_secrets(checkout / "Pulumi.alpha.yaml")
     monkeypatch.setattr(consent, "at_a_terminal", lambda: True)
     return world

@@ -140,7 +140,7 @@ OTHERS = (
     Line("backup drill nats alpha"),
     Line("state recover alpha"),
     Line("state recover alpha --from {folder}/cut.json", 2),
-    Line("secrets rotate alpha natsRunnerPassword --yes --no-addons", only_whole=True),
+    Line("secrets rotate alpha natsRunnerPassword --yes --no-addons --override because", only_whole=True),
     Line("secrets rotate alpha openaiApiKey", 2),
     Line("check rules alpha"),
     Line("check prove alpha", only_whole=True),
@@ -177,7 +177,7 @@ END = (
     Line("stack transition beta alpha --write"),
     Line("secrets reset beta"),
     Line("destroy alpha", 2),
-    Line("destroy alpha --with-data alpha --yes", only_whole=True),
+    Line("destroy alpha --with-data alpha --yes --override because", only_whole=True),
     Line("down"),
     Line("down --delete"),
 )
