@@ -123,12 +123,19 @@ class K3dCluster:
         Returns:
             References of the images that the nodes did not have.
         """
-        known: dict[str, str] = json.loads(self._imported.read_text()) if self._imported.is_file() else {}
+        known = self._known_images()
         new = tuple(reference for reference, number in images.items() if known.get(reference) != number)
         if new:
             self._k3d("image", "import", "--cluster", NAME, *new)
             write_private(self._imported, json.dumps(known | dict(images), indent=2) + "\n")
         return new
+
+    def _known_images(self) -> dict[str, str]:
+        """IDs by reference; none where the file is missing or damaged, so that all are imported again."""
+        try:
+            return dict(json.loads(self._imported.read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return {}
 
     def down(self) -> None:
         """Stop the cluster and keep its data."""

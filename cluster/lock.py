@@ -75,6 +75,6 @@ def try_lock(descriptor: int, path: Path) -> bool:
 
 def _holder(path: Path) -> str:
     try:
-        return path.read_text().strip() or "unknown"
+        return path.read_text(errors="replace").strip() or "unknown"
     except FileNotFoundError:
         return "unknown"

@@ -50,8 +50,12 @@ def load_state(path: Path) -> State:
     except FileNotFoundError:
         return State()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        message = (
-            f"The state file {path} cannot be read ({error}). End the processes of this cluster by hand "
-            f"if any are left (their command lines name {path.parent}), then delete that directory."
-        )
-        raise ClusterError(message) from error
+        raise ClusterError(damaged(path, error)) from error
+
+
+def damaged(path: Path, error: Exception) -> str:
+    """Return the message about a file of a cluster that cannot be read."""
+    return (
+        f"The state file {path} cannot be read ({error}). End the processes of this cluster by hand "
+        f"if any are left (their command lines name {path.parent}), then delete that directory."
+    )

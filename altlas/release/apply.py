@@ -112,7 +112,7 @@ def check_unspent(plan: Plan, entries: Sequence[LedgerEntry]) -> None:
         if each.body.get("plan") == plan.digest and each.kind in ("apply", "rollback"):
             raise CommandError(
                 f"the plan and its approvals are spent: entry {each.number} of the ledger applied it at {each.time}. "
-                f"Nothing was changed. Make a new plan by `altlas plan {plan.stack}`",
+                f"Nothing was changed. Make a new plan by `{plan.command}`",
                 ExitCode.REFUSED,
             )
 
@@ -125,8 +125,8 @@ def refuse_difference(plan: Plan, found: Mapping[str, Mapping[str, str]]) -> Non
     """
     for difference in differences(plan.seal, {part: dict(each) for part, each in found.items()}):
         raise CommandError(
-            f"{difference} since the plan was made. Nothing was changed. Make a new plan by `altlas plan "
-            f"{plan.stack}` and let it be approved",
+            f"{difference} since the plan was made. Nothing was changed. Make a new plan by `{plan.command}` and let "
+            "it be approved",
             ExitCode.REFUSED,
         )
 
@@ -141,7 +141,7 @@ def check_measured(plan: Plan, found: Measured, platform: PlatformSettings) -> N
     if said := _plans_differ(plan, found.engine):
         raise CommandError(
             f"the engine now plans something else than was sealed: {said}. Nothing was changed. Make a new plan by "
-            f"`altlas plan {plan.stack}`",
+            f"`{plan.command}`",
             ExitCode.REFUSED,
         )
     if plan.unattended:
@@ -215,7 +215,7 @@ def apply_plan(
             if said:
                 raise CommandError(
                     f"{said}\nWhat was done stays, and the plan is spent: correct the cause, then make a new plan by "
-                    f"`altlas plan {plan.stack}`"
+                    f"`{plan.command}`"
                 )
             wait_until_ready(session, platform, report)
         return recording

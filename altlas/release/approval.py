@@ -142,7 +142,7 @@ def verified(plan: Plan, document: Mapping[str, Any], signers: Path) -> tuple[st
 
 def _check_expiry(plan: Plan, now: datetime) -> None:
     if now >= plan.expiry:
-        raise _refused(f"the plan has expired at {plan.expires}; make a new one by `altlas plan {plan.stack}`")
+        raise _refused(f"the plan has expired at {plan.expires}; make a new one by `{plan.command}`")
 
 
 def _check_author(plan: Plan, names: Sequence[str]) -> None:
@@ -184,8 +184,9 @@ def _all_names(signature: bytes, signers: Path) -> tuple[str, ...]:
     blob = b64decode(b"".join(signature.splitlines()[1:-1]))
     length = int.from_bytes(blob[_KEY_OFFSET : _KEY_OFFSET + 4], "big")
     key = b64encode(blob[_KEY_OFFSET + 4 : _KEY_OFFSET + 4 + length]).decode("ascii")
-    lines = (line.split() for line in signers.read_text(encoding="utf-8").splitlines())
-    return tuple(name for words in lines if key in words for name in words[0].split(","))
+    lines = (line.split() for line in signers.read_bytes().splitlines())
+    found = (words[0].decode(errors="replace") for words in lines if key.encode("ascii") in words)
+    return tuple(name for names in found for name in names.split(","))
 
 
 def _fingerprint(good: subprocess.CompletedProcess[bytes]) -> str:

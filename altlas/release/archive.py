@@ -8,6 +8,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from altlas.release.ledger import Ledger, LedgerEntry
@@ -20,29 +21,42 @@ KEPT = 30
 """Archives of a stack that are kept: 150 KiB each, so that a year of weekly releases takes a few MiB."""
 
 
-def keep_release(ledger: Ledger, number: int, root: Path, stack_file: Path) -> str:
-    """Archive the program and the stack file, and remove archives beyond the newest KEPT.
+def packed(root: Path, stack_file: Path) -> bytes:
+    """Archive of the program and the stack file as they are now.
 
     Args:
-        ledger: Ledger of the stack; the archives lie beside it.
-        number: Entry of the deployment's begin.
         root: Folder of the program.
         stack_file: Stack file.
-
-    Returns:
-        SHA-256 of the archive, for the ledger.
     """
-    folder = ledger.archives
-    if isinstance(folder, Path):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz", compresslevel=6) as archive:
         for file in _files(root, stack_file):
             archive.add(file, str(file.relative_to(root)), filter=_anonymous)
-    write_whole(folder / f"{number}.tar.gz", content.getvalue())
-    for old in sorted(_archives(ledger), key=_number)[:-KEPT]:
-        old.unlink()
-    return hashlib.sha256(content.getvalue()).hexdigest()
+    return content.getvalue()
+
+
+def keep_release(ledger: Ledger, number: int, content: bytes) -> str:
+    """Write an archive, and remove those beyond the newest KEPT.
+
+    Args:
+        ledger: Ledger of the stack; the archives lie beside it.
+        number: Entry of the deployment's begin.
+        content: What `packed` returned at the begin: files may have changed since.
+
+    Returns:
+        SHA-256 of the archive, for the ledger.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    folder = ledger.archives
+    if isinstance(folder, Path):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_whole(folder / f"{number}.tar.gz", content)
+    with suppress(OSError):
+        for old in sorted(_archives(ledger), key=_number)[:-KEPT]:
+            old.unlink()
+    return hashlib.sha256(content).hexdigest()
 
 
 def releases(ledger: Ledger, entries: Sequence[LedgerEntry]) -> dict[int, LedgerEntry]:
@@ -74,7 +88,7 @@ def open_release(ledger: Ledger, end: LedgerEntry, into: Path) -> None:
 
 
 def _archives(ledger: Ledger) -> Iterable[StatePath]:
-    return ledger.archives.glob("*.tar.gz")
+    return (path for path in ledger.archives.glob("*.tar.gz") if path.name.removesuffix(".tar.gz").isdecimal())
 
 
 def _number(path: StatePath) -> int:

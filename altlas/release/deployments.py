@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from altlas.release.archive import keep_release
+from altlas.release.archive import keep_release, packed
 from altlas.release.checkout import commit, person
 from altlas.release.ledger import Kind, Ledger, LedgerEntry
 from altlas.release.verified_set import deployed_set
+from altlas.session.console import report
 from altlas.session.session import Session
 
 Reason = Literal["planned", "rework", "rollback"]
@@ -98,7 +99,9 @@ def recorded(
     root = session.workspace.root
     who, known = person(root), commit(root)
     begin: dict[str, Any] = {"result": "started", "reason": reason, "target": session.target.name, **(facts or {})}
-    begin |= deployed_set(session.workspace.stack_file(stack))
+    stack_file = session.workspace.stack_file(stack)
+    begin |= deployed_set(stack_file)
+    archive = packed(root, stack_file)
     if known:
         begin |= {"commit": known.sha, "committedAt": known.time, "clean": known.is_clean}
     before = session.engine.exported_state(stack)
@@ -112,7 +115,13 @@ def recorded(
         end: dict[str, Any] = {"result": result, "began": recording.number}
         end["seconds"] = round(time.monotonic() - started)
         if result == "succeeded":
-            end["archive"] = keep_release(ledger, recording.number, root, session.workspace.stack_file(stack))
+            try:
+                end["archive"] = keep_release(ledger, recording.number, archive)
+            except OSError as error:
+                report(
+                    f"Release {recording.number} is deployed, but its archive cannot be written, so it can neither be "
+                    f"promoted nor the goal of a rollback: {error}. Mend that, then deploy again"
+                )
         ledger.append(kind, who, {**end, "changes": dict(recording.changes)})
 
 

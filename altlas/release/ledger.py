@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from altlas.release.canonical import canonical, digest
-from altlas.release.ledger_files import START, Stored, files_of
+from altlas.release.ledger_files import START, Stored, files_of, parsed_head
 from altlas.session.journal.bucket import StatePath, is_bucket, open_bucket
 from altlas.session.workspace import Workspace, file_backend
 from components.stack.problems import PROJECT
@@ -141,7 +141,7 @@ class Ledger:
                 if tried is not None and tried in reading.entries:
                     # The answer to the write was lost, and its repetition was refused.
                     return self._completed(reading, tried)
-                if stored.head != reading.head:
+                if stored.head.strip() != reading.head.encode("ascii"):
                     self._files.set_head(reading.head)
                 time = (now or datetime.now(UTC)).isoformat(timespec="seconds")
                 previous = reading.entries[-1].hash if reading.entries else START
@@ -160,7 +160,8 @@ class Ledger:
         if found.problem:
             raise CommandError(
                 f"the ledger {self.path} is damaged: {found.problem}. Nothing was changed. Look at it by `altlas "
-                "ledger verify`; restore the file and its head from a copy, or move both away to begin a new one"
+                f"ledger verify`; restore the file and its head {self.head_path.name} from a copy, or move both away "
+                "to begin a new one"
             )
         return found, stored
 
@@ -206,9 +207,11 @@ def _reading(stored: Stored) -> Reading:
     return found if found.problem else Reading(found.entries, _head_problem(stored.head, found.entries), len(torn))
 
 
-def _head_problem(head: str, entries: Sequence[LedgerEntry]) -> str:
-    count, last = head.split()
-    known, number = int(count), len(entries)
+def _head_problem(head: bytes, entries: Sequence[LedgerEntry]) -> str:
+    parsed = parsed_head(head)
+    if parsed is None:
+        return "the head is damaged: it does not hold a number and a hash"
+    (known, last), number = parsed, len(entries)
     if known > number:
         return (
             f"entries {number + 1} to {known} are missing at the end"
@@ -255,5 +258,5 @@ def _parsed(line: bytes) -> LedgerEntry | None:
     try:
         entry = LedgerEntry(**json.loads(line))
         return entry if entry.line == line + b"\n" and _sealed(entry).hash == entry.hash else None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None

@@ -7,6 +7,7 @@ lines say (`ledger`).
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 START = "0" * 64
 """Hash before the first entry, where there is none."""
 
+_HEAD = re.compile(rb"(\d{1,15}) ([0-9a-f]{64})\s*")
+_NO_HEAD = f"0 {START}".encode("ascii")
 _NO_VERSION: "UpdateVersion" = {"e_tag": '"none"', "version": "1"}
 """Version that no object has."""
 
@@ -32,14 +35,20 @@ class Stored:
     """Both files as they were read: the head first, so that it names no entry that was written after the lines.
 
     Attributes:
-        head: Number of entries and last hash.
+        head: Content of the head, which can be damaged.
         content: Lines.
         version: Version of the lines in a bucket; None in a folder, and where there are none yet.
     """
 
-    head: str
+    head: bytes
     content: bytes
     version: "UpdateVersion | None" = None
+
+
+def parsed_head(content: bytes) -> tuple[int, str] | None:
+    """Number of entries and last hash; None if the content of a head is damaged."""
+    found = _HEAD.fullmatch(content)
+    return (int(found[1]), found[2].decode("ascii")) if found else None
 
 
 class FolderFiles:
@@ -56,8 +65,8 @@ class FolderFiles:
 
     def read(self) -> Stored:
         """Read both files."""
-        head = self._head.read_text("ascii") if self._head.exists() else f"0 {START}"
-        return Stored(head.strip(), self._lines.read_bytes() if self._lines.exists() else b"")
+        head = self._head.read_bytes() if self._head.exists() else _NO_HEAD
+        return Stored(head, self._lines.read_bytes() if self._lines.exists() else b"")
 
     def append(self, before: Stored, known: int, line: bytes) -> bool:
         """Append a line behind the first `known` bytes; it is on the disk when this returns True."""
@@ -99,9 +108,9 @@ class BucketFiles:
 
     def read(self) -> Stored:
         """Read both files."""
-        head, _ = _found(self._head)
+        head, known = _found(self._head)
         content, version = _found(self._lines)
-        return Stored(head.decode("ascii").strip() or f"0 {START}", content, version)
+        return Stored(head if known is not None else _NO_HEAD, content, version)
 
     def append(self, before: Stored, known: int, line: bytes) -> bool:
         """Append a line behind the first `known` bytes; False, and nothing is written, if another writer was first.
@@ -118,7 +127,7 @@ class BucketFiles:
         """Replace the head, unless another writer has set a later one."""
         while True:
             content, version = _found(self._head)
-            if version is not None and _count(content) >= _count(head.encode("ascii")):
+            if (known := parsed_head(content)) and known[0] >= int(head.partition(" ")[0]):
                 return
             if self._head.write_over(version, f"{head}\n".encode("ascii")):
                 return
@@ -154,7 +163,3 @@ def _found(path: BucketPath) -> "tuple[bytes, UpdateVersion | None]":
         return path.read_version()
     except FileNotFoundError:
         return b"", None
-
-
-def _count(head: bytes) -> int:
-    return int(head.split()[0])

@@ -6,7 +6,7 @@ Owns the form of the file. Does not own how a plan is made (`planning`), signed 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,6 +76,11 @@ class Plan(BaseModel):
         return digest(self.model_dump(mode="json"))
 
     @property
+    def command(self) -> str:
+        """Command that makes such a plan."""
+        return f"altlas rollback {self.stack} --to {self.release}" if self.release else f"altlas plan {self.stack}"
+
+    @property
     def expiry(self) -> datetime:
         """Time from which it is refused."""
         return datetime.fromisoformat(self.expires)
@@ -143,7 +148,7 @@ def read_plan(path: Path) -> PlanFile:
     try:
         plan = Plan.model_validate_json(json.dumps(body))
         approvals = tuple(dict(each) for each in document.get("approvals") or ())
-        _ = plan.expiry, plan.typed_steps()
+        _ = plan.expiry - datetime.now(UTC), plan.typed_steps()
     except (ValidationError, ValueError, TypeError, CommandError) as error:
         problem = error.errors()[0]["loc"] if isinstance(error, ValidationError) else error
         raise CommandError(f"the plan {path} was edited: {problem}. {NEXT}", ExitCode.BAD_INPUT) from None

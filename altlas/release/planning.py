@@ -81,7 +81,7 @@ def make_plan(
 
     Args:
         session: Checkout, cluster and engine.
-        stack: The stack; it and its generated secrets are created where they are missing.
+        stack: The stack; it and, for an update, its generated secrets are created where they are missing.
         platform: Its settings.
         report: Prints progress.
         hours: Time until it expires; None for that of the settings.
@@ -90,7 +90,7 @@ def make_plan(
     Raises:
         CommandError: See `measure`; or the plan deletes more than the stack allows.
     """
-    prepare_stack(session, stack, report)
+    prepare_stack(session, stack, report, generates=back is None)
     found = measure(session, stack, platform)
     check_deletions(platform.release, found.engine.steps)
     if back:

@@ -153,8 +153,17 @@ def look_first(session: Session, stack: str, platform: PlatformSettings, report:
     require(found)
 
 
-def prepare_stack(session: Session, stack: str, report: Report, *, may_replace_secrets: bool = False) -> None:
+def prepare_stack(
+    session: Session, stack: str, report: Report, *, may_replace_secrets: bool = False, generates: bool = True
+) -> None:
     """Create the stack in the backend and its generated secrets, where they are missing.
+
+    Args:
+        session: Checkout and engine.
+        stack: The stack.
+        report: Prints progress.
+        may_replace_secrets: Whether a stack that runs may get new secrets for those that its file has lost.
+        generates: Whether secrets are generated; an archived release has all that its own program needs.
 
     Raises:
         CommandError: The stack runs and its file has lost all its secrets, unless they may be replaced.
@@ -165,6 +174,6 @@ def prepare_stack(session: Session, stack: str, report: Report, *, may_replace_s
         report(f"Created the stack {stack}.")
     elif not may_replace_secrets:
         stack_secrets.check_not_reverted(stack_file, stack)
-    created = stack_secrets.create_missing_secrets(session.engine, stack, stack_file)
+    created = stack_secrets.create_missing_secrets(session.engine, stack, stack_file) if generates else ()
     if created:
         report(f"Generated {', '.join(created)}; they are encrypted in {stack_file.name}.")

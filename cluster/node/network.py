@@ -14,6 +14,7 @@ from typing import Any
 
 from cluster.errors import ClusterError
 from cluster.node.commands import run
+from cluster.state import damaged
 
 MOST_CLUSTERS = 20
 MOST_NODES = 9
@@ -113,6 +114,21 @@ class Network:
             if (_link(self.interface_of(node)) or {}).get("master") == self.bridge:
                 self.disconnect(node)
         run(["ip", "link", "delete", self.bridge])
+
+
+def read_network(path: Path) -> Network | None:
+    """Read the addresses that a cluster has; None where the file is not there.
+
+    Raises:
+        ClusterError: the file was damaged.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+        return Network(int(found["number"]), int(found["count"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ClusterError(damaged(path, error)) from error
 
 
 def claim_network(kept: int | None, count: int, owner: Path) -> Network:

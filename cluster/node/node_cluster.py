@@ -19,7 +19,7 @@ from cluster.node.commands import run
 from cluster.node.images import IMAGES, chosen, full_name, push
 from cluster.node.machine import Machine
 from cluster.node.machine_settings import NODE_PROGRAMS, NodeFiles
-from cluster.node.network import API_PORT, MOST_NODES, Network, claim_network
+from cluster.node.network import API_PORT, MOST_NODES, Network, claim_network, read_network
 from cluster.node.objects import images_offered, objects
 from cluster.node.packages import NodePackages, node_packages
 from cluster.node.ready import NodeReadiness
@@ -170,9 +170,7 @@ class NodeCluster:
 
     def network(self) -> Network | None:
         """Addresses of the nodes; None before the first `up`."""
-        if not self._network_file.exists():
-            return None
-        return Network(**json.loads(self._network_file.read_text()))
+        return read_network(self._network_file)
 
     def _state_exists(self) -> bool:
         if self._network_file.exists():

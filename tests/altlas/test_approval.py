@@ -115,6 +115,13 @@ def test_a_key_that_is_not_for_this_or_not_for_now_is_refused(
         check_approvals(file, signers)
 
 
+def test_a_comment_that_is_no_utf8_harms_no_signer(keys: Mapping[str, Path], signers: Path) -> None:
+    """ssh-keygen takes such a file, too."""
+    signers.write_bytes("# Zoë\n".encode("latin-1") + signers.read_bytes())
+    file = PlanFile(planned())
+    assert check_approvals(file.with_approval(approve(file.plan, keys["ada"], signers)), signers) == (ADA,)
+
+
 def test_an_unknown_key_and_a_missing_file_are_refused(keys: Mapping[str, Path], signers: Path, tmp_path: Path) -> None:
     """With the line that the file needs."""
     signers.write_text(allowed(keys["bob"], BOB))

@@ -94,6 +94,21 @@ def test_a_removed_head_is_noticed(ledger: Ledger) -> None:
     assert "without the head" in ledger.read().problem
 
 
+DAMAGED = b"", b"garbage\n", b"4\n", b"\xff\xfe 1", b"4 hash\n", b"9" * 9999 + b" " + b"0" * 64, b"-1 " + b"0" * 64
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=["empty", "word", "count", "bytes", "hash", "long", "negative"])
+def test_a_damaged_head_is_refused(ledger: Ledger, content: bytes) -> None:
+    """As a damaged line is; a head without its line break is none."""
+    ledger.head_path.write_bytes(ledger.head_path.read_bytes().strip())
+    assert ledger.read().problem == ""
+    ledger.head_path.write_bytes(content)
+    assert ledger.read().problem.startswith("the head is damaged")
+    with pytest.raises(CommandError, match=r"the head is damaged: .*Nothing was changed.* and its head alpha\.head "):
+        ledger.append("apply", "ada@example.org", {})
+    assert ledger.head_path.read_bytes() == content
+
+
 def test_what_a_kill_leaves_behind_is_mended_by_the_next_entry(ledger: Ledger) -> None:
     """A torn last line is removed; an entry whose head was not written yet counts."""
     ledger.path.write_bytes(ledger.path.read_bytes() + b'{"body":{"st')
@@ -159,3 +174,7 @@ def test_the_commands_show_and_verify_it(altlas: Altlas, checkout: Path) -> None
     edited(ledger, lambda lines: lines[:1])
     done = altlas("ledger", "verify", "alpha")
     assert (done.code, "entry 2 is missing at the end" in done.error) == (1, True)
+    ledger.head_path.write_bytes(b"\xff")
+    for command in (["ledger", "verify", "alpha"], ["ledger", "show", "alpha"], ["up", "alpha"]):
+        done = altlas(*command)
+        assert (done.code, f"{ledger.path} is damaged: the head is damaged" in done.error) == (1, True)

@@ -9,7 +9,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from altlas.release import archive, ledger
-from altlas.release.archive import keep_release, open_release, releases
+from altlas.release.archive import keep_release, open_release, packed, releases
 from altlas.release.ledger import Ledger
 from altlas.session.errors import as_command_error
 from altlas.session.journal import bucket
@@ -175,7 +175,7 @@ def test_releases_are_archived_beside_the_ledger(
     found = Ledger(path)
     for _ in range(3):
         began = found.append("apply", "ada@example.org", {"result": "started"}).number
-        kept = keep_release(found, began, source, source / "Pulumi.alpha.yaml")
+        kept = keep_release(found, began, packed(source, source / "Pulumi.alpha.yaml"))
         found.append("apply", "ada@example.org", {"result": "succeeded", "began": began, "archive": kept})
     known = releases(Ledger(path), found.entries())
     assert sorted(known) == [3, 5]

@@ -40,7 +40,7 @@ def release(tmp_path: Path, keys: dict[str, Path], monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(applying, "failure", lambda *_: "the update failed")
     for module in ("planning", "apply", "deployments"):
         monkeypatch.setattr(f"altlas.release.{module}.person", lambda _: "mallory@example.org")
-    monkeypatch.setattr("altlas.release.planning.prepare_stack", lambda *_: None)
+    monkeypatch.setattr("altlas.release.planning.prepare_stack", lambda *_, **__: None)
     found = Release(session_of(root, World()), World(), keys, tmp_path / "plan.json")
     found.world = found.session.engine.world  # type: ignore[attr-defined]  # a stand-in
     found.signers.write_text(allowed(keys[ADA], ADA) + allowed(keys[BOB], BOB))
@@ -241,6 +241,12 @@ def test_what_is_no_plan_of_this_version_is_refused(release: Release, content: s
     """With the way to a new one."""
     release.path.unlink() if content is None else release.path.write_text(content)
     refused(release, said, ExitCode.BAD_INPUT)
+
+
+def test_an_expiry_without_a_time_zone_is_refused(release: Release) -> None:
+    """Nobody knows when that is."""
+    release.edit(lambda document: document["plan"].update(expires="2099-01-01T00:00:00"))
+    refused(release, "was edited: can't subtract offset-naive", ExitCode.BAD_INPUT)
 
 
 def test_the_engine_s_text_is_filtered(release: Release, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,9 @@ def test_images_are_imported_once_and_again_when_they_have_changed(tmp_path: Pat
     assert cluster.import_images({"a:1": "sha256:1", "b:1": "sha256:2"}) == ()
     assert len(runner.commands) == asked
     assert cluster.import_images({"a:1": "sha256:1", "b:1": "sha256:3"}) == ("b:1",)
+    for content in (b"", b"[1]", b"\xff"):
+        (tmp_path / "images.json").write_bytes(content)
+        assert cluster.import_images({"b:1": "sha256:3"}) == ("b:1",), "the list is damaged"
     runner.clusters = ()
     cluster.up()
     assert cluster.import_images({"b:1": "sha256:3"}) == ("b:1",)

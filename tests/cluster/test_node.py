@@ -216,3 +216,14 @@ def test_a_cluster_that_never_was_can_be_stopped(tmp_path: Path, capsys: pytest.
     output = capsys.readouterr()
     assert f"{output.err}{output.out}" == f"There is no cluster of real nodes in {folder}.\n" * 3
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"number": "x", "count": 3}', b'{"number": 1}'])
+def test_a_damaged_file_of_the_network_is_refused_by_its_path(tmp_path: Path, content: bytes) -> None:
+    """No traceback; the control is a file as it was written."""
+    cluster, file = NodeCluster(tmp_path, {}, print), tmp_path / "network.json"
+    file.write_text('{"number": 1, "count": 3}')
+    assert cluster.network() == Network(1, 3)
+    file.write_bytes(content)
+    with pytest.raises(ClusterError, match=rf"{file} cannot be read .*then delete that directory"):
+        cluster.status()

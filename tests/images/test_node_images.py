@@ -12,6 +12,7 @@ from cluster.errors import ClusterError
 from cluster.node.images import IMAGES, MISSING, chosen, full_name, push, short_name
 from cluster.node.images.__main__ import main
 from cluster.node.images.assembling import assemble
+from cluster.node.images.exported import read_exported
 from cluster.node.images.filling import key
 from cluster.node.images.layers import Layer, ProgramLayer, WrittenFile, WrittenLayer
 from cluster.node.images.paths import resolve
@@ -106,7 +107,7 @@ def test_a_layout_has_the_published_entry_point_and_what_it_really_holds(tmp_pat
 
 
 def test_a_second_run_takes_the_layers_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And gives the same digest; a changed layer is made."""
+    """And gives the same digest; a changed layer is made, and one whose facts are damaged."""
     first = assemble([IMAGE], _folder(tmp_path / "first"), tmp_path / "cache")
     made: list[str] = []
 
@@ -118,9 +119,21 @@ def test_a_second_run_takes_the_layers_of_the_first(tmp_path: Path, monkeypatch:
     second = assemble([IMAGE], _folder(tmp_path / "second"), tmp_path / "cache")
     assert [each.digest for each in first] == [each.digest for each in second]
     assert made == []
+    (tmp_path / "cache" / key(FILES) / "blob.json").write_text("{")
+    assemble([IMAGE], _folder(tmp_path / "damaged"), tmp_path / "cache")
+    assert made == [key(FILES)]
+    made.clear()
     changed = WrittenLayer((WrittenFile("etc/note", "other\n"),))
     assemble([replace(IMAGE, layers=(FILES, changed))], _folder(tmp_path / "third"), tmp_path / "cache")
     assert made == [key(changed)]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
+def test_an_image_in_the_cache_that_is_damaged_is_built_again(tmp_path: Path, content: str) -> None:
+    """Its files are there, and it was built from the same; they hold no image."""
+    (tmp_path / "built-from").write_text("a key")
+    (tmp_path / "manifest.json").write_text(content)
+    assert read_exported(tmp_path, "a key") is None
 
 
 def test_an_image_without_a_program_of_the_published_one_is_refused(tmp_path: Path) -> None:

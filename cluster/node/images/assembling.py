@@ -104,14 +104,20 @@ def _check_build(image: NodeImage, built: ExportedImage) -> None:
 def _layers(layers: Collection[Layer], cache: Path) -> dict[Layer, tuple[Blob, Path]]:
     """Each layer with its file; what is not in the cache is made."""
     folders = {layer: cache / key(layer) for layer in layers}
-    missing = {layer: folder for layer, folder in folders.items() if not (folder / _FACTS).exists()}
+    missing = {layer: folder for layer, folder in folders.items() if _kept(folder) is None}
     toolbox = tools.ensure(sorted(_programs(missing)))
     for layer, folder in missing.items():
         _make(layer, folder, toolbox)
-    return {
-        layer: (Blob(**json.loads((folder / _FACTS).read_text())), folder / _ARCHIVE)
-        for layer, folder in folders.items()
-    }
+    found = {layer: (_kept(folder), folder / _ARCHIVE) for layer, folder in folders.items()}
+    return {layer: (blob, archive) for layer, (blob, archive) in found.items() if blob}
+
+
+def _kept(folder: Path) -> Blob | None:
+    """Facts of a layer in the cache; None where it is missing or they are damaged."""
+    try:
+        return Blob(**json.loads((folder / _FACTS).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 def _programs(layers: Collection[Layer]) -> set[str]:

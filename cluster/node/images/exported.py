@@ -86,9 +86,11 @@ def export(builder: Buildah, tag: str, folder: Path, key: str) -> ExportedImage:
 
 
 def read_exported(folder: Path, key: str) -> ExportedImage | None:
-    """An image that was taken out of the builder before; None if it was built from something else."""
-    file = folder / _KEY
-    return _read(folder) if file.exists() and file.read_text() == key else None
+    """An image that was taken out of the builder before; None if it was built from something else, or is damaged."""
+    try:
+        return _read(folder) if (folder / _KEY).read_text() == key else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _read(folder: Path) -> ExportedImage:
