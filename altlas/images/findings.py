@@ -1,7 +1,7 @@
 """Reports of the image scanners, and the decision whether an image may be released."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -83,31 +83,41 @@ def read_report(file: Path) -> tuple[str, tuple[Vulnerability, ...]]:
     raise ImageRefusedError(f"{file} is neither a JSON report of Trivy nor one of Grype")
 
 
+def blocks(identifier: str, exceptions: Iterable[FindingException], today: date) -> str:
+    """Reason why a critical or high finding blocks a release; empty if an exception for it holds."""
+    exception = {each.identifier: each for each in exceptions}.get(identifier)
+    if exception is None:
+        return (
+            "there is no exception for it; update the package, or add one with reason and last day to "
+            "images.exceptions.yaml"
+        )
+    if date.fromisoformat(exception.until) < today:
+        return f"its exception expired on {exception.until}; update the package, or renew the exception"
+    return ""
+
+
 def check_findings(
-    scanner: str, findings: Iterable[Vulnerability], exceptions: Iterable[FindingException], today: date
-) -> dict[str, int]:
+    scanner: str, findings: Iterable[Vulnerability], exceptions: Sequence[FindingException], today: date
+) -> tuple[dict[str, int], tuple[str, ...]]:
     """Count the findings by severity, and refuse those that block a release.
+
+    Returns:
+        Number of findings by severity, and the names of those that an exception accepts.
 
     Raises:
         ImageRefusedError: A finding blocks the release, or its exception has expired; names it.
     """
-    excepted = {exception.identifier: exception for exception in exceptions}
-    counts = dict.fromkeys(SEVERITIES, 0)
+    counts, accepted = dict.fromkeys(SEVERITIES, 0), set[str]()
     for finding in findings:
         counts[finding.severity if finding.severity in counts else "unknown"] += 1
         if finding.severity not in REFUSED:
             continue
-        exception = excepted.get(finding.identifier)
-        what = f"{scanner} finds {finding.identifier} ({finding.severity}) in {finding.package}"
-        if exception is None:
+        if reason := blocks(finding.identifier, exceptions, today):
             raise ImageRefusedError(
-                f"{what}; update the package, or add an exception with reason and last day to images.exceptions.yaml"
+                f"{scanner} finds {finding.identifier} ({finding.severity}) in {finding.package}, and {reason}"
             )
-        if date.fromisoformat(exception.until) < today:
-            raise ImageRefusedError(
-                f"{what}, and its exception expired on {exception.until}; update the package, or renew the exception"
-            )
-    return {severity: count for severity, count in counts.items() if count}
+        accepted.add(finding.identifier)
+    return {severity: count for severity, count in counts.items() if count}, tuple(sorted(accepted))
 
 
 def _trivy(document: Mapping[str, Any]) -> Iterator[Vulnerability]:

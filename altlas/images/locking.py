@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -207,10 +207,10 @@ def _scans(reports: Sequence[Path], exceptions: tuple[FindingException, ...], to
     scans: dict[str, LockedScan] = {}
     for file in reports:
         scanner, findings = read_report(file)
-        counts: Mapping[str, int] = check_findings(scanner, findings, exceptions, today)
+        counts, accepted = check_findings(scanner, findings, exceptions, today)
         digest = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
         scans[scanner] = LockedScan.model_validate_json(
-            json.dumps({"scanner": scanner, "report": digest, "findings": counts})
+            json.dumps({"scanner": scanner, "report": digest, "findings": counts, "accepted": accepted})
         )
     missing = [scanner for scanner in _SCANNERS if scanner not in scans]
     if missing:

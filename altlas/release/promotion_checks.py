@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from altlas.images.findings import REFUSED, FindingException
+from altlas.images.findings import REFUSED, FindingException, blocks
 from altlas.release.steps import ChangeSetting
 from altlas.release.verified_set import VerifiedSet
 from components.settings import PlatformSettings
@@ -114,20 +114,24 @@ def other_versions(
 
 
 def failing_scans(lock: ImageLock | None, exceptions: Sequence[FindingException], now: datetime) -> Iterator[str]:
-    """Locked images with findings that block a release, beyond exceptions that still hold.
+    """Findings of locked images that block a release, without an exception for them that still holds.
 
     Args:
         lock: The image lock of the release.
         exceptions: Findings that were accepted, each until a day.
         now: The moment.
     """
-    expired = [each.identifier for each in exceptions if each.until < now.date().isoformat()]
     for service, image in (lock.images if lock else {}).items():
         for scan in image.scans:
             count = sum(scan.findings.get(severity, 0) for severity in REFUSED)
-            if count and (expired or not exceptions):
-                why = f"the exceptions of {', '.join(expired)} have expired" if expired else "there is no exception"
-                yield f"{service}: {scan.scanner} found {count} {' or '.join(REFUSED)} vulnerabilities, and {why}"
+            if count and not scan.accepted:
+                yield (
+                    f"{service}: {scan.scanner} found {count} {' or '.join(REFUSED)} vulnerabilities, which the lock "
+                    "does not name; lock it again by `altlas images lock`, then deploy it"
+                )
+            for identifier in scan.accepted:
+                if reason := blocks(identifier, exceptions, now.date()):
+                    yield f"{service}: {scan.scanner} found {identifier}, and {reason}"
 
 
 def old_backups(

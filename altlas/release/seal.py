@@ -166,7 +166,7 @@ def _evidence(root: Path) -> Iterator[tuple[str, str]]:
     for service, image in (lock.images if lock else {}).items():
         yield f"SBOM of {service}", image.sbom.digest
         for scan in image.scans:
-            yield f"{scan.scanner} scan of {service}", digest([scan.report, scan.findings])
+            yield f"{scan.scanner} scan of {service}", digest([scan.report, scan.findings, scan.accepted])
     exceptions = root / EXCEPTIONS_NAME
     if exceptions.is_file():
         yield f"file {exceptions.name}", _file_digest(exceptions)

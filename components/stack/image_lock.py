@@ -41,6 +41,7 @@ class LockedScan(Settings):
     scanner: Literal["trivy", "grype"]
     report: str = Field(description="Digest of the report.", pattern=_SHA256)
     findings: dict[str, int] = Field(description="Number of findings by severity.")
+    accepted: tuple[str, ...] = Field((), description="Findings that block a release without an exception, by name.")
 
 
 class LockedImage(Settings):

@@ -114,6 +114,9 @@ def test_an_exception_holds_until_its_last_day(
         assert f"its exception expired on {until}" in refused(checkout, locked, done)
     else:
         assert done.code == 0, done.error
+        document = yaml.safe_load((checkout / LOCK_NAME).read_text(encoding="utf-8"))
+        scans = document["images"]["archive-service"]["scans"]
+        assert [each["accepted"] for each in scans] == [["CVE-2026-7"], []], "a promotion asks for these exceptions"
 
 
 def test_an_exception_without_reason_is_refused(
