@@ -7,10 +7,11 @@ service knows its address.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from components.kubernetes.naming import NAME
+
 Manifest = dict[str, Any]
 
-_NAME_LABEL = "app.kubernetes.io/name"
-_MANAGER_LABEL = "app.kubernetes.io/managed-by"
+MANAGER_LABEL = "app.kubernetes.io/managed-by"
 _KINDS = ("ServiceAccount", "ConfigMap", "Service", "StatefulSet")
 _PORTS = {"redis": 6379, "nats": 4222}
 
@@ -60,7 +61,7 @@ def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str, 
 
 
 def _label(manifest: Mapping[str, Any]) -> str:
-    return str(manifest["metadata"].get("labels", {}).get(_NAME_LABEL, ""))
+    return str(manifest["metadata"].get("labels", {}).get(NAME, ""))
 
 
 def _renamed(manifest: Mapping[str, Any], store: str, into: str, secrets: Mapping[str, str]) -> Manifest:
@@ -76,7 +77,7 @@ def _renamed(manifest: Mapping[str, Any], store: str, into: str, secrets: Mappin
     def text(value: str, path: tuple[str, ...]) -> str:
         if value in secrets and path[-1] in ("name", "secretName"):
             return secrets[value]
-        if value == store and path[-1] in (_NAME_LABEL, "serviceAccountName"):
+        if value == store and path[-1] in (NAME, "serviceAccountName"):
             return into
         if path[-2:] == ("configMap", "name"):
             return into + value.removeprefix(store)
@@ -85,14 +86,14 @@ def _renamed(manifest: Mapping[str, Any], store: str, into: str, secrets: Mappin
     result: Manifest = walk(dict(manifest), ())
     name = str(manifest["metadata"]["name"])
     result["metadata"]["name"] = into + name.removeprefix(store) if name.startswith(store) else name
-    result["metadata"]["labels"][_MANAGER_LABEL] = "altlas"
+    result["metadata"]["labels"][MANAGER_LABEL] = "altlas"
     return result
 
 
 def _policies(metadata: Mapping[str, Any], store: str, into: str) -> Sequence[Manifest]:
     """The backup pods of the store may connect to the copy; the copy connects to nothing."""
     ports = [{"protocol": "TCP", "port": _PORTS[store]}]
-    copied, dumps = ({"matchLabels": {_NAME_LABEL: name}} for name in (into, f"{store}-backup"))
+    copied, dumps = ({"matchLabels": {NAME: name}} for name in (into, f"{store}-backup"))
     inward: Manifest = {
         "podSelector": copied,
         "policyTypes": ["Ingress", "Egress"],

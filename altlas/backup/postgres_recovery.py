@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from altlas.backup.copy import MANAGER_LABEL
+from components.kubernetes.naming import NAME
 from rendering.errors import CommandError, ExitCode
 
 OBJECT_STORE = "objectstores.barmancloud.cnpg.io"
@@ -89,9 +91,10 @@ def recovered_cluster(
 
 
 def _renamed(manifest: Mapping[str, Any], old: str, new: str, keep: Iterable[str] = ()) -> Manifest:
-    """The manifest with the labels and selectors of another Cluster."""
+    """The manifest with the labels and selectors of another Cluster, which no update manages."""
     result: Manifest = copy.deepcopy(dict(manifest))
     result["metadata"]["name"] = new
+    result["metadata"]["labels"] |= {NAME: new, MANAGER_LABEL: "altlas"}
     kept = {key: result["spec"][key] for key in keep}
     result["spec"] = _with_other_cluster(result["spec"], old, new) | kept
     return result
@@ -100,5 +103,5 @@ def _renamed(manifest: Mapping[str, Any], old: str, new: str, keep: Iterable[str
 def _with_other_cluster(tree: Any, old: str, new: str) -> Any:
     if isinstance(tree, dict):
         changed = {key: _with_other_cluster(value, old, new) for key, value in tree.items()}
-        return changed | ({"cnpg.io/cluster": new} if tree.get("cnpg.io/cluster") == old else {})
+        return changed | {label: new for label in ("cnpg.io/cluster", NAME) if tree.get(label) == old}
     return [_with_other_cluster(item, old, new) for item in tree] if isinstance(tree, list) else tree

@@ -11,6 +11,7 @@ from altlas.backup.job import Jobs, Task
 from altlas.backup.request import RestoreRequest
 from altlas.session.session import Session
 from cluster.waiting import wait_for
+from components.kubernetes.naming import NAME
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
 from rendering.recorder import record
@@ -26,13 +27,19 @@ _RESTORING = {
 """Variables and passwords of a restore in addition to those of the backups."""
 
 _COPY_KINDS = "statefulset,service,serviceaccount,networkpolicy"
-_ALL_COPY_KINDS = f"{_COPY_KINDS},configmap,persistentvolumeclaim"
+_CLUSTERS = "clusters.postgresql.cnpg.io"
+_SERVERS = f"{_COPY_KINDS},configmap,persistentvolumeclaim"
+_COPIES = {"postgres": f"{_CLUSTERS},networkpolicy", "redis": _SERVERS, "nats": _SERVERS}
+"""Kinds of the objects of a copy."""
+
+_WHEN_DONE = "When you have what you need, remove the copy"
 _POLL_SECONDS = 0.5
 
 
-def removal(namespace: str, copy: str) -> str:
-    """Command that removes a copy of Redis or NATS with its data."""
-    return f"kubectl delete {_ALL_COPY_KINDS} --namespace {namespace} --selector app.kubernetes.io/name={copy}"
+def removal(namespace: str, store: str, copy: str) -> str:
+    """Command that removes a copy of a store with its data; a Cluster takes its volumes along."""
+    selector = f"{NAME}={copy},{restore_copy.MANAGER_LABEL}=altlas" if store == "postgres" else f"{NAME}={copy}"
+    return f"kubectl delete {_COPIES[store]} --namespace {namespace} --selector {selector}"
 
 
 @dataclass(frozen=True)
@@ -66,10 +73,10 @@ class Restoring:
         if copy is None:
             return self.jobs.run(task)
         self.jobs.deployed(task)
-        self._check_free(copy)
+        self._check_free(request.store, copy, _COPY_KINDS)
         live = self._live(request.store)
         done = self.jobs.run(task, lambda: self._make_copy(request.store, live, copy))
-        self.jobs.report(f"When you have what you need, remove the copy: `{removal(self.platform.namespace, copy)}`")
+        self.jobs.report(f"{_WHEN_DONE}: `{removal(self.platform.namespace, request.store, copy)}`")
         return done
 
     def _recover(self, request: RestoreRequest) -> str:
@@ -82,15 +89,16 @@ class Restoring:
             # The plugin keeps windows only of archives that this cluster writes; the operator looks into the others.
             if request.generation is None:
                 restore_cluster.check_window(store, archive, request.at)
-        self._check_free(request.into, f"{_COPY_KINDS},clusters.postgresql.cnpg.io")
+        self._check_free(request.store, request.into, f"{_COPY_KINDS},{_CLUSTERS}")
         for manifest in manifests:
             self.session.kubectl.create(manifest)
         return (
             f"Created the Cluster {request.into}, which the operator recovers to {request.at.isoformat()}; look at it "
-            "before services use it. What the operator does is not proven here."
+            f"before services use it. {_WHEN_DONE}: `{removal(self.platform.namespace, request.store, request.into)}`. "
+            "What the operator does is not proven here."
         )
 
-    def _check_free(self, name: str, kinds: str = _COPY_KINDS) -> None:
+    def _check_free(self, store: str, name: str, kinds: str) -> None:
         found = self.session.kubectl.text(
             "get", kinds, "--namespace", self.platform.namespace, f"--field-selector=metadata.name={name}",
             "--output=name",
@@ -98,7 +106,7 @@ class Restoring:
         if found:
             raise CommandError(
                 f"--into {name} exists already: {', '.join(found)}. Choose another name, or remove it (an earlier "
-                f"copy: `{removal(self.platform.namespace, name)}`). Nothing was changed",
+                f"copy: `{removal(self.platform.namespace, store, name)}`). Nothing was changed",
                 ExitCode.BAD_INPUT,
             )
 
@@ -128,5 +136,6 @@ class Restoring:
 
         if not wait_for(is_ready, seconds=self.platform.rollout.timeout_seconds, poll_seconds=_POLL_SECONDS):
             raise CommandError(
-                f"the server {into} does not become ready; look at it, then remove it: `{removal(namespace, into)}`"
+                f"the server {into} does not become ready; look at it, then remove it: "
+                f"`{removal(namespace, store, into)}`"
             )

@@ -9,13 +9,14 @@ import typer
 from altlas.commands.options import JsonOption, StackArgument, StackOption, TargetOption, one_stack
 from altlas.session.console import report, workspace
 from altlas.session.session import choose_target, reading_kubectl
-from altlas.status.custom_resources import operated_statuses
 from altlas.status.monitoring import MonitoringStatus, monitoring_status, monitoring_text
-from altlas.status.problems import operated_problems, problems
-from altlas.status.rollout import WorkloadStatus, workload_statuses
+from altlas.status.problems import problems, workload_problems
+from altlas.status.rollout import WorkloadStatus
+from altlas.status.stack_workloads import stack_statuses
 from altlas.status.table import workloads_text
 from components.stack.loading import read_platform
 from rendering.errors import CommandError
+from rendering.recorder import record
 
 
 def status(
@@ -32,12 +33,10 @@ def status(
     platform = read_platform(here.stack_file(name))
     chosen = choose_target(here, target)
     kubectl = reading_kubectl(here, chosen, report)
-    statuses = workload_statuses(kubectl, platform.namespace) + operated_statuses(
-        kubectl, platform, operated=chosen.runs_containers
-    )
+    objects = record(name, platform).objects
+    statuses = stack_statuses(kubectl, platform, objects, operated=chosen.runs_containers)
     monitoring = monitoring_status(platform, chosen, kubectl)
-    missing = platform.services.by_name().keys() - {each.name for each in statuses}
-    missing |= {each.name for each in statuses if each.operated and not each.is_ready}
+    missing = {each.name for each in statuses if each.operated and not each.is_ready}
     if as_json:
         document = {"stack": name, "namespace": platform.namespace, "notReady": sorted(missing)}
         typer.echo(json.dumps({**document, **as_documents(statuses, monitoring)}, indent=2))
@@ -45,7 +44,7 @@ def status(
         typer.echo(workloads_text(name, platform, statuses, kubectl.kubeconfig))
         typer.echo(monitoring_text(monitoring, platform))
     if missing:
-        reasons = (*operated_problems(statuses), *problems(kubectl, platform.namespace))
+        reasons = (*workload_problems(statuses), *problems(kubectl, platform.namespace))
         text = "".join(f"\n  {reason}" for reason in reasons)
         raise CommandError(f"not ready: {', '.join(sorted(missing))}{text}")
 

@@ -217,7 +217,7 @@ def apply_plan(
                     f"{said}\nWhat was done stays, and the plan is spent: correct the cause, then make a new plan by "
                     f"`{plan.command}`"
                 )
-            wait_until_ready(session, platform, report)
+            wait_until_ready(session, plan.stack, platform, report)
         return recording
 
 

@@ -15,6 +15,9 @@ _COUNTS = {
 }
 """Fields of each kind: desired servers in `spec`, ready and updated servers in `status`, image in `spec`."""
 
+OPERATED = frozenset(_COUNTS)
+"""Kinds of the custom resources whose servers operators make."""
+
 _HEALTHY = "Cluster in healthy state"
 """Phase of a CloudNativePG Cluster (api/v1 `PhaseHealthy`) in which its operator has nothing left to do."""
 
@@ -22,7 +25,7 @@ _UNKNOWN_KIND = "the server doesn't have a resource type"
 
 
 def operated_statuses(kubectl: Kubectl, platform: PlatformSettings, *, operated: bool) -> tuple[WorkloadStatus, ...]:
-    """Status of the custom resources that a stack's settings ask for.
+    """Status of all custom resources of the kinds that a stack's settings ask for, copies of a restore included.
 
     Args:
         kubectl: The cluster.

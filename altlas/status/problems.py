@@ -93,10 +93,12 @@ def services_that_pull(kubectl: Kubectl, namespace: str) -> frozenset[str]:
     return frozenset(pod["metadata"]["labels"].get(_NAME, "?") for pod in pods if pulls(pod, events))
 
 
-def operated_problems(statuses: Iterable[WorkloadStatus]) -> Iterator[str]:
-    """Lines about custom resources whose servers are not ready."""
+def workload_problems(statuses: Sequence[WorkloadStatus]) -> Iterator[str]:
+    """Lines about workloads that do not exist, and about custom resources whose servers are not ready."""
+    if missing := [f"{each.kind} {each.name}" for each in statuses if not each.exists]:
+        yield f"missing: {', '.join(missing)}; `pulumi refresh` and then `altlas up` create what the stack has"
     for each in statuses:
-        if each.is_late:
+        if each.is_late and each.exists:
             said = f"its operator says: {each.said}" if each.said else "its operator says nothing; look whether it runs"
             yield f"{each.name}: {each.kind} has {each.ready} of {each.wanted} servers ready; {said}"
 

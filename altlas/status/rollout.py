@@ -28,6 +28,7 @@ class WorkloadStatus:
         operated: Whether its servers exist; a simulated operator makes none.
         older: Pods of earlier releases that still exist.
         said: What an operator says of its servers; empty for other workloads.
+        exists: Whether the cluster has the object.
     """
 
     name: str
@@ -42,6 +43,7 @@ class WorkloadStatus:
     operated: bool = True
     older: int = 0
     said: str = ""
+    exists: bool = True
 
     @property
     def is_ready(self) -> bool:

@@ -90,7 +90,7 @@ def _updated(
 ) -> tuple[WorkloadStatus, ...]:
     if session.engine.run(*session.engine.arguments("up", stack, options)):
         raise CommandError(failure(session, platform))
-    return wait_until_ready(session, platform, report)
+    return wait_until_ready(session, stack, platform, report)
 
 
 def _started(

@@ -14,6 +14,7 @@ from altlas.backup.request import (
     parse_moment,
     program_arguments,
 )
+from altlas.release.drift import drift
 from components.settings import PlatformSettings
 from rendering.errors import CommandError, ExitCode
 from rendering.recorder import record
@@ -71,6 +72,11 @@ def test_the_copy_is_recovered_to_the_moment_and_leaves_the_live_one_alone(objec
     assert "synchronous" not in spec["postgresql"]
     assert spec["instances"] == 1
     assert policy["spec"]["podSelector"] == {"matchLabels": {"cnpg.io/cluster": "yesterday"}}
+    pods = {"app.kubernetes.io/name": "yesterday", "app.kubernetes.io/part-of": "alt-las"}
+    assert spec["inheritedMetadata"]["labels"] == pods
+    for made in (policy, cluster):
+        assert made["metadata"]["labels"].items() >= (pods | {"app.kubernetes.io/managed-by": "altlas"}).items()
+    assert drift((), [policy, cluster]) == (), "no orphan of an update"
     (live,) = (each for each in objects if each["kind"] == "Cluster")
     assert live["metadata"]["name"] == "postgres-db"
     assert live["spec"]["instances"] == 3

@@ -1,4 +1,4 @@
-"""End of `altlas up`: it waits for operators' servers and for slow pulls, and fails with reasons."""
+"""End of `altlas up`: it waits for all workloads of the stack and for slow pulls, and fails with reasons."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,10 +45,23 @@ def settings() -> PlatformSettings:
     return alpha_settings(changes | {"rollout": {"progressDeadlineSeconds": 5, "timeoutSeconds": 6}})
 
 
-def session_of(target: str, answers: dict[str, Any]) -> Session:
-    """A session on such a cluster."""
+class Deployed(Engine):
+    """An engine whose state has the services, PostgreSQL and what a test adds."""
+
+    more: tuple[tuple[str, str], ...] = ()  # set by `session_of`
+
+    def exported_state(self, stack: str) -> dict[str, Any]:  # noqa: ARG002  # as in the class
+        """State with nothing but kinds and names."""
+        named = [*(("Deployment", name) for name in settings().services.by_name()), ("Cluster", "postgres-db")]
+        inputs = [{"kind": kind, "metadata": {"name": name}} for kind, name in (*named, *self.more)]
+        return {"deployment": {"resources": [{"type": "kubernetes:any:Kind", "inputs": each} for each in inputs]}}
+
+
+def session_of(target: str, answers: dict[str, Any], *more: tuple[str, str]) -> Session:
+    """A session on such a cluster, with more workloads in the state than the services and PostgreSQL."""
     kubectl = type("Cluster", (Answers,), {"answers": answers, "last": {}})(Path("kubectl"), Path("kubeconfig"))
-    return Session(Workspace(Path()), Target(target, "a test names it"), kubectl, Engine(Path(), {}))
+    engine = type("Engine", (Deployed,), {"more": more})(Path(), {})
+    return Session(Workspace(Path()), Target(target, "a test names it"), kubectl, engine)
 
 
 def deployments(**stalled: bool) -> list[dict[str, Any]]:
@@ -59,17 +72,21 @@ def deployments(**stalled: bool) -> list[dict[str, Any]]:
         bad = stalled.get(name.replace("-", "_"), False)
         ready = {} if bad else {"readyReplicas": wanted, "updatedReplicas": wanted, "replicas": wanted}
         conditions = [{"type": "Progressing", "status": "False"}] if bad else []
-        template = {"spec": {"containers": [{"image": "i"}]}}
-        spec = {"replicas": wanted, "selector": {"matchLabels": {NAME: name}}, "template": template}
-        status = {"conditions": conditions, **ready}
-        found.append({"kind": "Deployment", "metadata": {"name": name}, "spec": spec, "status": status})
+        found.append(workload("Deployment", name, wanted, {"conditions": conditions, **ready}))
     return found
 
 
-def cluster(ready: int, phase: str = HEALTHY, reason: str = "") -> dict[str, Any]:
+def workload(kind: str, name: str, wanted: int, status: dict[str, Any]) -> dict[str, Any]:
+    """A Deployment or StatefulSet as kubectl prints it."""
+    template = {"spec": {"containers": [{"image": "i"}]}}
+    spec = {"replicas": wanted, "selector": {"matchLabels": {NAME: name}}, "template": template}
+    return {"kind": kind, "metadata": {"name": name}, "spec": spec, "status": status}
+
+
+def cluster(ready: int, phase: str = HEALTHY, reason: str = "", name: str = "postgres-db") -> dict[str, Any]:
     """PostgreSQL as its operator reports it."""
     status = {"readyInstances": ready, "phase": phase, "phaseReason": reason}
-    return {"kind": "Cluster", "metadata": {"name": "postgres-db"}, "spec": {"instances": 1}, "status": status}
+    return {"kind": "Cluster", "metadata": {"name": name}, "spec": {"instances": 1}, "status": status}
 
 
 def database(name: str, of: str = "postgres-db", **status: Any) -> dict[str, Any]:
@@ -106,7 +123,7 @@ def test_up_waits_until_postgres_is_ready_and_healthy() -> None:
     states = [[cluster(0, "Setting up primary")], [cluster(1, "Upgrading cluster")], [cluster(1)]]
     rest = iter(states)
     answers = {WORKLOADS: deployments(), "clusters": rest}
-    found = readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    found = readiness.wait_until_ready(session_of("kubeconfig", answers), "alpha", settings(), print)
     assert [each.ready for each in found if each.kind == "Cluster"] == [1]
     assert list(rest) == []
 
@@ -124,7 +141,7 @@ def test_up_waits_until_every_database_is_made() -> None:
     ]
     rest = iter(states)
     answers = {WORKLOADS: deployments(), "clusters": rest}
-    found = readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    found = readiness.wait_until_ready(session_of("kubeconfig", answers), "alpha", settings(), print)
     assert list(rest) == []
     assert [(each.kind, each.said) for each in found if each.kind != "Deployment"] == [("Cluster", HEALTHY)]
 
@@ -147,14 +164,48 @@ def test_up_fails_with_what_the_operator_says_when_postgres_does_not_come(
     monkeypatch.setattr(readiness, "wait_for", lambda ask, _, **__: ask())
     answers = {WORKLOADS: deployments(), "clusters": state}
     with pytest.raises(CommandError, match="postgres-db: Cluster has") as caught:
-        readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+        readiness.wait_until_ready(session_of("kubeconfig", answers), "alpha", settings(), print)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wanted", "ready"),
+    [("StatefulSet", "redis", 1, 0), ("StatefulSet", "nats", 3, 2), ("Deployment", "redis-proxy", 1, 0)],
+)
+def test_up_waits_for_workloads_that_the_update_did_not_change(kind: str, name: str, wanted: int, ready: int) -> None:
+    """Stores as well as services; before, an update without them succeeded."""
+    of_update = {"replicas": wanted, "updatedReplicas": wanted}
+    late, there = (workload(kind, name, wanted, of_update | {"readyReplicas": number}) for number in (ready, wanted))
+    states = [[*deployments(), late], [*deployments(), late], [*deployments(), there]]
+    rest = iter(states)
+    answers = {WORKLOADS: rest, "clusters": [cluster(1)]}
+    found = readiness.wait_until_ready(session_of("kubeconfig", answers, (kind, name)), "alpha", settings(), print)
+    assert list(rest) == []
+    assert [each.ready for each in found if each.name == name] == [wanted]
+
+
+def test_up_fails_with_the_names_of_workloads_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person deleted them, and the update does not see that."""
+    monkeypatch.setattr(readiness, "wait_for", lambda ask, _, **__: ask())
+    session = session_of("kubeconfig", {WORKLOADS: deployments(), "clusters": []}, ("StatefulSet", "redis"))
+    with pytest.raises(CommandError, match="the update failed, not ready: postgres-db, redis\n") as caught:
+        readiness.wait_until_ready(session, "alpha", settings(), print)
+    assert "missing: Cluster postgres-db, StatefulSet redis; `pulumi refresh` and then" in str(caught.value)
+
+
+def test_copies_of_a_restore_are_not_waited_for() -> None:
+    """A Cluster that recovers, and a Redis that does not start: neither is of the stack."""
+    copy = workload("StatefulSet", "redis-january", 1, {"replicas": 1})
+    databases = [cluster(1), cluster(0, "Setting up primary", name="postgres-january")]
+    answers = {WORKLOADS: [*deployments(), copy], "clusters": databases}
+    found = readiness.wait_until_ready(session_of("kubeconfig", answers), "alpha", settings(), print)
+    assert {each.name for each in found} == {*settings().services.by_name(), "postgres-db"}
 
 
 def test_servers_of_a_simulated_operator_are_not_waited_for() -> None:
     """There are none on sim."""
     answers = {WORKLOADS: deployments(), "clusters": [cluster(0)]}
-    found = readiness.wait_until_ready(session_of("sim", answers), settings(), print)
+    found = readiness.wait_until_ready(session_of("sim", answers), "alpha", settings(), print)
     assert [each.operated for each in found if each.kind == "Cluster"] == [False]
 
 
@@ -168,7 +219,7 @@ def test_a_rollout_past_its_deadline_goes_on_while_a_node_pulls_its_image() -> N
         "pods": [runner("ContainerCreating")],
         "events": PULLING,
     }
-    readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+    readiness.wait_until_ready(session_of("kubeconfig", answers), "alpha", settings(), print)
     assert list(rest) == []
 
 
@@ -178,5 +229,5 @@ def test_a_rollout_past_its_deadline_is_given_up_at_once_where_nothing_is_pulled
     rest = iter(states)
     answers = {WORKLOADS: rest, "pods": [runner("ImagePullBackOff")], "events": PULLING}
     with pytest.raises(CommandError, match="runner-service: pod runner-1 is not ready: ImagePullBackOff"):
-        readiness.wait_until_ready(session_of("kubeconfig", answers), settings(), print)
+        readiness.wait_until_ready(session_of("kubeconfig", answers), "alpha", settings(), print)
     assert len(list(rest)) == 1, "one for the decision, one for the message"

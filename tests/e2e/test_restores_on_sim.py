@@ -4,6 +4,7 @@ The pods of the simulated cluster run nothing. What the program in them does is 
 """
 
 import json
+import re
 from secrets import token_hex
 from typing import Any
 
@@ -227,6 +228,11 @@ def test_a_moment_makes_a_second_cluster_that_the_operator_s_own_definition_acce
     done = project.altlas("backup", "restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-look")
     assert done.code == 2, done.text
     assert "cluster.postgresql.cnpg.io/postgres-look" in done.error
+    (removal,) = re.findall("an earlier copy: `kubectl ([^`]+)`", done.error)
+    assert project.kubectl(*removal.split()).code == 0
+    left = {c["metadata"]["name"] for c in project.objects("clusters.postgresql.cnpg.io", "alt-las")}
+    policies = {c["metadata"]["name"] for c in project.objects("networkpolicies", "alt-las")}
+    assert (left, "postgres-look" in policies, "postgres-db" in policies) == ({"postgres-db"}, False, True)
     done = project.altlas("backup", "restore", "postgres", "--at", "2026-01-31T12:30:00Z", "--into", "postgres-db")
     assert done.code == 2, done.text
     assert live(project, before) == before
