@@ -33,7 +33,7 @@ def drift(
     target: TargetOption = None,
     *,
     as_json: JsonOption = False,
-    take_back: Annotated[bool, typer.Option("--revert", help="Take it back to the last update.")] = False,
+    reverts: Annotated[bool, typer.Option("--revert", help="Take it back to the last update.")] = False,
     yes: YesOption = False,
 ) -> None:
     """Show what differs on the cluster from the last update: field, writer, since when; grouped by cause.
@@ -55,17 +55,23 @@ def drift(
         typer.echo(json.dumps(_document(name, counted, accepted), indent=2))
     else:
         typer.echo(_text(name, len(deployed), causes(counted), len(accepted), expired))
-    if counted and take_back:
+    if counted and reverts:
         with here.only_one(f"drift --revert --stack {name}"):
             Consent(yes or session.target.belongs_to_checkout).ask(f"Take back {_number(len(counted))}?")
-            _revert(session, name, counted)
+            take_back(session, name, counted)
     elif counted:
         raise CommandError(f"{_number(len(counted))} from the last update of {name}")
 
 
-def _revert(session: Session, stack: str, fields: list[DriftField]) -> None:
+def take_back(session: Session, stack: str, fields: list[DriftField]) -> None:
+    """Revert drift, and record that in the ledger.
+
+    Raises:
+        CommandError: An update of the stack runs; nothing was changed. Or the cluster refuses.
+    """
     ledger = ledger_of(session.workspace, stack, os.environ)
     ledger.entries()
+    session.engine.check_unlocked(stack)
     state = json.loads(session.engine.capture("stack", "export", "--show-secrets", "--stack", stack))
     done = revert(session.kubectl, state, fields)
     writers = sorted({each.manager for each in fields if each.manager})

@@ -1,7 +1,8 @@
 """Taking drift back: what another writer added is removed, and what the last update sent is applied again.
 
 Applied as the Kubernetes provider does it, under its own name, so that the next update finds no conflict; the provider
-itself refuses fields that another writer owns. Objects that no update made (orphans) are left to people.
+itself refuses fields that another writer owns. Fields that are no drift, because Flagger or an autoscaler sets them,
+keep their values. Objects that no update made (orphans) are left to people.
 """
 
 import json
@@ -10,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from altlas.release.concealing import SECRET
-from altlas.release.drift import DriftField
+from altlas.release.drift import DriftField, excluded
 from altlas.release.live_objects import full_kind
+from altlas.release.owned_fields import read, write
 from altlas.release.steps import ObjectName
 from altlas.session.exported_state import kubernetes_resources
 from altlas.session.kubectl import Kubectl
@@ -32,6 +34,7 @@ def revert(kubectl: Kubectl, state: Mapping[str, Any], fields: Iterable[DriftFie
     Raises:
         CommandError: The cluster refuses; objects before that one are reverted.
     """
+    table = excluded([each["inputs"] for each in kubernetes_resources(state)])
     known = {(each["type"], each["urn"].rpartition("::")[2]): each for each in kubernetes_resources(state)}
     by_object: dict[ObjectName, list[DriftField]] = defaultdict(list)
     for field in fields:
@@ -44,8 +47,21 @@ def revert(kubectl: Kubectl, state: Mapping[str, Any], fields: Iterable[DriftFie
         if any(each.kind != "added" for each in drifted):
             manager = resource["outputs"]["__fieldManager"]
             options = ("--server-side", "--force-conflicts", f"--field-manager={manager}", "--filename=-")
-            kubectl.text("apply", *options, stdin=json.dumps(plain(resource["inputs"])))
+            manifest = _with_fields_of_others(kubectl, plain(resource["inputs"]), table.get((name.kind, name.name), {}))
+            kubectl.text("apply", *options, stdin=json.dumps(manifest))
     return [name.title for name in by_object]
+
+
+def _with_fields_of_others(kubectl: Kubectl, manifest: dict[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+    """The manifest with the values that Flagger and autoscalers have set, for exactly the version that has them.
+
+    Left out they would be deleted where nobody but the provider owns them yet.
+    """
+    paths = [path for path in (tuple(each.split(".")) for each in fields) if read(manifest, path) is not None]
+    for live in kubectl.existing([manifest]) if paths else ():
+        for path in (*paths, ("metadata", "resourceVersion")):
+            write(manifest, path, read(live, path))
+    return manifest
 
 
 def removals(fields: Sequence[DriftField]) -> list[dict[str, Any]]:

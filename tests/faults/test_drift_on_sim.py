@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from altlas.release.drift import drift, excluded
-from altlas.release.owned_fields import read
+from altlas.release.drift_revert import revert
+from altlas.release.owned_fields import read, write
+from altlas.session.kubectl import Kubectl
 from rendering.recorder import Registration, record
 from tests.faults.answered_objects import APPLIER, Object
 from tests.faults.cases import Cases
@@ -98,6 +100,43 @@ def test_every_drift_that_an_api_server_records_is_found(
     figures.add("faults: drift on a real API server", str(cases.outcome))
     assert wrong == []
     assert cases.broken == []
+
+
+def test_drift_is_taken_back_and_what_flagger_has_set_stays(cluster: OwnCluster) -> None:
+    """A label of a Service that another writer changed goes back; its selector still leads to the pods that serve."""
+    metadata = {"name": "released", "namespace": NAMESPACE, "labels": {"a": "sent"}}
+    spec = {"selector": {"app": "released"}, "ports": [{"port": 80, "protocol": "TCP"}]}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+    target = {"kind": "Deployment", "name": "released"}
+    canary = {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": metadata,
+        "spec": {"targetRef": target},
+    }
+    sent = [
+        Registration("kubernetes:core/v1:Service", "released", service),
+        Registration("kubernetes:flagger.app/v1beta1:Canary", "released", canary),
+    ]
+    _apply(cluster, service)
+    for writer, where, value in (
+        ("flagger", ("spec", "selector"), {"app": "released-primary"}),
+        ("mallory", ("metadata", "labels"), {"a": "mallory"}),
+    ):
+        live = _live(cluster, service)
+        write(live, where, value)
+        assert _replaced(cluster, live, writer)
+    found = drift(sent, [_live(cluster, service), canary])
+    assert [(each.path, each.manager) for each in found] == [("metadata.labels.a", "mallory")]
+    resources = [
+        {"type": each.type, "urn": f"urn::{each.name}", "inputs": each.inputs, "outputs": {"__fieldManager": APPLIER}}
+        for each in sent
+    ]
+    kubectl = Kubectl(cluster.kubectl, cluster.kubeconfig)
+    assert revert(kubectl, {"deployment": {"resources": resources}}, found) == ["Service released"]
+    live = _live(cluster, service)
+    assert (live["metadata"]["labels"], live["spec"]["selector"]) == ({"a": "sent"}, {"app": "released-primary"})
+    assert drift(sent, [live, canary]) == ()
 
 
 def _case(
