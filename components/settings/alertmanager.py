@@ -35,6 +35,7 @@ class WebhookSettings(Settings):
         "chat systems' addresses are passwords.",
         None,
         pattern=r"^https://[^/\s@]+(/\S*)?$",
+        examples=["https://alerts.example.com/hook"],
     )
 
 

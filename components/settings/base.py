@@ -65,7 +65,8 @@ def setting(
         description: What the field decides, in one sentence; shown in errors and by editors.
         default: Value that is right in every phase; left out when each phase must decide.
         unit: Unit of the value, such as seconds or Mi.
-        constraints: Bounds as pydantic knows them (`ge`, `le`, `min_length`, `pattern`, ...).
+        constraints: Bounds as pydantic knows them (`ge`, `le`, `min_length`, `pattern`, ...); a `pattern` without a
+            default needs `examples`, which errors show.
     """
     extra: dict[str, Any] = {"class": field_class} | ({"unit": unit} if unit else {})
     return Field(default, description=description, json_schema_extra=extra, **constraints)

@@ -27,8 +27,18 @@ Certificates = Annotated[str, AfterValidator(_certificates)]
 class BucketSettings(Settings):
     """A bucket, how its endpoint is reached, and whom to trust there."""
 
-    endpoint: str = setting("data", "Address of the S3 interface.", pattern=r"^https://[^/\s:]+(:[1-9][0-9]{0,4})?$")
-    bucket: str = setting("data", "Bucket, which must exist.", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    endpoint: str = setting(
+        "data",
+        "Address of the S3 interface.",
+        pattern=r"^https://[^/\s:]+(:[1-9][0-9]{0,4})?$",
+        examples=["https://s3.example.com"],
+    )
+    bucket: str = setting(
+        "data",
+        "Bucket, which must exist.",
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        examples=["alt-las-backups"],
+    )
     region: str = setting("data", "Region of the bucket.", "us-east-1", pattern=r"^[a-z0-9-]{1,32}$")
     ranges: tuple[NetworkRange, ...] = setting(
         "security", "IPv4 ranges in which the endpoint is; empty for public addresses.", ()

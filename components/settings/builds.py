@@ -8,6 +8,7 @@ from components.settings.base import Settings, section, setting
 
 _VERSION = r"^\d+(\.\d+){0,2}$"
 _BASE = r"^[a-z0-9][a-z0-9._/:-]*@sha256:[0-9a-f]{64}$"
+_BASES = [f"registry.example.com/node@sha256:{'0123456789abcdef' * 4}"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,10 @@ class RuntimesSettings(Settings):
 class BaseImagesSettings(Settings):
     """The two base images of a runtime, each with its digest: a tag alone could be another image tomorrow."""
 
-    build: str = setting("security", "Base with the compiler, as repository@sha256:....", pattern=_BASE)
-    run: str = setting("security", "Base of the result, as repository@sha256:....", pattern=_BASE)
+    build: str = setting(
+        "security", "Base with the compiler, as repository@sha256:....", pattern=_BASE, examples=_BASES
+    )
+    run: str = setting("security", "Base of the result, as repository@sha256:....", pattern=_BASE, examples=_BASES)
 
 
 class BasesSettings(Settings):
@@ -63,7 +66,12 @@ class SourceBuildSettings(Settings):
         "Folder of the source, with one folder for each service by its name; relative to the project's root.",
         min_length=1,
     )
-    revision: str = setting("feature", "Commit of the source, 40 hexadecimal digits.", pattern=r"^[0-9a-f]{40}$")
+    revision: str = setting(
+        "feature",
+        "Commit of the source, 40 hexadecimal digits.",
+        pattern=r"^[0-9a-f]{40}$",
+        examples=["0123456789abcdef0123456789abcdef01234567"],
+    )
     committed_at: int = setting(
         "feature", "Time of that commit, which every file of the images bears.", ge=0, unit="seconds since 1970"
     )

@@ -44,6 +44,7 @@ class PlatformSettings(Settings):
         "identity",
         "UID of the namespace kube-system of the stack's cluster; nothing is written to another. Null: any.",
         None,
+        examples=["0b6a7c1e-1f0a-4c57-9d3c-0d6d7c1f2a3b"],
     )
     cluster_domain: DnsName = setting(
         "feature", "DNS domain of the cluster's Services, for programs that resolve names themselves.", "cluster.local"

@@ -146,7 +146,11 @@ class ProbeSettings(Settings):
         "feature", "HTTP path of the readiness and startup probes.", "/health", pattern=r"^/\S*$"
     )
     liveness_path: str | None = setting(
-        "feature", "HTTP path of the liveness probe; null probes the TCP port.", None, pattern=r"^/\S*$"
+        "feature",
+        "HTTP path of the liveness probe; null probes the TCP port.",
+        None,
+        pattern=r"^/\S*$",
+        examples=["/live"],
     )
     startup_seconds: int = setting(
         "feature", "How long a container may take to start before it is restarted.", 60, ge=5, le=1800, unit="seconds"

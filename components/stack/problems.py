@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 PROJECT = "alt-las"
 """Name of the Pulumi project, the prefix of its configuration keys."""
@@ -69,6 +70,11 @@ def _problem(details: Mapping[str, Any], model: type[BaseModel]) -> Problem:
         return Problem(_path(location), f"is missing; {_described(_model_at(model, location[:-1]), str(location[-1]))}")
     if kind == "value_error":
         return Problem(_path(location), str(details["ctx"]["error"]))
+    if kind == "string_pattern_mismatch" and (field := _field(_model_at(model, location[:-1]), location[-1])):
+        example = next(iter(field.examples or [field.default]))
+        return Problem(
+            _path(location), f"has the wrong form; write one such as {example}. It says: {field.description}"
+        )
     if kind in _WANTED:
         return Problem(_path(location), f"has the wrong type; it {_WANTED[kind]}")
     message = details["msg"].removeprefix("Input ")
@@ -105,6 +111,10 @@ def _unknown_key(key: str, model: type[BaseModel]) -> str:
     return f"is not a known key; {hint}Known here: {', '.join(known)}"
 
 
+def _field(model: type[BaseModel], key: str | int) -> FieldInfo | None:
+    return next((field for field in model.model_fields.values() if field.alias == key), None)
+
+
 def _described(model: type[BaseModel], key: str) -> str:
-    field = next((field for field in model.model_fields.values() if field.alias == key), None)
+    field = _field(model, key)
     return f"it says: {field.description}" if field and field.description else "add it"

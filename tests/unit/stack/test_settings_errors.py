@@ -6,8 +6,9 @@ import pytest
 
 from components.settings import PlatformSettings
 from components.stack.loading import parse_platform
-from components.stack.problems import Problem, SettingsError
+from components.stack.problems import PLATFORM_KEY, Problem, SettingsError
 from tests.support.documents import REMOVED, alpha_with, only_problem, platform_of, problems_of
+from tests.support.settings_models import leaf_fields
 
 GATEWAY = "services.api-gateway"
 
@@ -131,3 +132,22 @@ def test_an_empty_document_lacks_all_that_has_no_default() -> None:
         "services",
     ]
     assert parse_platform(platform_of("alpha")).rollout.timeout_seconds == 900
+
+
+def _problems_at(path: str, value: str) -> list[str]:
+    """Messages about one key of a document that has no other."""
+    document: Any = value
+    for key in reversed(path.split(".")):
+        document = {key: document}
+    return [each.message for each in problems_of(document) if each.path == f"{PLATFORM_KEY}.{path}"]
+
+
+def test_a_wrong_form_is_answered_with_an_example_and_never_with_a_regular_expression() -> None:
+    """For every key outside of lists; what is offered as an example is accepted."""
+    told = {path: message for path, _ in leaf_fields() for message in _problems_at(path, "\n")}
+    assert [path for path, message in told.items() if "pattern" in message] == []
+    forms = {path: message for path, message in told.items() if message.startswith("has the wrong form; write one")}
+    assert len(forms) > 40
+    assert "such as alt-las-backups. It says: Bucket, which must exist." in forms["backup.objectStore.bucket"]
+    examples = {path: message.partition("such as ")[2].partition(". It says")[0] for path, message in forms.items()}
+    assert [path for path, example in examples.items() if _problems_at(path, example)] == []
