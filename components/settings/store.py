@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 def _odd(number: int) -> int:
     if number % 2 == 0:
         raise ValueError(
-            f"is {number}, but an even number of voters survives no more losses than one fewer; use 1, or 3"
+            f"is {number}; use 1 or 3: an even number of servers tolerates no more failures than one server fewer"
         )
     return number
 

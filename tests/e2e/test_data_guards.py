@@ -80,7 +80,7 @@ def test_an_even_number_of_voters_is_refused_before_anything_is_asked(project: P
     done = project.altlas("up", "--stack", "alpha")
     project.stack_file("alpha").write_text(original)
     assert done.code == 2, done.text
-    assert "alt-las:platform.nats.replicas: is 2, but an even number of voters survives no more losses" in done.error
+    assert "alt-las:platform.nats.replicas: is 2; use 1 or 3: an even number of servers" in done.error
 
 
 def test_a_plan_of_the_engine_that_would_take_data_is_refused_before_the_first_write(project: Project) -> None:

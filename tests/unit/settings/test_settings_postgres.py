@@ -14,7 +14,7 @@ PARAMETERS, RESOURCES = (postgres_document()[key] for key in ("parameters", "res
 @pytest.mark.parametrize(
     ("changes", "path", "message"),
     [
-        ({"instances": 2}, "postgres.instances", "is 2, but an even number of voters survives no more losses"),
+        ({"instances": 2}, "postgres.instances", "is 2; use 1 or 3: an even number of servers"),
         ({"storageSize": "ten"}, "postgres.storageSize", "is not a memory quantity"),
         (
             {"image": {"repository": "ghcr.io/cloudnative-pg/postgresql", "tag": "14.2"}},

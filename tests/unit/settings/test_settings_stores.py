@@ -12,13 +12,13 @@ from tests.support.documents import STACKS, alpha_with, platform_of
 BAD = [
     (
         {"redis.replicas": 2},
-        "alt-las:platform.redis.replicas: is 2, but an even number of voters survives no more losses than one fewer; "
-        "use 1, or 3",
+        "alt-las:platform.redis.replicas: is 2; use 1 or 3: an even number of servers tolerates no more failures than "
+        "one server fewer",
     ),
     (
         {"nats.replicas": 4},
-        "alt-las:platform.nats.replicas: is 4, but an even number of voters survives no more losses than one fewer; "
-        "use 1, or 3",
+        "alt-las:platform.nats.replicas: is 4; use 1 or 3: an even number of servers tolerates no more failures than "
+        "one server fewer",
     ),
     (
         {"redis.maxMemory": "400Mi"},
