@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from altlas.session import stack_secrets
 from altlas.session.consent import Consent
@@ -20,6 +21,7 @@ from altlas.session.workspace import Workspace
 from altlas.update.cluster_identity import state_on_its_cluster
 from altlas.update.up import up
 from cluster.waiting import wait_for
+from components.kubernetes.naming import NAME, primary_of
 from components.settings import PlatformSettings
 from components.settings.secrets import ROTATING, SECOND_IN_USE, SECRETS, noted
 from components.stack.loading import read_platform, read_stack_document
@@ -192,16 +194,49 @@ def seconds_to_wait(made: Sequence[str], now: datetime) -> float:
 
 
 def _wait_until_old_pods_are_gone(session: Session, platform: PlatformSettings) -> None:
-    """A terminating pod may still open a connection with the old password, which must not fail."""
-    services = ",".join(platform.services.by_name())
+    """A pod with the old password may still open a connection, which must not fail."""
+    services = platform.services.by_name()
+    names = ",".join([*services, *map(primary_of, services)])
 
-    def ending() -> list[str]:
-        pods = session.kubectl.items("pods", platform.namespace, f"--selector=app.kubernetes.io/name in ({services})")
-        return [each["metadata"]["name"] for each in pods if "deletionTimestamp" in each["metadata"]]
+    def old() -> list[str]:
+        selector = f"--selector={NAME} in ({names})"
+        return old_pods(session.kubectl.items("deployments,pods", platform.namespace, selector))
 
     seconds = platform.rollout.timeout_seconds
-    if left := wait_for(ending, lambda pods: not pods, seconds=seconds, poll_seconds=_POLL_SECONDS):
+    if left := wait_for(old, lambda pods: not pods, seconds=seconds, poll_seconds=_POLL_SECONDS):
         raise CommandError(
             f"pods with the old password do not end: {', '.join(left)}. Both passwords are valid; look at the "
-            "pods, then run the same command again"
+            "pods, or wait until Flagger promotes the release (`altlas canary list`), then run the same command again"
         )
+
+
+def old_pods(objects: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the pods that are ending, or lack a Secret of their service's Deployment.
+
+    Args:
+        objects: Deployments and pods of the services. Flagger's pods serve until a release is promoted, and have copies
+            of the Secrets.
+    """
+    wanted = {
+        each["metadata"]["name"]: _secrets(each["spec"]["template"]) for each in objects if _is(each, "Deployment")
+    }
+    wanted |= {primary_of(name): names for name, names in wanted.items()}
+    return [
+        each["metadata"]["name"]
+        for each in objects
+        if _is(each, "Pod") and each.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+        if "deletionTimestamp" in each["metadata"]
+        or not all(
+            {name, primary_of(name)} & _secrets(each) for name in wanted.get(each["metadata"]["labels"][NAME], ())
+        )
+    ]
+
+
+def _is(manifest: Mapping[str, Any], kind: str) -> bool:
+    return bool(manifest["kind"] == kind)
+
+
+def _secrets(pod: Mapping[str, Any]) -> set[str]:
+    """Names of the Secrets with the variables of a pod."""
+    sources = [source for each in pod["spec"]["containers"] for source in each.get("envFrom", ())]
+    return {source["secretRef"]["name"] for source in sources if "secretRef" in source}

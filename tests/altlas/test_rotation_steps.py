@@ -1,10 +1,11 @@
 """Progress of a rotation, and the passwords that are out of use."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from altlas.update.rotation import FOLLOW_SECONDS, changed_use, out_of_use, seconds_to_wait, unfinished
+from altlas.update.rotation import FOLLOW_SECONDS, changed_use, old_pods, out_of_use, seconds_to_wait, unfinished
 from components.settings.secrets import SECRETS, noted
 from rendering.errors import CommandError, ExitCode
 from tests.altlas.conftest import Altlas
@@ -57,6 +58,30 @@ def test_servers_get_time_to_read_the_youngest_of_their_secrets() -> None:
     assert seconds_to_wait(["2026-06-01T11:59:50Z", "2026-05-01T00:00:00Z"], now) == FOLLOW_SECONDS - 10
     assert seconds_to_wait(["2026-05-01T00:00:00Z"], now) < 0
     assert seconds_to_wait([], now) == 0
+
+
+def manifest(kind: str, name: str, service: str, secret: str, **metadata: str) -> dict[str, Any]:
+    """A Deployment or a pod with one Secret, beside those that others inject."""
+    sources = [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": secret}}]
+    pod = {"spec": {"containers": [{"name": service, "envFrom": sources}, {"name": "of-others"}]}}
+    labels = {"app.kubernetes.io/name": service}
+    found = {"kind": kind, "metadata": {"name": name, "labels": labels, **metadata}}
+    return found | (pod if kind == "Pod" else {"spec": {"template": pod}})
+
+
+def test_a_rotation_waits_for_every_pod_with_the_old_password() -> None:
+    """Also for those that serve until Flagger promotes the release, whose Secrets are copies."""
+    deployment, service = manifest("Deployment", "api-gateway", "api-gateway", "new"), "api-gateway-primary"
+    primary = manifest("Deployment", service, service, "old-primary")
+    new = [manifest("Pod", "a", "api-gateway", "new"), manifest("Pod", "b", service, "new-primary")]
+    old = [
+        manifest("Pod", "c", "api-gateway", "old"),
+        manifest("Pod", "d", service, "old-primary"),
+        manifest("Pod", "e", "api-gateway", "new", deletionTimestamp="2026-06-01T12:00:00Z"),
+    ]
+    ended = manifest("Pod", "f", "api-gateway", "old") | {"status": {"phase": "Failed"}}
+    assert old_pods([deployment, primary, *new, ended]) == []
+    assert old_pods([deployment, primary, *new, *old, ended]) == ["c", "d", "e"]
 
 
 def test_notes_are_keys_between_spaces() -> None:
