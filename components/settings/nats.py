@@ -50,6 +50,11 @@ class StreamSettings(Settings):
         "data", "Time in which a message with a known identifier is taken for a repetition.", 120, ge=1, unit="seconds"
     )
 
+    @property
+    def limit_bytes(self) -> int:
+        """Bytes at which the stream is full."""
+        return int(mebibytes(self.max_bytes) * 1024 * 1024)
+
     @model_validator(mode="after")
     def _duplicates_are_known_while_kept(self) -> Self:
         if self.duplicate_window_seconds > self.max_age_seconds:

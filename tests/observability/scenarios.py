@@ -2,6 +2,7 @@
 
 from tests.observability.log_scenarios import LOGS
 from tests.observability.scenario import Scenario, Series, constant, pair, series
+from tests.observability.store_scenarios import STORES
 
 
 def _probe(values: str) -> Series:
@@ -80,6 +81,9 @@ _RESTARTS = series("kube_pod_container_status_restarts_total", 'pod="a-1"', 'con
 _AVAILABLE, _WANTED = (
     series(f"kube_deployment_{what}", 'deployment="a"') for what in ("status_replicas_available", "spec_replicas")
 )
+_READY, _SERVERS = (
+    series(f"kube_statefulset_{what}", 'statefulset="redis"') for what in ("status_replicas_ready", "replicas")
+)
 _SCALER = 'horizontalpodautoscaler="a"'
 _QUOTA = 'resource="pods"'
 _PLATFORM = (
@@ -89,6 +93,7 @@ _PLATFORM = (
         severity="page",
     ),
     Scenario(alert="RolloutStuck", cases=pair(_AVAILABLE, _WANTED, ("1x60", "2x60"), ("2x60", "2x60"))),
+    Scenario(alert="StatefulSetIncomplete", cases=pair(_READY, _SERVERS, ("2x60", "3x60"), ("3x60", "3x60"))),
     Scenario(alert="JobFailed", cases=constant("kube_job_failed", 'job_name="a",condition="true"', 1, 0)),
     Scenario(
         alert="AutoscalerAtMaximum",
@@ -173,41 +178,7 @@ _PLATFORM = (
     ),
 )
 
-_POD = 'pod="db-1"'
-_SIZES = (
-    series("cnpg_pg_database_size_bytes", _POD, 'datname="a"'),
-    series("cnpg_collector_pg_wal", _POD, 'value="size"'),
-)
-_REDIS = (series("redis_memory_used_bytes", _POD), series("redis_memory_max_bytes", _POD))
-_STORED = (series("jetstream_server_total_message_bytes", _POD), series("jetstream_server_max_storage", _POD))
-_STORES = (
-    Scenario(alert="PostgresDown", severity="page", cases=constant("cnpg_collector_up", _POD, 0, 1)),
-    Scenario(alert="PostgresReplicationLag", severity="page", cases=constant("cnpg_pg_replication_lag", _POD, 31, 30)),
-    Scenario(alert="PostgresConnectionsNearlyUsed", cases=constant("cnpg_backends_total", _POD, 81, 80)),
-    Scenario(
-        alert="PostgresVolumeFills", severity="page", cases=pair(*_SIZES, ("8e9x60", "1e9x60"), ("7e9x60", "1e9x60"))
-    ),
-    Scenario(alert="RedisDown", severity="page", cases=constant("redis_up", _POD, 0, 1)),
-    Scenario(alert="RedisMemoryNearlyFull", cases=pair(*_REDIS, ("91x60", "100x60"), ("90x60", "100x60"))),
-    Scenario(
-        alert="RedisWithoutOnePrimary",
-        severity="page",
-        cases=(
-            {series("redis_instance_info", 'role="slave"', _POD): "1x60"},
-            {series("redis_instance_info", 'role="master"', _POD): "1x60"},
-        ),
-    ),
-    Scenario(alert="RedisVolumeFills", cases=constant("redis_aof_current_size_bytes", _POD, 9e8, 8e8)),
-    Scenario(
-        alert="JetStreamConsumerLag",
-        severity="page",
-        cases=constant("jetstream_consumer_num_pending", 'is_consumer_leader="true",stream_name="S"', 1001, 1000),
-    ),
-    Scenario(
-        alert="JetStreamStorageFills", severity="page", cases=pair(*_STORED, ("81x60", "100x60"), ("80x60", "100x60"))
-    ),
-)
-
+_POD = 'pod="prometheus-0"'
 _UP = series("up", 'job="redis"', 'instance="a"')
 _MONITORING = (
     Scenario(alert="TargetDown", cases=({_UP: "1x10 0x50"}, {_UP: "1x10 0x3 1x50"})),
@@ -251,7 +222,7 @@ _MONITORING = (
     ),
 )
 
-SCENARIOS = (*_BUDGETS, *_PLATFORM, *_STORES, *_MONITORING, *LOGS)
+SCENARIOS = (*_BUDGETS, *_PLATFORM, *STORES, *_MONITORING, *LOGS)
 """All of them. `Watchdog` always fires and `VolumeFills` belongs to another mode; both are tested apart."""
 
 KUBELET = (

@@ -13,6 +13,7 @@ from components.stack.loading import parse_platform
 from rendering.recorder import record
 from tests.observability.scenario import Scenario, Series
 from tests.observability.scenarios import KUBELET, SCENARIOS
+from tests.observability.store_scenarios import SEVERAL
 from tests.support.documents import ROOT, STACKS, alpha_with, platform_of
 from tests.support.figures import Figures
 from tests.support.known_metrics import series_of
@@ -92,6 +93,16 @@ def test_the_rules_of_the_kubelet_are_tested_in_the_mode_that_has_them(tmp_path:
     assert {rule["alert"] for rule in rules(list(made)) if "alert" in rule} >= {"VolumeFills"}
 
 
+def test_the_rules_of_several_servers_are_tested_where_there_are_several(tmp_path: Path) -> None:
+    """A single PostgreSQL has no replica to miss; a stream that drops its oldest messages wakes nobody."""
+    platform = platform_of("alpha")
+    (stream,) = platform["nats"]["streams"]
+    changes = {"postgres.instances": 3, "nats.streams": [stream | {"whenFull": "drop-oldest"}]}
+    made = record("alpha", alpha_with(changes)).objects
+    for path in write_tests(tmp_path, write_rules(tmp_path, list(made)), SEVERAL):
+        run("promtool", "test", "rules", str(path))
+
+
 def test_the_sign_of_life_always_fires(tmp_path: Path) -> None:
     """Without a single series."""
     test = {
@@ -161,7 +172,7 @@ def test_commands_of_runbooks_are_whole_and_ask_for_nothing_that_an_alert_does_n
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
     """One page for each name, with the parts that the person on call needs."""
-    names = {scenario.alert for scenario in (*SCENARIOS, *KUBELET)} | {"Watchdog"}
+    names = {scenario.alert for scenario in (*SCENARIOS, *KUBELET, *SEVERAL)} | {"Watchdog"}
     pages = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "runbooks").glob("*.md")}
     assert pages.keys() - {"README.md"} == {runbook_page(name) for name in names}
     for name in names:

@@ -49,6 +49,15 @@ def _workloads(where: str) -> Iterator[Alert]:
         summary="{{ $labels.deployment }}: {{ $value }} pods are available, which is too few",
         description="A release does not come up, or the cluster has no room for its pods.",
     )
+    ready = f"kube_statefulset_status_replicas_ready{{{where}}}"
+    yield Alert(
+        name="StatefulSetIncomplete",
+        expression=f"{ready} < kube_statefulset_replicas{{{where}}}",
+        minutes=15,
+        severity="ticket",
+        summary="{{ $labels.statefulset }}: {{ $value }} pods are ready, which is too few",
+        description="What has several servers may lose one fewer; what has one does not work.",
+    )
     yield Alert(
         name="JobFailed",
         expression=f'kube_job_failed{{{where},condition="true"}} > 0',

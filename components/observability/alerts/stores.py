@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from components.kubernetes.quantities import mebibytes
 from components.observability.alerts.alert import Alert
 from components.settings import PlatformSettings
+from components.settings.nats import NatsSettings, StreamSettings
 from components.settings.postgres import PostgresSettings
 from components.settings.prometheus import ExportersSettings
 from components.settings.redis import RedisSettings
+from components.traffic.stores import NATS
 
 _FULL = 0.8
 _REDIS_FULL = 0.4
@@ -17,6 +19,10 @@ _MEMORY_FULL = 0.9
 _LAG_SECONDS = 30
 _PENDING_MESSAGES = 1000
 _BYTES_PER_MEBIBYTE = 1024 * 1024
+
+
+_WHERE = "{{ with $labels.pod }} on {{ . }}{{ end }}"
+"""End of a summary: the pod, unless the alert is about the absence of all."""
 
 
 def _bytes(quantity: str, share: float) -> str:
@@ -32,18 +38,39 @@ def store_alerts(platform: PlatformSettings) -> Iterator[Alert]:
     if platform.redis and exporters.redis:
         yield from _redis(platform.redis, where)
     if platform.nats and exporters.nats:
-        yield from _nats(where)
+        yield from _nats(platform.nats, where)
+
+
+def _down(name: str, not_answering: str, known: str, summary: str, description: str) -> Alert:
+    """Page: a server does not answer, or for more than five minutes, longer than a restart takes, there is none."""
+    return Alert(
+        name=name,
+        expression=f"{not_answering} or absent_over_time({known}[5m])",
+        minutes=1,
+        severity="page",
+        summary=f"{summary}{_WHERE}",
+        description=description,
+    )
 
 
 def _postgres(postgres: PostgresSettings, where: str) -> Iterator[Alert]:
-    yield Alert(
-        name="PostgresDown",
-        expression=f"cnpg_collector_up{{{where}}} == 0",
-        minutes=1,
-        severity="page",
-        summary="PostgreSQL does not answer on {{ $labels.pod }}",
-        description="With one server every service with a database fails; with several, one fewer may be lost.",
+    up = f"cnpg_collector_up{{{where}}}"
+    yield _down(
+        "PostgresDown",
+        f"{up} == 0",
+        up,
+        "PostgreSQL does not answer",
+        "With one server every service with a database fails; with several, one fewer may be lost.",
     )
+    if postgres.instances > 1:
+        yield Alert(
+            name="PostgresReplicaMissing",
+            expression=f"count by (namespace) ({up} == 1) < {postgres.instances}",
+            minutes=15,
+            severity="ticket",
+            summary=f"{{{{ $value }}}} of {postgres.instances} PostgreSQL servers answer",
+            description="One fewer may be lost; with a single one left no commit is answered.",
+        )
     yield Alert(
         name="PostgresReplicationLag",
         expression=f"cnpg_pg_replication_lag{{{where}}} > {_LAG_SECONDS}",
@@ -74,13 +101,13 @@ def _postgres(postgres: PostgresSettings, where: str) -> Iterator[Alert]:
 
 
 def _redis(redis: RedisSettings, where: str) -> Iterator[Alert]:
-    yield Alert(
-        name="RedisDown",
-        expression=f"redis_up{{{where}}} == 0",
-        minutes=1,
-        severity="page",
-        summary="Redis does not answer on {{ $labels.pod }}",
-        description="With one server the gateway has no cache and no sessions; with several, one fewer may be lost.",
+    up = f"redis_up{{{where}}}"
+    yield _down(
+        "RedisDown",
+        f"{up} == 0",
+        up,
+        "Redis does not answer",
+        "With one server the gateway has no cache and no sessions; with several, one fewer may be lost.",
     )
     yield Alert(
         name="RedisMemoryNearlyFull",
@@ -110,7 +137,16 @@ def _redis(redis: RedisSettings, where: str) -> Iterator[Alert]:
     )
 
 
-def _nats(where: str) -> Iterator[Alert]:
+def _nats(nats: NatsSettings, where: str) -> Iterator[Alert]:
+    # The exporter answers without its server, but has no figures of it then.
+    figures = f"gnatsd_varz_connections{{{where}}}"
+    yield _down(
+        "NatsDown",
+        f'(up{{{where},job="{NATS}"}} == 1 unless on (namespace, pod) {figures})',
+        figures,
+        "NATS does not answer",
+        "With one server no message is taken or delivered; with several, one fewer may be lost.",
+    )
     yield Alert(
         name="JetStreamConsumerLag",
         expression=(
@@ -120,8 +156,9 @@ def _nats(where: str) -> Iterator[Alert]:
         minutes=10,
         severity="page",
         summary="{{ $labels.consumer_name }}: {{ $value }} messages of {{ $labels.stream_name }} wait",
-        description="Results are archived later and later; a full stream refuses new messages.",
+        description="Results are archived later and later.",
     )
+    yield from (_stream(each, where) for each in nats.streams)
     stored, most = (f"jetstream_server_{what}{{{where}}}" for what in ("total_message_bytes", "max_storage"))
     yield Alert(
         name="JetStreamStorageFills",
@@ -130,4 +167,22 @@ def _nats(where: str) -> Iterator[Alert]:
         severity="page",
         summary="{{ $labels.pod }}: {{ $value | humanizePercentage }} of the storage for streams is used",
         description="When it is used up, new messages are refused.",
+    )
+
+
+def _stream(stream: StreamSettings, where: str) -> Alert:
+    """A stream near its own limit, which it reaches long before the server's where streams share the volume."""
+    stored = f'jetstream_stream_total_bytes{{{where},stream_name="{stream.name}"}}'
+    refuses = stream.when_full == "refuse"
+    return Alert(
+        name="JetStreamStreamFills",
+        expression=f"max by (namespace, stream_name) ({stored}) > {_bytes(stream.max_bytes, _FULL)}",
+        minutes=5,
+        severity="page" if refuses else "ticket",
+        summary=f"{{{{ $labels.stream_name }}}} has {{{{ $value | humanize1024 }}}}B of {stream.max_bytes}",
+        description=(
+            "A full stream refuses new messages, also when all messages have been consumed."
+            if refuses
+            else "A full stream drops its oldest messages, also those that were not consumed."
+        ),
     )

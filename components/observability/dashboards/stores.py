@@ -9,12 +9,12 @@ from components.observability.dashboards.view import View
 def stores_board(view: View) -> Dashboard:
     """PostgreSQL, Redis and NATS, as far as the stack runs them."""
     makers = {"postgres": ("PostgreSQL", _postgres), "redis": ("Redis", _redis), "nats": ("NATS", _nats)}
-    rows = [(title, make()) for title, make in (makers[name] for name in view.stores)]
+    rows = [(title, make(view)) for title, make in (makers[name] for name in view.stores)]
     text = f"What the stack {view.stack} keeps, and how well."
     return board("alt-las-stores", "Data stores", text, rows)
 
 
-def _postgres() -> list[Panel]:
+def _postgres(_: View) -> list[Panel]:
     return [
         number("Servers", "Servers that answer.", "none", Promql("sum(cnpg_collector_up)"), Limits(1, 1, "high")),
         number(
@@ -61,7 +61,7 @@ def _postgres() -> list[Panel]:
     ]
 
 
-def _redis() -> list[Panel]:
+def _redis(_: View) -> list[Panel]:
     hits = "sum(rate(redis_keyspace_hits_total[$__rate_interval]))"
     misses = "sum(rate(redis_keyspace_misses_total[$__rate_interval]))"
     return [
@@ -103,7 +103,11 @@ def _redis() -> list[Panel]:
     ]
 
 
-def _nats() -> list[Panel]:
+def _nats(view: View) -> list[Panel]:
+    shares = ["jetstream_server_total_message_bytes / (jetstream_server_max_storage > 0)"]
+    shares += [
+        f'jetstream_stream_total_bytes{{stream_name="{name}"}} / {limit}' for name, limit in view.streams.items()
+    ]
     return [
         number(
             "Messages waiting",
@@ -121,9 +125,9 @@ def _nats() -> list[Panel]:
         ),
         number(
             "Storage used",
-            "Share of what streams may fill on the fullest server.",
+            "Share of its limit that the fullest stream has, or all streams have of the fullest server's storage.",
             "percentunit",
-            Promql("max(jetstream_server_total_message_bytes / (jetstream_server_max_storage > 0))"),
+            Promql(f"max({' or '.join(shares)})"),
             Limits(0.8, 0.95),
         ),
         number(

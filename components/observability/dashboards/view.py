@@ -1,6 +1,6 @@
 """Input of dashboards: the stack as it is declared, without anything of Grafana."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from components.settings import PlatformSettings
@@ -39,6 +39,7 @@ class View:
         services: The services.
         stores: Names of the stores that the stack runs itself: postgres, redis, nats.
         calls: Caller and callee of each call between services and stores.
+        streams: Bytes at which each stream of NATS is full, by its name.
         logs: Whether there are logs to ask for.
     """
 
@@ -47,6 +48,7 @@ class View:
     services: tuple[Watched, ...]
     stores: tuple[str, ...]
     calls: tuple[tuple[str, str], ...]
+    streams: Mapping[str, int]
     logs: bool
 
 
@@ -60,6 +62,7 @@ def view_of(platform: PlatformSettings, graph: ServiceGraph, stack: str) -> View
         services=tuple(_watched(name, settings) for name, settings in services.items()),
         stores=stores,
         calls=tuple(_calls_among((*services, *stores), graph)),
+        streams={each.name: each.limit_bytes for each in platform.nats.streams} if platform.nats else {},
         logs=platform.loki is not None,
     )
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import bcrypt
 
-from components.kubernetes.quantities import mebibytes
 from components.settings.nats import NatsSettings, StreamSettings
 from components.traffic.message_flow import MessageFlow
 from components.traffic.stores import NATS_MONITORING_PORT, NATS_PORT
@@ -141,7 +140,7 @@ def stream_configuration(stream: StreamSettings) -> dict[str, Any]:
         "storage": "file",
         "discard": {"refuse": "new", "drop-oldest": "old"}[stream.when_full],
         "num_replicas": stream.replicas,
-        "max_bytes": int(mebibytes(stream.max_bytes) * _BYTES_PER_MEBIBYTE),
+        "max_bytes": stream.limit_bytes,
         "max_age": stream.max_age_seconds * _NANOSECONDS,
         "duplicate_window": stream.duplicate_window_seconds * _NANOSECONDS,
         "max_consumers": -1,
