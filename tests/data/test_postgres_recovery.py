@@ -15,6 +15,7 @@ import pytest
 from backup.errors import BackupError
 from backup.postgres_server import PostgresServer
 from backup.recovery import earliest_moment, recovery_configuration
+from components.stores.postgres.replication import parameters
 from tests.support.figures import Figures
 from tests.support.loopback import wait_until
 from tests.support.postgres_servers import Postgres, own, running
@@ -151,6 +152,25 @@ def test_a_synchronous_replica_takes_over_without_loss(folder: Path, figures: Fi
     figures.add(
         "PostgreSQL, failover to the synchronous replica", f"{seconds:.2f} s, 0 of {len(writer.confirmed)} rows lost"
     )
+
+
+def test_the_log_for_an_absent_standby_has_a_bound_that_a_running_server_takes(folder: Path) -> None:
+    """Its slot keeps all of the log without the bound, which is the control, and no longer with it."""
+
+    def state() -> str:
+        for _ in range(8):
+            server.admin.query("postgres", "SELECT pg_create_restore_point('a'), pg_switch_wal()")
+        server.admin.query("postgres", "CHECKPOINT")
+        return server.admin.query("postgres", "SELECT wal_status FROM pg_replication_slots").strip()
+
+    with running(folder / "absent") as server:
+        server.admin.query("postgres", "SELECT pg_create_physical_replication_slot('standby', true)")
+        assert state() == "reserved"
+        server.settings = parameters("200Mi")
+        server.configure()
+        server.admin.query("postgres", "SELECT pg_reload_conf()")
+        wait_for(server, "SHOW max_slot_wal_keep_size", "60MB")
+        assert state() == "lost"
 
 
 def test_recovery_stops_exactly_at_the_chosen_moment(folder: Path, figures: Figures) -> None:

@@ -9,7 +9,7 @@ import pulumi
 
 from components.kubernetes.object import Manifest
 from components.settings.postgres import PostgresSettings
-from components.stores.postgres.replication import PARAMETERS, PRIMARY_LEASE, SYNCHRONOUS
+from components.stores.postgres.replication import PRIMARY_LEASE, SYNCHRONOUS, parameters
 from components.traffic.jobs import BackupSource
 from components.traffic.network_policy import (
     api_server_rule,
@@ -144,10 +144,11 @@ def cluster(
         connections: Connections that each service may have at its largest scale, by service.
         archive: Name of the archive of the write-ahead log in the object store; None where it goes to none.
     """
-    parameters = postgres.parameters.as_configuration()
-    configuration: dict[str, Any] = {"parameters": parameters, "pg_hba": host_based_authentication(postgres)}
+    given = postgres.parameters.as_configuration()
+    configuration: dict[str, Any] = {"parameters": given, "pg_hba": host_based_authentication(postgres)}
     if postgres.synchronous:
-        configuration |= {"parameters": {**parameters, **PARAMETERS}, "synchronous": {**SYNCHRONOUS}}
+        given |= parameters(postgres.storage_size)
+        configuration |= {"synchronous": {**SYNCHRONOUS}}
     storage = {"size": postgres.storage_size, "resizeInUseVolumes": True}
     labels, several = postgres_pod_labels(), postgres.instances > 1
     if postgres.storage_class:
@@ -183,8 +184,8 @@ def cluster(
 
 
 def _archiving(archive: str) -> dict[str, Any]:
-    parameters = {"barmanObjectName": WAL_STORE, "serverName": archive}
-    return {"plugins": [{"name": WAL_PLUGIN, "isWALArchiver": True, "parameters": parameters}]}
+    named = {"barmanObjectName": WAL_STORE, "serverName": archive}
+    return {"plugins": [{"name": WAL_PLUGIN, "isWALArchiver": True, "parameters": named}]}
 
 
 def _address() -> dict[str, Any]:

@@ -97,6 +97,13 @@ def test_a_failover_of_several_servers_does_not_wait_for_the_operator_s_long_lea
     assert three["postgresql"]["parameters"]["wal_retrieve_retry_interval"] == "1s"
 
 
+def test_the_log_that_is_kept_for_an_absent_standby_does_not_fill_the_volume(small: Program) -> None:
+    """A share of the volume, in megabytes as PostgreSQL counts them; a single server has no standby."""
+    key = "max_slot_wal_keep_size"
+    assert key not in cluster(small)["postgresql"]["parameters"]
+    assert cluster(program(instances=3, storageSize="10Gi"))["postgresql"]["parameters"][key] == "3072MB"
+
+
 def test_a_role_reaches_its_own_database_and_no_other(small: Program) -> None:
     """In this order; the last line shuts the door."""
     assert cluster(small)["postgresql"]["pg_hba"] == [
