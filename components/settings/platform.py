@@ -26,7 +26,7 @@ from components.settings.prometheus import PrometheusSettings
 from components.settings.quota import QuotaSettings
 from components.settings.redis import RedisSettings
 from components.settings.release import ReleaseSettings
-from components.settings.rollout import ROLLOUT_SURGE, RolloutSettings
+from components.settings.rollout import ROLLOUT_SURGE, RolloutSettings, check_start
 from components.settings.services import ServicesSettings
 from components.settings.workload import AutoscalingSettings
 
@@ -107,6 +107,12 @@ class PlatformSettings(Settings):
             if service.canary:
                 check_canary(name, service.canary, self.ingress, self.prometheus, self.load_test)
                 check_approval(name, service.canary, self.flagger)
+        return self
+
+    @model_validator(mode="after")
+    def _pods_may_start_within_a_rollout(self) -> Self:
+        for name, service in self.services.by_name().items():
+            check_start(f"services.{name}.probes", service.probes, self.rollout)
         return self
 
     @model_validator(mode="after")

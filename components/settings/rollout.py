@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from components.settings.base import Settings, setting
 from components.settings.names import DnsName
+from components.settings.workload import ProbeSettings
 
 ROLLOUT_SURGE = 1
 """Pods that a rollout of a service may add for a while."""
@@ -54,3 +55,24 @@ class RolloutSettings(Settings):
                 "raise the timeout"
             )
         return self
+
+
+def check_start(path: str, probes: ProbeSettings, rollout: RolloutSettings) -> None:
+    """Refuse a time to start that a stack file asks for and a rollout does not leave.
+
+    A default is no such time: it is generous, and a deadline below it may be meant.
+
+    Args:
+        path: Path of the probes.
+        probes: Probes of a service.
+        rollout: Times of a rollout.
+
+    Raises:
+        ValueError: Kubernetes would call the rollout failed while the pod may still start.
+    """
+    seconds, deadline = probes.startup_seconds, rollout.progress_deadline_seconds
+    if "startup_seconds" in probes.model_fields_set and seconds >= deadline:
+        raise ValueError(
+            f"{path}.startupSeconds ({seconds}) is not below rollout.progressDeadlineSeconds ({deadline}), so a "
+            "rollout would be called failed while its pod may still start; raise the deadline"
+        )

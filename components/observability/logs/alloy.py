@@ -147,7 +147,8 @@ def _collector(alloy: AlloySettings) -> dict[str, Any]:
             ports={**_PORTS, HTTP_PORT_NAME: ALLOY_PORT},
             mounts={_DATA: "data", _CONFIGURATION: "configuration:ro"},
             further={
-                "startupProbe": listening(30),
+                # Within the default of rollout.progressDeadlineSeconds, so that a start that fails is named as that.
+                "startupProbe": listening(24),
                 "readinessProbe": listening(3),
                 "livenessProbe": listening(6, "otlp-grpc"),
                 "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},

@@ -63,6 +63,19 @@ def test_an_update_must_wait_longer_than_a_rollout_may_stand_still(progress: int
     )
 
 
+@pytest.mark.parametrize(("startup", "deadline"), [(900, 300), (300, 300)])
+def test_a_pod_may_not_start_for_longer_than_a_rollout_may_stand_still(startup: int, deadline: int) -> None:
+    """Or a release would fail whose pod would have been ready a little later."""
+    key = "services.ai-orchestrator.probes"
+    assert only_problem(alpha_with({key: {"startupSeconds": startup}})) == (
+        "",
+        f"{key}.startupSeconds ({startup}) is not below rollout.progressDeadlineSeconds ({deadline}), so a rollout "
+        "would be called failed while its pod may still start; raise the deadline",
+    )
+    longer = {"progressDeadlineSeconds": startup + 1, "timeoutSeconds": startup + 2}
+    alpha_settings({key: {"startupSeconds": startup}, "rollout": longer})
+
+
 @pytest.mark.parametrize("role", ["caller", "callee"])
 def test_an_additional_call_of_an_unknown_service_is_refused(role: str) -> None:
     """With its place in the list and the names that exist."""
