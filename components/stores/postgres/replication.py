@@ -17,7 +17,7 @@ _LOG_FOR_A_STANDBY = Fraction(3, 10)
 """Share of the volume that the write-ahead log may take for a standby that does not fetch it.
 
 Without a bound the log of an absent standby fills the primary's volume, and all writes stop (CloudNativePG recommends
-to set one: docs/src/replication.md, "Capping the WAL size retained for replication slots"). Beyond it the standby has
+to set one, in its manual under "Capping the WAL size retained for replication slots"). Beyond it the standby has
 to be made again. With as much again for the data, the alert about the volume, at 80 %, is not reached by it alone.
 """
 
