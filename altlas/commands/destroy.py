@@ -12,11 +12,12 @@ from altlas.release.ledger import ledger_of
 from altlas.release.rules import check_stop
 from altlas.session.consent import Consent
 from altlas.session.console import report, workspace
-from altlas.session.session import choose_target, start_session
+from altlas.session.exported_state import is_deployed
+from altlas.session.session import choose_target, engine_session, start_session
 from altlas.update import data_guard
 from altlas.update.cluster_identity import state_on_its_cluster
 from components.stack.loading import read_platform
-from rendering.errors import CommandError
+from rendering.errors import CommandError, ExitCode
 
 
 def destroy(
@@ -38,10 +39,13 @@ def destroy(
         check_stop(here, name, ledger, override or "")
         chosen = choose_target(here, target)
         report(str(chosen))
-        session = start_session(here, chosen, report)
-        session.engine.check_unlocked(name)
-        state = state_on_its_cluster(session, name, platform)
+        engine = engine_session(here, chosen, report).engine
+        engine.check_unlocked(name)
+        if not is_deployed(state := engine.exported_state(name)):
+            raise CommandError(f"the stack {name} is not deployed, so there is nothing to remove", ExitCode.BAD_INPUT)
         data = data_guard.check_removal(state, name, with_data)
+        session = start_session(here, chosen, report)
+        state = state_on_its_cluster(session, name, platform)
         lost = f" with its data ({', '.join(data)})" if data else ""
         Consent(yes or chosen.belongs_to_checkout).ask(f"Remove everything of the stack {name}{lost}?")
         if data:

@@ -3,8 +3,9 @@
 import json
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +20,7 @@ from altlas.commands.options import (
     said,
     writable,
 )
+from altlas.release import rules
 from altlas.release.apply import Permission, apply_plan, check_offline
 from altlas.release.approval import approve as sign
 from altlas.release.approval import verified
@@ -194,14 +196,19 @@ def freeze(why: _WhyOption, stack: StackArgument = None, stack_option: StackOpti
 
 
 def unfreeze(why: _WhyOption, stack: StackArgument = None, stack_option: StackOption = None) -> None:
-    """Allow releases of a stack again."""
+    """End the stop by `altlas freeze`; freeze windows of the stack file end by themselves."""
     _mark("unfreeze", one_stack(stack, stack_option), why)
 
 
-def _mark(kind: str, stack: str, why: str) -> None:
+def _mark(kind: Literal["freeze", "unfreeze"], stack: str, why: str) -> None:
     here = workspace()
-    read_platform(here.stack_file(stack))
+    settings = read_platform(here.stack_file(stack)).release
     ledger = ledger_of(here, stack, os.environ)
-    entry = ledger.append("freeze" if kind == "freeze" else "unfreeze", person(here.root), {"why": why})
-    said = "are stopped" if kind == "freeze" else "are allowed again"
-    typer.echo(f"Releases of {stack} {said}: entry {entry.number} of the ledger, by {entry.by}.")
+    window = rules.freeze(settings, (), datetime.now(UTC))
+    if kind == "unfreeze" and not rules.stop_in_force(ledger.entries()):
+        still = f"; they are {window}, which ends by itself" if window else ""
+        raise CommandError(f"no `altlas freeze` stops releases of {stack}{still}", ExitCode.BAD_INPUT)
+    entry = ledger.append(kind, person(here.root), {"why": why})
+    now = f"are no longer stopped, but still {window}" if window else "are allowed again"
+    now = "are stopped" if kind == "freeze" else now
+    typer.echo(f"Releases of {stack} {now}: entry {entry.number} of the ledger, by {entry.by}.")

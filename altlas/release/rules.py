@@ -46,12 +46,16 @@ def check_deletions(rules: ReleaseSettings, steps: Iterable[ObjectStep]) -> None
         )
 
 
+def stop_in_force(entries: Sequence[LedgerEntry]) -> LedgerEntry | None:
+    """The `altlas freeze` that no `altlas unfreeze` has ended; None where there is none."""
+    marks = [each for each in entries if each.kind in ("freeze", "unfreeze")]
+    return marks[-1] if marks and marks[-1].kind == "freeze" else None
+
+
 def freeze(rules: ReleaseSettings, entries: Sequence[LedgerEntry], now: datetime) -> str:
     """Reason why nothing is released now: the window or the command; empty where something may be."""
-    marks = [each for each in entries if each.kind in ("freeze", "unfreeze")]
-    if marks and marks[-1].kind == "freeze":
-        last = marks[-1]
-        return f"stopped by {last.by} since {last.time}: {last.body.get('why', '')}"
+    if stop := stop_in_force(entries):
+        return f"stopped by {stop.by} since {stop.time}: {stop.body.get('why', '')}"
     window = rules.frozen(now)
     return f"in the freeze window {window[0]!r} until {window[1].isoformat(timespec='minutes')}" if window else ""
 

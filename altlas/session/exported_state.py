@@ -4,6 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
+def is_deployed(state: Mapping[str, Any]) -> bool:
+    """True if an update has left anything; a new stack and a removed one have nothing."""
+    return bool((state.get("deployment") or {}).get("resources"))
+
+
 def kubernetes_resources(state: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Resources of a state that are Kubernetes objects, without those that are listed for deletion."""
     for each in (state.get("deployment") or {}).get("resources") or ():

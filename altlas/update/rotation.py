@@ -16,6 +16,7 @@ from typing import Any
 from altlas.session import stack_secrets
 from altlas.session.consent import Consent
 from altlas.session.console import Report
+from altlas.session.exported_state import is_deployed
 from altlas.session.session import Session, choose_target, engine_session
 from altlas.session.workspace import Workspace
 from altlas.update.cluster_identity import state_on_its_cluster
@@ -90,14 +91,13 @@ def rotate(request: RotationRequest) -> None:
     begun = unfinished(_configuration(request), request.keys)
     target = choose_target(request.workspace, request.target)
     session = engine_session(request.workspace, target, request.report)
-    if not session.engine.stack_exists(request.stack):
+    session.engine.check_unlocked(request.stack)
+    if not is_deployed(state_on_its_cluster(session, request.stack, platform)):
         raise CommandError(
             f"the stack {request.stack} is not deployed, so its secrets are not in use yet; bring it up with "
             f"`altlas up --stack {request.stack}`",
             ExitCode.BAD_INPUT,
         )
-    session.engine.check_unlocked(request.stack)
-    state_on_its_cluster(session, request.stack, platform)
     consent = Consent("--yes" in request.pulumi_options or target.belongs_to_checkout)
     consent.ask(f"Change {', '.join(request.keys)} of the stack {request.stack} and restart the pods that use them?")
     # The stack file may hold passwords that no server has read: of a failed update, or of an earlier release. What else

@@ -137,11 +137,30 @@ def test_a_stop_by_command_holds_until_it_is_lifted_or_overridden(
     assert "load test. Nothing was changed" in done.error
     overridden = altlas(*line, "--override", "outage")
     assert overridden.code not in (0, ExitCode.REFUSED), "there is no cluster"
-    assert altlas("unfreeze", "alpha", "--reason", "done").code == 0
+    assert "are allowed again: entry 3 " in altlas("unfreeze", "alpha", "--reason", "done").out
     assert (altlas(*line).error, altlas(*line).code) == (overridden.error, overridden.code)
     assert [each.kind for each in ledger.entries()] == ["freeze", "override", "unfreeze"]
     assert ledger.entries()[1].body["why"] == "outage"
     assert check_freeze(ReleaseSettings(), ledger.entries(), datetime.now(UTC), "") == ""
+
+
+def test_the_end_of_a_stop_says_whether_a_window_still_holds(altlas: Altlas, checkout: Path) -> None:
+    """An end without a stop is refused, and the ledger gets no entry of it."""
+    ledger = ledger_of(Workspace(checkout), "alpha", os.environ)
+    none = altlas("unfreeze", "alpha", "--reason", "done")
+    assert (none.code, none.error) == (2, "error: no `altlas freeze` stops releases of alpha\n")
+    stack_file = checkout / "Pulumi.alpha.yaml"
+    window = '{name: long, start: "2020-01-01T00:00:00+00:00", end: "2090-01-01T00:00:00+00:00"}'
+    release = f"    namespace: alt-las\n    release: {{freezes: [{window}]}}\n"
+    stack_file.write_text(stack_file.read_text().replace("    namespace: alt-las\n", release))
+    within = altlas("unfreeze", "alpha", "--reason", "done")
+    assert within.code == 2
+    assert "they are in the freeze window 'long' until 2090-01-01T00:00+00:00, which ends by itself" in within.error
+    assert ledger.entries() == ()
+    assert "Releases of alpha are stopped: entry 1 " in altlas("freeze", "alpha", "--reason", "test").out
+    ended = altlas("unfreeze", "alpha", "--reason", "done")
+    assert ended.code == 0
+    assert "are no longer stopped, but still in the freeze window 'long' until 2090-01-01T00:00+00:00" in ended.out
 
 
 def test_a_stop_holds_an_approved_plan(release: Release) -> None:

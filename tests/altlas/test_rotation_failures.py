@@ -118,7 +118,10 @@ class World:
     def session(self) -> SimpleNamespace:
         """An engine and a cluster without ending pods."""
         nothing = {name: lambda *_: () for name in ("items", "named", "check_unlocked")}
-        engine = {"stack_exists": lambda _: True, "exported_state": lambda _: {}, "capture": self.capture}
+        engine = {
+            "exported_state": lambda _: {"deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}]}},
+            "capture": self.capture,
+        }
         both = SimpleNamespace(kubeconfig="", text=self.made, **nothing, **engine)
         return SimpleNamespace(engine=both, kubectl=both)
 
