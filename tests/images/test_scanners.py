@@ -100,7 +100,7 @@ def test_one_severe_finding_of_one_scanner_keeps_the_image_out_of_the_lock(
     """Scanner, finding and package are named; the lock is as it was."""
     scan(scanner)
     said = refused(release.project, locked, *release.lock_command(SERVICE))
-    assert f"{scanner} finds {SEVERE.id} (high) in {SEVERE.package}; update the package, or add an exception" in said
+    assert f"{scanner} finds {SEVERE.id} (high) in {SEVERE.package}, and there is no exception for it; update" in said
 
 
 def test_an_image_with_a_severe_finding_is_not_signed(
