@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from policy.prove import prove_stack
+from policy.proof.declaration import declaration_of
+from policy.proof.reachability import prove
 from policy.stacks import Stack, load_stack
 from rendering.recorder import record
 from tests.support.documents import alpha_with, platform_of
@@ -54,14 +55,14 @@ def test_its_pod_reaches_the_gateway_and_dns_and_nothing_else(objects: list[dict
 
 
 def test_the_proof_of_traffic_knows_it(stack: Stack) -> None:
-    """Exactly what is declared is possible, and the mutants are noticed; without the policy the proof fails."""
-    lines, is_proven = prove_stack(stack)
-    assert is_proven, lines
-    without = tuple(
+    """Exactly what is declared is possible; without the policy the proof fails."""
+    declaration = declaration_of(stack.platform)
+    proof = prove(stack.manifests, declaration)
+    assert (proof.proven, proof.differences) == (proof.declared, ())
+    without = [
         each for each in stack.manifests if (each["kind"], each["metadata"]["name"]) != ("NetworkPolicy", "load-test")
-    )
-    lines, is_proven = prove_stack(Stack(stack.name, stack.platform, list(without)))
-    assert not is_proven
+    ]
+    assert prove(without, declaration).differences
 
 
 def test_in_a_mesh_its_pod_has_an_identity_that_the_gateway_admits() -> None:
@@ -72,5 +73,5 @@ def test_in_a_mesh_its_pod_has_an_identity_that_the_gateway_admits() -> None:
     rules = find(found.manifests, "AuthorizationPolicy", "api-gateway")["spec"]["rules"]
     principals = [each for rule in rules for source in rule["from"] for each in source["source"]["principals"]]
     assert "cluster.local/ns/alt-las/sa/load-test" in principals
-    lines, is_proven = prove_stack(found)
-    assert is_proven, lines
+    proof = prove(found.manifests, declaration_of(found.platform))
+    assert (proof.proven, proof.differences) == (proof.declared, ())
