@@ -5,8 +5,9 @@ from typing import Any
 
 
 def is_deployed(state: Mapping[str, Any]) -> bool:
-    """True if an update has left anything; a new stack and a removed one have nothing."""
-    return bool((state.get("deployment") or {}).get("resources"))
+    """True if an update has left or begun anything; a new stack and a removed one have nothing."""
+    deployment = state.get("deployment") or {}
+    return bool(deployment.get("resources") or deployment.get("pending_operations"))
 
 
 def kubernetes_resources(state: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -67,3 +67,10 @@ def test_a_deployed_stack_goes_on_to_its_cluster(
     world.state = copy.deepcopy(alpha_state())
     altlas(*line)
     assert started == ["cluster"]
+
+
+def test_what_the_first_update_had_only_begun_is_removed(altlas: Altlas, world: World, started: list[str]) -> None:
+    """A killed update may have made its first object, of which the state knows no more than that."""
+    world.state = {"deployment": {"resources": [], "pending_operations": [{"type": "creating"}]}}
+    altlas(*DESTROY)
+    assert started == ["cluster"]
