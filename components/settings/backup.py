@@ -77,7 +77,7 @@ class ObjectStoreSettings(BucketSettings):
         "Folder of the stack in the bucket, which no other stack may use; null for the stack's name.",
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$",
-        examples=["teams/alpha"],
+        examples=["teams/platform"],
     )
     generation: int = setting(
         "data",

@@ -58,9 +58,9 @@ class RolloutSettings(Settings):
 
 
 def check_start(path: str, probes: ProbeSettings, rollout: RolloutSettings) -> None:
-    """Refuse a time to start that a stack file asks for and a rollout does not leave.
+    """Refuse a time to start that is longer than the default and that a rollout does not leave.
 
-    A default is no such time: it is generous, and a deadline below it may be meant.
+    The default is generous, and a deadline below it may be meant.
 
     Args:
         path: Path of the probes.
@@ -71,7 +71,7 @@ def check_start(path: str, probes: ProbeSettings, rollout: RolloutSettings) -> N
         ValueError: Kubernetes would call the rollout failed while the pod may still start.
     """
     seconds, deadline = probes.startup_seconds, rollout.progress_deadline_seconds
-    if "startup_seconds" in probes.model_fields_set and seconds >= deadline:
+    if seconds > type(probes).model_fields["startup_seconds"].default and seconds >= deadline:
         raise ValueError(
             f"{path}.startupSeconds ({seconds}) is not below rollout.progressDeadlineSeconds ({deadline}), so a "
             "rollout would be called failed while its pod may still start; raise the deadline"

@@ -46,6 +46,7 @@ ADDONS_PROGRAM = ROOT / "cluster" / "addons" / "__main__.py"
 KNOWN = (
     "components.kubernetes.load.",
     "components.kubernetes.naming.HTTP_PORT_NAME",
+    "components.kubernetes.naming.NAME",
     "components.kubernetes.naming.primary_of",
     "components.kubernetes.quantities.",
     "components.kubernetes.secret_texts.",
@@ -54,7 +55,7 @@ KNOWN = (
     "components.traffic.observers.CANARY_APPROVALS",
     "components.traffic.stores.",
 )
-"""Sums, numbers and secrets in texts, the mark of data, names of Flagger, stores and approvals: all use them."""
+"""Sums, numbers, secrets in texts, the mark of data, names of objects, Flagger, stores, approvals: all use them."""
 
 
 @pytest.mark.parametrize("package", ["altlas", "cluster", "tools"])

@@ -76,6 +76,15 @@ def test_a_pod_may_not_start_for_longer_than_a_rollout_may_stand_still(startup: 
     alpha_settings({key: {"startupSeconds": startup}, "rollout": longer})
 
 
+def test_a_short_deadline_is_accepted_with_the_default_whether_it_is_written_down_or_not() -> None:
+    """What a stack file says aloud means the same as what it leaves out."""
+    default = alpha_settings({}).services.ai_orchestrator.probes.startup_seconds
+    short = {"rollout": {"progressDeadlineSeconds": default - 1}}
+    assert alpha_settings(short) == alpha_settings(
+        short | {"services.ai-orchestrator.probes": {"startupSeconds": default}}
+    )
+
+
 @pytest.mark.parametrize("role", ["caller", "callee"])
 def test_an_additional_call_of_an_unknown_service_is_refused(role: str) -> None:
     """With its place in the list and the names that exist."""
