@@ -77,7 +77,7 @@ def test_a_pod_may_not_start_for_longer_than_a_rollout_may_stand_still(startup: 
 
 
 def test_a_short_deadline_is_accepted_with_the_default_whether_it_is_written_down_or_not() -> None:
-    """What a stack file says aloud means the same as what it leaves out."""
+    """Defaults mean the same in a stack file as left out."""
     default = alpha_settings({}).services.ai_orchestrator.probes.startup_seconds
     short = {"rollout": {"progressDeadlineSeconds": default - 1}}
     assert alpha_settings(short) == alpha_settings(

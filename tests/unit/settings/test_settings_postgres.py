@@ -106,7 +106,7 @@ def test_the_major_version_is_read_from_the_tag(tag: str, major: int) -> None:
         (
             {"objectStore": {"endpoint": "https://s3", "bucket": "dumps", "path": "up/../again"}},
             "backup.objectStore.path",
-            "write one such as teams/alpha",
+            "write one such as teams/platform",
         ),
         (
             {"objectStore": {"endpoint": "https://s3", "bucket": "dumps", "endpointCa": "not PEM"}},
