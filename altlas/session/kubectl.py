@@ -143,7 +143,7 @@ class Kubectl:
         """Message of kubectl, each line once, with the cure where the cluster is not reachable."""
         start = f"`altlas up STACK --target {self.target}` starts it"
         if f"stat {self.kubeconfig}: no such file" in stderr:
-            return f"no such cluster has been started in this checkout; {start}"
+            return f"no such cluster has been started in this checkout, as there is no {self.kubeconfig}; {start}"
         lines = dict.fromkeys(stderr.strip().splitlines())
         text = "\n".join([line for line in lines if not _LOG_LINE.match(line)] or lines)
         if not _NOT_REACHED.search(text):

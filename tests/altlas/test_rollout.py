@@ -219,8 +219,8 @@ def test_a_cluster_that_was_never_started_is_told_with_the_command_that_starts_i
     with pytest.raises(CommandError) as caught:
         Kubectl(program, tmp_path / "kubeconfig", target="node").items("pods", "alt-las")
     assert str(caught.value) == (
-        "cannot read pods in alt-las: no such cluster has been started in this checkout; "
-        "`altlas up STACK --target node` starts it"
+        "cannot read pods in alt-las: no such cluster has been started in this checkout, as there is no "
+        f"{tmp_path}/kubeconfig; `altlas up STACK --target node` starts it"
     )
 
 
