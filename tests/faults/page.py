@@ -20,6 +20,7 @@ NOT_STAGED = {
 
 PAGE = ROOT / "docs" / "reliability.md"
 Record = tuple[Fault, str, Outcome]
+_FURTHER = " further cases, or groups of them."
 _FILE = 5
 """Column of the file of the test."""
 
@@ -35,7 +36,8 @@ def page(
     Args:
         records: Cases of the faults.
         refusals: Reasons for which this machine stages no fault, by the folder of the tests.
-        earlier: Lines of the page before; rows of files that have no record now stay, as those of their commit.
+        earlier: Lines of the page before; rows of files that have no record now stay, as those of their commit,
+            and so does what was not tried of them.
         postponed: Cases, or groups of them, for which the last run had no time.
     """
     known = [each for each in records if _is_known(each[0].test)]
@@ -43,7 +45,7 @@ def page(
     kept = [row for row in earlier if (file := file_of(row)) and file not in now and (ROOT / file).exists()]
     rows = sorted((*kept, *_rows(known)))
     missing = _not_staged(known, {*map(file_of, rows)}, refusals)
-    return "\n".join([*_heading(), *_table(rows), *_not_tried(postponed), *missing])
+    return "\n".join([*_heading(), *_table(rows), *_not_tried(postponed, kept, earlier), *missing])
 
 
 def file_of(row: str) -> str | None:
@@ -87,12 +89,15 @@ def _rows(records: Sequence[Record]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def _not_tried(postponed: Mapping[Fault, int]) -> Iterator[str]:
-    known = {fault: left for fault, left in postponed.items() if _is_known(fault.test)}
-    if known:
+def _not_tried(postponed: Mapping[Fault, int], kept: Sequence[str], earlier: Sequence[str]) -> Iterator[str]:
+    """Cases for which there was no time: in the last run, and in those whose rows are kept."""
+    names = {row.strip("| ").partition(" | ")[0] for row in kept}
+    lines = [line for line in earlier if line.endswith(_FURTHER) and line[2:].rpartition(": ")[0] in names]
+    lines += [f"- {_name(fault)}: {left}{_FURTHER}" for fault, left in postponed.items() if _is_known(fault.test)]
+    if lines:
         yield "Not tried yet, as the time of a run was over; `make test-faults` goes on with them:"
         yield ""
-        yield from (f"- {_name(fault)}: {left} further cases, or groups of them." for fault, left in known.items())
+        yield from sorted(lines)
         yield ""
 
 

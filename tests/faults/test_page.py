@@ -58,12 +58,14 @@ def test_cases_for_which_a_run_had_no_time_are_named(tmp_path: Path, capsys: pyt
 def test_rows_of_an_earlier_run_stay_until_their_file_is_tried_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With their commit; those of a file that is gone do not stay."""
+    """With their commit, and with what was not tried of them; those of a file that is gone do not stay."""
     _record(tmp_path, "new", held=2, of=2)
     row = "| {} | recovers | 1 of 1 | 95 % | sim | `tests/{}` | `old` |".format
     kept, again, gone = row("a", "faults/test_locks.py"), row("z", "faults/test_page.py"), row("b", "x.py")
-    assert main(tmp_path, _earlier(tmp_path, kept, again, gone)) == 0
+    left = [f"- {name}: 7 further cases, or groups of them." for name in "azb"]
+    assert main(tmp_path, _earlier(tmp_path, kept, again, gone, *left)) == 0
     text = capsys.readouterr().out
+    assert [line for line in text.splitlines() if "further cases" in line] == left[:1]
     rows = [line for line in text.splitlines() if line.startswith("| ") and "`" in line]
     assert rows == [
         kept,
